@@ -1,0 +1,114 @@
+"""Every error Sightline raises on purpose, as one tree.
+
+::
+
+    SightlineError
+    ├── SettingsError            a setting is missing, unknown or out of range
+    ├── RetryableError           the same work may succeed later
+    │   ├── BrokerUnavailableError
+    │   ├── StoreUnavailableError    frame store or database did not answer
+    │   ├── BacklogFullError         admission refused the job: too much is open
+    │   └── WaitTimeoutError         the result did not come in time; the job goes on
+    ├── PoisonError              this input can never succeed: dead letter at once
+    │   ├── BadImageError            not an image we accept, or a damaged one
+    │   ├── BadMessageError          a message or request does not have the agreed shape
+    │   ├── FrameMissingError        the pixels of a frame ref are gone
+    │   └── UnsafeUrlError           a URL that must not be fetched
+    ├── ModelError               weights are unknown, missing or damaged
+    └── SourceError              a camera or file cannot be read
+
+The class decides what happens next: retryable errors are waited out, poison becomes a dead letter with its
+reason, everything outside this tree is a bug and is loud.
+"""
+
+from __future__ import annotations
+
+
+class SightlineError(Exception):
+    """Root of the tree. `reason` is a stable word for counters and dead letters; the text is for people."""
+
+    reason = "error"
+
+
+class SettingsError(SightlineError):
+    reason = "bad_setting"
+
+
+class RetryableError(SightlineError):
+    reason = "unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class BrokerUnavailableError(RetryableError):
+    reason = "broker_unavailable"
+
+
+class StoreUnavailableError(RetryableError):
+    reason = "store_unavailable"
+
+
+class BacklogFullError(RetryableError):
+    """Admission refused a job. `scope` says which limit was met: `source` or `total`."""
+
+    reason = "backlog_full"
+
+    def __init__(self, message: str, *, scope: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.scope = scope
+
+
+class WaitTimeoutError(RetryableError):
+    """Raised by `Job.wait`. The job itself goes on: wait again, or look it up by `job_id` later."""
+
+    reason = "wait_timeout"
+
+    def __init__(self, message: str, *, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class PoisonError(SightlineError):
+    reason = "poison"
+
+
+class BadImageError(PoisonError):
+    reason = "bad_image"
+
+
+class BadMessageError(PoisonError):
+    """`field` names the part that is wrong, as a dotted path."""
+
+    reason = "bad_message"
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class FrameMissingError(PoisonError):
+    reason = "frame_missing"
+
+    def __init__(self, message: str, *, frame_id: str) -> None:
+        super().__init__(message)
+        self.frame_id = frame_id
+
+
+class UnsafeUrlError(PoisonError):
+    reason = "unsafe_url"
+
+
+class ModelError(SightlineError):
+    """Weights are unknown, missing or damaged. The text says what to do about it."""
+
+    reason = "model_unavailable"
+
+    def __init__(self, message: str, *, model: str) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class SourceError(SightlineError):
+    reason = "source_unreadable"

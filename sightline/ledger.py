@@ -1,0 +1,179 @@
+"""The ledger: the authority on which jobs are open, in Redis.
+
+An entry is written before a job's message is published and settled after the SQL commit. Whatever has been open
+without progress for too long is claimed by the sweeper and sent again. Every change is one Lua script, so a crash
+leaves the ledger before or after it, never between, and the counts per source always balance:
+
+    published = stored + repeated + dead + dropped + open      (in frames)
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from sightline import ledger_scripts as scripts
+from sightline.errors import BacklogFullError
+from sightline.messages import Job
+from sightline.redis_connection import broker_errors
+from sightline.types import Lane
+
+if TYPE_CHECKING:
+    import redis
+
+    from sightline.settings import Settings
+
+#: Frames per outcome and source: {"gate": {"stored": 3, "dropped:stale": 1}}.
+Outcomes = Mapping[str, Mapping[str, int]]
+
+_PREFIX = "sightline:"
+_DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS = (
+    _PREFIX + name for name in ("due:", "jobs", "open", "counts", "attempts", "sightings")
+)
+_KEYS = (_DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS)
+_TOTAL = "*"  # no source id contains it
+
+
+@dataclass(frozen=True)
+class LedgerLimits:
+    """The part of the settings the ledger needs."""
+
+    max_open_frames: int
+    max_open_frames_per_source: int
+    live_max_open_frames: int
+    job_timeout_s: float
+    done_ttl_s: float
+    #: A job whose message was never published (its producer died in between) is sent by the sweeper after this.
+    publish_grace_s: float = 5.0
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> LedgerLimits:
+        return cls(
+            max_open_frames=settings.max_open_frames,
+            max_open_frames_per_source=settings.max_open_frames_per_source,
+            live_max_open_frames=settings.live_max_open_frames,
+            job_timeout_s=settings.job_timeout_s,
+            done_ttl_s=settings.result_ttl_s,
+        )
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A job the sweeper claimed. `attempt` is the number of the sending that is now due."""
+
+    job: Job
+    attempt: int
+
+
+class Ledger:
+    """All methods raise `BrokerUnavailableError` when Redis does not answer."""
+
+    def __init__(self, redis: redis.Redis, limits: LedgerLimits) -> None:
+        self._redis = redis
+        self._limits = limits
+        self._admit, self._begin, self._settle, self._claim, self._withdraw = (
+            redis.register_script(scripts.SOURCE[name]) for name in ("admit", "begin", "settle", "claim", "withdraw")
+        )
+
+    def admit(self, job: Job) -> Literal["admitted", "open", "done"]:
+        """Enter a job before its message is published; `open` and `done` say that there is nothing to publish.
+
+        Raises:
+            BacklogFullError: nothing was entered. `scope` is `total` or the id of the source that is full.
+        """
+        per_source = frames_per_source(job)
+        limits = self._limits
+        limit = limits.live_max_open_frames if job.lane is Lane.LIVE else limits.max_open_frames_per_source
+        now = time.time()
+        arguments: list[Any] = [job.job_id, job.lane, job.model_dump_json(), now + limits.publish_grace_s]
+        arguments += [limits.max_open_frames, limit, *_flat(per_source)]
+        verdict, scope = self._run(self._admit, *arguments)
+        if verdict == "full":
+            what = "in total" if scope == _TOTAL else f"for source {scope!r}"
+            most = limits.max_open_frames if scope == _TOTAL else limit
+            raise BacklogFullError(
+                f"backlog full {what}: {most} frames may be open; try again later",
+                scope="total" if scope == _TOTAL else str(scope),
+            )
+        return verdict
+
+    def withdraw(self, job: Job) -> None:
+        """Take back an admission whose pixels could not be stored."""
+        self._run(self._withdraw, job.job_id, *_flat(frames_per_source(job)))
+
+    def begin(self, job: Job, *, redelivered: bool = False) -> int:
+        """A stage starts on a job: gives it another `job_timeout_s`, and enters it if no producer did.
+
+        Returns:
+            0 if the job is finished and the message may be forgotten, else 1 + how often it was seen again after
+            a worker died with it.
+        """
+        due_at = time.time() + self._limits.job_timeout_s
+        arguments: list[Any] = [job.job_id, job.lane, job.model_dump_json(), due_at, int(redelivered)]
+        return int(self._run(self._begin, *arguments, *_flat(frames_per_source(job))))
+
+    def settle(self, job_id: str, outcomes: Outcomes) -> bool:
+        """Close a job. Returns False if it was closed already; then nothing is counted twice."""
+        flat: list[Any] = []
+        for source_id, counts in outcomes.items():
+            for outcome, frames in counts.items():
+                flat += [source_id, outcome, frames]
+        return bool(self._run(self._settle, job_id, int(self._limits.done_ttl_s), *flat))
+
+    def claim_overdue(self, lane: Lane, *, before: float, limit: int = 100) -> list[Overdue]:
+        """Jobs of a lane that were due before an epoch time; each is claimed by one sweeper alone and due again later."""
+        due_again_at = time.time() + self._limits.job_timeout_s
+        rows = self._run(self._claim, "", lane, before, due_again_at, limit)
+        return [Overdue(Job.model_validate_json(payload), int(attempt)) for payload, attempt in rows]
+
+    def open_job(self, job_id: str) -> Job | None:
+        """The open job with this id, or None."""
+        with broker_errors():
+            payload: Any = self._redis.hget(_JOBS, job_id)
+        return Job.model_validate_json(payload) if payload else None
+
+    def open_jobs(self, *, limit: int = 100) -> list[Job]:
+        """Some open jobs, the higher lanes first, and in each those due soonest."""
+        with broker_errors():
+            ids: list[Any] = []
+            for lane in Lane:
+                ids += cast("list[Any]", self._redis.zrange(_DUE + lane, 0, limit - 1))
+            payloads: Any = self._redis.hmget(_JOBS, ids[:limit]) if ids else []
+        return [Job.model_validate_json(payload) for payload in payloads if payload]
+
+    def open_frames(self) -> dict[str, int]:
+        """Open frames per source."""
+        with broker_errors():
+            found: Any = self._redis.hgetall(_OPEN)
+        return {source: int(n) for source, n in found.items() if source != _TOTAL and int(n)}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Frames per source and outcome: published, stored, repeated, dead, dropped:<reason>."""
+        with broker_errors():
+            found: Any = self._redis.hgetall(_COUNTS)
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        for field, frames in found.items():
+            source_id, _, outcome = field.partition("|")
+            counts[source_id][outcome] = int(frames)
+        return dict(counts)
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _run(self, script: Any, *arguments: Any) -> Any:
+        with broker_errors():
+            return script(keys=[*_KEYS, _PREFIX + "done:"], args=arguments)
+
+
+def frames_per_source(job: Job) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for frame in job.frames:
+        counts[frame.source_id] += 1
+    return dict(counts)
+
+
+def _flat(per_source: Mapping[str, int]) -> list[Any]:
+    return [part for pair in per_source.items() for part in pair]

@@ -1,0 +1,68 @@
+"""What crosses a queue: one versioned, validated, JSON-able shape for every stage. Never pixels.
+
+A producer sends `{"v": 1, "job": {...}}` to `sightline.detect`; each stage adds `results`, one per frame in the
+order of the job's frames, and passes the message on. `docs/wire.md` shows the JSON for callers without this package.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from sightline.errors import BadMessageError
+from sightline.types import FrameRef, FrameResult, JobId, Lane, Pipeline, Value
+
+MAX_FRAMES_PER_JOB = 64
+
+
+class Job(Value):
+    """One unit of work as its owner sees it: 1..64 frames, one pipeline, one lane. Times are epoch seconds."""
+
+    job_id: JobId
+    pipeline: Pipeline
+    lane: Lane = Lane.LIVE
+    frames: Annotated[tuple[FrameRef, ...], Field(min_length=1, max_length=MAX_FRAMES_PER_JOB)]
+    published_at: float = Field(default_factory=time.time)
+    deadline_at: float | None = None  #: later than this the job is dropped instead of processed (live pictures go stale)
+    attempt: Annotated[int, Field(ge=1)] = 1
+
+
+class Message(Value):
+    """A job on its way through the stages."""
+
+    v: Literal[1] = 1
+    job: Job
+    results: tuple[FrameResult, ...] = ()  #: empty before the first stage, then one per frame, in order
+    handed_over_at: float = Field(default_factory=time.time)  #: when the previous stage published this message
+
+    @model_validator(mode="after")
+    def _one_result_per_frame(self) -> Self:
+        if self.results and [r.frame.frame_id for r in self.results] != [f.frame_id for f in self.job.frames]:
+            raise ValueError("results must be empty or one per frame, in the order of job.frames")
+        return self
+
+    def dump(self) -> dict[str, Any]:
+        """The JSON-able form that is put on the wire."""
+        return self.model_dump(mode="json", exclude_defaults=False)
+
+
+def parse_message(raw: object) -> Message:
+    """Validate what came off a queue.
+
+    Raises:
+        BadMessageError: naming the first wrong field, its value and what was expected.
+    """
+    try:
+        return Message.model_validate(raw)
+    except ValidationError as error:
+        raise bad_message(error) from error
+
+
+def bad_message(error: ValidationError) -> BadMessageError:
+    """Turn pydantic's report into one sentence about the first wrong field."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "message"
+    value = repr(first.get("input"))
+    return BadMessageError(f"{field}: {first['msg']} (got {value[:80]})", field=field)

@@ -1,0 +1,15 @@
+"""What a loaded model says about itself; it goes into `StageRun`, so that every row names what made it."""
+
+from __future__ import annotations
+
+from sightline.types import Value
+
+
+class LoadedModel(Value):
+    """Weights in a runtime, ready to run."""
+
+    name: str
+    sha256: str  #: of the file that was loaded; empty for a stub
+    runtime: str  #: `onnxruntime`, `openvino`, `torch`, `paddleocr` or `stub`
+    labels: tuple[str, ...] = ()  #: label of each class_id
+    input_size: tuple[int, int] = (0, 0)  #: width and height in pixels the model sees, at most

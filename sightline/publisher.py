@@ -1,0 +1,84 @@
+"""The one way in: every producer publishes its jobs through here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sightline.broker import Broker, task_id
+from sightline.celery_app import create_app
+from sightline.errors import BacklogFullError, StoreUnavailableError
+from sightline.frames import FrameStore, open_frame_store
+from sightline.ledger import Ledger, LedgerLimits
+from sightline.messages import Job, Message
+from sightline.queues import DETECT_TASK
+from sightline.redis_connection import connect
+from sightline.types import FrameRef, Lane
+
+if TYPE_CHECKING:
+    from sightline.settings import Settings
+
+
+class Publisher:
+    """Admission and ledger in one atomic step, then the pixels, then the message.
+
+    A crash at any point leaves either nothing or a ledger entry, which the sweeper sends or turns into a dead letter.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, ledger: Ledger, frames: FrameStore, broker: Broker) -> None:
+        self.ledger = ledger
+        self.frames = frames
+        self.broker = broker
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Publisher:
+        return cls(
+            Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)),
+            open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
+            Broker(create_app(settings)),
+        )
+
+    def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
+        """Publish a job with the pixels of its frames, by frame id. Publishing it again is a no-op.
+
+        Returns:
+            The frames that were refused: in the live lane those of sources with too much open already, else none.
+
+        Raises:
+            BacklogFullError: nothing was published (not in the live lane, unless the total limit is met).
+            StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be: publish again with the same ids.
+        """
+        refused: list[FrameRef] = []
+        while True:
+            try:
+                verdict = self.ledger.admit(job)
+                break
+            except BacklogFullError as full:
+                kept = tuple(frame for frame in job.frames if frame.source_id != full.scope)
+                if job.lane is not Lane.LIVE or full.scope == "total":
+                    raise
+                refused += [frame for frame in job.frames if frame.source_id == full.scope]
+                if not kept:
+                    return tuple(refused)
+                job = job.model_copy(update={"frames": kept})
+        if verdict == "admitted":
+            self._put_pixels(job, pixels)
+            self.broker.send(
+                DETECT_TASK, Message(job=job).dump(), task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane
+            )
+        return tuple(refused)
+
+    def queue_depths(self) -> dict[str, int]:
+        """Waiting messages per queue."""
+        return self.broker.depths()
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def _put_pixels(self, job: Job, pixels: Mapping[str, bytes]) -> None:
+        try:
+            self.frames.put_many({frame.frame_id: pixels[frame.frame_id] for frame in job.frames})
+        except (StoreUnavailableError, KeyError):
+            self.ledger.withdraw(job)
+            raise

@@ -1,0 +1,155 @@
+"""One typed Settings object, read once at each entry point.
+
+Every field is an environment variable with the prefix `SIGHTLINE_` (`SIGHTLINE_REDIS_URL`, ...). `REDIS_URL` and
+`DATABASE_URL` are honored too. Order: arguments, environment, `<data_dir>/run.env` (written by `sightline up`, so
+that the CLI and Python clients on the same machine find it), defaults. Unknown names are refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sightline.errors import SettingsError
+
+PREFIX = "SIGHTLINE_"
+
+Seconds = Annotated[float, Field(gt=0)]
+Milliseconds = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _also(name: str, other: str) -> AliasChoices:
+    return AliasChoices(PREFIX + name, other, name.lower())
+
+
+class Settings(BaseSettings):
+    """All knobs. `docs/settings.md` is generated from the descriptions here."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Folder of `sightline up`: Redis, database, pictures, `run.env`.")
+    worker_name: str = Field("", description="Name written into rows; empty: the Celery node name.")
+
+    # Where things are
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        validation_alias=_also("REDIS_URL", "REDIS_URL"),
+        description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF).",
+    )
+    frames_url: str = Field(
+        "", description="Frame store: `redis://…`, `file:///folder`, `s3://bucket/prefix`. Empty: `redis_url`."
+    )
+    pictures_url: str = Field("", description="Kept pictures: `file:///folder` or `s3://…`. Empty: `<data_dir>/pictures`.")
+    database_url: str = Field(
+        "",
+        validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
+        description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
+    )
+    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI finds the API.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key the CLI sends to the API.")
+
+    # Delivery
+    visibility_timeout_s: Seconds = Field(30, description="A message of a dead worker returns after this long.")
+    job_timeout_s: Seconds = Field(120, description="A job without progress for this long, and not waiting in a queue, is sent again.")
+    sweep_interval_s: Seconds = Field(5, description="How often overdue jobs are looked for.")
+    max_attempts: Count = Field(5, description="A job sent this often without an end becomes a dead letter.")
+    max_open_frames: Count = Field(20_000, description="Frames accepted and not finished, over all sources.")
+    max_open_frames_per_source: Count = Field(2_000, description="The same for one source.")
+    live_max_open_frames: Count = Field(8, description="The same for one live camera: above it new pictures are dropped.")
+    live_deadline_s: Seconds = Field(5, description="A live frame older than this is dropped instead of processed.")
+    frame_ttl_s: Seconds = Field(24 * 3600, description="Pixels of an unfinished frame are kept this long in the frame store.")
+    result_ttl_s: Seconds = Field(3600, description="A finished result can be waited for this long; rows stay.")
+
+    # What is accepted
+    max_image_mb: Seconds = Field(20, description="Largest image file.")
+    max_image_mpx: Seconds = Field(50, description="Largest image in megapixels, read from the header before decoding.")
+    max_files_per_job: Annotated[int, Field(ge=1, le=64)] = Field(64, description="Files in one API request.")
+
+    # Workers
+    detect_concurrency: Count = Field(8, description="Jobs a detect worker holds at once; more fill larger batches.")
+    ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
+    write_concurrency: Count = Field(8, description="The same for a database writer.")
+    max_batch_size: Count = Field(16, description="Images in one model call, at most.")
+    max_wait_ms: Milliseconds = Field(0, description="How long a free model waits to fill its batch.")
+    model_timeout_s: Seconds = Field(60, description="A model call longer than this ends the worker process.")
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = Field("auto", description="What executes models.")
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")
+    half: bool = Field(True, description="Half precision where the device has it.")
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="Threads of a model call; 0: as many as there are cores.")
+    plates_model: str = Field("ppocr-text", description="Detector of `plates`: a name of the model registry.")
+    objects_model: str = Field("yolo26n", description="Detector of `objects`.")
+    text_model: str = Field("ppocr-text", description="Detector of `text`.")
+    models_file: Path | None = Field(None, description="A TOML file with models of your own; see `docs/models.md`.")
+    models_dir: Path = Field(Path.home() / ".cache" / "sightline" / "models", description="Downloaded weights.")
+    offline: bool = Field(False, description="Never download weights.")
+    recognizer: Literal["rapidocr", "paddleocr"] = Field("rapidocr", description="What reads text.")
+    paddleocr_dir: Path | None = Field(None, description="Folder with `inference.onnx` and `inference.yml` for PaddleOCR.")
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.25, description="Detections below are not kept.")
+    min_reading_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Readings below are not kept.")
+
+    # Storage
+    keep_pictures: Literal["results", "all", "none"] = Field("results", description="Which pictures outlive their job.")
+    passage_gap_s: Seconds = Field(10, description="Readings of one plate further apart than this are two passages.")
+
+    # API
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Port of the API.")
+    loopback_viewer: bool = Field(
+        True, description="On a loopback address the page and read-only queries need no key. Writing always does."
+    )
+    url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
+    allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
+
+    # Camera process
+    camera_tick_ms: Milliseconds = Field(100, description="The newest frames of all cameras of a tick travel together.")
+    camera_jpeg_quality: Annotated[int, Field(ge=10, le=100)] = Field(90, description="Quality of published frames.")
+    camera_open_timeout_s: Seconds = Field(10, description="Opening a stream may take this long.")
+    camera_read_timeout_s: Seconds = Field(10, description="A stream silent for this long is reconnected.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level of every process.")
+
+    @property
+    def frame_store_url(self) -> str:
+        return self.frames_url or self.redis_url
+
+    @property
+    def picture_store_url(self) -> str:
+        return self.pictures_url or (self.data_dir.resolve() / "pictures").as_uri()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'sightline.sqlite3'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        SettingsError: naming the variable, its value and what is expected of it.
+    """
+    _refuse_unknown(os.environ)
+    data_dir = Path(overrides.get("data_dir") or os.environ.get(PREFIX + "DATA_DIR") or "data")
+    try:
+        return Settings(_env_file=data_dir / "run.env", **overrides)  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
+        raise SettingsError(f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/settings.md") from error
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for key in environment:
+        if key.startswith(PREFIX) and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{key}: unknown setting{hint} (all are listed in docs/settings.md)")

@@ -1,0 +1,136 @@
+"""The values every process agrees on. All are frozen, validated and JSON-able; none holds pixels.
+
+Boxes are `xyxy`: absolute pixels of the full frame, origin top left. Times are UTC with zone. Confidences are 0..1.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+FrameId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
+JobId = FrameId
+SourceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+Xyxy = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+class Value(BaseModel):
+    """Base of all frozen values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Pipeline(StrEnum):
+    """The named route of a job."""
+
+    OBJECTS = "objects"  #: detect
+    TEXT = "text"  #: find and read all text on the whole image
+    PLATES = "plates"  #: detect, read the crops, merge readings into passages
+
+
+class Lane(StrEnum):
+    """Who is served first: interactive > live > bulk."""
+
+    INTERACTIVE = "interactive"
+    LIVE = "live"
+    BULK = "bulk"
+
+
+class FrameRef(Value):
+    """What crosses a queue in place of pixels: the identity of a frame. Its pixels lie in the frame store under `frame_id`."""
+
+    frame_id: FrameId
+    source_id: SourceId
+    captured_at: AwareDatetime
+    seq: Annotated[int, Field(ge=0)] = 0
+    name: Annotated[str, StringConstraints(max_length=255)] = ""  #: file name or the like, for people
+
+
+class StageRun(Value):
+    """How one stage treated one frame: what ran, where, and how long it took."""
+
+    stage: Literal["detect", "ocr"]
+    model: str
+    model_sha256: str
+    runtime: str
+    worker: str
+    queue_wait_ms: float  #: from publish of the stage to its start
+    inference_ms: float  #: this frame's share of its batch
+    batch_size: int  #: images in the batch it ran in
+
+
+class Detection(Value):
+    """One found object. `corners` are the four corners clockwise from top left, where the detector knows them."""
+
+    xyxy: Xyxy
+    label: str
+    class_id: int
+    confidence: Confidence
+    corners: tuple[Point, Point, Point, Point] | None = None
+    track_id: int | None = None
+
+
+class Reading(Value):
+    """One recognized text. `detection_index` points into the frame's detections."""
+
+    text: str
+    confidence: Confidence
+    char_confidences: tuple[Confidence, ...] = ()
+    detection_index: int | None = None
+
+
+class FrameError(Value):
+    """Why a frame cannot be processed. `reason` is a stable word, `message` is for people."""
+
+    reason: str
+    message: str
+    stage: str
+
+
+class FrameResult(Value):
+    """All that is known of one frame once it left the last stage."""
+
+    frame: FrameRef
+    width: int = 0  #: pixels; 0 until the frame was decoded
+    height: int = 0
+    detections: tuple[Detection, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    stages: tuple[StageRun, ...] = ()
+    error: FrameError | None = None
+    dropped: str | None = None  #: the named rule that dropped the frame
+
+
+class JobStatus(StrEnum):
+    OPEN = "open"  #: accepted, not finished
+    STORED = "stored"  #: at least one frame is stored, none is dead
+    DROPPED = "dropped"  #: every frame was dropped by a rule
+    DEAD = "dead"  #: at least one frame became a dead letter
+
+
+class JobResult(Value):
+    """What `Job.wait` returns: one result per frame, in the order of submission."""
+
+    job_id: JobId
+    pipeline: Pipeline
+    status: JobStatus
+    frames: tuple[FrameResult, ...]
+    finished_at: datetime
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The readings of all frames."""
+        return tuple(reading for frame in self.frames for reading in frame.readings)
+
+    @property
+    def detections(self) -> tuple[Detection, ...]:
+        """The detections of all frames."""
+        return tuple(detection for frame in self.frames for detection in frame.detections)
+
+    @property
+    def errors(self) -> tuple[FrameError, ...]:
+        return tuple(frame.error for frame in self.frames if frame.error)
