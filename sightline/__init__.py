@@ -1,0 +1,68 @@
+"""Sightline: cameras and uploads become rows you can trust.
+
+    from sightline import Sightline
+    job = Sightline().submit("car.jpg", pipeline="plates")
+    print(job.wait(timeout_s=10).readings)
+
+This package is the floor: what every process must agree on. It is light and does nothing at import; the clients,
+which need Celery and Redis, are loaded when first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sightline.errors import (
+    BacklogFullError,
+    BadImageError,
+    BadMessageError,
+    BrokerUnavailableError,
+    PoisonError,
+    RetryableError,
+    SightlineError,
+    WaitTimeoutError,
+)
+from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
+
+if TYPE_CHECKING:
+    from sightline.client import AsyncSightline, Sightline
+    from sightline.settings import Settings, load_settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncSightline",
+    "BacklogFullError",
+    "BadImageError",
+    "BadMessageError",
+    "BrokerUnavailableError",
+    "Detection",
+    "FrameRef",
+    "FrameResult",
+    "JobResult",
+    "JobStatus",
+    "Lane",
+    "Pipeline",
+    "PoisonError",
+    "Reading",
+    "RetryableError",
+    "Settings",
+    "Sightline",
+    "SightlineError",
+    "WaitTimeoutError",
+    "load_settings",
+]
+
+_LAZY = {
+    "AsyncSightline": "sightline.client",
+    "Sightline": "sightline.client",
+    "Settings": "sightline.settings",
+    "load_settings": "sightline.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'sightline' has no attribute {name!r}")

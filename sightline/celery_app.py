@@ -1,7 +1,7 @@
 """Celery, configured. No task is imported here: producers send by name, workers register their own.
 
-Each choice that differs from Celery's default exists because the default loses or stalls work on Redis; `docs/delivery.md`
-explains them one by one.
+Each choice that differs from Celery's default exists because the default loses or stalls work on Redis;
+`docs/delivery.md` explains them one by one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RESTORE_INTERVAL_S = 5
 def create_app(settings: Settings) -> Celery:
     """A Celery app for producers and workers alike. Connects to nothing yet."""
     from celery import Celery
-    from kombu import Queue
+    from kombu.entity import Queue
 
     app = Celery("sightline", broker=settings.redis_url, set_as_current=False)
     app.conf.update(

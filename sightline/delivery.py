@@ -8,17 +8,20 @@ repeats work; it never forgets any.
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sightline.broker import Broker, task_id
 from sightline.errors import BrokerUnavailableError
+from sightline.ids import content_id
 from sightline.ledger import Ledger, Outcomes
 from sightline.messages import Job, Message
-from sightline.types import FrameResult
+from sightline.queues import DEAD_LETTER_TASK
+from sightline.types import FrameResult, Lane
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,13 @@ class Delivery:
         identity = task_id(job.job_id, task)
         _patiently(
             lambda: self.broker.send(task, message, task_id=identity, lane=job.lane), f"hand over to {task}", job.job_id
+        )
+
+    def bury_message(self, letter: dict[str, Any]) -> None:
+        """Send a message that is no job to the dead letters. Its id comes from its content, so it is kept once."""
+        identity = task_id(content_id(json.dumps(letter, sort_keys=True, default=str)), DEAD_LETTER_TASK)
+        _patiently(
+            lambda: self.broker.send(DEAD_LETTER_TASK, letter, task_id=identity, lane=Lane.BULK), "bury", identity
         )
 
     def settle(self, job: Job, outcomes: Outcomes) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
@@ -35,20 +36,20 @@ class LeaseHeartbeat(bootsteps.StartStopStep):
         self._stopped: threading.Event | None = None
         super().__init__(consumer, **kwargs)
 
-    def start(self, consumer: Any) -> None:
-        channel = consumer.task_consumer.channel
+    def start(self, parent: Any) -> None:
+        channel = parent.task_consumer.channel
         if not hasattr(channel, "unacked_index_key"):
             return  # the broker returns messages itself when a connection dies
         self._stopped = threading.Event()
         arguments = (self._stopped, channel._create_client(), channel.unacked_index_key, channel.visibility_timeout)
         threading.Thread(target=_beat, args=arguments, name="lease", daemon=True).start()
 
-    def stop(self, consumer: Any) -> None:
+    def stop(self, parent: Any) -> None:
         # A reconnect starts a new thread; a shutdown goes on beating until the last task has ended.
-        if self._stopped and consumer.blueprint.state == bootsteps.RUN:
+        if self._stopped and parent.blueprint.state == bootsteps.RUN:
             self._stopped.set()
 
-    def shutdown(self, consumer: Any) -> None:
+    def shutdown(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         if self._stopped:
             self._stopped.set()
 
@@ -74,20 +75,17 @@ class DrainOnStop(bootsteps.StartStopStep):
 
     requires = _AFTER_TASKS
 
-    def stop(self, consumer: Any) -> None:
-        if consumer.blueprint.state == bootsteps.RUN or consumer.task_consumer is None:
+    def stop(self, parent: Any) -> None:
+        if parent.blueprint.state == bootsteps.RUN or parent.task_consumer is None:
             return
-        channel = consumer.task_consumer.channel
-        consumer.task_consumer.cancel()
+        channel = parent.task_consumer.channel
+        parent.task_consumer.cancel()
         if getattr(channel, "_in_poll", None):
-            try:
+            with suppress(Empty):
                 channel._brpop_read()  # at most the pop's second; without a consumer the message is put back
-            except Empty:
-                pass
 
 
 def add_delivery_steps(app: Any) -> None:
     """Give the app's workers both steps."""
     app.steps["consumer"].add(LeaseHeartbeat)
     app.steps["consumer"].add(DrainOnStop)
-

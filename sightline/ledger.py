@@ -124,7 +124,7 @@ class Ledger:
         return bool(self._run(self._settle, job_id, int(self._limits.done_ttl_s), *flat))
 
     def claim_overdue(self, lane: Lane, *, before: float, limit: int = 100) -> list[Overdue]:
-        """Jobs of a lane that were due before an epoch time; each is claimed by one sweeper alone and due again later."""
+        """Jobs of a lane that were due before an epoch time. One sweeper alone gets each; it is due again later."""
         due_again_at = time.time() + self._limits.job_timeout_s
         rows = self._run(self._claim, "", lane, before, due_again_at, limit)
         return [Overdue(Job.model_validate_json(payload), int(attempt)) for payload, attempt in rows]

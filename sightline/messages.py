@@ -25,7 +25,9 @@ class Job(Value):
     lane: Lane = Lane.LIVE
     frames: Annotated[tuple[FrameRef, ...], Field(min_length=1, max_length=MAX_FRAMES_PER_JOB)]
     published_at: float = Field(default_factory=time.time)
-    deadline_at: float | None = None  #: later than this the job is dropped instead of processed (live pictures go stale)
+    deadline_at: float | None = (
+        None  #: later than this the job is dropped instead of processed (live pictures go stale)
+    )
     attempt: Annotated[int, Field(ge=1)] = 1
 
 
@@ -46,6 +48,14 @@ class Message(Value):
     def dump(self) -> dict[str, Any]:
         """The JSON-able form that is put on the wire."""
         return self.model_dump(mode="json", exclude_defaults=False)
+
+
+def parse_job(raw: object) -> Job:
+    """Validate a job. Raises `BadMessageError` as `parse_message` does."""
+    try:
+        return Job.model_validate(raw)
+    except ValidationError as error:
+        raise bad_message(error) from error
 
 
 def parse_message(raw: object) -> Message:

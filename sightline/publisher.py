@@ -47,7 +47,8 @@ class Publisher:
 
         Raises:
             BacklogFullError: nothing was published (not in the live lane, unless the total limit is met).
-            StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be: publish again with the same ids.
+            StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be. Publish again with the
+                same ids.
         """
         refused: list[FrameRef] = []
         while True:

@@ -16,11 +16,13 @@ WRITE_QUEUE: Final = "db.write"
 DETECT_TASK: Final = "sightline.detect"
 OCR_TASK: Final = "sightline.ocr"
 WRITE_TASK: Final = "sightline.write"
+DEAD_LETTER_TASK: Final = "sightline.dead_letter"  #: a message that is no job, for the dead letters
 
 ROUTES: Final[dict[str, str]] = {
     DETECT_TASK: DETECT_QUEUE,
     OCR_TASK: OCR_QUEUE,
     WRITE_TASK: WRITE_QUEUE,
+    DEAD_LETTER_TASK: WRITE_QUEUE,
 }
 QUEUES: Final[tuple[str, ...]] = (DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE)
 

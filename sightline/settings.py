@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     frames_url: str = Field(
         "", description="Frame store: `redis://…`, `file:///folder`, `s3://bucket/prefix`. Empty: `redis_url`."
     )
-    pictures_url: str = Field("", description="Kept pictures: `file:///folder` or `s3://…`. Empty: `<data_dir>/pictures`.")
+    pictures_url: str = Field(
+        "", description="Kept pictures: `file:///folder` or `s3://…`. Empty: `<data_dir>/pictures`."
+    )
     database_url: str = Field(
         "",
         validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
@@ -59,14 +61,20 @@ class Settings(BaseSettings):
 
     # Delivery
     visibility_timeout_s: Seconds = Field(30, description="A message of a dead worker returns after this long.")
-    job_timeout_s: Seconds = Field(120, description="A job without progress for this long, and not waiting in a queue, is sent again.")
+    job_timeout_s: Seconds = Field(
+        120, description="A job without progress for this long, and not waiting in a queue, is sent again."
+    )
     sweep_interval_s: Seconds = Field(5, description="How often overdue jobs are looked for.")
     max_attempts: Count = Field(5, description="A job sent this often without an end becomes a dead letter.")
     max_open_frames: Count = Field(20_000, description="Frames accepted and not finished, over all sources.")
     max_open_frames_per_source: Count = Field(2_000, description="The same for one source.")
-    live_max_open_frames: Count = Field(8, description="The same for one live camera: above it new pictures are dropped.")
+    live_max_open_frames: Count = Field(
+        8, description="The same for one live camera: above it new pictures are dropped."
+    )
     live_deadline_s: Seconds = Field(5, description="A live frame older than this is dropped instead of processed.")
-    frame_ttl_s: Seconds = Field(24 * 3600, description="Pixels of an unfinished frame are kept this long in the frame store.")
+    frame_ttl_s: Seconds = Field(
+        24 * 3600, description="Pixels of an unfinished frame are kept this long in the frame store."
+    )
     result_ttl_s: Seconds = Field(3600, description="A finished result can be waited for this long; rows stay.")
 
     # What is accepted
@@ -81,18 +89,27 @@ class Settings(BaseSettings):
     max_batch_size: Count = Field(16, description="Images in one model call, at most.")
     max_wait_ms: Milliseconds = Field(0, description="How long a free model waits to fill its batch.")
     model_timeout_s: Seconds = Field(60, description="A model call longer than this ends the worker process.")
+    stall_timeout_s: Seconds = Field(
+        120, description="A worker that finishes nothing for so long while messages wait ends itself."
+    )
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = Field("auto", description="What executes models.")
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")
     half: bool = Field(True, description="Half precision where the device has it.")
-    threads: Annotated[int, Field(ge=0)] = Field(0, description="Threads of a model call; 0: as many as there are cores.")
+    threads: Annotated[int, Field(ge=0)] = Field(
+        0, description="Threads of a model call; 0: as many as there are cores."
+    )
     plates_model: str = Field("ppocr-text", description="Detector of `plates`: a name of the model registry.")
     objects_model: str = Field("yolo26n", description="Detector of `objects`.")
     text_model: str = Field("ppocr-text", description="Detector of `text`.")
     models_file: Path | None = Field(None, description="A TOML file with models of your own; see `docs/models.md`.")
     models_dir: Path = Field(Path.home() / ".cache" / "sightline" / "models", description="Downloaded weights.")
     offline: bool = Field(False, description="Never download weights.")
-    recognizer: Literal["rapidocr", "paddleocr"] = Field("rapidocr", description="What reads text.")
-    paddleocr_dir: Path | None = Field(None, description="Folder with `inference.onnx` and `inference.yml` for PaddleOCR.")
+    recognizer: Literal["rapidocr", "paddleocr", "stub"] = Field(
+        "rapidocr", description="What reads text; `stub` reads only the synthetic pictures of `sightline.testing`."
+    )
+    paddleocr_dir: Path | None = Field(
+        None, description="Folder with `inference.onnx` and `inference.yml` for PaddleOCR."
+    )
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.25, description="Detections below are not kept.")
     min_reading_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Readings below are not kept.")
 
@@ -103,6 +120,9 @@ class Settings(BaseSettings):
     # API
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Port of the API.")
+    flower_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        5555, description="Port of Flower in `sightline up`; 0: none."
+    )
     loopback_viewer: bool = Field(
         True, description="On a loopback address the page and read-only queries need no key. Writing always does."
     )

@@ -42,7 +42,7 @@ class Lane(StrEnum):
 
 
 class FrameRef(Value):
-    """What crosses a queue in place of pixels: the identity of a frame. Its pixels lie in the frame store under `frame_id`."""
+    """What crosses a queue in place of pixels. The pixels lie in the frame store under `frame_id`."""
 
     frame_id: FrameId
     source_id: SourceId

@@ -1,0 +1,53 @@
+# Every command people and CI use. `make` alone prints this list.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up test lint types bench docs clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/up ## what `sightline up` needs, in .venv
+setup-dev: .venv/dev ## the same and what tests, linters and documentation need
+
+demo: .venv/up ## everything on this machine with a clip as a camera; ends on Ctrl-C (ONCE=1: by itself)
+	@$(BIN)/python -m demo
+
+up: .venv/up ## start Sightline with its data in ./data
+	@$(BIN)/sightline up
+
+test: .venv/dev ## the whole suite: linters, types, documentation, unit, integration, acceptance
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+	@$(BIN)/python -m pytest
+
+lint: .venv/dev ## ruff and import directions
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: .venv/dev ## pyright
+	@$(BIN)/pyright
+
+bench: .venv/dev ## cost per frame of batching, camera and publishing
+	@for bench in benchmarks/*.py; do $(BIN)/python $$bench; done
+
+docs: .venv/dev ## write the generated pages again
+	@$(BIN)/python -m docs.generate
+
+clean: ## remove what was made here, but no data
+	rm -rf .venv dist build .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	@$(PYTHON) -m venv .venv
+
+.venv/up: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing Sightline into .venv ..."
+	@$(PIP) install -c constraints.txt -e ".[up]"
+	@touch $@
+
+.venv/dev: .venv/up
+	@echo "installing what the tests need ..."
+	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@

@@ -1,0 +1,55 @@
+"""The CLI's way to the HTTP API: one function, errors mapped to ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from sightline.errors import BadMessageError, BrokerUnavailableError
+from sightline.settings import Settings
+
+_TIMEOUT_S = 30.0
+
+
+def call_api(
+    settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+) -> Any:
+    """Call `/v1<path>` and give the decoded answer (None for an empty one).
+
+    Raises:
+        BrokerUnavailableError: nothing answers at `api_url`, or it says to try later.
+        BadMessageError: the API refused the request; its explanation is the text.
+    """
+    key = settings.api_key.get_secret_value()
+    try:
+        response = httpx.request(
+            method,
+            f"{settings.api_url.rstrip('/')}/v1{path}",
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            json=body,
+            headers={"X-API-Key": key} if key else {},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        raise BrokerUnavailableError(
+            f"no answer from {settings.api_url}: {error} (is `sightline up` running? SIGHTLINE_API_URL says where)"
+        ) from error
+    if response.is_success:
+        return response.json() if response.content else None
+    raise _refused(response)
+
+
+def _refused(response: httpx.Response) -> Exception:
+    try:
+        problem: dict[str, Any] = response.json()
+    except ValueError:
+        problem = {}
+    text = problem.get("detail") or problem.get("title") or f"HTTP {response.status_code}"
+    if response.status_code in (401, 403):
+        text = f"{text} (set SIGHTLINE_API_KEY)"
+    if response.status_code in (429, 502, 503, 504):
+        return BrokerUnavailableError(str(text))
+    return BadMessageError(str(text))

@@ -1,0 +1,46 @@
+"""The `sightline` command.
+
+Exit codes: 0 done; 1 it ran and the answer is bad (a frame is dead, the audit does not balance); 2 wrong input or
+setting; 3 a service did not answer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from sightline.cli import cameras, queries, submit, up
+from sightline.errors import RetryableError, SightlineError
+
+app = typer.Typer(
+    name="sightline",
+    help="Cameras and uploads become rows you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(up.up)
+app.command()(submit.submit)
+app.add_typer(cameras.app, name="cameras")
+for _command in (
+    queries.passages,
+    queries.detections,
+    queries.jobs,
+    queries.dead_letters,
+    queries.queues,
+    queries.audit,
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Entry point: errors of ours become one line on standard error."""
+    try:
+        app()
+    except RetryableError as error:
+        print(f"sightline: {error}", file=sys.stderr)
+        raise SystemExit(3) from error
+    except SightlineError as error:
+        print(f"sightline: {error}", file=sys.stderr)
+        raise SystemExit(2) from error

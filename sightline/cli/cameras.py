@@ -1,0 +1,109 @@
+"""`sightline cameras`: add, change, pause and remove cameras while everything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sightline.api_client import call_api
+from sightline.cli.output import JsonFlag, out, print_json, print_rows
+from sightline.cli.queries import Data, settings_for
+from sightline.types import Pipeline
+
+app = typer.Typer(help="Cameras: list, add, change, pause, resume, remove.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the camera; it is the source of its rows.")]
+Fps = Annotated[float, typer.Option(min=0.1, max=60, help="Frames a second that are looked at.")]
+Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
+
+
+@app.command("list")
+def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
+    """Cameras and how they do."""
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/cameras")
+    rows: list[dict[str, Any]] = [camera | (camera.get("status") or {}) for camera in answer["items"]]
+    columns = {
+        "camera_id": "camera",
+        "state": "state",
+        "pipeline": "pipeline",
+        "fps": "fps",
+        "frames_read": "read",
+        "published": "published",
+        "dropped": "dropped",
+        "url": "url",
+        "last_error": "last error",
+    }
+    print_rows(rows, columns, as_json=as_json, empty="no cameras; add one: sightline cameras add NAME URL")
+
+
+@app.command()
+def add(
+    name: Name,
+    url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://… (MJPEG), a video file, or a USB index such as 0.")],
+    pipeline: Annotated[Pipeline, typer.Option(help="What to do with its frames.")] = Pipeline.PLATES,
+    fps: Fps = 5.0,
+    preset: Preset = "live",
+    motion: Annotated[bool, typer.Option(help="Skip frames in which nothing moves.")] = True,
+    loop: Annotated[bool, typer.Option(help="Start a video file again at its end.")] = False,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Add a camera. It runs within two seconds."""
+    if Path(url).is_file():
+        url = str(Path(url).resolve())  # the camera process may run in another folder
+    body = {
+        "camera_id": name,
+        "url": url,
+        "pipeline": pipeline,
+        "fps": fps,
+        "preset": preset,
+        "motion": motion,
+        "loop": loop,
+    }
+    _done(call_api(settings_for(data), "POST", "/cameras", body=body), f"{name} added", as_json=as_json)
+
+
+@app.command()
+def change(
+    name: Name,
+    url: Annotated[str | None, typer.Option(help="New address.")] = None,
+    pipeline: Annotated[Pipeline | None, typer.Option(help="New pipeline.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, max=60, help="New rate.")] = None,
+    motion: Annotated[bool | None, typer.Option(help="Skip frames in which nothing moves.")] = None,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Change a camera."""
+    given = {"url": url, "pipeline": pipeline, "fps": fps, "motion": motion}
+    body = {field: value for field, value in given.items() if value is not None}
+    _done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
+
+
+@app.command()
+def pause(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Stop reading a camera; its rows stay."""
+    answer = call_api(settings_for(data), "PATCH", f"/cameras/{name}", body={"enabled": False})
+    _done(answer, f"{name} paused", as_json=as_json)
+
+
+@app.command()
+def resume(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Read a paused camera again."""
+    answer = call_api(settings_for(data), "PATCH", f"/cameras/{name}", body={"enabled": True})
+    _done(answer, f"{name} resumed", as_json=as_json)
+
+
+@app.command()
+def remove(name: Name, data: Data = None) -> None:
+    """Remove a camera; its rows stay."""
+    call_api(settings_for(data), "DELETE", f"/cameras/{name}")
+    out.print(f"{name} removed")
+
+
+def _done(camera: Any, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(camera)
+    else:
+        out.print(text)

@@ -1,0 +1,123 @@
+"""Commands that ask the API: passages, detections, jobs, dead letters, queues, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sightline.api_client import call_api
+from sightline.cli.output import JsonFlag, out, print_json, print_rows
+from sightline.settings import Settings, load_settings
+
+Source = Annotated[str | None, typer.Option(help="Only this source.")]
+Since = Annotated[str | None, typer.Option(help="From then on: 15m, 1h, 2d, or a date and time.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+Data = Annotated[Path | None, typer.Option(help="Data folder of `sightline up`.")]
+
+
+def settings_for(data: Path | None) -> Settings:
+    return load_settings(**({"data_dir": data} if data else {}))
+
+
+def passages(
+    text: Annotated[str | None, typer.Argument(help="Plate; * and ? stand for any characters or one.")] = None,
+    source: Source = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Vehicles that passed: one plate each, voted from all its readings."""
+    query = {"text": text, "source": source, "since": since, "limit": limit}
+    columns = {
+        "text": "plate",
+        "source_id": "source",
+        "first_seen": "first seen",
+        "last_seen": "last seen",
+        "reading_count": "readings",
+        "confidence": "confidence",
+    }
+    _list("/passages", query, columns, as_json=as_json, data=data, empty="no passages yet")
+
+
+def detections(
+    label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
+    source: Source = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """What was found, newest first."""
+    query = {"label": label, "source": source, "since": since, "limit": limit}
+    columns = {
+        "captured_at": "captured",
+        "source_id": "source",
+        "label": "label",
+        "confidence": "confidence",
+        "xyxy": "box",
+        "frame_id": "frame",
+    }
+    _list("/detections", query, columns, as_json=as_json, data=data, empty="no detections yet")
+
+
+def jobs(
+    status: Annotated[str | None, typer.Option(help="open, stored, dropped or dead.")] = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Jobs, newest first."""
+    query = {"status": status, "since": since, "limit": limit}
+    columns = {"job_id": "job", "status": "status", "pipeline": "pipeline", "lane": "lane", "published_at": "published"}
+    _list("/jobs", query, columns, as_json=as_json, data=data, empty="no jobs yet")
+
+
+def dead_letters(
+    source: Source = None, since: Since = None, limit: Limit = 50, as_json: JsonFlag = False, data: Data = None
+) -> None:
+    """Frames that gave up, with the reason."""
+    columns = {"created_at": "when", "source_id": "source", "stage": "stage", "reason": "reason", "message": "message"}
+    query = {"source": source, "since": since, "limit": limit}
+    _list("/dead-letters", query, columns, as_json=as_json, data=data, empty="no dead letters")
+
+
+def queues(as_json: JsonFlag = False, data: Data = None) -> None:
+    """What waits, per queue."""
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/queues")
+    if as_json:
+        print_json(answer)
+        return
+    depths: dict[str, int] = answer["depths"]
+    print_rows(
+        [{"queue": q, "waiting": n} for q, n in depths.items()],
+        {"queue": "queue", "waiting": "waiting"},
+        as_json=False,
+        empty="",
+    )
+
+
+def audit(as_json: JsonFlag = False, data: Data = None) -> None:
+    """Prove that every published frame is stored, dropped, dead or open. Exit code 1 if not."""
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit")
+    if as_json:
+        print_json(answer)
+    else:
+        columns = {
+            name: name.replace("_", " ")
+            for name in ("source_id", "published", "stored", "repeated", "dropped", "dead", "open", "rows", "balanced")
+        }
+        print_rows(answer["sources"], columns, as_json=False, empty="nothing was published yet")
+        out.print("[green]balanced[/green]" if answer["balanced"] else "[red]NOT balanced[/red]")
+    if not answer["balanced"]:
+        raise typer.Exit(1)
+
+
+def _list(
+    path: str, query: dict[str, Any], columns: dict[str, str], *, as_json: bool, data: Path | None, empty: str
+) -> None:
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", path, query=query)
+    print_rows(answer["items"], columns, as_json=as_json, empty=empty)

@@ -1,0 +1,200 @@
+"""`sightline submit`: photos, videos and folders become jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from sightline.cli.output import JsonFlag, err, out, print_json
+from sightline.client import Sightline
+from sightline.errors import BacklogFullError, RetryableError, SightlineError, WaitTimeoutError
+from sightline.files import VIDEO_SUFFIXES, find_files, read_frames
+from sightline.jobs import NewFrame, make_job
+from sightline.messages import Job
+from sightline.settings import load_settings
+from sightline.types import FrameResult, Lane, Pipeline
+
+#: Frames of a video that travel in one job.
+_VIDEO_BUNDLE = 16
+_READERS = 8
+_WAIT_EACH_S = 600.0
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    path: Path
+    job: Job | None = None
+    error: SightlineError | None = None
+
+
+def submit(
+    paths: Annotated[list[Path], typer.Argument(help="Photos, videos or folders.")],
+    pipeline: Annotated[Pipeline, typer.Option(help="What to do with them.")] = Pipeline.PLATES,
+    lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.BULK,
+    source: Annotated[str, typer.Option(help="Source id the rows get.")] = "files",
+    fps: Annotated[float, typer.Option(min=0.01, max=60, help="Frames a second taken from videos.")] = 2.0,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
+    as_json: JsonFlag = False,
+    data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
+) -> None:
+    """Submit photos and videos. Submitting the same ones again adds nothing."""
+    settings = load_settings(**({"data_dir": data} if data else {}))
+    files = find_files(paths)
+    failed = 0
+    with Sightline(settings) as client, _progress(len(files)) as progress:
+        sending = progress.add_task("submitted", total=len(files))
+        finishing = progress.add_task("finished", total=len(files), visible=wait)
+        printer = _Printer(as_json=as_json, wait=wait)
+        for done in _submit_all(client, files, pipeline=pipeline, lane=lane, source=source, fps=fps, wait=wait):
+            progress.advance(finishing if isinstance(done, _Finished) else sending)
+            failed += printer.show(done)
+        printer.close()
+    if failed:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Finished:
+    path: Path
+    frames: tuple[FrameResult, ...]
+    job_id: str
+
+
+def _submit_all(
+    client: Sightline, files: list[Path], *, pipeline: Pipeline, lane: Lane, source: str, fps: float, wait: bool
+) -> Iterator[_Submitted | _Finished]:
+    """Read and publish with a pool of threads; yields each submission, then each result, in the order of the files."""
+    waiting: list[_Submitted] = []
+    with ThreadPoolExecutor(_READERS) as pool:
+        futures: list[Future[list[_Submitted]]] = [
+            pool.submit(_submit_file, client, path, pipeline=pipeline, lane=lane, source=source, fps=fps)
+            for path in files
+        ]
+        for future in futures:
+            for submitted in future.result():
+                yield submitted
+                waiting.append(submitted)
+    if wait:
+        for submitted in waiting:
+            if submitted.job is not None:
+                yield _wait(client, submitted.path, submitted.job)
+
+
+def _submit_file(
+    client: Sightline, path: Path, *, pipeline: Pipeline, lane: Lane, source: str, fps: float
+) -> list[_Submitted]:
+    """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
+    submitted: list[_Submitted] = []
+    try:
+        bundle = _VIDEO_BUNDLE if path.suffix.lower() in VIDEO_SUFFIXES else 1
+        for frames in _batched(read_frames(path, fps=fps), bundle):
+            job, pixels = make_job(frames, client.settings, pipeline=pipeline, lane=lane, source_id=source)
+            _publish(client, job, pixels)
+            submitted.append(_Submitted(path, job))
+    except RetryableError:
+        raise
+    except SightlineError as error:
+        submitted.append(_Submitted(path, error=error))
+    return submitted
+
+
+def _publish(client: Sightline, job: Job, pixels: dict[str, bytes]) -> None:
+    """Files are never dropped: where the backlog is full, wait for room."""
+    while True:
+        try:
+            client.publisher.publish(job, pixels)
+            return
+        except BacklogFullError as full:
+            time.sleep(full.retry_after_s)
+
+
+def _wait(client: Sightline, path: Path, job: Job) -> _Finished:
+    try:
+        return _Finished(path, client.wait(job.job_id, _WAIT_EACH_S).frames, job.job_id)
+    except WaitTimeoutError as error:
+        raise WaitTimeoutError(f"{path}: {error} (are workers running?)", job_id=job.job_id) from error
+
+
+class _Printer:
+    """Prints results as they come; returns how many of them are failures."""
+
+    def __init__(self, *, as_json: bool, wait: bool) -> None:
+        self._as_json = as_json
+        self._wait = wait
+        self._jobs = 0
+
+    def show(self, done: _Submitted | _Finished) -> int:
+        if isinstance(done, _Finished):
+            return sum(self._show_frame(done, frame) for frame in done.frames)
+        if done.error is not None:
+            self._print(
+                {"file": str(done.path), "error": {"reason": done.error.reason, "message": str(done.error)}},
+                f"[red]{done.path}[/red]  {done.error}",
+            )
+            return 1
+        self._jobs += 1
+        if not self._wait and self._as_json and done.job:
+            print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames)})
+        return 0
+
+    def close(self) -> None:
+        if not self._wait and not self._as_json:
+            out.print(f"{self._jobs} jobs submitted")
+
+    def _show_frame(self, done: _Finished, frame: FrameResult) -> int:
+        row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
+        readings = "  ".join(f"[bold]{r.text}[/bold] [dim]{r.confidence:.2f}[/dim]" for r in frame.readings)
+        found = readings or f"[dim]{len(frame.detections)} detections, no text[/dim]"
+        if frame.error:
+            found = f"[red]dead: {frame.error.message}[/red]"
+        elif frame.dropped:
+            found = f"[yellow]dropped: {frame.dropped}[/yellow]"
+        self._print(row, f"{done.path.name:<28} {found}")
+        return int(frame.error is not None)
+
+    def _print(self, row: dict[str, Any], line: str) -> None:
+        if self._as_json:
+            print_json(row)
+        else:
+            out.print(line, highlight=False)
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
+
+
+def _progress(total: int) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal or total < 2,
+    )
+
+
+def _batched(frames: Iterable[NewFrame], size: int) -> Iterator[list[NewFrame]]:
+    iterator = iter(frames)
+    while bundle := list(islice(iterator, size)):
+        yield bundle

@@ -1,0 +1,168 @@
+"""`sightline up`: everything on one machine with one command and one Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.panel import Panel
+
+from sightline.cli.output import err, out
+from sightline.embedded_redis import EmbeddedRedis, prepare_redis
+from sightline.errors import SettingsError
+from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
+from sightline.settings import PREFIX, Settings, load_settings
+from sightline.supervisor import Role, supervise
+
+_READY_TIMEOUT_S = 120
+
+
+def up(
+    data: Annotated[Path | None, typer.Option(help="Folder for Redis, database and pictures.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the page and the API.")] = None,
+    flower_port: Annotated[int | None, typer.Option(help="Port of Flower; 0: no Flower.")] = None,
+    detect_workers: Annotated[int, typer.Option(min=1, help="Processes that detect.")] = 1,
+    ocr_workers: Annotated[int, typer.Option(min=1, help="Processes that read text.")] = 1,
+) -> None:
+    """Start Redis, the database, the workers, the camera process, the API with its page, and Flower."""
+    _require_checkout()
+    given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(settings.data_dir):
+        redis = prepare_redis(settings.data_dir / "redis")
+        environment = _environment(settings, redis)
+        _run_once("storage", "upgrade", environment=environment)
+        key = _api_key(settings.data_dir, environment)
+        environment[PREFIX + "API_KEY"] = key
+        _write_run_env(settings.data_dir / "run.env", environment)
+        threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
+        supervise(_roles(settings, redis, key, detect_workers, ocr_workers), environment)
+    out.print("stopped; nothing accepted was lost, the next start goes on with it")
+
+
+def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: int, ocr_workers: int) -> Iterator[Role]:
+    python = sys.executable
+    yield Role("redis", redis.command, stop_last=2, grace_s=4)
+    yield from (_worker(f"write{number}", WRITE_QUEUE, settings.write_concurrency) for number in range(1))
+    yield from (_worker(f"ocr{number}", OCR_QUEUE, settings.ocr_concurrency) for number in range(ocr_workers))
+    yield from (
+        _worker(f"detect{number}", DETECT_QUEUE, settings.detect_concurrency) for number in range(detect_workers)
+    )
+    yield Role("api", (python, "-m", "producers.api"), grace_s=3)
+    yield Role("camera", (python, "-m", "producers.camera"), grace_s=5)
+    if settings.flower_port:
+        flower = ("flower", "--address=127.0.0.1", f"--port={settings.flower_port}", "--read_only=True")
+        quiet = ("--enable_events=False", "--max_tasks=5000", "--logging=warning")
+        yield Role(
+            "flower",
+            (python, "-m", "celery", "-q", "-A", "workers.app", *flower, *quiet),
+            grace_s=2,
+            environment={"FLOWER_BASIC_AUTH": f"sightline:{key}"},
+        )
+
+
+def _worker(name: str, queue: str, concurrency: int) -> Role:
+    options = ("-P", "threads", "-c", str(concurrency), "-Q", queue, "-n", f"{name}@%h")
+    frugal = ("--without-gossip", "--without-mingle", "--heartbeat-interval", "10")
+    command = (sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker", *options, *frugal)
+    return Role(name, command, stop_last=1, grace_s=6)
+
+
+def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:
+    """The environment of every role: this process's own, with the embedded services filled in."""
+    folder = settings.data_dir.resolve()
+    ours = {
+        "DATA_DIR": str(folder),
+        "REDIS_URL": redis.url,
+        "FRAMES_URL": settings.frames_url or (folder / "frames").as_uri(),
+        "DATABASE_URL": settings.sqlalchemy_url,
+        "API_HOST": settings.api_host,
+        "API_PORT": str(settings.api_port),
+        "API_URL": f"http://127.0.0.1:{settings.api_port}",
+    }
+    return dict(os.environ) | {PREFIX + name: value for name, value in ours.items()} | {"PYTHONUNBUFFERED": "1"}
+
+
+def _api_key(data_dir: Path, environment: dict[str, str]) -> str:
+    """The key of this machine's CLI, made at the first start."""
+    path = data_dir / "api.key"
+    if not path.exists():
+        made = _run_once("storage", "create-key", "local", "admin", environment=environment)
+        path.touch(mode=0o600)
+        path.write_text(made.strip().splitlines()[-1])
+    return path.read_text().strip()
+
+
+def _write_run_env(path: Path, environment: dict[str, str]) -> None:
+    """For the CLI and Python clients on this machine; holds secrets."""
+    wanted = ("REDIS_URL", "FRAMES_URL", "DATABASE_URL", "API_URL", "API_KEY")
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{PREFIX}{name}={environment[PREFIX + name]}\n" for name in wanted))
+
+
+def _run_once(module: str, *arguments: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SettingsError(f"python -m {module} {' '.join(arguments)} failed:\n{done.stderr.strip()}")
+    return done.stdout
+
+
+@contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    with (data_dir / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise SettingsError(
+                f"data folder {data_dir} is in use by process {file.read().strip() or 'unknown'}; "
+                "stop that one, or choose another folder with --data"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _announce(settings: Settings, environment: dict[str, str]) -> None:
+    """Say where everything is, once it answers."""
+    url = environment[PREFIX + "API_URL"]
+    until = time.monotonic() + _READY_TIMEOUT_S
+    while time.monotonic() < until:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5, trust_env=False).is_success:
+                break
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.5)
+    else:
+        err.print(f"[red]no answer from {url} after {_READY_TIMEOUT_S} s; see the log above[/red]")
+        return
+    lines = [f"page     [bold]{url}[/bold]", f"API      {url}/docs"]
+    if settings.flower_port:
+        lines.append(f"Flower   http://127.0.0.1:{settings.flower_port}  (user sightline, password: the key)")
+    lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
+    lines.append("stop     Ctrl-C")
+    out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))
+
+
+def _require_checkout() -> None:
+    missing = [name for name in ("workers", "producers", "storage", "circus") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"`sightline up` needs {', '.join(missing)}: run it from a checkout after `make setup`, or use the image"
+        )

@@ -1,0 +1,178 @@
+"""Sightline for any Python service: submit images, wait for results. Needs the broker and the frame store, no API."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sightline.errors import WaitTimeoutError
+from sightline.jobs import NewFrame, make_job
+from sightline.messages import Job
+from sightline.publisher import Publisher
+from sightline.redis_connection import connect, connect_async
+from sightline.results import AsyncResultBoard, ResultBoard
+from sightline.settings import Settings, load_settings
+from sightline.types import JobResult, Lane, Pipeline
+
+Image = str | Path | bytes
+
+
+@dataclass(frozen=True)
+class SubmittedJob:
+    """A job that was accepted. It ends in the database whether or not somebody waits."""
+
+    job: Job
+    _client: Sightline
+
+    @property
+    def job_id(self) -> str:
+        return self.job.job_id
+
+    def wait(self, timeout_s: float = 30.0) -> JobResult:
+        """The result, as soon as it is stored.
+
+        Raises:
+            WaitTimeoutError: it is not there yet; the job goes on.
+        """
+        return self._client.wait(self.job_id, timeout_s)
+
+
+class Sightline:
+    """The client. Settings come from the environment (`SIGHTLINE_REDIS_URL`, ...) unless given.
+
+    Safe to use from several threads. Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+
+    def submit(
+        self,
+        *images: Image,
+        pipeline: Pipeline | str = Pipeline.PLATES,
+        lane: Lane | str = Lane.INTERACTIVE,
+        source_id: str = "python",
+        captured_at: datetime | None = None,
+    ) -> SubmittedJob:
+        """Submit encoded images (JPEG, PNG, WebP), as paths or bytes, as one job.
+
+        The ids come from the content: submitting the same images again gives the same job and adds nothing.
+
+        Raises:
+            BadImageError: an image is empty, damaged, too large or of another format.
+            BadMessageError: a name is wrong (pipeline, lane, source).
+            BacklogFullError, BrokerUnavailableError, StoreUnavailableError: try again later, with the same images.
+        """
+        frames = [_new_frame(image, captured_at) for image in images]
+        job, pixels = make_job(frames, self.settings, pipeline=pipeline, lane=lane, source_id=source_id)
+        self.publisher.publish(job, pixels)
+        return SubmittedJob(job, self)
+
+    def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
+        """The result of a job by its id; see `SubmittedJob.wait`."""
+        result = self._board.wait(job_id, timeout_s)
+        if result is None:
+            raise _timed_out(job_id, timeout_s)
+        return result
+
+    def close(self) -> None:
+        for name in ("publisher", "_redis", "_board"):
+            part = self.__dict__.pop(name, None)
+            if part is not None and name != "_board":
+                part.close()
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        return Publisher.from_settings(self.settings)
+
+    @cached_property
+    def _redis(self):
+        return connect(self.settings.redis_url)
+
+    @cached_property
+    def _board(self) -> ResultBoard:
+        return ResultBoard(self._redis, result_ttl_s=self.settings.result_ttl_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncSightline:
+    """The client for asyncio. Publishing runs in a thread; waiting holds one connection, no thread."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._sync = Sightline(settings)
+        self._redis = connect_async(self._sync.settings.redis_url)
+        self._board = AsyncResultBoard(self._redis)
+
+    async def submit(
+        self,
+        *images: Image,
+        pipeline: Pipeline | str = Pipeline.PLATES,
+        lane: Lane | str = Lane.INTERACTIVE,
+        source_id: str = "python",
+        captured_at: datetime | None = None,
+    ) -> AsyncSubmittedJob:
+        """See `Sightline.submit`."""
+        submitted = await asyncio.to_thread(
+            self._sync.submit, *images, pipeline=pipeline, lane=lane, source_id=source_id, captured_at=captured_at
+        )
+        return AsyncSubmittedJob(submitted.job, self)
+
+    async def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
+        """See `Sightline.wait`."""
+        result = await self._board.wait(job_id, timeout_s)
+        if result is None:
+            raise _timed_out(job_id, timeout_s)
+        return result
+
+    async def close(self) -> None:
+        self._sync.close()
+        await self._redis.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+@dataclass(frozen=True)
+class AsyncSubmittedJob:
+    """The same as `SubmittedJob`, awaited."""
+
+    job: Job
+    _client: AsyncSightline
+
+    @property
+    def job_id(self) -> str:
+        return self.job.job_id
+
+    async def wait(self, timeout_s: float = 30.0) -> JobResult:
+        """See `SubmittedJob.wait`."""
+        return await self._client.wait(self.job_id, timeout_s)
+
+
+def _new_frame(image: Image, captured_at: datetime | None) -> NewFrame:
+    at = captured_at or datetime.now(UTC)
+    if isinstance(image, bytes):
+        return NewFrame(image, at)
+    return NewFrame(Path(image).read_bytes(), at, name=Path(image).name)
+
+
+def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:
+    return WaitTimeoutError(
+        f"job {job_id} is not finished after {timeout_s:g} s; it goes on, wait again with its id", job_id=job_id
+    )

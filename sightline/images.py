@@ -1,0 +1,68 @@
+"""What counts as an image, decided by its first bytes and its header, before anything is decoded."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Literal, NamedTuple
+
+import imagesize
+
+from sightline.errors import BadImageError
+
+ImageFormat = Literal["jpeg", "png", "webp"]
+
+
+class ImageInfo(NamedTuple):
+    """Format and size in pixels, as the header says."""
+
+    format: ImageFormat
+    width: int
+    height: int
+
+
+def check_image(data: bytes, *, max_mb: float, max_mpx: float) -> ImageInfo:
+    """Check size, format and dimensions of an encoded image without decoding it.
+
+    Raises:
+        BadImageError: empty, too large, of another format, cut off, or with too many pixels; the text says which
+            limit was met and what to do.
+    """
+    if not data:
+        raise BadImageError("image: empty (0 bytes); send the bytes of a JPEG, PNG or WebP")
+    if len(data) > max_mb * 1_000_000:
+        raise BadImageError(
+            f"image: {len(data) / 1_000_000:.1f} MB, at most {max_mb:g} MB are accepted; send it smaller"
+        )
+    image_format = _format(data)
+    if image_format is None:
+        raise BadImageError(f"image: starts with {data[:8]!r}, which is no JPEG, PNG or WebP; convert it first")
+    width, height = imagesize.get(BytesIO(data))
+    if width <= 0 or height <= 0:
+        raise BadImageError(f"image: the {image_format} header has no size; the file is damaged or cut off")
+    if width * height > max_mpx * 1_000_000:
+        raise BadImageError(
+            f"image: {width} x {height} are {width * height / 1e6:.0f} megapixels, "
+            f"at most {max_mpx:g} are accepted; scale it down"
+        )
+    if not _is_whole(data, image_format):
+        raise BadImageError(f"image: the {image_format} file is cut off ({len(data)} bytes); send it again, whole")
+    return ImageInfo(image_format, int(width), int(height))
+
+
+def _format(data: bytes) -> ImageFormat | None:
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return None
+
+
+def _is_whole(data: bytes, image_format: ImageFormat) -> bool:
+    """Whether the end is there. Decoders fill the missing part of a cut-off JPEG with grey and say nothing."""
+    if image_format == "jpeg":
+        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") > 0  # the end marker follows the last scan
+    if image_format == "png":
+        return b"IEND" in data[-64:]
+    return len(data) >= 8 + int.from_bytes(data[4:8], "little")

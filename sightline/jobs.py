@@ -1,0 +1,82 @@
+"""How uploads become a job. The ids come from the content, so that the same upload is the same job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sightline.errors import BadMessageError
+from sightline.ids import content_id
+from sightline.images import check_image
+from sightline.messages import MAX_FRAMES_PER_JOB, Job, parse_job
+from sightline.types import Lane, Pipeline
+
+if TYPE_CHECKING:
+    from sightline.settings import Settings
+
+
+@dataclass(frozen=True)
+class NewFrame:
+    """An encoded picture (JPEG, PNG, WebP) that is no frame yet. `position_s` is its time within a video."""
+
+    data: bytes
+    captured_at: datetime
+    name: str = ""
+    position_s: float | None = None
+
+    def frame_id(self, source_id: str) -> str:
+        """The same for the same picture of the same source; equal pictures of a video differ by their time."""
+        where = () if self.position_s is None else (self.name, f"{self.position_s:.3f}")
+        return content_id(source_id, self.data, *where)
+
+
+def make_job(
+    new_frames: Sequence[NewFrame],
+    settings: Settings,
+    *,
+    pipeline: Pipeline | str,
+    lane: Lane | str,
+    source_id: str,
+) -> tuple[Job, dict[str, bytes]]:
+    """A job of these pictures, and its pixels by frame id. The same picture twice is one frame.
+
+    Raises:
+        BadImageError: naming the picture, the value and the limit.
+        BadMessageError: naming the wrong field.
+    """
+    if not new_frames:
+        raise BadMessageError("images: none given; give at least one", field="images")
+    if len(new_frames) > MAX_FRAMES_PER_JOB:
+        raise BadMessageError(
+            f"images: {len(new_frames)} given, at most {MAX_FRAMES_PER_JOB} go in a job", field="images"
+        )
+    pixels: dict[str, bytes] = {}
+    frames: list[dict[str, object]] = []
+    for new in new_frames:
+        check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+        frame_id = new.frame_id(source_id)
+        if frame_id in pixels:
+            continue
+        pixels[frame_id] = new.data
+        frames.append(
+            {
+                "frame_id": frame_id,
+                "source_id": source_id,
+                "captured_at": new.captured_at,
+                "seq": len(frames),
+                "name": new.name[-255:],
+            }
+        )
+    job = parse_job(
+        {
+            "job_id": content_id(str(pipeline), *pixels),
+            "pipeline": pipeline,
+            "lane": lane,
+            "frames": frames,
+            "published_at": time.time(),
+        }
+    )
+    return job, pixels

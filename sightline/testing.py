@@ -1,0 +1,148 @@
+"""Doubles for tests of code that uses Sightline, and pictures they can read. numpy and cv2 are imported only when used.
+
+A synthetic picture shows one plate: black and white cells that spell a text, bright on a dark ground. It survives JPEG,
+scaling and a margin, so a test can follow the text of each frame through real queues without a real model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sightline.models import LoadedModel
+from sightline.types import Detection, FrameRef, Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    BgrImage = npt.NDArray[np.uint8]
+
+__all__ = ["MemoryFrameStore", "StubDetector", "StubRecognizer", "draw_picture", "make_frame_refs", "make_picture"]
+
+_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+_BITS = 8
+_GROUND, _ZERO, _ONE = 16, 144, 255
+_IS_PLATE, _IS_ONE = 80, 200
+
+
+class MemoryFrameStore:
+    """A frame store in a dict. `pixels` is open for tests to look at."""
+
+    def __init__(self) -> None:
+        self.pixels: dict[str, bytes] = {}
+
+    def put_many(self, pixels: Mapping[str, bytes]) -> None:
+        for key in pixels:
+            if not _KEY.fullmatch(key):
+                raise ValueError(f"not a frame store key: {key!r}")
+        self.pixels.update(pixels)
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [self.pixels.get(key) for key in keys]
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.pixels.pop(key, None)
+
+    def prune(self) -> int:
+        return 0
+
+
+class StubDetector:
+    """Finds the plate of a synthetic picture; other pictures hold nothing for it."""
+
+    model = LoadedModel(name="stub", sha256="", runtime="stub", labels=("plate",))
+
+    def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
+        return [self._detect(image) for image in images]
+
+    def warm(self) -> None:
+        """There is nothing to warm."""
+
+    def _detect(self, image: BgrImage) -> list[Detection]:
+        box = _find_plate(image)
+        if box is None:
+            return []
+        left, top, right, bottom = box
+        xyxy = (float(left), float(top), float(right), float(bottom))
+        return [Detection(xyxy=xyxy, label="plate", class_id=0, confidence=0.9)]
+
+
+class StubRecognizer:
+    """Reads the plate of a synthetic picture, or a crop of it; everything else reads as nothing."""
+
+    model = LoadedModel(name="stub", sha256="", runtime="stub")
+
+    def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
+        return [self._recognize(crop) for crop in crops]
+
+    def _recognize(self, crop: BgrImage) -> Reading:
+        text = _read_plate(crop)
+        if not text:
+            return Reading(text="", confidence=0.0)
+        return Reading(text=text, confidence=0.9, char_confidences=(0.9,) * len(text))
+
+
+def make_frame_refs(count: int, *, source_id: str = "test", start: datetime | None = None) -> list[FrameRef]:
+    """`count` frames of one source, a tenth of a second apart, with new ids."""
+    start = start or datetime.now(UTC)
+    return [
+        FrameRef(frame_id=uuid4().hex, source_id=source_id, captured_at=start + timedelta(seconds=seq / 10), seq=seq)
+        for seq in range(count)
+    ]
+
+
+def make_picture(text: str, *, width: int = 320, height: int = 240, suffix: str = ".jpg") -> bytes:
+    """A synthetic picture as a file, JPEG unless `suffix` says otherwise. Needs cv2."""
+    import cv2
+
+    done, data = cv2.imencode(suffix, draw_picture(text, width=width, height=height))
+    if not done:
+        raise ValueError(f"cannot encode as {suffix}")
+    return data.tobytes()
+
+
+def draw_picture(text: str, *, width: int = 320, height: int = 240) -> BgrImage:
+    """A synthetic picture, (height, width, 3). `text` is ASCII; one column of eight cells stands for one character."""
+    import numpy as np
+
+    image = np.full((height, width, 3), _GROUND, np.uint8)
+    if not text:
+        return image
+    codes = np.frombuffer(text.encode("ascii"), np.uint8)
+    bits = np.unpackbits(codes[np.newaxis], axis=0)  # (8, characters)
+    cell = min(8, width // (len(text) + 2), height // (_BITS + 2))
+    if cell < 4:
+        raise ValueError(f"{width}x{height} pixels are too few for {text!r}")
+    plate = np.where(bits.repeat(cell, 0).repeat(cell, 1) == 1, _ONE, _ZERO)[..., np.newaxis]
+    top, left = (height - plate.shape[0]) // 2, (width - plate.shape[1]) // 2
+    image[top : top + plate.shape[0], left : left + plate.shape[1]] = plate
+    return image
+
+
+def _find_plate(image: BgrImage) -> tuple[int, int, int, int] | None:
+    """The smallest box, x1, y1, x2, y2, around all that is bright."""
+    bright: Any = image.max(axis=2) > _IS_PLATE
+    rows, columns = bright.any(axis=1).nonzero()[0], bright.any(axis=0).nonzero()[0]
+    if len(rows) < _BITS or len(columns) == 0:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _read_plate(image: BgrImage) -> str:
+    box = _find_plate(image)
+    if box is None:
+        return ""
+    left, top, right, bottom = box
+    cell = (bottom - top) / _BITS
+    codes: list[int] = []
+    for column in range(round((right - left) / cell)):
+        x = min(int(left + (column + 0.5) * cell), right - 1)
+        centers = [image[int(top + (bit + 0.5) * cell), x].mean() > _IS_ONE for bit in range(_BITS)]
+        codes.append(sum(int(bit) << (_BITS - 1 - place) for place, bit in enumerate(centers)))
+    text = bytes(codes).decode("latin-1")
+    return text if text.isascii() and text.isprintable() else ""

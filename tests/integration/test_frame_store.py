@@ -1,0 +1,68 @@
+"""One suite over every frame store."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
+from sightline.frames import FolderFrameStore, FrameStore, crop_key, open_frame_store
+
+
+@pytest.fixture(params=["redis", "folder", "fsspec"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> FrameStore:
+    if request.param == "redis":
+        return open_frame_store(request.getfixturevalue("redis_url"), ttl_s=60)
+    if request.param == "folder":
+        return open_frame_store(tmp_path.as_uri(), ttl_s=60)
+    return open_frame_store(f"memory://frames-{time.time_ns()}", ttl_s=60)
+
+
+def test_what_is_put_can_be_had_until_it_is_freed(store: FrameStore) -> None:
+    store.put_many({"frame-1": b"one", crop_key("frame-1", 0): b"crop"})
+    store.put_many({"frame-1": b"newer"})
+    assert store.get_many(["frame-1", "missing", "frame-1.c0"]) == [b"newer", None, b"crop"]
+    store.delete_many(["frame-1", "missing"])
+    assert store.get_many(["frame-1", "frame-1.c0"]) == [None, b"crop"]
+    assert store.get_many([]) == []
+
+
+@pytest.mark.parametrize("key", ["../secret", "a/b", "", "a..b", "x" * 200, ".hidden"])
+def test_a_key_cannot_leave_the_store(store: FrameStore, key: str) -> None:
+    with pytest.raises(BadMessageError, match="frame key"):
+        store.put_many({key: b"x"})
+    with pytest.raises(BadMessageError, match="frame key"):
+        store.get_many([key])
+
+
+def test_redis_frees_by_itself(redis_url: str) -> None:
+    store = open_frame_store(redis_url, ttl_s=0.05)
+    store.put_many({"frame-1": b"x"})
+    time.sleep(0.1)
+    assert store.get_many(["frame-1"]) == [None]
+
+
+def test_a_folder_is_pruned_by_age(tmp_path: Path) -> None:
+    store = FolderFrameStore(tmp_path, ttl_s=60)
+    store.put_many({"old-frame": b"x", "new-frame": b"y"})
+    (path,) = tmp_path.glob("*/old-frame")
+    os.utime(path, (time.time() - 120, time.time() - 120))
+    assert store.prune() == 1
+    assert store.get_many(["old-frame", "new-frame"]) == [None, b"y"]
+    assert FolderFrameStore(tmp_path, ttl_s=None).prune() == 0
+
+
+def test_a_store_that_does_not_answer_is_retryable(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailableError):
+        open_frame_store("redis://127.0.0.1:1/0", ttl_s=1).get_many(["frame-1"])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailableError):
+        open_frame_store((tmp_path / "file").as_uri(), ttl_s=1).put_many({"frame-1": b"x"})
+
+
+def test_an_unknown_scheme_is_a_setting_error() -> None:
+    with pytest.raises(SettingsError, match="floppy"):
+        open_frame_store("floppy://a", ttl_s=1)

@@ -1,0 +1,241 @@
+"""The ledger, the publisher, the sweeper and the result board on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+
+from sightline.delivery import Delivery
+from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
+from sightline.ids import new_id
+from sightline.messages import Job, Message
+from sightline.publisher import Publisher
+from sightline.queues import DETECT_QUEUE, DETECT_TASK, OCR_TASK, WRITE_QUEUE
+from sightline.redis_connection import connect, connect_async
+from sightline.results import AsyncResultBoard, ResultBoard
+from sightline.settings import Settings, load_settings
+from sightline.sweeper import Sweeper
+from sightline.types import FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline
+
+MakePublisher = Callable[..., Publisher]
+
+
+@pytest.fixture
+def settings(redis_url: str) -> Settings:
+    return load_settings(
+        redis_url=redis_url, max_open_frames=20, max_open_frames_per_source=10, live_max_open_frames=4, job_timeout_s=60
+    )
+
+
+@pytest.fixture
+def publisher(settings: Settings) -> Publisher:
+    return Publisher.from_settings(settings)
+
+
+def make_job(*sources: str, lane: Lane = Lane.BULK) -> Job:
+    frames = tuple(FrameRef(frame_id=new_id(), source_id=source, captured_at=datetime.now(UTC)) for source in sources)
+    return Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=lane, frames=frames)
+
+
+def pixels_of(job: Job) -> dict[str, bytes]:
+    return {frame.frame_id: b"jpeg" for frame in job.frames}
+
+
+def queued(settings: Settings, queue: str) -> list[dict[str, Any]]:
+    client = redis.Redis.from_url(settings.redis_url, decode_responses=True)
+    raw: Any = [item for key in (queue, f"{queue}\x06\x163", f"{queue}\x06\x166") for item in client.lrange(key, 0, -1)]
+    return [json.loads(json.loads(item)["body"])[1]["message"] for item in raw]
+
+
+def balance(publisher: Publisher) -> bool:
+    open_frames = publisher.ledger.open_frames()
+    return all(
+        counts.get("published", 0) == sum(counts.values()) - counts.get("published", 0) + open_frames.get(source, 0)
+        for source, counts in publisher.ledger.counts().items()
+    )
+
+
+def test_publishing_twice_is_publishing_once(settings: Settings, publisher: Publisher) -> None:
+    job = make_job("gate", "yard")
+    for _ in range(3):
+        assert publisher.publish(job, pixels_of(job)) == ()
+    assert [message["job"]["job_id"] for message in queued(settings, DETECT_QUEUE)] == [job.job_id]
+    assert publisher.ledger.counts() == {"gate": {"published": 1}, "yard": {"published": 1}}
+    assert publisher.frames.get_many([frame.frame_id for frame in job.frames]) == [b"jpeg", b"jpeg"]
+
+
+def test_a_finished_job_is_not_published_again(settings: Settings, publisher: Publisher) -> None:
+    job = make_job("gate")
+    publisher.publish(job, pixels_of(job))
+    assert publisher.ledger.settle(job.job_id, {"gate": {"stored": 1}})
+    assert not publisher.ledger.settle(job.job_id, {"gate": {"stored": 1}})
+    publisher.publish(job, pixels_of(job))
+    assert len(queued(settings, DETECT_QUEUE)) == 1
+    assert publisher.ledger.begin(job) == 0
+    assert publisher.ledger.counts() == {"gate": {"published": 1, "stored": 1}}
+    assert balance(publisher)
+
+
+def test_a_full_backlog_refuses_without_a_trace(settings: Settings, publisher: Publisher) -> None:
+    for _ in range(10):
+        publisher.publish(job := make_job("gate"), pixels_of(job))
+    with pytest.raises(BacklogFullError, match="source 'gate'"):
+        publisher.publish(job := make_job("gate", "yard"), pixels_of(job))
+    assert publisher.ledger.counts() == {"gate": {"published": 10}}
+    for _ in range(10):
+        publisher.publish(job := make_job("yard"), pixels_of(job))
+    with pytest.raises(BacklogFullError, match="in total"):
+        publisher.publish(job := make_job("hall"), pixels_of(job))
+    assert len(queued(settings, DETECT_QUEUE)) == 20
+
+
+def test_a_live_bundle_leaves_out_only_the_cameras_that_are_behind(publisher: Publisher) -> None:
+    publisher.publish(job := make_job(*["gate"] * 4, lane=Lane.LIVE), pixels_of(job))
+    mixed = make_job("gate", "yard", lane=Lane.LIVE)
+    refused = publisher.publish(mixed, pixels_of(mixed))
+    assert [frame.source_id for frame in refused] == ["gate"]
+    assert publisher.ledger.open_frames() == {"gate": 4, "yard": 1}
+    only = make_job("gate", lane=Lane.LIVE)
+    assert publisher.publish(only, pixels_of(only)) == only.frames
+    assert publisher.ledger.open_job(only.job_id) is None
+
+
+def test_pixels_that_cannot_be_stored_take_the_admission_back(publisher: Publisher) -> None:
+    class Broken:
+        def put_many(self, pixels: object) -> None:
+            raise StoreUnavailableError("full")
+
+    publisher.frames = Broken()  # pyright: ignore
+    with pytest.raises(StoreUnavailableError):
+        publisher.publish(job := make_job("gate"), pixels_of(job))
+    assert publisher.ledger.open_frames() == {}
+    assert publisher.ledger.counts() == {"gate": {"published": 0}}
+
+
+def test_a_job_no_producer_entered_is_adopted(publisher: Publisher) -> None:
+    job = make_job("foreign")
+    assert publisher.ledger.begin(job) == 1
+    assert publisher.ledger.begin(job, redelivered=True) == 2
+    assert publisher.ledger.counts() == {"foreign": {"published": 1}}
+    assert publisher.ledger.open_job(job.job_id) == job
+    assert publisher.ledger.open_jobs() == [job]
+
+
+def sweeper(publisher: Publisher, max_attempts: int = 3) -> Sweeper:
+    return Sweeper(publisher.ledger, publisher.broker, publisher.frames, interval_s=1, max_attempts=max_attempts)
+
+
+def make_overdue(settings: Settings) -> None:
+    client = redis.Redis.from_url(settings.redis_url)
+    for lane in Lane:
+        for job_id in client.zrange(f"sightline:due:{lane}", 0, -1):  # pyright: ignore
+            client.zadd(f"sightline:due:{lane}", {job_id: time.time() - 1})
+
+
+def test_an_overdue_job_is_sent_again_and_at_last_dies(settings: Settings, publisher: Publisher) -> None:
+    job = make_job("gate")
+    publisher.ledger.admit(job)  # its producer died before it could send the message
+    assert sweeper(publisher).sweep() == 0
+    for attempt in (2, 3):
+        redis.Redis.from_url(settings.redis_url).delete(f"{DETECT_QUEUE}\x06\x166")
+        make_overdue(settings)
+        assert sweeper(publisher).sweep() == 1
+        assert sweeper(publisher).sweep() == 0
+        assert queued(settings, DETECT_QUEUE)[0]["job"]["attempt"] == attempt
+    redis.Redis.from_url(settings.redis_url).delete(f"{DETECT_QUEUE}\x06\x166")
+    make_overdue(settings)
+    assert sweeper(publisher).sweep() == 1
+    (message,) = queued(settings, WRITE_QUEUE)
+    assert message["results"][0]["error"]["reason"] == "attempts_exhausted"
+
+
+def test_a_job_that_still_waits_in_its_queue_is_not_sent_again(settings: Settings, publisher: Publisher) -> None:
+    publisher.publish(job := make_job("gate"), pixels_of(job))
+    client = redis.Redis.from_url(settings.redis_url)
+    client.zadd("sightline:due:bulk", {job.job_id: time.time()})
+    time.sleep(0.01)
+    assert sweeper(publisher).sweep() == 0
+    client.delete(f"{DETECT_QUEUE}\x06\x166")  # the message is lost
+    assert sweeper(publisher).sweep() == 1
+
+
+def test_many_sweepers_send_a_job_once(settings: Settings, publisher: Publisher) -> None:
+    for _ in range(10):
+        publisher.ledger.admit(make_job("gate"))
+    make_overdue(settings)
+    swept: list[int] = []
+    threads = [threading.Thread(target=lambda: swept.append(sweeper(publisher).sweep())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(swept) == 10 == len(queued(settings, DETECT_QUEUE))
+
+
+def test_hand_over_waits_for_the_broker(
+    settings: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = Delivery(publisher.ledger, publisher.broker)
+    sent: list[str] = []
+    send = publisher.broker.send
+
+    def refuse_twice(task: str, message: dict[str, Any], **options: Any) -> None:
+        sent.append(options["task_id"])
+        if len(sent) < 3:
+            raise BrokerUnavailableError("refused")
+        send(task, message, **options)
+
+    monkeypatch.setattr(publisher.broker, "send", refuse_twice)
+    job = make_job("gate")
+    delivery.hand_over(OCR_TASK, job, [FrameResult(frame=frame) for frame in job.frames])
+    assert sent == [f"{job.job_id}:ocr"] * 3
+    assert publisher.queue_depths() == {"gpu.detect": 0, "cpu.ocr": 1, "db.write": 0}
+
+
+def test_an_absent_broker_is_retryable() -> None:
+    absent = Publisher.from_settings(load_settings(redis_url="redis://127.0.0.1:1/0"))
+    with pytest.raises(BrokerUnavailableError):
+        absent.publish(job := make_job("gate"), pixels_of(job))
+    with pytest.raises(BrokerUnavailableError):
+        absent.queue_depths()
+    with pytest.raises(BrokerUnavailableError):
+        absent.broker.send(DETECT_TASK, Message(job=job).dump(), task_id="x", lane=Lane.LIVE)
+
+
+def result_of(job: Job) -> JobResult:
+    frames = tuple(FrameResult(frame=frame) for frame in job.frames)
+    return JobResult(
+        job_id=job.job_id, pipeline=job.pipeline, status=JobStatus.STORED, frames=frames, finished_at=datetime.now(UTC)
+    )
+
+
+def test_a_result_reaches_those_who_waited_before_and_after(redis_url: str) -> None:
+    board = ResultBoard(connect(redis_url), result_ttl_s=60)
+    result = result_of(make_job("gate"))
+    assert board.wait(result.job_id, 0.01) is None
+    threading.Timer(0.2, board.post, [result]).start()
+    assert board.wait(result.job_id, 5) == result
+    assert board.wait(result.job_id, 0.01) == result
+    board.post(result)
+    assert board.wait(result.job_id, 0.01) == result
+
+
+async def test_sixty_four_may_wait_at_once(redis_url: str) -> None:
+    client = connect_async(redis_url)
+    board = AsyncResultBoard(client)
+    results = [result_of(make_job("gate")) for _ in range(64)]
+    waiting = [asyncio.create_task(board.wait(result.job_id, 10)) for result in results]
+    await asyncio.sleep(0.1)
+    poster = ResultBoard(connect(redis_url), result_ttl_s=60)
+    for result in results:
+        await asyncio.to_thread(poster.post, result)
+    assert await asyncio.gather(*waiting) == results
+    await client.aclose()

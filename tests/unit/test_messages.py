@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sightline.errors import BadMessageError
+from sightline.ids import content_id, new_id
+from sightline.messages import Message, parse_message
+from sightline.queues import DETECT_TASK, OCR_TASK, QUEUES, ROUTES, STAGES, WRITE_TASK, next_task
+from sightline.types import FrameRef, FrameResult, Pipeline
+
+
+def raw_message(**changes: Any) -> dict[str, Any]:
+    frame = {"frame_id": "frame-0001", "source_id": "gate", "captured_at": "2026-01-02T03:04:05Z"}
+    job: dict[str, Any] = {"job_id": "job-00001", "pipeline": "plates", "frames": [frame]}
+    return {"v": 1, "job": job | changes}
+
+
+def test_a_message_survives_the_wire() -> None:
+    message = parse_message(raw_message())
+    assert parse_message(message.dump()) == message
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"pipeline": "cars"}, "job.pipeline"),
+        ({"lane": "fast"}, "job.lane"),
+        ({"frames": []}, "job.frames"),
+        ({"job_id": "../../etc"}, "job.job_id"),
+        ({"surprise": 1}, "job.surprise"),
+        ({"frames": [{"frame_id": "frame-0001", "source_id": "gate", "captured_at": "yesterday"}]}, "captured_at"),
+        (
+            {"frames": [{"frame_id": "frame-0001", "source_id": "a/b", "captured_at": "2026-01-02T03:04:05Z"}]},
+            "source_id",
+        ),
+    ],
+)
+def test_a_wrong_field_is_named(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadMessageError) as caught:
+        parse_message(raw_message(**changes))
+    assert caught.value.field.endswith(field)
+    assert field in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", [None, 3, "text", [], {}, {"v": 2, "job": {}}])
+def test_what_is_no_message_is_refused(raw: object) -> None:
+    with pytest.raises(BadMessageError):
+        parse_message(raw)
+
+
+def test_results_are_one_per_frame_in_order() -> None:
+    message = parse_message(raw_message())
+    other = FrameRef(frame_id="frame-0002", source_id="gate", captured_at=datetime.now(UTC))
+    with pytest.raises(BadMessageError, match="one per frame"):
+        parse_message(Message(job=message.job).dump() | {"results": [FrameResult(frame=other).model_dump(mode="json")]})
+
+
+def test_ids_are_ordered_in_time_and_content_ids_keep_parts_apart() -> None:
+    ids = [new_id() for _ in range(100)]
+    assert len(set(ids)) == 100
+    assert [one[:12] for one in ids] == sorted(one[:12] for one in ids)
+    assert content_id("ab", "c") != content_id("a", "bc")
+    assert content_id("a", b"b") == content_id("a", b"b")
+
+
+def test_every_pipeline_starts_with_detect_and_ends_with_write() -> None:
+    assert {(stages[0], stages[-1]) for stages in STAGES.values()} == {(DETECT_TASK, WRITE_TASK)}
+    assert next_task(Pipeline.PLATES, DETECT_TASK) == OCR_TASK
+    assert next_task(Pipeline.OBJECTS, DETECT_TASK) == WRITE_TASK
+    assert set(ROUTES.values()) == set(QUEUES)

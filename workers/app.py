@@ -1,0 +1,122 @@
+"""The Celery app of all workers: `celery -A workers.app worker -P threads -Q gpu.detect`.
+
+What a worker does follows from the queues it consumes. Models are loaded once per process and warmed before the
+first message is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery, Task
+from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown
+
+from sightline.celery_app import create_app
+from sightline.lease import add_delivery_steps
+from sightline.logs import configure_logging
+from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, ROUTES, WRITE_TASK
+from sightline.settings import Settings, load_settings
+from workers.liveness import Liveness
+from workers.services import Services, open_services
+from workers.stage import Stage, run_stage
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """The stages of this process, opened when the worker knows its queues."""
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._services: Services | None = None
+        self._liveness: Liveness | None = None
+        self.stages: dict[str, Stage] = {}
+
+    def open(self, sender: str, instance: Any, **_: object) -> None:
+        queues = set(instance.app.amqp.queues.consume_from)
+        services = self._services = open_services(self._app, self._settings, sender)
+        for task, open_stage in _FACTORIES.items():
+            if ROUTES[task] in queues:
+                log.info("%s opens %s", sender, task)
+                self.stages[task] = open_stage(services)
+        self._liveness = Liveness(
+            services.delivery.broker,
+            queues,
+            [batcher for stage in self.stages.values() for batcher in stage.batchers.values()],
+            model_timeout_s=self._settings.model_timeout_s,
+            stall_timeout_s=self._settings.stall_timeout_s,
+        )
+        self._liveness.start()
+
+    def close(self, **_: object) -> None:
+        for stage in self.stages.values():
+            stage.close()
+
+    def run(self, task: str, message: Any, request: Any) -> None:
+        assert self._services is not None
+        assert self._liveness is not None
+        redelivered = bool((request.delivery_info or {}).get("redelivered"))
+        run_stage(self.stages[task], self._services, message, redelivered=redelivered)
+        self._liveness.finished()
+
+    def bury_message(self, letter: dict[str, Any]) -> None:
+        from workers.write import WriteStage
+
+        stage = self.stages[WRITE_TASK]
+        assert isinstance(stage, WriteStage)
+        stage.bury_message(letter)
+
+
+def _open_detect(services: Services) -> Stage:
+    from workers.detect import DetectStage
+
+    return DetectStage(services)
+
+
+def _open_ocr(services: Services) -> Stage:
+    from workers.ocr import OcrStage
+
+    return OcrStage(services)
+
+
+def _open_write(services: Services) -> Stage:
+    from workers.write import WriteStage
+
+    return WriteStage(services)
+
+
+#: Opened by import inside, so that a worker loads only what its queues need.
+_FACTORIES: dict[str, Callable[[Services], Stage]] = {
+    DETECT_TASK: _open_detect,
+    OCR_TASK: _open_ocr,
+    WRITE_TASK: _open_write,
+}
+
+
+def create_worker_app(settings: Settings) -> Celery:
+    """Celery with the tasks of all stages registered; which of them run here is decided by `-Q`."""
+    celery_app = create_app(settings)
+    add_delivery_steps(celery_app)
+    worker = Worker(celery_app, settings)
+
+    for task_name in _FACTORIES:
+
+        def run(self: Task, message: Any = None, *, _task_name: str = task_name) -> None:
+            worker.run(_task_name, message, self.request)
+
+        celery_app.task(run, name=task_name, bind=True, typing=False)
+
+    @celery_app.task(name=DEAD_LETTER_TASK)
+    def bury(message: dict[str, Any]) -> None:
+        worker.bury_message(message)
+
+    celeryd_after_setup.connect(worker.open, weak=False)
+    worker_shutdown.connect(worker.close, weak=False)
+    setup_logging.connect(lambda **_: configure_logging(settings.log_level), weak=False)
+    return celery_app
+
+
+app = create_worker_app(load_settings())

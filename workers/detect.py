@@ -1,0 +1,174 @@
+"""The detect stage: fetch, decode, batch across jobs, detect, cut crops."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sightline.delivery import dropped_outcomes
+from sightline.errors import FrameMissingError, ModelError, PoisonError
+from sightline.frames import crop_key
+from sightline.messages import Job, Message
+from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK, next_task
+from sightline.types import (
+    Detection,
+    FrameError,
+    FrameRef,
+    FrameResult,
+    JobResult,
+    JobStatus,
+    Pipeline,
+    StageRun,
+)
+from workers.batching import Batched, Batcher
+from workers.detectors import Detector, open_detector
+from workers.images import BgrImage, crop, decode, encode_jpeg
+from workers.services import Services
+
+log = logging.getLogger(__name__)
+
+_CROP_JPEG_QUALITY = 95  # text is read from these pixels
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    frame: FrameRef
+    image: BgrImage | None
+    error: FrameError | None
+
+
+class DetectStage:
+    """One detector and one batcher per model, however many pipelines use it."""
+
+    task = DETECT_TASK
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self._services = services
+        self._models = {
+            Pipeline.PLATES: settings.plates_model,
+            Pipeline.TEXT: settings.text_model,
+            Pipeline.OBJECTS: settings.objects_model,
+        }
+        self._detectors: dict[str, Detector | ModelError] = {}
+        self.batchers: dict[str, Batcher[BgrImage, list[Detection]]] = {}
+        for name in dict.fromkeys(self._models.values()):
+            self._open(name)
+
+    def work(self, message: Message) -> None:
+        job = message.job
+        if job.deadline_at is not None and time.time() > job.deadline_at:
+            self._drop(job, "stale")
+            return
+        started_at = time.time()
+        detector = self._detector(job.pipeline)
+        decoded = self._decode(job.frames)
+        batched = self._detect(detector.model.name, [item.image for item in decoded if item.image is not None])
+        results: list[FrameResult] = []
+        crops: dict[str, bytes] = {}
+        for item in decoded:
+            if item.image is None:
+                results.append(FrameResult(frame=item.frame, error=item.error))
+                continue
+            found = batched.pop(0)
+            results.append(self._result(item.frame, item.image, found, detector, started_at - message.handed_over_at))
+            if job.pipeline is not Pipeline.OBJECTS:
+                crops |= _crops(item.frame, item.image, found.value)
+        self._services.frames.put_many(crops)
+        following = next_task(job.pipeline, DETECT_TASK)
+        if following == OCR_TASK and not crops:
+            following = WRITE_TASK
+        self._services.delivery.hand_over(following, job, results)
+
+    def close(self) -> None:
+        for batcher in self.batchers.values():
+            batcher.close()
+
+    def _open(self, name: str) -> None:
+        settings = self._services.settings
+        try:
+            detector = open_detector(name, settings)
+        except ModelError as error:
+            # The other pipelines still work; jobs that need this model become dead letters saying so.
+            log.warning("%s", error)
+            self._detectors[name] = error
+            return
+        detector.warm()
+        self._detectors[name] = detector
+        self.batchers[name] = Batcher(
+            detector.detect, max_batch_size=settings.max_batch_size, max_wait_ms=settings.max_wait_ms, name=name
+        )
+
+    def _detector(self, pipeline: Pipeline) -> Detector:
+        found = self._detectors[self._models[pipeline]]
+        if isinstance(found, ModelError):
+            raise found
+        return found
+
+    def _decode(self, frames: Sequence[FrameRef]) -> list[_Decoded]:
+        blobs = self._services.frames.get_many([frame.frame_id for frame in frames])
+        return [self._decode_one(frame, data) for frame, data in zip(frames, blobs, strict=True)]
+
+    def _decode_one(self, frame: FrameRef, data: bytes | None) -> _Decoded:
+        settings = self._services.settings
+        try:
+            if data is None:
+                raise FrameMissingError(
+                    f"frame {frame.frame_id}: no pixels in the frame store (never put there, or their TTL is over)",
+                    frame_id=frame.frame_id,
+                )
+            return _Decoded(frame, decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx), None)
+        except PoisonError as error:
+            return _Decoded(frame, None, FrameError(reason=error.reason, message=str(error)[:500], stage="detect"))
+
+    def _detect(self, model: str, images: list[BgrImage]) -> list[Batched[list[Detection]]]:
+        futures = self.batchers[model].submit(images)
+        return [future.result() for future in futures]
+
+    def _result(
+        self, frame: FrameRef, image: BgrImage, found: Batched[list[Detection]], detector: Detector, waited_s: float
+    ) -> FrameResult:
+        return FrameResult(
+            frame=frame,
+            width=image.shape[1],
+            height=image.shape[0],
+            detections=tuple(found.value),
+            stages=(
+                StageRun(
+                    stage="detect",
+                    model=detector.model.name,
+                    model_sha256=detector.model.sha256,
+                    runtime=detector.model.runtime,
+                    worker=self._services.worker_name,
+                    queue_wait_ms=max(0.0, waited_s * 1000),
+                    inference_ms=found.inference_ms,
+                    batch_size=found.batch_size,
+                ),
+            ),
+        )
+
+    def _drop(self, job: Job, rule: str) -> None:
+        """End a job here: nothing of it is stored, and its frames are counted under the rule that dropped them."""
+        results = tuple(FrameResult(frame=frame, dropped=rule) for frame in job.frames)
+        services = self._services
+        services.board.post(
+            JobResult(
+                job_id=job.job_id,
+                pipeline=job.pipeline,
+                status=JobStatus.DROPPED,
+                frames=results,
+                finished_at=datetime.now(UTC),
+            )
+        )
+        services.delivery.settle(job, dropped_outcomes(results))
+        services.frames.delete_many([frame.frame_id for frame in job.frames])
+
+
+def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection]) -> dict[str, bytes]:
+    return {
+        crop_key(frame.frame_id, index): encode_jpeg(crop(image, detection), quality=_CROP_JPEG_QUALITY)
+        for index, detection in enumerate(detections)
+    }

@@ -1,0 +1,95 @@
+"""The OCR stage: fetch crops, batch across jobs, recognize, keep what is confident enough."""
+
+from __future__ import annotations
+
+import time
+
+from sightline.errors import PoisonError
+from sightline.frames import crop_key
+from sightline.messages import Message
+from sightline.queues import OCR_TASK, WRITE_TASK
+from sightline.types import FrameError, FrameResult, Reading, StageRun
+from workers.batching import Batched, Batcher
+from workers.images import BgrImage, decode
+from workers.recognizers import open_recognizer
+from workers.services import Services
+
+
+class OcrStage:
+    """One recognizer and one batcher."""
+
+    task = OCR_TASK
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self._services = services
+        self._recognizer = open_recognizer(settings)
+        self.batchers: dict[str, Batcher[BgrImage, Reading]] = {
+            settings.recognizer: Batcher(
+                self._recognizer.recognize,
+                max_batch_size=settings.max_batch_size,
+                max_wait_ms=settings.max_wait_ms,
+                name=settings.recognizer,
+            )
+        }
+
+    def work(self, message: Message) -> None:
+        started_at = time.time()
+        waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
+        # All crops of the job go to the batcher at once, so that they share batches.
+        crops = [(result, self._crops(result)) for result in message.results]
+        images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
+        read = [future.result() for future in self._batcher.submit(images)]
+        results: list[FrameResult] = []
+        for result, cut in crops:
+            if isinstance(cut, FrameError):
+                results.append(result.model_copy(update={"error": cut}))
+                continue
+            mine, read = read[: len(cut)], read[len(cut) :]
+            results.append(self._with_readings(result, mine, waited_ms))
+        self._services.delivery.hand_over(WRITE_TASK, message.job, results)
+
+    def close(self) -> None:
+        self._batcher.close()
+
+    @property
+    def _batcher(self) -> Batcher[BgrImage, Reading]:
+        return next(iter(self.batchers.values()))
+
+    def _crops(self, result: FrameResult) -> list[BgrImage] | FrameError:
+        """The crops of a frame's detections, in order, or why they cannot be had."""
+        if result.error or result.dropped:
+            return []
+        settings = self._services.settings
+        keys = [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
+        images: list[BgrImage] = []
+        for key, data in zip(keys, self._services.frames.get_many(keys), strict=True):
+            if data is None:
+                text = f"crop {key} is not in the frame store (its TTL is over)"
+                return FrameError(reason="frame_missing", message=text, stage="ocr")
+            try:
+                images.append(decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx))
+            except PoisonError as error:
+                return FrameError(reason=error.reason, message=f"crop {key}: {error}"[:500], stage="ocr")
+        return images
+
+    def _with_readings(self, result: FrameResult, read: list[Batched[Reading]], waited_ms: float) -> FrameResult:
+        if not read:
+            return result
+        model = self._recognizer.model
+        run = StageRun(
+            stage="ocr",
+            model=model.name,
+            model_sha256=model.sha256,
+            runtime=model.runtime,
+            worker=self._services.worker_name,
+            queue_wait_ms=waited_ms,
+            inference_ms=sum(item.inference_ms for item in read),
+            batch_size=max(item.batch_size for item in read),
+        )
+        readings = tuple(
+            item.value.model_copy(update={"detection_index": index})
+            for index, item in enumerate(read)
+            if item.value.text and item.value.confidence >= self._services.settings.min_reading_confidence
+        )
+        return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})

@@ -1,0 +1,102 @@
+"""How every stage treats a message: begin, work, and what each class of error means.
+
+Transient errors are waited out with the message unacknowledged and leased. Poison goes to the dead letters at once.
+A bug is loud; the ledger still holds the job, which the sweeper sends again until its attempts are used up.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from celery.exceptions import Reject
+
+from sightline.errors import BadMessageError, ModelError, PoisonError, RetryableError
+from sightline.messages import Job, Message, parse_message
+from sightline.queues import ROUTES, WRITE_TASK
+from sightline.types import FrameError, FrameResult
+from workers.batching import Batcher
+from workers.services import Services
+
+log = logging.getLogger(__name__)
+
+_RETRY_PAUSE_MAX_S = 10.0
+
+
+class Stage(Protocol):
+    """One step of the pipelines. `work` ends by handing the job over, or by settling it."""
+
+    task: str
+
+    @property
+    def batchers(self) -> Mapping[str, Batcher[Any, Any]]:
+        """What the liveness check watches, by name."""
+        ...
+
+    def work(self, message: Message) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def run_stage(stage: Stage, services: Services, raw: Any, *, redelivered: bool) -> None:
+    """Take one message off the queue.
+
+    Raises:
+        Reject: to have the message again (out of memory, or the task was told to exit).
+    """
+    try:
+        message = parse_message(raw)
+    except BadMessageError as error:
+        _bury_message(services, stage.task, raw, error)
+        return
+    job = message.job
+    sightings = services.delivery.begin(job, redelivered=redelivered)
+    if sightings == 0:
+        return  # a late copy of a job that is finished
+    try:
+        if sightings > services.settings.max_attempts and stage.task != WRITE_TASK:
+            raise _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
+        _work_patiently(stage, message)
+    except (PoisonError, ModelError) as error:
+        log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
+        bury(services, job, stage.task, error.reason, str(error))
+    except (MemoryError, SystemExit) as error:
+        # Left to Celery these would never be acknowledged and would hold their slot for ever.
+        log.exception("job %s: %s in %s, message given back", job.job_id, type(error).__name__, stage.task)
+        raise Reject(error, requeue=True) from error
+
+
+def bury(services: Services, job: Job, task: str, reason: str, message: str) -> None:
+    """Send every frame of a job to the dead letters, by way of the writer: it alone has the database."""
+    error = FrameError(reason=reason, message=message[:500], stage=stage_name(task))
+    services.delivery.hand_over(WRITE_TASK, job, [FrameResult(frame=frame, error=error) for frame in job.frames])
+
+
+def stage_name(task: str) -> str:
+    """`detect` for `sightline.detect`."""
+    return task.rpartition(".")[2]
+
+
+class _WorkerLostError(PoisonError):
+    reason = "worker_lost"
+
+
+def _work_patiently(stage: Stage, message: Message) -> None:
+    pause_s = 0.2
+    while True:
+        try:
+            return stage.work(message)
+        except RetryableError as error:
+            log.warning("job %s waits in %s: %s", message.job.job_id, stage.task, error)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, _RETRY_PAUSE_MAX_S)
+
+
+def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:
+    """A message that is no job has no ledger entry: it goes to the dead letters as it came."""
+    log.error("message to %s refused: %s", ROUTES[task], error)
+    services.delivery.bury_message(
+        {"stage": stage_name(task), "reason": error.reason, "message": str(error), "payload": raw}
+    )

@@ -1,0 +1,91 @@
+"""The write stage: keep pictures, store everything in one transaction, then settle, free the pixels and notify."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sightline.frames import FrameStore, crop_key, open_frame_store
+from sightline.messages import Message
+from sightline.queues import WRITE_TASK
+from sightline.sweeper import Sweeper
+from sightline.types import FrameResult
+from storage.database import open_database
+from storage.dead_letters import bury_message
+from storage.store import Store, Stored
+from workers.batching import Batcher
+from workers.services import Services
+
+log = logging.getLogger(__name__)
+
+#: Jobs in one transaction, at most.
+_MAX_GROUP = 32
+
+
+class WriteStage:
+    """A group commit in front of the database: whatever waits while one transaction runs shares the next."""
+
+    task = WRITE_TASK
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self._services = services
+        self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
+        self._database = open_database(settings.sqlalchemy_url)
+        self._store = Store(self._database, passage_gap_s=settings.passage_gap_s)
+        self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
+            "write": Batcher(self._store_group, max_batch_size=_MAX_GROUP, max_wait_ms=0, name="write")
+        }
+        self._sweeper = Sweeper(
+            services.delivery.ledger,
+            services.delivery.broker,
+            services.frames,
+            interval_s=settings.sweep_interval_s,
+            max_attempts=settings.max_attempts,
+        )
+        self._sweeper.start()
+
+    def work(self, message: Message) -> None:
+        kept = self._keep_pictures(message)
+        stored = self.batchers["write"].submit([(message, kept)])[0].result().value
+        # The waiting client first: it must find the result even if the rest is repeated after a crash.
+        self._services.board.post(stored.result)
+        self._services.delivery.settle(message.job, stored.counts)
+        self._services.frames.delete_many(_pixel_keys(message))
+
+    def bury_message(self, letter: dict[str, Any]) -> None:
+        """Store a message that was no job as a dead letter."""
+        bury_message(self._database, letter)
+
+    def close(self) -> None:
+        self._sweeper.stop()
+        self.batchers["write"].close()
+        self._database.close()
+
+    def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> list[Stored]:
+        kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
+        return self._store.store([message for message, _ in group], kept)
+
+    def _keep_pictures(self, message: Message) -> frozenset[str]:
+        """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""
+        wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
+        found = zip(wanted, self._services.frames.get_many(wanted), strict=True)
+        pictures = {frame_id: data for frame_id, data in found if data is not None}
+        # On a replay the pixels may be freed already and the picture kept before.
+        missing = [frame_id for frame_id in wanted if frame_id not in pictures]
+        before = zip(missing, self._pictures.get_many(missing), strict=True)
+        self._pictures.put_many(pictures)
+        return frozenset(pictures) | {frame_id for frame_id, data in before if data is not None}
+
+    def _is_kept(self, result: FrameResult) -> bool:
+        policy = self._services.settings.keep_pictures
+        if policy == "none" or result.dropped or result.error:
+            return False
+        return policy == "all" or bool(result.detections or result.readings)
+
+
+def _pixel_keys(message: Message) -> list[str]:
+    keys = [frame.frame_id for frame in message.job.frames]
+    for result in message.results:
+        keys += [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
+    return keys
