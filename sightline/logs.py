@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 #: Their INFO is a line or two per message and costs 15 to 25 % of a worker's CPU.
-_TALKATIVE = ("celery.worker.strategy", "celery.app.trace", "httpx", "httpcore", "kombu", "amqp", "PIL")
+_TALKATIVE = ("celery.worker.strategy", "celery.app.trace", "httpx", "httpcore", "kombu", "amqp", "alembic")
 
 
 def configure_logging(level: str) -> None:

@@ -8,6 +8,7 @@ HIDDEN = "***"
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _SENSITIVE_NAME = r"[a-z0-9_.-]*(?:pass|pwd|pas|psw|secret|token|key|auth|cred|sig|user|usr|login|session)[a-z0-9.-]*"
+_HOST = re.compile(r"(?:\[[^\]]*\]|[^:/?#]*)(?::\d*)?")  # with its port
 #: `?password=x&`, and `/user=admin_password=x_channel=1` as some cameras want it inside the path.
 _SECRET_FIELD = re.compile(rf"([?&;/_#]{_SENSITIVE_NAME}=)(?:(?!_[a-z]+=)[^&;/\s'\"#])*", re.IGNORECASE)
 
@@ -21,11 +22,18 @@ def redact_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url
-    query_at = rest.find("?", rest.find("/")) if "/" in rest else -1
-    credentials_end = rest.rfind("@", 0, query_at if query_at >= 0 else len(rest))
+    credentials_end = rest.rfind("@", 0, _query_at(rest))
     if credentials_end >= 0:
         rest = f"{HIDDEN}@{rest[credentials_end + 1 :]}"
     return scheme + separator + _SECRET_FIELD.sub(rf"\1{HIDDEN}", rest)
+
+
+def _query_at(rest: str) -> int:
+    """Where the query begins in what follows `scheme://`; its end if a `?` may belong to a password."""
+    head, slash, path = rest.partition("/")
+    if not slash or "?" not in path or not _HOST.fullmatch(head.rpartition("@")[2]):
+        return len(rest)
+    return len(head) + 1 + path.index("?")
 
 
 def redact_text(text: str, *urls: str) -> str:

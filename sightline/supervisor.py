@@ -61,6 +61,10 @@ def _ordered_arbiter() -> Any:
     from tornado import gen
 
     class OrderedArbiter(Arbiter):
+        def manage_watchers(self) -> Any:
+            # The look for dead children comes round while the stop is under way; then it has nothing to do.
+            return None if self._exclusive_running_command else super().manage_watchers()
+
         @gen.coroutine
         def _stop_watchers(self, close_output_streams: bool = False, watcher_iter_func: Any = None) -> Any:
             watchers = (watcher_iter_func or self.iter_watchers)(reverse=False)

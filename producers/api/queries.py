@@ -1,0 +1,39 @@
+"""The parameters every listing has, and how a moment may be written."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BeforeValidator
+
+_RELATIVE = re.compile(r"^(\d{1,6}(?:\.\d+)?)([smhdw])$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_moment(value: object) -> object:
+    """`15m`, `1h`, `2d` before now, epoch seconds, or a date and time (UTC where no zone is given)."""
+    if not isinstance(value, str):
+        return value
+    relative = _RELATIVE.match(value)
+    if relative:
+        return datetime.now(UTC) - timedelta(**{_UNITS[relative[2]]: float(relative[1])})
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("must be like 15m, 1h, 2d, epoch seconds, or 2026-01-31T12:00:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, BeforeValidator(parse_moment)]
+Since = Annotated[Moment | None, Query(description="From then on: `15m`, `1h`, `2d`, epoch seconds or RFC 3339.")]
+Until = Annotated[Moment | None, Query(description="Before then, written like `since`.")]
+Source = Annotated[str | None, Query(max_length=64, description="Only this source.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
+Cursor = Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")]

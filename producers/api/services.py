@@ -1,0 +1,55 @@
+"""What the endpoints work with, opened once when the API starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import redis
+import redis.asyncio
+from fastapi import Depends, Request
+
+from sightline.frames import FrameStore, open_frame_store
+from sightline.publisher import Publisher
+from sightline.redis_connection import connect, connect_async
+from sightline.results import AsyncResultBoard
+from sightline.settings import Settings
+from storage.database import Database, open_database
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    database: Database
+    publisher: Publisher
+    board: AsyncResultBoard
+    pictures: FrameStore
+    redis: redis.Redis
+    async_redis: redis.asyncio.Redis
+
+    async def close(self) -> None:
+        self.publisher.close()
+        self.redis.close()
+        await self.async_redis.aclose()
+        self.database.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Connects lazily: the API starts, and says so in `/readyz`, while Redis or the database is down."""
+    async_redis = connect_async(settings.redis_url)
+    return Services(
+        settings=settings,
+        database=open_database(settings.sqlalchemy_url),
+        publisher=Publisher.from_settings(settings),
+        board=AsyncResultBoard(async_redis),
+        pictures=open_frame_store(settings.picture_store_url, ttl_s=None),
+        redis=connect(settings.redis_url),
+        async_redis=async_redis,
+    )
+
+
+def get_services(request: Request) -> Services:
+    return request.app.state.services
+
+
+Given = Annotated[Services, Depends(get_services)]

@@ -1,0 +1,67 @@
+"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from sightline.errors import SightlineError
+from sightline.settings import load_settings
+from storage.database import Database, current_revision, expected_revision, open_database, upgrade
+from storage.keys import Role, create_key, list_keys, revoke_key
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 the database does not answer or is not up to date, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        url = load_settings().sqlalchemy_url
+        if options.action == "upgrade":
+            print(upgrade(url))
+            return 0
+        database = open_database(url)
+        try:
+            return _run(options, database)
+        finally:
+            database.close()
+    except SightlineError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m storage", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("upgrade", help="create the tables or bring them up to date")
+    actions.add_parser("current", help="show the revision of the tables")
+    create = actions.add_parser("create-key", help="make an API key; it is shown this once")
+    create.add_argument("name", help="who uses it")
+    create.add_argument("role", choices=[role.value for role in Role])
+    actions.add_parser("list-keys", help="show the keys that exist, without their secrets")
+    revoke = actions.add_parser("revoke-key", help="make a key worthless")
+    revoke.add_argument("key_id")
+    return parser
+
+
+def _run(options: argparse.Namespace, database: Database) -> int:
+    if options.action == "create-key":
+        print(create_key(database, options.name, options.role))
+    elif options.action == "list-keys":
+        for key in list_keys(database):
+            state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "valid"
+            print(f"{key.key_id}  {key.role.value:<8}  {state}  {key.name}")
+    elif options.action == "revoke-key":
+        revoke_key(database, options.key_id)
+    else:
+        return _show_current(database)
+    return 0
+
+
+def _show_current(database: Database) -> int:
+    current, expected = current_revision(database), expected_revision()
+    print(f"{current or 'none'}" if current == expected else f"{current or 'none'} (this version needs {expected})")
+    return 0 if current == expected else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

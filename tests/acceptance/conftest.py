@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import cv2
+import pytest
+
+from demo.scene import draw_photo
+from tests.acceptance.system import System
+
+
+@pytest.fixture
+def system(tmp_path: Path, redis_url: str) -> Iterator[System]:
+    running = System(tmp_path, redis_url)
+    yield running
+    running.stop()
+
+
+@cache
+def _photo(plate: str, seed: int) -> bytes:
+    return cv2.imencode(".jpg", draw_photo(plate, seed))[1].tobytes()
+
+
+@pytest.fixture
+def photo() -> Callable[[str, int], bytes]:
+    """A drawn photo of a car with this plate, as JPEG."""
+    return _photo
