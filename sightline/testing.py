@@ -1,27 +1,26 @@
-"""Doubles for tests of code that uses Sightline, and pictures they can read. numpy and cv2 are imported only when used.
+"""Doubles for tests of code that uses Sightline, and pictures they can read. Needs neither numpy nor OpenCV.
 
-A synthetic picture shows one plate: black and white cells that spell a text, bright on a dark ground. It survives JPEG,
+A synthetic picture shows one plate: gray and white cells that spell a text, bright on a dark ground. It survives JPEG,
 scaling and a margin, so a test can follow the text of each frame through real queues without a real model.
 """
 
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from sightline.models import LoadedModel
 from sightline.types import Detection, FrameRef, Reading
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+__all__ = ["MemoryFrameStore", "StubDetector", "StubRecognizer", "make_frame_refs", "make_picture"]
 
-    BgrImage = npt.NDArray[np.uint8]
-
-__all__ = ["MemoryFrameStore", "StubDetector", "StubRecognizer", "draw_picture", "make_frame_refs", "make_picture"]
+#: A numpy array of shape (height, width, 3); not named as such, for the floor does not know numpy.
+BgrImage = Any
 
 _KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 _BITS = 8
@@ -96,37 +95,35 @@ def make_frame_refs(count: int, *, source_id: str = "test", start: datetime | No
     ]
 
 
-def make_picture(text: str, *, width: int = 320, height: int = 240, suffix: str = ".jpg") -> bytes:
-    """A synthetic picture as a file, JPEG unless `suffix` says otherwise. Needs cv2."""
-    import cv2
-
-    done, data = cv2.imencode(suffix, draw_picture(text, width=width, height=height))
-    if not done:
-        raise ValueError(f"cannot encode as {suffix}")
-    return data.tobytes()
-
-
-def draw_picture(text: str, *, width: int = 320, height: int = 240) -> BgrImage:
-    """A synthetic picture, (height, width, 3). `text` is ASCII; one column of eight cells stands for one character."""
-    import numpy as np
-
-    image = np.full((height, width, 3), _GROUND, np.uint8)
-    if not text:
-        return image
-    codes = np.frombuffer(text.encode("ascii"), np.uint8)
-    bits = np.unpackbits(codes[np.newaxis], axis=0)  # (8, characters)
+def make_picture(text: str, *, width: int = 320, height: int = 240) -> bytes:
+    """A synthetic picture as a PNG file. `text` is ASCII; one column of eight cells stands for one character."""
     cell = min(8, width // (len(text) + 2), height // (_BITS + 2))
     if cell < 4:
         raise ValueError(f"{width}x{height} pixels are too few for {text!r}")
-    plate = np.where(bits.repeat(cell, 0).repeat(cell, 1) == 1, _ONE, _ZERO)[..., np.newaxis]
-    top, left = (height - plate.shape[0]) // 2, (width - plate.shape[1]) // 2
-    image[top : top + plate.shape[0], left : left + plate.shape[1]] = plate
-    return image
+    codes = text.encode("ascii")
+    left, top = (width - cell * len(codes)) // 2, (height - cell * _BITS) // 2
+    rows = [bytes([_GROUND]) * width] * height
+    for bit in range(_BITS if codes else 0):
+        cells = b"".join(bytes([_ONE if code >> (_BITS - 1 - bit) & 1 else _ZERO]) * cell for code in codes)
+        row = bytes([_GROUND]) * left + cells
+        rows[top + bit * cell : top + (bit + 1) * cell] = [row.ljust(width, bytes([_GROUND]))] * cell
+    return _png(width, height, rows)
+
+
+def _png(width: int, height: int, rows: Sequence[bytes]) -> bytes:
+    """Rows of gray pixels as a PNG file."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def _find_plate(image: BgrImage) -> tuple[int, int, int, int] | None:
     """The smallest box, x1, y1, x2, y2, around all that is bright."""
-    bright: Any = image.max(axis=2) > _IS_PLATE
+    bright = image.max(axis=2) > _IS_PLATE
     rows, columns = bright.any(axis=1).nonzero()[0], bright.any(axis=0).nonzero()[0]
     if len(rows) < _BITS or len(columns) == 0:
         return None

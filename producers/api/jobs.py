@@ -136,38 +136,14 @@ def list_jobs(
     until: Until = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Page[JobView] | OpenJobs:
+) -> Page[JobView]:
     """Finished jobs, newest first, or those still open."""
     if status is JobStatus.OPEN:
         found = services.publisher.ledger.open_jobs(limit=limit)
-        return OpenJobs(items=[OpenJob.of(job) for job in found])
+        return Page[JobView](items=tuple(_open_view(job) for job in found))
     return queries.list_jobs(
         services.database, status=status, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
-
-
-class OpenJob(BaseModel):
-    job_id: str
-    pipeline: Pipeline
-    lane: Lane
-    status: JobStatus = JobStatus.OPEN
-    frame_count: int
-    published_at: datetime
-
-    @classmethod
-    def of(cls, job: Job) -> OpenJob:
-        return cls(
-            job_id=job.job_id,
-            pipeline=job.pipeline,
-            lane=job.lane,
-            frame_count=len(job.frames),
-            published_at=datetime.fromtimestamp(job.published_at, UTC),
-        )
-
-
-class OpenJobs(BaseModel):
-    items: list[OpenJob]
-    next_cursor: None = None
 
 
 class JobNotFoundError(BadMessageError):
@@ -175,6 +151,20 @@ class JobNotFoundError(BadMessageError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"job_id: there is no job {job_id!r}", field="job_id")
+
+
+def _open_view(job: Job) -> JobView:
+    return JobView(
+        job_id=job.job_id,
+        pipeline=job.pipeline,
+        lane=job.lane,
+        status=JobStatus.OPEN,
+        attempt=job.attempt,
+        frame_count=len(job.frames),
+        outcomes={},
+        published_at=datetime.fromtimestamp(job.published_at, UTC),
+        finished_at=None,
+    )
 
 
 async def _from_form(request: Request, settings: Settings) -> tuple[JobForm, list[NewFrame]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.api.problems import problem
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 class BodyLimit:
@@ -25,33 +22,21 @@ class BodyLimit:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._max_bytes:
-            await self._refuse(
-                scope, receive, send, f"{int(length) / 1e6:.1f} MB" if length.isdigit() else "of no length"
-            )
+            what = f"{int(length) / 1e6:.1f} MB" if length.isdigit() else "of no length"
+            refusal = problem(413, self._detail(what), reason="too_large", headers={"Connection": "close"})
+            await refusal(scope, receive, send)
             return
         received = 0
-        answering = False
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise _TooLargeError
+                raise HTTPException(413, self._detail(f"more than {self._max_mb:g} MB"))
             return message
 
-        async def watched(message: Message) -> None:
-            nonlocal answering
-            answering = True
-            await send(message)
+        await self._app(scope, counted, send)
 
-        try:
-            await self._app(scope, counted, watched)
-        except _TooLargeError:
-            if answering:
-                raise
-            await self._refuse(scope, receive, send, f"more than {self._max_mb:g} MB")
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, what: str) -> None:
-        detail = f"request body: {what}, at most {self._max_mb:g} MB are accepted; send fewer or smaller files"
-        await problem(413, detail, reason="too_large", headers={"Connection": "close"})(scope, receive, send)
+    def _detail(self, what: str) -> str:
+        return f"request body: {what}, at most {self._max_mb:g} MB are accepted; send fewer or smaller files"

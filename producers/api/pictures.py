@@ -17,7 +17,7 @@ from storage.keys import Role
 router = APIRouter(prefix="/v1", tags=["pictures"], responses=RESPONSES, dependencies=[Depends(require(Role.VIEWER))])
 
 FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
-PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
 
 _SIGNATURES = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 #: A stored picture never changes.

@@ -1,0 +1,66 @@
+"""Small real ONNX models: they find the bright rectangle of each picture and answer like an end-to-end YOLO26."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from onnx import helper, parser
+
+_GRAPH = """
+<ir_version: 8, opset_import: ["" : 13]>
+rectangles (float[{batch}, 3, {size}, {size}] images) => (float[{batch}, 300, 6] output0)
+<float one = {{1.0}}, float bright_from = {{0.8}}, float zero = {{0.0}}, int64[6] fill = {{0, 0, 0, 0, 299, 0}}>
+{{
+    gray = ReduceMin <axes = [1], keepdims = 0> (images)
+    is_bright = Greater (gray, bright_from)
+    bright = Cast <to = 1> (is_bright)
+    columns = ReduceMax <axes = [1], keepdims = 0> (bright)
+    rows = ReduceMax <axes = [2], keepdims = 0> (bright)
+    left = ArgMax <axis = 1, keepdims = 1> (columns)
+    right = ArgMax <axis = 1, keepdims = 1, select_last_index = 1> (columns)
+    top = ArgMax <axis = 1, keepdims = 1> (rows)
+    bottom = ArgMax <axis = 1, keepdims = 1, select_last_index = 1> (rows)
+    x1 = Cast <to = 1> (left)
+    y1 = Cast <to = 1> (top)
+    right_inside = Cast <to = 1> (right)
+    bottom_inside = Cast <to = 1> (bottom)
+    x2 = Add (right_inside, one)
+    y2 = Add (bottom_inside, one)
+    confidence = ReduceMax <axes = [1], keepdims = 1> (columns)
+    class_id = Mul (confidence, zero)
+    row = Concat <axis = 1> (x1, y1, x2, y2, confidence, class_id)
+    axes = Constant <value_ints = [1]> ()
+    rows_of_one = Unsqueeze (row, axes)
+    output0 = Pad (rows_of_one, fill)
+}}
+"""
+
+
+def write_rectangle_model(path: Path, *, batch: int | None = None, size: int | None = 64, names: str = "") -> Path:
+    """Write the model; `batch` None: any number of pictures, `size` None: any size."""
+    text = _GRAPH.format(batch=batch or "N", size=size or "S")
+    model = parser.parse_model(text)
+    if names:
+        helper.set_model_props(model, {"names": names})
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def write_raw_head_model(path: Path) -> Path:
+    """A model whose output is not end-to-end: (N, 84, 100)."""
+    graph = """
+    <ir_version: 8, opset_import: ["" : 13]>
+    raw (float[N, 3, 64, 64] images) => (float[N, 84, 100] output0)
+    <float zero = {0.0}, int64[3] shape = {0, 1, 1}, int64[3] tiles = {1, 84, 100}>
+    {
+        least = ReduceMin <axes = [1, 2, 3], keepdims = 0> (images)
+        axes = Constant <value_ints = [1, 2]> ()
+        cell = Unsqueeze (least, axes)
+        output0 = Tile (cell, tiles)
+    }
+    """
+    model = parser.parse_model(graph)
+    onnx.save(model, path)
+    return path

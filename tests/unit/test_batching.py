@@ -1,0 +1,224 @@
+"""Batcher: same length and order, batch because busy, isolation, exact accounting under concurrency."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from workers.batching import Batched, Batcher
+
+
+@contextmanager
+def batcher(process: Any, *, max_batch_size: int = 4, max_wait_ms: float = 0) -> Iterator[Batcher[int, int]]:
+    it: Batcher[int, int] = Batcher(process, max_batch_size=max_batch_size, max_wait_ms=max_wait_ms, name="test")
+    try:
+        yield it
+    finally:
+        assert it.close(timeout_s=10)
+
+
+def values(futures: Sequence[Future[Batched[int]]]) -> list[int]:
+    return [future.result(timeout=10).value for future in futures]
+
+
+class Gate:
+    """A process that reports its batches and waits to be let through."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.entered = threading.Semaphore(0)
+        self.passes = threading.Semaphore(0)
+
+    def __call__(self, items: list[int]) -> list[int]:
+        self.batches.append(items)
+        self.entered.release()
+        assert self.passes.acquire(timeout=10)
+        return [item * 2 for item in items]
+
+
+def test_results_have_the_length_and_order_of_the_items():
+    with batcher(lambda items: [item * 2 for item in items]) as it:
+        assert values(it.submit(range(11))) == [item * 2 for item in range(11)]
+        assert it.submit([]) == []
+
+
+def test_an_idle_batcher_answers_at_once_and_a_busy_one_batches():
+    gate = Gate()
+    with batcher(gate) as it:
+        first = it.submit([0])
+        assert gate.entered.acquire(timeout=10)
+        rest = [future for item in range(1, 7) for future in it.submit([item])]
+        gate.passes.release(3)
+        assert values(first + rest) == [item * 2 for item in range(7)]
+        assert gate.batches == [[0], [1, 2, 3, 4], [5, 6]]
+        assert [future.result().batch_size for future in rest] == [4, 4, 4, 4, 2, 2]
+    assert it.stats.flushed == {"idle": 2, "full": 1}
+    assert it.stats.sizes == {1: 1, 4: 1, 2: 1}
+
+
+def test_max_wait_tops_up_a_batch():
+    with batcher(lambda items: items, max_batch_size=2, max_wait_ms=60_000) as it:
+        slow = it.submit([1])
+        assert not slow[0].done()
+        assert [future.result(10).batch_size for future in slow + it.submit([2])] == [2, 2]
+    assert it.stats.flushed == {"full": 1}
+
+
+def test_max_wait_ends():
+    with batcher(lambda items: items, max_wait_ms=20) as it:
+        (future,) = it.submit([1])
+        assert future.result(10).wait_ms >= 19
+    assert it.stats.flushed == {"timeout": 1}
+
+
+def test_an_exception_in_place_of_a_result_fails_that_item_only():
+    with batcher(lambda items: [ValueError(item) if item == 1 else item for item in items]) as it:
+        futures = it.submit([0, 1, 2])
+        assert values([futures[0], futures[2]]) == [0, 2]
+        with pytest.raises(ValueError, match="1"):
+            futures[1].result(10)
+    assert (it.stats.failed, it.stats.isolated, it.stats.items) == (1, 0, 3)
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, SystemExit])
+def test_one_bad_item_does_not_fail_its_batch_mates(error: type[BaseException]):
+    def process(items: list[int]) -> list[int]:
+        if 2 in items:
+            raise error("two")
+        return items
+
+    with batcher(process) as it:
+        futures = it.submit([1, 2, 3, 4])
+        assert values([futures[0], futures[2], futures[3]]) == [1, 3, 4]
+        with pytest.raises(error, match="two"):
+            futures[1].result(10)
+        assert futures[0].result().batch_size == 1
+    assert (it.stats.failed, it.stats.isolated, it.stats.items, it.stats.batches) == (1, 4, 4, 1)
+
+
+def test_the_wrong_number_of_results_is_an_error():
+    with (
+        batcher(lambda items: [*items, 0]) as it,
+        pytest.raises(RuntimeError, match="2 results for 1 items"),
+    ):
+        it.submit([1])[0].result(10)
+
+
+def test_close_drains_and_refuses():
+    gate = Gate()
+    with batcher(gate, max_wait_ms=60_000, max_batch_size=2) as it:
+        futures = it.submit([1, 2, 3])
+        assert gate.entered.acquire(timeout=10)
+        closing = threading.Thread(target=it.close)
+        closing.start()
+        gate.passes.release(2)
+        assert values(futures) == [2, 4, 6]
+        closing.join(10)
+        with pytest.raises(RuntimeError, match="closed"):
+            it.submit([4])
+
+
+def test_close_gives_up_after_its_timeout():
+    gate = Gate()
+    with batcher(gate) as it:
+        it.submit([1])
+        assert it.close(timeout_s=0.05) is False
+        gate.passes.release()
+
+
+def test_busy_since_shows_a_running_call():
+    gate = Gate()
+    with batcher(gate) as it:
+        assert it.busy_since is None
+        before = time.monotonic()
+        (future,) = it.submit([1])
+        assert gate.entered.acquire(timeout=10)
+        assert it.busy_since is not None
+        assert before <= it.busy_since <= time.monotonic()
+        gate.passes.release()
+        future.result(10)
+        assert it.busy_since is None
+
+
+def test_cancelled_items_are_not_run():
+    gate = Gate()
+    with batcher(gate) as it:
+        it.submit([0])
+        assert gate.entered.acquire(timeout=10)
+        cancelled, kept = it.submit([1, 2])
+        assert cancelled.cancel()
+        gate.passes.release(2)
+        assert kept.result(10).value == 4
+        with pytest.raises(CancelledError):
+            cancelled.result(10)
+    assert gate.batches == [[0], [2]]
+
+
+def test_inference_time_is_shared_by_the_batch():
+    def process(items: list[int]) -> list[int]:
+        time.sleep(0.02 * len(items))
+        return items
+
+    with batcher(process) as it:
+        futures = it.submit([1, 2, 3, 4])
+        wait(futures, 10)
+        assert all(20 <= future.result().inference_ms < 60 for future in futures)
+
+
+@pytest.mark.parametrize(("size", "wait_ms"), [(0, 0), (1, -1)])
+def test_senseless_knobs_are_refused(size: int, wait_ms: float):
+    with pytest.raises(ValueError, match="expected"):
+        Batcher(lambda items: items, max_batch_size=size, max_wait_ms=wait_ms, name="test")
+
+
+def test_exact_accounting_under_concurrency():
+    """Many threads, some items bad, some batches raise: every item has one outcome, its own."""
+    seen: list[int] = []
+
+    def process(items: list[int]) -> list[int | Exception]:
+        assert 1 <= len(items) <= 8
+        if any(item % 97 == 0 for item in items):
+            raise ValueError(items)
+        seen.extend(items)
+        return [KeyError(item) if item % 31 == 0 else -item for item in items]
+
+    threads, per_thread = 8, 500
+    outcomes: dict[int, Future[Batched[int]]] = {}
+
+    def submit(first: int, it: Batcher[int, int]) -> None:
+        chance = random.Random(first)
+        items = list(range(first, first + per_thread))
+        while items:
+            count = chance.randint(1, 12)
+            part, items = items[:count], items[count:]
+            outcomes.update(zip(part, it.submit(part), strict=True))
+
+    with batcher(process, max_batch_size=8) as it:
+        workers = [threading.Thread(target=submit, args=(1 + n * per_thread, it)) for n in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    total = threads * per_thread
+    assert sorted(outcomes) == list(range(1, total + 1))
+    for item, future in outcomes.items():
+        if item % 97 == 0:
+            assert isinstance(future.exception(0), ValueError)
+        elif item % 31 == 0:
+            assert future.exception(0).args == (item,)  # pyright: ignore[reportOptionalMemberAccess]
+        else:
+            assert future.result(0).value == -item
+    good = [item for item in range(1, total + 1) if item % 97]
+    assert sorted(seen) == good  # each ran successfully exactly once
+    stats = it.stats
+    assert stats.items == total
+    assert stats.batches == sum(stats.flushed.values()) == sum(stats.sizes.values())
+    assert stats.failed == total - len([item for item in good if item % 31])
+    assert stats.waiting == 0

@@ -1,0 +1,200 @@
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from producers.camera import usb, video
+from producers.camera.sources import Source, SourceOptions, open_source
+from sightline.errors import SourceError
+from tests.cameras import picture, write_clip
+
+ARCHIVE = SourceOptions(preset="archive")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=1, fps=10)
+
+
+def opened(url: object, options: SourceOptions = ARCHIVE) -> Source:
+    return open_source(str(url), options, threading.Event())
+
+
+def test_archive_file_gives_every_frame_at_once(clip: Path) -> None:
+    started = time.monotonic()
+    grabs = list(opened(clip).grabs())
+    assert [grab.at_s for grab in grabs] == pytest.approx([n / 10 for n in range(10)])
+    assert time.monotonic() - started < 0.8
+
+
+def test_pixels_are_upright_bgr_and_a_small_gray_image(clip: Path) -> None:
+    grab = next(iter(opened(clip.as_uri()).grabs()))
+    image = grab.bgr()
+    assert image.shape == (240, 320, 3)
+    assert np.abs(image.astype(int) - picture(0)).mean() < 3
+    assert grab.gray(160).shape == (120, 160)
+
+
+def test_archive_times_count_from_the_recording_as_the_file_says(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", metadata={"creation_time": "2026-03-01T12:00:00.000000Z"})
+    times = [grab.captured_at for grab in opened(clip).grabs()]
+    assert times[0] == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert times[-1] - times[0] == timedelta(seconds=1.9)
+
+
+def test_archive_times_end_at_the_last_write_of_a_file_that_says_nothing(clip: Path) -> None:
+    times = [grab.captured_at for grab in opened(clip).grabs()]
+    assert times[-1].timestamp() == pytest.approx(clip.stat().st_mtime - 0.1, abs=0.01)
+
+
+def test_live_file_plays_at_its_own_speed(clip: Path) -> None:
+    started = time.monotonic()
+    grabs = list(opened(clip, SourceOptions(preset="live")).grabs())
+    assert 0.85 < time.monotonic() - started < 2
+    assert grabs[-1].captured_at.timestamp() == pytest.approx(time.time(), abs=0.3)
+
+
+def test_a_paced_file_stops_at_once(clip: Path) -> None:
+    stop = threading.Event()
+    source = open_source(str(clip), SourceOptions(preset="live", loop=True), stop)
+    threading.Timer(0.3, stop.set).start()
+    assert 2 <= len(list(source.grabs())) <= 6
+
+
+def test_loop_goes_on_with_growing_time_stamps(clip: Path) -> None:
+    grabs = opened(clip, SourceOptions(preset="archive", loop=True)).grabs()
+    stamps = [next(grabs).at_s for _ in range(25)]
+    assert stamps == pytest.approx([n / 10 for n in range(25)])
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://user:s3cret@cam/x", "rtsp://user:s3cret@127.0.0.1:1/x", "http://user:s3cret@127.0.0.1:1/"]
+)
+def test_errors_hide_the_password(url: str) -> None:
+    with pytest.raises(SourceError, match=r"\*\*\*@") as error:
+        opened(url)
+    assert "s3cret" not in str(error.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="No such file"):
+        opened(tmp_path / "missing.mp4")
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"this is no video")
+    with pytest.raises(SourceError, match=r"broken\.mp4"):
+        opened(broken)
+
+
+def test_a_server_that_accepts_and_says_nothing_costs_the_open_time_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(SourceError, match=r"did not open within 0\.5 s"):
+            opened(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", SourceOptions(open_timeout_s=0.5))
+        assert time.monotonic() - started < 3
+
+
+class _Mjpeg(BaseHTTPRequestHandler):
+    """Ten pictures, then silence."""
+
+    silence = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for index in range(10):
+            jpeg = cv2.imencode(".jpg", picture(index))[1].tobytes()
+            self.wfile.write(
+                b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n"
+            )
+            time.sleep(0.05)
+        if self.path == "/silent":
+            self.silence.wait(10)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def mjpeg_url() -> Iterator[str]:
+    _Mjpeg.silence.clear()
+    with HTTPServer(("127.0.0.1", 0), _Mjpeg) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        _Mjpeg.silence.set()
+        server.shutdown()
+        thread.join(5)
+
+
+def test_mjpeg_over_http_ends_with_an_error_so_that_it_is_opened_again(mjpeg_url: str) -> None:
+    source = opened(mjpeg_url, SourceOptions())
+    stamps: list[float] = []
+    with pytest.raises(SourceError):
+        stamps.extend(grab.at_s for grab in source.grabs() if grab.bgr().shape == (240, 320, 3))
+    assert len(stamps) >= 9
+    assert 0.2 < stamps[-1] - stamps[0] < 2
+
+
+def test_mjpeg_that_falls_silent_costs_the_read_time_out(mjpeg_url: str) -> None:
+    source = opened(f"{mjpeg_url}/silent", SourceOptions(read_timeout_s=0.5))
+    with pytest.raises(SourceError, match=r"silent for 0\.5 s"):
+        for _ in source.grabs():
+            pass
+    source.close()
+
+
+def test_mjpeg_frames_nobody_asks_for_are_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[Any] = []
+    decode = video._decode_alone
+    monkeypatch.setattr(video, "_decode_alone", lambda packet: decoded.append(packet) or decode(packet))
+    grabs = opened(write_clip(tmp_path / "clip.avi", seconds=1, codec="mjpeg")).grabs()
+    images = [grab.bgr() for index, grab in enumerate(grabs) if index % 5 == 0]
+    assert [image.shape for image in images] == [(240, 320, 3)] * 2
+    assert len(decoded) == 2
+
+
+class _Capture:
+    """A USB camera that gives three frames."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.left, self.retrieved, self.released = index, 3, 0, False
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return self.index == 0
+
+    def set(self, *_: object) -> None: ...
+
+    def grab(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+    def retrieve(self) -> tuple[bool, Any]:
+        self.retrieved += 1
+        return True, picture(0)
+
+    def release(self) -> None:
+        self.released = True
+
+
+def test_usb_camera_decodes_what_is_asked_for_and_breaks_when_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usb.cv2, "VideoCapture", _Capture)
+    source: Any = opened("0", SourceOptions())
+    grabs = source.grabs()
+    first = next(grabs)
+    assert (first.gray(160).shape, first.bgr().shape) == ((120, 160), (240, 320, 3))
+    next(grabs), next(grabs)
+    assert source._capture.retrieved == 1
+    with pytest.raises(SourceError, match="unplugged"):
+        next(grabs)
+    source.close()
+    assert source._capture.released
+    with pytest.raises(SourceError, match="USB camera 7: cannot be opened"):
+        opened("7")

@@ -1,0 +1,155 @@
+"""YOLO: letterbox, decode, every batch size, and the same answers in onnxruntime and OpenVINO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sightline.errors import ModelError
+from sightline.settings import Settings
+from tests.unit.onnx_models import write_raw_head_model, write_rectangle_model
+from workers.detectors import Detector, open_detector
+from workers.detectors.sessions import parse_labels, to_tensor
+from workers.detectors.yolo import Placement, decode, letterbox
+from workers.images import BgrImage
+
+RUNTIMES = ("onnxruntime", "openvino")
+
+
+def picture(width: int, height: int, rectangle: tuple[int, int, int, int] | None) -> BgrImage:
+    image = np.full((height, width, 3), 40, np.uint8)
+    if rectangle:
+        x1, y1, x2, y2 = rectangle
+        image[y1:y2, x1:x2] = 255
+    return image
+
+
+def open_model(folder: Path, onnx_file: Path, runtime: str, entry: str = 'labels = ["plate"]') -> Detector:
+    models = folder / "models.toml"
+    models.write_text(f'[models.own]\nkind = "yolo26"\nsource = "{onnx_file.name}"\ninput_size = 64\n{entry}\n')
+    return open_detector("own", Settings(models_file=models, runtime=runtime, threads=1))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture(scope="module", params=[(runtime, batch) for runtime in RUNTIMES for batch in (None, 4)], ids=str)
+def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    """A real model in a real runtime, with a dynamic and with a fixed batch."""
+    runtime, batch = request.param
+    folder = tmp_path_factory.mktemp("models")
+    return open_model(folder, write_rectangle_model(folder / "own.onnx", batch=batch), runtime)
+
+
+@pytest.mark.parametrize("count", range(10))
+def test_every_batch_size_keeps_length_and_order(detector: Detector, count: int):
+    images = [picture(128, 128, (8 * n, 16, 8 * n + 40, 48)) for n in range(count)]
+    found = detector.detect(images)
+    assert len(found) == count
+    for n, detections in enumerate(found):
+        assert [detection.xyxy for detection in detections] == [pytest.approx((8 * n, 16, 8 * n + 40, 48), abs=2)]
+
+
+def test_pictures_of_different_shape_share_a_batch(detector: Detector):
+    rectangles = [(320, 80, 960, 320), (60, 300, 180, 600), (10, 10, 30, 40)]
+    images = [picture(1280, 720, rectangles[0]), picture(240, 960, rectangles[1]), picture(50, 60, rectangles[2])]
+    for image, rectangle, (detection,) in zip(images, rectangles, detector.detect(images), strict=True):
+        assert detection.xyxy == pytest.approx(rectangle, abs=1.1 * max(image.shape) / 64)
+        assert (detection.label, detection.class_id, detection.confidence) == ("plate", 0, 1.0)
+
+
+def test_nothing_is_found_in_the_dark(detector: Detector):
+    assert detector.detect([picture(100, 70, None)]) == [[]]
+    detector.warm()
+
+
+def test_the_model_names_itself(detector: Detector):
+    assert detector.model.name == "own"
+    assert detector.model.runtime in RUNTIMES
+    assert detector.model.input_size == (64, 64)
+    assert len(detector.model.sha256) == 64
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_labels_and_size_come_from_the_file_if_nobody_else_names_them(tmp_path: Path, runtime: str):
+    file = write_rectangle_model(tmp_path / "own.onnx", size=None, names="{0: 'license plate', 1: 'car'}")
+    detector = open_model(tmp_path, file, runtime, entry="")
+    assert detector.model.labels == ("license plate", "car")
+    assert detector.model.input_size == (64, 64)
+    assert detector.detect([picture(64, 64, (8, 8, 24, 24))])[0][0].label == "license plate"
+
+
+def test_runtimes_agree(tmp_path: Path):
+    file = write_rectangle_model(tmp_path / "own.onnx")
+    rng = np.random.default_rng(5)
+    images = [picture(300, 200, (x, y, x + 60, y + 50)) for x, y in rng.integers(0, 140, (12, 2))]
+    one, other = (open_model(tmp_path, file, runtime).detect(images) for runtime in RUNTIMES)
+    assert one == other
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_damaged_file_is_a_model_error(tmp_path: Path, runtime: str):
+    file = tmp_path / "own.onnx"
+    file.write_bytes(write_rectangle_model(file).read_bytes()[:200])
+    with pytest.raises(ModelError, match=r"own\.onnx cannot be loaded"):
+        open_model(tmp_path, file, runtime)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_model_without_the_end_to_end_head_is_refused(tmp_path: Path, runtime: str):
+    detector = open_model(tmp_path, write_raw_head_model(tmp_path / "own.onnx"), runtime)
+    with pytest.raises(ModelError, match=r"\(1, 84, 100\) instead of \(1, 300, 6\).*export"):
+        detector.warm()
+
+
+def test_letterbox_centers_and_keeps_the_ratio():
+    image = np.full((100, 400, 3), 200, np.uint8)
+    batch, (placement,) = letterbox([image], (640, 320))
+    assert batch.shape == (1, 320, 640, 3)
+    assert placement == Placement(scale=1.6, left=0, top=80)
+    assert (batch[0, 80:240] == 200).all()
+    assert (batch[0, :80] == 114).all()
+    assert (batch[0, 240:] == 114).all()
+
+
+def test_letterbox_survives_extreme_shapes():
+    batch, placements = letterbox([np.zeros((1, 4000, 3), np.uint8), np.zeros((4000, 1, 3), np.uint8)], (64, 64))
+    assert batch.shape == (2, 64, 64, 3)
+    assert (placements[0].top, placements[1].left) == (31, 31)
+
+
+def test_decode_scales_clips_sorts_and_drops():
+    rows = np.array(
+        [
+            [10, 20, 30, 40, 0.5, 1],
+            [-50, 0, 1000, 64, 0.9, 0],
+            [10, 20, 30, 40, 0.2, 0],  # below min_confidence
+            [200, 20, 300, 40, 0.8, 0],  # outside the image
+            [30, 20, 10, 40, 0.8, 0],  # inside out
+            [np.nan, 20, 30, 40, 0.8, 0],
+            [10, 20, 30, 40, np.nan, 0],
+            [12, 22, 30, 40, 1.0005, 7],  # half precision may exceed 1
+        ],
+        np.float32,
+    )
+    found = decode(rows, Placement(scale=0.5, left=4, top=8), (100, 120), ("car", "plate"), 0.25)
+    assert [(d.xyxy, d.label, d.class_id) for d in found] == [
+        ((16, 28, 52, 64), "class 7", 7),
+        ((0, 0, 120, 100), "car", 0),
+        ((12, 24, 52, 64), "plate", 1),
+    ]
+    assert found[0].confidence == 1.0
+
+
+def test_to_tensor_is_rgb_between_0_and_1():
+    batch = np.zeros((2, 5, 7, 3), np.uint8)
+    batch[1, 2, 3] = (255, 51, 0)
+    tensor = to_tensor(batch)
+    assert tensor.shape == (2, 3, 5, 7)
+    assert tensor[1, :, 2, 3] == pytest.approx([0, 0.2, 1])
+    assert cv2.countNonZero(tensor[0].reshape(15, 7)) == 0
+
+
+@pytest.mark.parametrize("names", ["", "nonsense(", "['a']", "{1: 'a'}", "3"])
+def test_labels_that_make_no_sense_are_no_labels(names: str):
+    assert parse_labels(names) == ()

@@ -1,0 +1,69 @@
+"""Which URLs are taken, and how refusals read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy.dialects import sqlite
+
+from sightline.errors import SettingsError, StoreUnavailableError
+from storage.database import check_revision, current_revision, expected_revision, open_database
+from storage.tables import UtcDateTime
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_postgres_urls_use_psycopg(scheme: str) -> None:
+    database = open_database(f"{scheme}://me:secret@host/name")
+    assert database.engine.url.drivername == "postgresql+psycopg"
+    assert database.engine.url.password == "secret"
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret@host/name", "sqlite://", "sqlite:///:memory:", "nonsense", ""])
+def test_other_urls_are_refused_without_showing_the_password(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        open_database(url)
+    assert "secret" not in str(caught.value)
+    assert "postgresql://" in str(caught.value)
+
+
+def test_a_database_that_does_not_answer_is_unavailable() -> None:
+    database = open_database("postgresql://me@127.0.0.1:1/name")
+    with pytest.raises(StoreUnavailableError), database.read():
+        pass
+    database.close()
+
+
+def test_a_database_without_tables_names_the_cure(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'new' / 'file.sqlite3'}")
+    assert current_revision(database) is None
+    with pytest.raises(SettingsError, match="python -m storage upgrade"):
+        check_revision(database)
+    database.close()
+
+
+def test_a_time_without_a_zone_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="without a zone"):
+        UtcDateTime().process_bind_param(datetime(2026, 5, 1), sqlite.dialect())
+
+
+def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root), "DATABASE_URL": f"sqlite:///{tmp_path}/a b%/file.sqlite3"}
+
+    def run(action: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "storage", action], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    before = run("current")
+    assert (before.returncode, before.stdout) == (1, f"none (this version needs {expected_revision()})\n")
+    assert run("upgrade").stdout == f"{expected_revision()}\n"
+    after = run("current")
+    assert (after.returncode, after.stdout, after.stderr) == (0, f"{expected_revision()}\n", "")
+    assert run("sideways").returncode == 2

@@ -1,0 +1,128 @@
+"""Which readings make a passage, and what it says. The reference here is single linkage, pair by pair."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.passages import Point, Sighting, Tally, link
+from storage.plates import fold, similar, weight
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+GAP = timedelta(seconds=10)
+TEXTS = ["AB12CD", "AB12CO", "AB12C0", "AB13CE", "AB12CDE", "XY99ZZZ", "XY99Z"]
+
+points = st.lists(
+    st.tuples(st.sampled_from(TEXTS), st.integers(0, 12).map(lambda fives: fives * 5)),
+    max_size=14,
+).map(lambda pairs: [Point(f"p{i}", text, NOON + timedelta(seconds=at_s)) for i, (text, at_s) in enumerate(pairs)])
+
+
+def sighting(text: str, *, at_s: float = 0, confidence: float = 0.9, chars: list[float] | None = None) -> Sighting:
+    weights = tuple(weight(each) for each in chars or [confidence] * len(text))
+    return Sighting("gate", NOON + timedelta(seconds=at_s), f"frame-{at_s}", 0, text, weights, confidence, None)
+
+
+def tally(*sightings: Sighting) -> Tally:
+    return functools.reduce(operator.add, map(Tally.of, sightings))
+
+
+def linked(one: Point, other: Point) -> bool:
+    return abs(one.seen_at - other.seen_at) <= GAP and similar(fold(one.text), fold(other.text))
+
+
+def single_linkage(all_points: list[Point]) -> set[frozenset[str]]:
+    groups = [{point.key} for point in all_points]
+    for one, other in itertools.combinations(all_points, 2):
+        if linked(one, other) or one.key == other.key:
+            mine = next(group for group in groups if one.key in group)
+            its = next(group for group in groups if other.key in group)
+            if mine is not its:
+                mine |= its
+                groups.remove(its)
+    return {frozenset(group) for group in groups}
+
+
+@given(points)
+def test_link_is_single_linkage(all_points: list[Point]) -> None:
+    assert {frozenset(group) for group in link(all_points, GAP)} == single_linkage(all_points)
+
+
+@given(points, st.integers(0, 14))
+def test_points_of_earlier_passages_keep_together(all_points: list[Point], known: int) -> None:
+    """Linking in two steps gives the groups of linking at once."""
+    earlier = {key: f"passage-{number}" for number, group in enumerate(link(all_points[:known], GAP)) for key in group}
+    second = [point._replace(key=earlier.get(point.key, point.key)) for point in all_points]
+    groups = link(second, GAP)
+    as_points = {
+        frozenset(point.key for point in all_points if earlier.get(point.key, point.key) in group) for group in groups
+    }
+    assert as_points == single_linkage(all_points)
+
+
+def test_two_cars_at_the_same_time_stay_two() -> None:
+    pair = [Point("a", "AB12CD", NOON), Point("b", "XY99ZZ", NOON)]
+    assert len(link(pair, GAP)) == 2
+
+
+def test_the_gap_is_inclusive() -> None:
+    first = Point("a", "AB12CD", NOON)
+    assert len(link([first, Point("b", "AB12CD", NOON + GAP)], GAP)) == 1
+    assert len(link([first, Point("b", "AB12CD", NOON + GAP + timedelta(microseconds=1))], GAP)) == 2
+
+
+def test_a_reading_in_between_joins_two_passages() -> None:
+    outer = [Point("a", "AB12CD", NOON), Point("b", "AB12CD", NOON + timedelta(seconds=18))]
+    assert len(link(outer, GAP)) == 2
+    assert len(link([*outer, Point("c", "AB12C", NOON + timedelta(seconds=9))], GAP)) == 1
+
+
+def test_characters_are_voted_by_confidence() -> None:
+    sure = sighting("AB12CD", chars=[0.9] * 6)
+    unsure = [sighting("AB17CD", at_s=at_s, chars=[0.9, 0.9, 0.9, 0.3, 0.9, 0.9]) for at_s in (1, 2)]
+    assert tally(sure, *unsure).text == "AB12CD"
+    assert tally(sure, *unsure, sighting("AB17CD", at_s=3, chars=[0.9, 0.9, 0.9, 0.4, 0.9, 0.9])).text == "AB17CD"
+
+
+def test_only_the_winning_length_votes() -> None:
+    full = [sighting("AB12CDE", at_s=at_s) for at_s in (0, 1)]
+    cut = sighting("B12CDE", at_s=2, confidence=0.99)
+    assert tally(*full, cut).text == "AB12CDE"
+    assert tally(*full, cut).reading_count == 3
+
+
+def test_of_equal_lengths_in_weight_the_longer_wins() -> None:
+    assert tally(sighting("AB12C"), sighting("AB12CD", at_s=1)).text == "AB12CD"
+
+
+def test_confidence_falls_with_disagreement() -> None:
+    agreed = tally(sighting("AB12CD"), sighting("AB12CD", at_s=1))
+    torn = tally(sighting("AB12CD"), sighting("AB12CE", at_s=1))
+    assert agreed.confidence == 0.9
+    assert torn.confidence < 0.9
+    assert tally(sighting("AB12CD", confidence=1.0)).confidence == 1.0
+
+
+def test_the_surest_reading_is_the_best_and_of_equals_the_first() -> None:
+    total = tally(sighting("AB12CD", at_s=5), sighting("AB12CD", at_s=3), sighting("AB12CD", at_s=1, confidence=0.5))
+    assert total.best.frame_id == "frame-3"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(TEXTS), st.integers(0, 60), st.floats(0, 1)), min_size=1, max_size=12).flatmap(
+        lambda each: st.tuples(st.just(each), st.permutations(each))
+    )
+)
+def test_a_tally_does_not_depend_on_order(
+    pair: tuple[list[tuple[str, int, float]], list[tuple[str, int, float]]],
+) -> None:
+    one, other = (
+        tally(*[sighting(text, at_s=at_s, confidence=confidence) for text, at_s, confidence in order]) for order in pair
+    )
+    assert one == other
+    assert (one.text, one.confidence) == (other.text, other.confidence)

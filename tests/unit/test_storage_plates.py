@@ -1,0 +1,70 @@
+"""What looks like a plate, and which texts may be the same one."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.plates import fold, normalize, plate_chars, read_plate, similar
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("AB12CDE", "AB12CDE"),
+        ("b mw-1234", "BMW1234"),
+        ("ＡＢ１２", "AB12"),  # full width
+        ("А123ВС77", "A123BC77"),  # Cyrillic look-alikes
+        ("京A12345", "A12345"),
+        ("12-345-67", "1234567"),
+        ("AB1", None),  # too short
+        ("ABCDEF", None),  # no digit
+        ("ABC1234567", None),  # too long
+        ("", None),
+        ("12:34:56", None),  # a clock in the picture
+        ("2026-05-01", None),
+        ("01.05.2026", None),
+    ],
+)
+def test_what_looks_like_a_plate(text: str, plate: str | None) -> None:
+    found = read_plate(text, 0.9)
+    assert (found and found.text) == plate
+    if plate is not None:
+        assert plate_chars(text) == plate
+
+
+def test_characters_keep_their_own_confidence() -> None:
+    plate = read_plate("A-1 23", 0.5, [0.1, 0.2, 0.3, 0.4, 0.6, 0.7])
+    assert plate == ("A123", (100, 300, 600, 700))
+
+
+def test_without_character_confidences_the_reading_stands_for_all() -> None:
+    for given in ((), (0.1, 0.2)):
+        assert read_plate("A123", 0.5, given) == ("A123", (500,) * 4)
+
+
+def test_a_hopeless_reading_still_has_a_voice() -> None:
+    assert read_plate("A123", 0.0) == ("A123", (1,) * 4)
+
+
+def test_normalize_keeps_letters_and_digits_of_any_script() -> None:
+    assert normalize("é-10 ǆ_%*") == "É10DŽ"
+    assert normalize("東京 5") == "東京5"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("AB12CD", "AB12CD", True),
+        ("AB12CD", "AB12CE", True),  # one error
+        ("AB12CD", "AB12C", True),  # one lost
+        ("AB12CD", "AB13CE", False),  # two errors in six characters
+        ("AB12CDE", "AB13CDF", True),  # two errors in seven
+        ("AB12CDE", "AB12C", True),  # two lost
+        ("AB12CDE", "AC13CDF", False),  # three errors
+        ("OI8S2G1", "018526I", True),  # only what readers mix up
+        ("B0S51ZG", "8O5SIZ6", True),
+    ],
+)
+def test_similar(one: str, other: str, same: bool) -> None:
+    assert similar(fold(one), fold(other)) is same
+    assert similar(fold(other), fold(one)) is same

@@ -1,0 +1,196 @@
+"""Batch because busy: one thread that, the moment it is free, takes all that waits.
+
+While a model runs, more items arrive; together they are the next batch. An idle model therefore answers at once and
+a busy one batches by itself. `max_wait_ms` only tops up a batch that could have been larger.
+
+The contract in one sentence: results have the same length and order as the items.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, Literal, NamedTuple, TypeVar, cast
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Why a batch was started: `full` (max_batch_size waited), `idle` (took all there was), `timeout` (max_wait_ms over).
+FlushReason = Literal["full", "idle", "timeout"]
+
+
+class Batched(NamedTuple, Generic[Result]):
+    """A result and how its batch went."""
+
+    value: Result
+    batch_size: int  #: items in the batch it ran in
+    inference_ms: float  #: this item's share of its batch
+    wait_ms: float  #: from submit to the start of the batch
+
+
+@dataclass(frozen=True)
+class BatcherStats:
+    """Counters since the start, taken at one moment. Only batches that ended count."""
+
+    batches: int
+    items: int
+    failed: int  #: items whose future got an exception
+    isolated: int  #: items run alone because their batch raised
+    waiting: int  #: items not yet taken
+    flushed: dict[FlushReason, int]
+    sizes: dict[int, int]  #: batches by number of items
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    future: Future[Batched[Result]]
+    submitted_at: float
+
+
+class Batcher(Generic[Item, Result]):
+    """Runs `process` on batches in one thread of its own. `submit` may be called from any thread.
+
+    `process` gets 1..max_batch_size items and returns as many results, in order; a result that is an exception fails
+    that item alone. If `process` raises, each item of the batch is run once more alone, so that one bad item cannot
+    fail the others; whoever raises again gets that exception.
+    """
+
+    def __init__(
+        self,
+        process: Callable[[list[Item]], Sequence[Result | Exception]],
+        *,
+        max_batch_size: int,
+        max_wait_ms: float,
+        name: str,
+    ) -> None:
+        if max_batch_size < 1 or max_wait_ms < 0:
+            raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
+        self.name = name
+        self._process = process
+        self._max_batch_size = max_batch_size
+        self._max_wait_s = max_wait_ms / 1000
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._busy_since: float | None = None
+        self._flushed: Counter[FlushReason] = Counter()
+        self._sizes: Counter[int] = Counter()
+        self._failed = 0
+        self._isolated = 0
+        # A daemon: a wedged model must not keep the process from ending. `close` is the orderly end.
+        self._thread = threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, items: Sequence[Item]) -> list[Future[Batched[Result]]]:
+        """Queue items; returns one future per item, in order.
+
+        Raises:
+            RuntimeError: the batcher is closed.
+        """
+        now = time.monotonic()
+        entries = [_Waiting[Item, Result](item, Future(), now) for item in items]
+        with self._changed:
+            if self._closed:
+                raise RuntimeError(f"batcher {self.name!r} is closed")
+            self._waiting.extend(entries)
+            self._changed.notify()
+        return [entry.future for entry in entries]
+
+    @property
+    def busy_since(self) -> float | None:
+        """`time.monotonic()` at the start of the running call of `process`; None while idle. For a watchdog."""
+        return self._busy_since
+
+    @property
+    def stats(self) -> BatcherStats:
+        with self._changed:
+            return BatcherStats(
+                batches=self._sizes.total(),
+                items=sum(size * count for size, count in self._sizes.items()),
+                failed=self._failed,
+                isolated=self._isolated,
+                waiting=len(self._waiting),
+                flushed=dict(self._flushed),
+                sizes=dict(self._sizes),
+            )
+
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Refuse new items, finish those that wait, end the thread. False if that took longer than `timeout_s`."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while taken := self._take():
+            batch, reason = taken
+            failed, isolated = self._finish(batch)
+            with self._changed:
+                self._flushed[reason] += 1
+                self._sizes[len(batch)] += 1
+                self._failed += failed
+                self._isolated += isolated
+            del batch, taken  # do not hold pictures while waiting for the next batch
+
+    def _take(self) -> tuple[list[_Waiting[Item, Result]], FlushReason] | None:
+        """Wait for items and take a batch; None when closed and empty."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    return None
+                reason = self._top_up()
+                size = min(self._max_batch_size, len(self._waiting))
+                batch = [self._waiting.popleft() for _ in range(size)]
+                batch = [entry for entry in batch if entry.future.set_running_or_notify_cancel()]
+                if batch:
+                    return batch, reason
+
+    def _top_up(self) -> FlushReason:
+        def is_full() -> bool:
+            return len(self._waiting) >= self._max_batch_size
+
+        if not is_full() and self._max_wait_s and not self._closed:
+            left_s = self._waiting[0].submitted_at + self._max_wait_s - time.monotonic()
+            if not self._changed.wait_for(lambda: is_full() or self._closed, timeout=max(0.0, left_s)):
+                return "timeout"
+        return "full" if is_full() else "idle"
+
+    def _finish(self, batch: list[_Waiting[Item, Result]]) -> tuple[int, int]:
+        """Run one batch and resolve its futures. Returns how many items failed and how many ran alone."""
+        try:
+            return self._run_once(batch), 0
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may wait forever for this thread
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+                return 1, 0
+            log.warning("batch of %d failed in %s, running each alone: %r", len(batch), self.name, error)
+        return sum(self._finish([entry])[0] for entry in batch), len(batch)
+
+    def _run_once(self, batch: list[_Waiting[Item, Result]]) -> int:
+        started_at = self._busy_since = time.monotonic()
+        try:
+            results = self._process([entry.item for entry in batch])
+        finally:
+            self._busy_since = None
+        if len(results) != len(batch):
+            raise RuntimeError(f"{self.name}: process returned {len(results)} results for {len(batch)} items")
+        inference_ms = (time.monotonic() - started_at) * 1000 / len(batch)
+        failed = 0
+        for entry, result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                failed += 1
+                entry.future.set_exception(result)
+            else:
+                wait_ms = (started_at - entry.submitted_at) * 1000
+                entry.future.set_result(Batched(cast("Result", result), len(batch), inference_ms, wait_ms))
+        return failed

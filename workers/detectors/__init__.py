@@ -1,0 +1,31 @@
+"""Detectors by name: `open_detector` picks the runtime and loads the weights."""
+
+from __future__ import annotations
+
+from sightline.settings import Settings
+from workers.detectors.detector import Detector
+from workers.models import find_model
+from workers.runtimes import choose_runtime
+
+__all__ = ["Detector", "open_detector"]
+
+
+def open_detector(name: str, settings: Settings) -> Detector:
+    """Load the detector `name` of the model registry in the fastest runtime of this machine.
+
+    Raises:
+        ModelError: unknown, missing or damaged weights, or a runtime that is not there; says what to do about it.
+    """
+    spec = find_model(name, settings)
+    if spec.kind == "stub":
+        from sightline.testing import StubDetector
+
+        return StubDetector()
+    runtime = choose_runtime(name, spec, settings)
+    if spec.kind == "text-detection":
+        from workers.detectors.text import open_text_detector
+
+        return open_text_detector(name, settings, runtime)
+    from workers.detectors.yolo import open_yolo_detector
+
+    return open_yolo_detector(name, settings, runtime)

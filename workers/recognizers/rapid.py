@@ -1,0 +1,95 @@
+"""PP-OCRv6 recognition through RapidOCR, with the confidence of every character."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sightline.models import LoadedModel
+from sightline.settings import Settings
+from sightline.types import Reading
+from workers.images import BgrImage
+from workers.models import ModelFile, Runtime, find_model, resolve
+from workers.rapid import open_rapidocr
+from workers.runtimes import choose_runtime
+
+_MODEL = "ppocr-rec"
+_HEIGHT = 48  #: pixels; every crop is scaled to it
+_MIN_WIDTH, _WIDTH_STEP, _MAX_WIDTH = 320, 80, 3200
+_BLANK = 0  #: the class that means "no character here"
+
+
+class RapidRecognizer:
+    """Reads lines of text.
+
+    Crops are grouped by their width at 48 px, rounded up to a step: a batch then wastes little on padding, a text does
+    not depend on its neighbors in the batch, and the runtime sees few shapes (new ones cost it time and memory).
+    """
+
+    def __init__(self, file: ModelFile, runtime: Runtime, *, threads: int, max_batch_size: int) -> None:
+        self.model = LoadedModel(
+            name=file.name, sha256=file.sha256, runtime=runtime, input_size=(file.spec.input_size, _HEIGHT)
+        )
+        self._max_batch_size = max_batch_size
+        self._rapid = open_rapidocr(file, use="Rec", runtime=runtime, threads=threads)
+        self._characters: list[str] = self._rapid.postprocess_op.character
+
+    def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
+        widths = [_padded_width(crop) for crop in crops]
+        readings: dict[int, Reading] = {}
+        for width in sorted(set(widths)):
+            indices = [index for index, own in enumerate(widths) if own == width]
+            for start in range(0, len(indices), self._max_batch_size):
+                part = indices[start : start + self._max_batch_size]
+                readings.update(zip(part, self._read([crops[index] for index in part], width), strict=True))
+        return [readings[index] for index in range(len(crops))]
+
+    def _read(self, crops: list[BgrImage], width: int) -> list[Reading]:
+        tensor = np.stack([self._rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
+        scores: Any = self._rapid.session(tensor)  # (N, steps, characters)
+        classes, confidences = scores.argmax(axis=2), scores.max(axis=2)
+        return [self._decode(*one) for one in zip(classes, confidences, strict=True)]
+
+    def _decode(self, classes: npt.NDArray[np.int64], confidences: npt.NDArray[np.float32]) -> Reading:
+        """Greedy CTC: a class that repeats is one character, blanks fall out."""
+        changed = np.concatenate([[True], classes[1:] != classes[:-1]])
+        kept = changed & (classes != _BLANK)
+        characters = [
+            (self._characters[index], min(max(confidence, 0.0), 1.0))
+            for index, confidence in zip(classes[kept].tolist(), confidences[kept].tolist(), strict=True)
+        ]
+        return _reading(characters)
+
+
+def open_rapid_recognizer(settings: Settings) -> RapidRecognizer:
+    """Load PP-OCRv6 recognition from RapidOCR's wheel, or what the models file calls `ppocr-rec`.
+
+    Raises:
+        ModelError: missing or damaged weights, or RapidOCR is not installed.
+    """
+    runtime = choose_runtime(_MODEL, find_model(_MODEL, settings), settings)
+    file = resolve(_MODEL, settings, suffix=".onnx")
+    return RapidRecognizer(file, runtime, threads=settings.threads, max_batch_size=settings.max_batch_size)
+
+
+def _reading(characters: list[tuple[str, float]]) -> Reading:
+    while characters and characters[0][0].isspace():
+        characters = characters[1:]
+    while characters and characters[-1][0].isspace():
+        characters = characters[:-1]
+    if not characters:
+        return Reading(text="", confidence=0.0)
+    # A class may stand for more than one code point; each gets the confidence of its class.
+    confidences = tuple(confidence for character, confidence in characters for _ in character)
+    text = "".join(character for character, _ in characters)
+    return Reading(text=text, confidence=sum(confidences) / len(confidences), char_confidences=confidences)
+
+
+def _padded_width(crop: BgrImage) -> int:
+    height, width = crop.shape[:2]
+    steps = math.ceil(width * _HEIGHT / height / _WIDTH_STEP)
+    return min(max(steps * _WIDTH_STEP, _MIN_WIDTH), _MAX_WIDTH)

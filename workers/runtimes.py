@@ -1,0 +1,67 @@
+"""Which runtime executes a model on this machine: CUDA or MPS -> torch, else OpenVINO, else onnxruntime.
+
+OpenVINO comes first on CPUs because it was the faster one for every model here (docs/models.md has the numbers).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+from sightline.errors import ModelError
+from sightline.settings import Settings
+from workers.models import ModelSpec, Runtime
+
+_CPU_RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
+
+
+def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
+    """The runtime for the model `name`.
+
+    `SIGHTLINE_RUNTIME=torch` is meant for the object detector: models that exist as ONNX files only ignore it.
+
+    Raises:
+        ModelError: the wanted runtime cannot run this model or is not installed.
+    """
+    possible = _possible(spec)
+    if settings.runtime in possible:
+        return _installed(name, settings.runtime)
+    if settings.runtime not in ("auto", "torch"):
+        raise ModelError(f"model {name!r} runs in {', '.join(possible)}, not in {settings.runtime}", model=name)
+    if "torch" in possible and wants_torch(settings.device):
+        return _installed(name, "torch")
+    for runtime in possible:
+        if runtime != "torch" and is_installed(runtime):
+            return runtime
+    return _installed(name, possible[-1])
+
+
+def is_installed(library: str) -> bool:
+    """Whether `library` could be imported; does not import it."""
+    return importlib.util.find_spec(library) is not None
+
+
+def wants_torch(device: str) -> bool:
+    """Whether `device` is, or `auto` finds, an accelerator that torch drives."""
+    if device != "auto":
+        return device != "cpu"
+    if not is_installed("torch"):
+        return False
+    import torch  # pyright: ignore[reportMissingImports]
+
+    return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+def _possible(spec: ModelSpec) -> tuple[Runtime, ...]:
+    runtimes: tuple[Runtime, ...] = ("torch", *_CPU_RUNTIMES) if spec.source.endswith(".pt") else _CPU_RUNTIMES
+    return tuple(runtime for runtime in runtimes if not spec.runtimes or runtime in spec.runtimes) or runtimes
+
+
+def _installed(name: str, runtime: Runtime) -> Runtime:
+    if not is_installed(runtime):
+        extra = "gpu" if runtime == "torch" else "cpu"
+        raise ModelError(
+            f"model {name!r} is to run in {runtime}, which is not installed: pip install '.[{extra}]', "
+            "or choose another SIGHTLINE_RUNTIME or SIGHTLINE_DEVICE",
+            model=name,
+        )
+    return runtime
