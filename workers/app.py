@@ -14,6 +14,7 @@ from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown
 
 from sightline.celery_app import create_app
+from sightline.errors import SightlineError
 from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
 from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, ROUTES, WRITE_TASK
@@ -36,6 +37,13 @@ class Worker:
         self.stages: dict[str, Stage] = {}
 
     def open(self, sender: str, instance: Any, **_: object) -> None:
+        try:
+            self._open(sender, instance)
+        except SightlineError as error:
+            # Celery would log it and go on without stages.
+            raise SystemExit(f"{sender} cannot start: {error}") from error
+
+    def _open(self, sender: str, instance: Any) -> None:
         queues = set(instance.app.amqp.queues.consume_from)
         services = self._services = open_services(self._app, self._settings, sender)
         for task, open_stage in _FACTORIES.items():

@@ -60,6 +60,8 @@ def run_stage(stage: Stage, services: Services, raw: Any, *, redelivered: bool) 
             raise _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
         _work_patiently(stage, message)
     except (PoisonError, ModelError) as error:
+        if message.results and all(result.error for result in message.results):
+            raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
     except (MemoryError, SystemExit) as error:

@@ -10,7 +10,7 @@ from sightline.messages import Message
 from sightline.queues import WRITE_TASK
 from sightline.sweeper import Sweeper
 from sightline.types import FrameResult
-from storage.database import open_database
+from storage.database import check_revision, open_database
 from storage.dead_letters import bury_message
 from storage.store import Store, Stored
 from workers.batching import Batcher
@@ -32,6 +32,7 @@ class WriteStage:
         self._services = services
         self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
         self._database = open_database(settings.sqlalchemy_url)
+        check_revision(self._database)
         self._store = Store(self._database, passage_gap_s=settings.passage_gap_s)
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(self._store_group, max_batch_size=_MAX_GROUP, max_wait_ms=0, name="write")

@@ -1,4 +1,4 @@
-"""A running Sightline of real processes on a Redis of its own: `celery -A workers.app` as an operator would start it."""
+"""Real worker processes on a Redis of their own: `celery -A workers.app` as an operator would start it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 import redis
 import sqlalchemy as sa
 from celery import Celery

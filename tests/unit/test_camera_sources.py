@@ -1,10 +1,12 @@
+import functools
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -101,6 +103,13 @@ def test_a_server_that_accepts_and_says_nothing_costs_the_open_time_out() -> Non
         assert time.monotonic() - started < 3
 
 
+def test_pictures_of_a_phone_held_upright_are_turned() -> None:
+    frame: Any = SimpleNamespace(rotation=90)
+    frame.reformat = lambda **_: SimpleNamespace(to_ndarray=lambda: picture(0))
+    image = video.VideoGrab(0, datetime.now(UTC), frame).bgr()
+    assert np.array_equal(image, np.rot90(picture(0)))
+
+
 class _Mjpeg(BaseHTTPRequestHandler):
     """Ten pictures, then silence."""
 
@@ -119,6 +128,10 @@ class _Mjpeg(BaseHTTPRequestHandler):
         if self.path == "/silent":
             self.silence.wait(10)
 
+    def log_message(self, *_: object) -> None: ...
+
+
+class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
@@ -141,6 +154,18 @@ def test_mjpeg_over_http_ends_with_an_error_so_that_it_is_opened_again(mjpeg_url
         stamps.extend(grab.at_s for grab in source.grabs() if grab.bgr().shape == (240, 320, 3))
     assert len(stamps) >= 9
     assert 0.2 < stamps[-1] - stamps[0] < 2
+
+
+def test_archive_over_http_ends_and_counts_its_times_from_the_opening(clip: Path) -> None:
+    handler = functools.partial(_Quiet, directory=str(clip.parent))
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        times = [grab.captured_at for grab in opened(f"http://127.0.0.1:{server.server_port}/{clip.name}").grabs()]
+        server.shutdown()
+        thread.join(5)
+    assert times[0].timestamp() == pytest.approx(time.time(), abs=2)
+    assert [(at - times[0]).total_seconds() for at in times] == pytest.approx([n / 10 for n in range(10)])
 
 
 def test_mjpeg_that_falls_silent_costs_the_read_time_out(mjpeg_url: str) -> None:

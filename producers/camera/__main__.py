@@ -1,0 +1,58 @@
+"""`python -m producers.camera`: the camera process.
+
+Exit status: 0 stopped as asked, 1 a bug ended it, 2 bad settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+
+from producers.camera.process import CameraProcess
+from sightline.errors import SettingsError
+from sightline.logs import configure_logging
+from sightline.publisher import Publisher
+from sightline.redis_connection import connect
+from sightline.settings import load_settings
+from storage.cameras import list_cameras
+from storage.database import open_database
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        database = open_database(settings.sqlalchemy_url)
+        publisher = Publisher.from_settings(settings)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    stop = _stop_on_signal()
+    process = CameraProcess(settings, publisher, connect(settings.redis_url), functools.partial(list_cameras, database))
+    outcome = process.run(stop)
+    if outcome != "stopped":
+        # A thread that is blocked inside FFmpeg or a socket must not be torn down with the interpreter: leave at once.
+        logging.shutdown()
+        os._exit(1 if outcome == "crashed" else 0)
+    publisher.close()
+    database.close()
+    return 0
+
+
+def _stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set. A handler must not do so itself: it may hold the lock."""
+    stop = threading.Event()
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: asked.put(number))
+    threading.Thread(target=lambda: (asked.get(), stop.set()), name="signals", daemon=True).start()
+    return stop
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,128 @@
+"""The cameras that run now, kept in step with the rows."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+from producers.camera.archive import ArchiveOutlet, EndedFiles
+from producers.camera.counters import CameraCounters
+from producers.camera.reader import Reader
+from producers.camera.slots import LiveSlot, Publishes
+from producers.camera.sources import SourceOptions, is_file
+from producers.camera_status import CameraStatus
+from sightline.errors import BrokerUnavailableError
+from sightline.redaction import redact_url
+from sightline.settings import Settings
+from storage.cameras import Camera
+
+log = logging.getLogger(__name__)
+
+
+class Fleet:
+    """Starts, restarts and stops readers. A reader that is stuck in a read is left behind: it publishes nothing any
+    more, and its thread ends with the read time-out."""
+
+    def __init__(self, settings: Settings, publisher: Publishes, ended_files: EndedFiles) -> None:
+        self.wake = threading.Event()  #: set when a live frame waits
+        self._settings = settings
+        self._publisher = publisher
+        self._ended_files = ended_files
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._cameras: dict[str, Camera] = {}
+        self._counters: dict[str, CameraCounters] = {}
+        self._readers: dict[str, Reader] = {}
+        self._left_behind: list[Reader] = []
+
+    def reconcile(self, rows: Iterable[Camera]) -> None:
+        """Make what runs what the rows say: added, changed, paused and removed cameras."""
+        wanted = {camera.camera_id: camera for camera in rows}
+        with self._lock:
+            if self._stopped:
+                return
+            removed = self._cameras.keys() - wanted.keys()
+            for camera_id in removed:
+                self._remove(camera_id)
+            for camera_id, camera in wanted.items():
+                if self._cameras.get(camera_id) != camera:
+                    self._set(camera)
+            self._left_behind = [reader for reader in self._left_behind if not reader.join(0)]
+        for camera_id in removed:  # outside the lock: it waits for Redis
+            self._forget_ended_file(camera_id)
+
+    def live_slots(self) -> list[LiveSlot]:
+        with self._lock:
+            return [reader.outlet for reader in self._readers.values() if isinstance(reader.outlet, LiveSlot)]
+
+    def statuses(self) -> dict[str, CameraStatus]:
+        with self._lock:
+            statuses = {camera_id: counters.status() for camera_id, counters in self._counters.items()}
+            paused = {camera.camera_id for camera in self._cameras.values() if not camera.enabled}
+        # Said here because the thread of a camera paused just now may still note a last frame.
+        return statuses | {
+            camera_id: statuses[camera_id].model_copy(update={"state": "paused"}) for camera_id in paused
+        }
+
+    def stop(self, timeout_s: float) -> bool:
+        """Stop all readers. Returns whether every thread has ended in time."""
+        ends_at = time.monotonic() + timeout_s
+        with self._lock:
+            self._stopped = True
+            for camera_id in list(self._readers):
+                self._stop_reader(camera_id)
+            left = [reader for reader in self._left_behind if not reader.join(ends_at - time.monotonic())]
+        for reader in left:
+            log.warning("camera %s: still blocked in a read", reader.camera.camera_id)
+        return not left
+
+    def _set(self, camera: Camera) -> None:
+        camera_id = camera.camera_id
+        self._stop_reader(camera_id)
+        self._cameras[camera_id] = camera
+        counters = self._counters.setdefault(camera_id, CameraCounters())
+        if not camera.enabled:
+            log.info("camera %s: paused", camera_id)
+            return
+        counters.set_state("starting")
+        log.info("camera %s: reading %s (%s)", camera_id, redact_url(camera.url.get_secret_value()), camera.preset)
+        self._readers[camera_id] = self._reader(camera, counters)
+        self._readers[camera_id].start()
+
+    def _remove(self, camera_id: str) -> None:
+        self._stop_reader(camera_id)
+        del self._cameras[camera_id], self._counters[camera_id]
+        log.info("camera %s: removed", camera_id)
+
+    def _forget_ended_file(self, camera_id: str) -> None:
+        try:
+            self._ended_files.forget(camera_id)
+        except BrokerUnavailableError as error:
+            log.warning("camera %s: that its file was read stays noted: %s", camera_id, error)
+
+    def _stop_reader(self, camera_id: str) -> None:
+        reader = self._readers.pop(camera_id, None)
+        if reader is not None:
+            reader.stop()
+            self._left_behind.append(reader)
+
+    def _reader(self, camera: Camera, counters: CameraCounters) -> Reader:
+        settings = self._settings
+        live = camera.preset == "live"
+        return Reader(
+            camera,
+            LiveSlot(camera.pipeline, counters, self.wake)
+            if live
+            else ArchiveOutlet(camera.pipeline, self._publisher, counters),
+            counters,
+            SourceOptions(
+                preset=camera.preset,
+                loop=camera.loop,
+                open_timeout_s=settings.camera_open_timeout_s,
+                read_timeout_s=settings.camera_read_timeout_s,
+            ),
+            jpeg_quality=settings.camera_jpeg_quality,
+            ended_files=self._ended_files if not live and is_file(camera.url.get_secret_value()) else None,
+        )

@@ -1,0 +1,114 @@
+"""The camera process: three loops beside the readers. Rows once a second, statuses once a second, bundles each tick."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from producers.camera.archive import EndedFiles
+from producers.camera.bundler import LiveBundler
+from producers.camera.fleet import Fleet
+from producers.camera.slots import Publishes
+from producers.camera_status import forget_statuses, write_statuses
+from sightline.errors import BrokerUnavailableError, StoreUnavailableError
+from sightline.settings import Settings
+from storage.cameras import Camera
+
+if TYPE_CHECKING:
+    import redis
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["stopped", "late", "crashed"]
+
+POLL_S = 1.0
+#: Below the 5 s a stop may take; what is blocked in a read then is left to the end of the process.
+STOP_S = 2.5
+
+
+class CameraProcess:
+    """Each loop has its own thread: a database or a Redis that hangs holds up neither the frames nor the stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publishes,
+        redis: redis.Redis,
+        list_cameras: Callable[[], Sequence[Camera]],
+    ) -> None:
+        self._redis = redis
+        self._list_cameras = list_cameras
+        self._known: set[str] = set()
+        self.fleet = Fleet(settings, publisher, EndedFiles(redis))
+        self._bundler = LiveBundler(
+            publisher,
+            self.fleet.live_slots,
+            self.fleet.wake,
+            tick_ms=settings.camera_tick_ms,
+            deadline_s=settings.live_deadline_s,
+        )
+
+    def run(self, stop: threading.Event) -> Outcome:
+        """Work until `stop`. Returns within 5 s of it: `late` if a thread still hangs, `crashed` if a loop failed."""
+        crashed = threading.Event()
+        loops = [
+            threading.Thread(target=_guarded, args=(loop, stop, crashed), name=loop.__name__.strip("_"), daemon=True)
+            for loop in (self._follow_rows, self._write_statuses, self._bundler.run)
+        ]
+        for loop in loops:
+            loop.start()
+        stop.wait()
+        log.info("stopping")
+        in_time = self.fleet.stop(STOP_S)
+        for loop in loops:
+            loop.join(0.5)
+        if crashed.is_set():
+            return "crashed"
+        return "stopped" if in_time and not any(loop.is_alive() for loop in loops) else "late"
+
+    def _follow_rows(self, stop: threading.Event) -> None:
+        answers = True
+        while not stop.is_set():
+            try:
+                rows = self._list_cameras()
+            except StoreUnavailableError as error:
+                if answers:
+                    log.warning("the cameras go on as they were last known: %s", error)
+                answers = False
+            else:
+                if not answers:
+                    log.info("the database answers again")
+                answers = True
+                self.fleet.reconcile(rows)
+            stop.wait(POLL_S)
+
+    def _write_statuses(self, stop: threading.Event) -> None:
+        answers = True
+        while not stop.wait(POLL_S):
+            statuses = self.fleet.statuses()
+            try:
+                forget_statuses(self._redis, self._known - statuses.keys())
+                write_statuses(self._redis, statuses)
+            except BrokerUnavailableError as error:
+                if answers:
+                    log.warning("statuses cannot be written: %s", error)
+                answers = False
+            else:
+                answers = True
+                self._known = set(statuses)
+        try:
+            forget_statuses(self._redis, self._known)
+        except BrokerUnavailableError as error:
+            log.warning("statuses expire by themselves: %s", error)
+
+
+def _guarded(loop: Callable[[threading.Event], None], stop: threading.Event, crashed: threading.Event) -> None:
+    """A loop that fails ends the process: half a camera process would look alive and do nothing."""
+    try:
+        loop(stop)
+    except Exception:
+        log.exception("a bug ended the process")
+        crashed.set()
+        stop.set()

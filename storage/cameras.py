@@ -1,0 +1,121 @@
+"""Which cameras there are and how each is sampled. A camera is a source with a URL; its frames outlive its settings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from pydantic import Field, SecretStr, ValidationError
+
+from sightline.errors import BadMessageError, SightlineError
+from sightline.messages import bad_message
+from sightline.types import Pipeline, SourceId, Value
+from storage.database import Database, insert_into
+from storage.tables import Sources
+
+
+class CameraNotFoundError(SightlineError):
+    reason = "camera_not_found"
+
+    def __init__(self, camera_id: str) -> None:
+        super().__init__(f"there is no camera {camera_id!r}")
+        self.camera_id = camera_id
+
+
+class CameraExistsError(SightlineError):
+    reason = "camera_exists"
+
+    def __init__(self, camera_id: str) -> None:
+        super().__init__(f"there is a camera {camera_id!r} already")
+        self.camera_id = camera_id
+
+
+class Camera(Value):
+    """Settings of one camera. `url` may hold a password and is never shown."""
+
+    camera_id: SourceId  #: the source_id of its frames
+    url: Annotated[SecretStr, Field(min_length=1, max_length=2048)]
+    pipeline: Pipeline = Pipeline.PLATES
+    fps: Annotated[float, Field(gt=0, le=120)] = 5.0  #: frames sampled per second
+    preset: Literal["live", "archive"] = "live"  #: live: newest picture wins; archive: every picture counts
+    motion: bool = True  #: skip pictures in which nothing moves
+    enabled: bool = True
+    loop: bool = False  #: start a file again at its end
+
+
+def add_camera(database: Database, camera: Camera) -> Camera:
+    """Raises CameraExistsError if the camera_id is taken."""
+    row = _row(camera)
+    with database.write() as connection:
+        new = insert_into(connection, Sources).values(source_id=camera.camera_id, created_at=datetime.now(UTC), **row)
+        # A source that already gave frames may become a camera; a camera is not overwritten.
+        new = new.on_conflict_do_update(index_elements=[Sources.source_id], set_=row, where=Sources.url.is_(None))
+        if connection.execute(new.returning(Sources.source_id)).first() is None:
+            raise CameraExistsError(camera.camera_id)
+    return camera
+
+
+def list_cameras(database: Database) -> list[Camera]:
+    """All cameras, by camera_id."""
+    with database.read() as connection:
+        rows = connection.execute(
+            sa.select(Sources.__table__).where(Sources.url.is_not(None)).order_by(Sources.source_id)
+        )
+        return [_camera(row) for row in rows.mappings()]
+
+
+def get_camera(database: Database, camera_id: str) -> Camera:
+    """Raises CameraNotFoundError."""
+    with database.read() as connection:
+        return _get(connection, camera_id)
+
+
+def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Camera:
+    """Change the named settings and return all of them.
+
+    Raises:
+        CameraNotFoundError
+        BadMessageError: a setting is unknown, cannot be changed (camera_id) or has a value it cannot have.
+    """
+    with database.write() as connection:
+        camera = _get(connection, camera_id, lock=True)
+        if changes.get("camera_id", camera_id) != camera_id:
+            raise BadMessageError("camera_id: cannot be changed; add a new camera instead", field="camera_id")
+        try:
+            changed = Camera.model_validate(dict(camera) | changes)
+        except ValidationError as error:
+            raise bad_message(error) from error
+        connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(_row(changed)))
+    return changed
+
+
+def remove_camera(database: Database, camera_id: str) -> None:
+    """Forget the settings; frames, passages and the source stay. Raises CameraNotFoundError."""
+    nothing = dict.fromkeys(_row_names())
+    with database.write() as connection:
+        _get(connection, camera_id, lock=True)
+        connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(nothing))
+
+
+def _get(connection: sa.Connection, camera_id: str, *, lock: bool = False) -> Camera:
+    rows = sa.select(Sources.__table__).where(Sources.source_id == camera_id, Sources.url.is_not(None))
+    row = connection.execute(rows.with_for_update(key_share=True) if lock else rows).mappings().first()
+    if row is None:
+        raise CameraNotFoundError(camera_id)
+    return _camera(row)
+
+
+def _camera(row: sa.RowMapping) -> Camera:
+    return Camera.model_validate({"camera_id": row["source_id"]} | {name: row[name] for name in _row_names()})
+
+
+def _row(camera: Camera) -> dict[str, Any]:
+    return {name: getattr(camera, name) for name in _row_names()} | {
+        "url": camera.url.get_secret_value(),
+        "pipeline": camera.pipeline.value,
+    }
+
+
+def _row_names() -> list[str]:
+    return [name for name in Camera.model_fields if name != "camera_id"]

@@ -1,0 +1,100 @@
+"""What a plate looks like as text, and when two texts may be the same plate."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+MIN_PLATE_CHARS: Final = 4
+MAX_PLATE_CHARS: Final = 9
+#: From this length on two errors are forgiven instead of one.
+LONG_PLATE_CHARS: Final = 7
+#: Confidences are summed as whole thousandths: sums of integers do not depend on their order.
+WEIGHT_OF_CERTAINTY: Final = 1000
+
+_PLATE_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+#: Cyrillic letters that plates share with Latin ones, whichever of the two a model learned to write.
+_LOOK_ALIKES: Final = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
+#: Readers mix these up whatever the plate: the difference says nothing.
+_CONFUSED: Final = str.maketrans("OIBSZG", "018526")
+#: Clocks and dates that cameras write into the picture.
+_CLOCK: Final = re.compile(
+    r"\d{1,2}:\d{2}|(?<!\d)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d)"
+)
+
+
+class Plate(NamedTuple):
+    """A plate-like text and how sure each of its characters is, in thousandths."""
+
+    text: str
+    weights: tuple[int, ...]
+
+
+def normalize(text: str) -> str:
+    """Letters and digits of any script, in capitals, nothing else: `"ab-12 cd"` becomes `"AB12CD"`."""
+    text = unicodedata.normalize("NFKC", text).upper().translate(_LOOK_ALIKES)
+    return "".join(char for char in text if char.isalnum())
+
+
+@lru_cache(maxsize=1 << 14)
+def plate_chars(text: str) -> str:
+    """The text reduced to what plates consist of, A-Z and 0-9, in capitals."""
+    return "".join(map(_plate_char, text))
+
+
+def read_plate(text: str, confidence: float, char_confidences: Sequence[float] = ()) -> Plate | None:
+    """The reading as a plate; None if it does not look like one.
+
+    `char_confidences` has one entry per character of `text`; with any other length `confidence` stands for all.
+    """
+    if _CLOCK.search(text):
+        return None
+    if len(char_confidences) != len(text):
+        char_confidences = [confidence] * len(text)
+    pairs = [
+        (char, weight(each)) for raw, each in zip(text, char_confidences, strict=True) for char in plate_chars(raw)
+    ]
+    plate = Plate("".join(char for char, _ in pairs), tuple(each for _, each in pairs))
+    return plate if _looks_like_plate(plate.text) else None
+
+
+def weight(confidence: float) -> int:
+    """A confidence as a vote in whole thousandths; even a hopeless reading has one."""
+    return max(1, round(confidence * WEIGHT_OF_CERTAINTY))
+
+
+def fold(plate: str) -> str:
+    """The plate without the differences that readers cannot see."""
+    return plate.translate(_CONFUSED)
+
+
+@lru_cache(maxsize=1 << 16)
+def similar(one: str, other: str) -> bool:
+    """Whether two folded plates may be readings of the same one: at most one error, two if either is long."""
+    allowed = 2 if max(len(one), len(other)) >= LONG_PLATE_CHARS else 1
+    return one == other or (abs(len(one) - len(other)) <= allowed and _edits(one, other) <= allowed)
+
+
+@lru_cache(maxsize=1 << 12)
+def _plate_char(raw: str) -> str:
+    """What one character contributes to a plate: usually itself or nothing."""
+    return "".join(char for char in normalize(raw) if char in _PLATE_ALPHABET)
+
+
+def _looks_like_plate(text: str) -> bool:
+    return MIN_PLATE_CHARS <= len(text) <= MAX_PLATE_CHARS and any(char.isdigit() for char in text)
+
+
+def _edits(one: str, other: str) -> int:
+    """Levenshtein distance."""
+    previous = list(range(len(other) + 1))
+    for row, char in enumerate(one, 1):
+        current = [row]
+        for column, against in enumerate(other, 1):
+            replaced = previous[column - 1] + (char != against)
+            current.append(min(replaced, previous[column] + 1, current[-1] + 1))
+        previous = current
+    return previous[-1]

@@ -1,0 +1,246 @@
+"""Questions to the database. Lists are pages, newest first, and take the same arguments:
+
+`limit` (1..1000), `cursor` (from the page before), `source` (one source_id), `since` and `until` (aware times; from
+`since` on, before `until`). All raise BadMessageError for an argument out of range, naming it in `field`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from sightline.errors import BadMessageError
+from sightline.types import FrameResult, JobResult, JobStatus
+from storage import results
+from storage.database import Database
+from storage.paging import read_page
+from storage.plates import normalize, plate_chars
+from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings
+from storage.views import DeadLetterView, DetectionView, FrameView, JobView, Page, PassageView, ReadingView
+
+_WILDCARDS = "*?"
+
+
+def list_passages(
+    database: Database,
+    *,
+    text: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[PassageView]:
+    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character."""
+    rows = _between(sa.select(Passages.__table__), Passages.first_seen, since, until)
+    rows = _equal(rows, Passages.source_id, source)
+    if text is not None:
+        rows = rows.where(_matches(Passages.text, text, plate_chars))
+    return read_page(database, rows, [Passages.first_seen, Passages.passage_id], _passage, limit=limit, cursor=cursor)
+
+
+def get_passage(database: Database, passage_id: str) -> PassageView | None:
+    """One passage; None if there is none (any more: passages that turn out to be one are merged)."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(Passages.__table__).where(Passages.passage_id == passage_id))
+        row = rows.mappings().first()
+    return None if row is None else _passage(row)
+
+
+def list_detections(
+    database: Database,
+    *,
+    label: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[DetectionView]:
+    """Detections by time of capture, of one `label` or all."""
+    rows = _between(sa.select(Detections.__table__), Detections.captured_at, since, until)
+    rows = _equal(_equal(rows, Detections.source_id, source), Detections.label, label)
+    keys = [Detections.captured_at, Detections.frame_id, Detections.detection_index]
+    return read_page(database, rows, keys, _detection, limit=limit, cursor=cursor)
+
+
+def list_readings(
+    database: Database,
+    *,
+    text: str | None = None,
+    passage_id: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[ReadingView]:
+    """Readings by time of capture. `text` as for passages, over letters and digits of any script."""
+    rows = _between(sa.select(Readings.__table__), Readings.captured_at, since, until)
+    rows = _equal(_equal(rows, Readings.source_id, source), Readings.passage_id, passage_id)
+    if text is not None:
+        rows = rows.where(_matches(Readings.normalized, text, normalize))
+    keys = [Readings.captured_at, Readings.frame_id, Readings.reading_index]
+    return read_page(database, rows, keys, _reading, limit=limit, cursor=cursor)
+
+
+def list_frames(
+    database: Database,
+    *,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[FrameView]:
+    """Stored frames by time of capture."""
+    rows = _between(sa.select(Frames.__table__), Frames.captured_at, since, until)
+    rows = _equal(rows, Frames.source_id, source)
+    return read_page(
+        database, rows, [Frames.captured_at, Frames.frame_id], FrameView.model_validate, limit=limit, cursor=cursor
+    )
+
+
+def list_jobs(
+    database: Database,
+    *,
+    status: JobStatus | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[JobView]:
+    """Finished jobs by the time they finished; of `source`: those with a stored frame of it."""
+    rows = _between(sa.select(Jobs.__table__), Jobs.finished_at, since, until)
+    rows = _equal(rows, Jobs.status, None if status is None else JobStatus(status).value)
+    if source is not None:
+        rows = rows.where(Jobs.job_id.in_(sa.select(Frames.job_id).where(Frames.source_id == source)))
+    return read_page(database, rows, [Jobs.finished_at, Jobs.job_id], _job, limit=limit, cursor=cursor)
+
+
+def list_dead_letters(
+    database: Database,
+    *,
+    reason: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[DeadLetterView]:
+    """Frames that gave up, by the time they did, for one `reason` or all."""
+    stored_since = sa.exists().where(Frames.frame_id == DeadLetters.frame_id).label("stored_since")
+    rows = _between(sa.select(DeadLetters.__table__, stored_since), DeadLetters.died_at, since, until)
+    rows = _equal(_equal(rows, DeadLetters.source_id, source), DeadLetters.reason, reason)
+    keys = [DeadLetters.died_at, DeadLetters.frame_id, DeadLetters.job_id]
+    return read_page(database, rows, keys, _dead_letter, limit=limit, cursor=cursor)
+
+
+def get_job(database: Database, job_id: str) -> JobResult | None:
+    """The finished job as its owner got it on the wire; None while it is open and for unknown ids."""
+    with database.read() as connection:
+        return results.load_job(connection, job_id)
+
+
+def get_frame(database: Database, frame_id: str) -> FrameResult | None:
+    """All that is known of a frame: stored, or else dead with its reason. None for other ids."""
+    with database.read() as connection:
+        return results.load_frame(connection, frame_id)
+
+
+def latest_frame(database: Database, source_id: str) -> FrameView | None:
+    """The newest frame of the source whose picture was kept."""
+    rows = (
+        sa.select(Frames.__table__)
+        .where(Frames.source_id == source_id, Frames.picture_kept)
+        .order_by(Frames.captured_at.desc(), Frames.frame_id.desc())
+        .limit(1)
+    )
+    with database.read() as connection:
+        row = connection.execute(rows).mappings().first()
+    return None if row is None else FrameView.model_validate(row)
+
+
+def counts_by_source(database: Database) -> dict[str, Counter[str]]:
+    """How many frames of each source are `stored`, and how often one ended `dead`. Reads the whole index."""
+    stored = sa.select(Frames.source_id, sa.func.count()).group_by(Frames.source_id)
+    dead = sa.select(DeadLetters.source_id, sa.func.sum(DeadLetters.times)).group_by(DeadLetters.source_id)
+    counts: dict[str, Counter[str]] = {}
+    with database.read() as connection:
+        for name, statement in (("stored", stored), ("dead", dead)):
+            for source_id, count in connection.execute(statement):
+                counts.setdefault(source_id, Counter())[name] = int(count)
+    return counts
+
+
+def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str | None) -> sa.Select[Any]:
+    return rows if value is None else rows.where(column == value)
+
+
+def _between(
+    rows: sa.Select[Any], column: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
+) -> sa.Select[Any]:
+    for name, time in (("since", since), ("until", until)):
+        if time is not None and time.tzinfo is None:
+            raise BadMessageError(f"{name}: {time.isoformat()} has no time zone", field=name)
+    if since is not None:
+        rows = rows.where(column >= since)
+    return rows if until is None else rows.where(column < until)
+
+
+def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[str], str]) -> sa.ColumnElement[bool]:
+    """`column` is spelled by `spell`, and so is what stands between the wildcards of `wanted`."""
+    pattern = like_pattern(wanted, spell)
+    return column == spell(wanted) if pattern is None else column.like(pattern, escape="\\")
+
+
+def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:
+    """The pattern for LIKE with a backslash as escape; None if there are no wildcards."""
+    if not any(char in _WILDCARDS for char in wanted):
+        return None
+    parts: list[str] = []
+    literal = ""
+    for char in [*wanted, "*"]:
+        if char not in _WILDCARDS:
+            literal += char
+            continue
+        parts += [
+            "".join(f"\\{each}" if each in "%_\\" else each for each in spell(literal)),
+            "%" if char == "*" else "_",
+        ]
+        literal = ""
+    return "".join(parts[:-1])
+
+
+def _passage(row: sa.RowMapping) -> PassageView:
+    return PassageView.model_validate({name: row[name] for name in PassageView.model_fields})
+
+
+def _detection(row: sa.RowMapping) -> DetectionView:
+    names = DetectionView.model_fields.keys() - {"xyxy"}
+    box = (row["x1"], row["y1"], row["x2"], row["y2"])
+    return DetectionView.model_validate({name: row[name] for name in names} | {"xyxy": box})
+
+
+def _reading(row: sa.RowMapping) -> ReadingView:
+    return ReadingView.model_validate({name: row[name] for name in ReadingView.model_fields})
+
+
+def _job(row: sa.RowMapping) -> JobView:
+    counts = Counter(outcome for _, outcome in row["outcomes"])
+    names = JobView.model_fields.keys() - {"outcomes"}
+    return JobView.model_validate({name: row[name] for name in names} | {"outcomes": counts})
+
+
+def _dead_letter(row: sa.RowMapping) -> DeadLetterView:
+    names = DeadLetterView.model_fields.keys() - {"frame", "payload"}
+    known = {name: None if row[name] == "" else row[name] for name in names}
+    return DeadLetterView.model_validate(
+        known | {"frame": row["result"].get("frame"), "payload": row["result"].get("payload")}
+    )

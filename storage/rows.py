@@ -1,0 +1,154 @@
+"""How a message becomes rows: pure functions, one dictionary per row, keyed by column."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sightline.messages import Job
+from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
+from storage.passages import Sighting
+from storage.plates import normalize, read_plate
+from storage.tables import to_utc
+
+Row = dict[str, Any]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def published_at(job: Job) -> datetime:
+    """Which publish of the job this is. Never fails: a nonsensical time becomes 1970."""
+    try:
+        return datetime.fromtimestamp(job.published_at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return _EPOCH
+
+
+def clean(text: str) -> str:
+    """What both databases take as text: no NUL characters, no halves of surrogate pairs."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def frame_row(job: Job, result: FrameResult, *, picture_kept: bool, now: datetime) -> Row:
+    frame = result.frame
+    return {
+        "frame_id": frame.frame_id,
+        "source_id": frame.source_id,
+        "job_id": job.job_id,
+        "captured_at": frame.captured_at,
+        "seq": frame.seq,
+        "name": clean(frame.name),
+        "width": result.width,
+        "height": result.height,
+        "stages": [run.model_dump() for run in result.stages],
+        "picture_kept": picture_kept,
+        "published_at": published_at(job),
+        "stored_at": now,
+    }
+
+
+def detection_rows(result: FrameResult) -> list[Row]:
+    common = _of_frame(result) | _of_stage(result, "detect")
+    return [common | _detection_row(index, detection) for index, detection in enumerate(result.detections)]
+
+
+def reading_rows(result: FrameResult, passage_ids: dict[str, str]) -> list[Row]:
+    """`passage_ids` by the key of the sighting; readings that are no sighting have none."""
+    common = _of_frame(result) | _of_stage(result, "ocr")
+    frame_id = result.frame.frame_id
+    return [
+        common | _reading_row(index, reading) | {"passage_id": passage_ids.get(f"{frame_id}.{index}")}
+        for index, reading in enumerate(result.readings)
+    ]
+
+
+def dead_letter_row(job: Job, result: FrameResult, *, now: datetime) -> Row:
+    assert result.error is not None
+    return {
+        "frame_id": result.frame.frame_id,
+        "job_id": job.job_id,
+        "source_id": result.frame.source_id,
+        "captured_at": result.frame.captured_at,
+        "pipeline": job.pipeline.value,
+        "lane": job.lane.value,
+        "stage": clean(result.error.stage),
+        "reason": clean(result.error.reason),
+        "message": clean(result.error.message),
+        "attempt": job.attempt,
+        "times": 1,
+        "died_at": now,
+        "result": result.model_dump(mode="json"),
+    }
+
+
+def sightings(job: Job, result: FrameResult) -> list[Sighting]:
+    """The plate-like readings of a frame of the `plates` pipeline."""
+    if job.pipeline is not Pipeline.PLATES:
+        return []
+    found: list[Sighting] = []
+    for index, reading in enumerate(result.readings):
+        plate = read_plate(reading.text, reading.confidence, reading.char_confidences)
+        if plate is not None:
+            found.append(
+                Sighting(
+                    source_id=result.frame.source_id,
+                    seen_at=to_utc(result.frame.captured_at),
+                    frame_id=result.frame.frame_id,
+                    reading_index=index,
+                    text=plate.text,
+                    weights=plate.weights,
+                    confidence=reading.confidence,
+                    xyxy=_box_of(reading, result),
+                )
+            )
+    return found
+
+
+def _box_of(reading: Reading, result: FrameResult) -> tuple[float, float, float, float] | None:
+    index = reading.detection_index
+    return result.detections[index].xyxy if index is not None and 0 <= index < len(result.detections) else None
+
+
+def _of_frame(result: FrameResult) -> Row:
+    frame = result.frame
+    return {"frame_id": frame.frame_id, "source_id": frame.source_id, "captured_at": frame.captured_at}
+
+
+def _of_stage(result: FrameResult, stage: str) -> Row:
+    """What ran. The last run of the stage counts; nothing is known if there was none."""
+    run: StageRun | None = next((run for run in reversed(result.stages) if run.stage == stage), None)
+    return {
+        "model": run and clean(run.model),
+        "model_sha256": run and clean(run.model_sha256),
+        "runtime": run and clean(run.runtime),
+        "worker": run and clean(run.worker),
+        "queue_wait_ms": run and run.queue_wait_ms,
+        "inference_ms": run and run.inference_ms,
+    }
+
+
+def _detection_row(index: int, detection: Detection) -> Row:
+    x1, y1, x2, y2 = detection.xyxy
+    return {
+        "detection_index": index,
+        "label": clean(detection.label),
+        "class_id": detection.class_id,
+        "confidence": detection.confidence,
+        "x1": x1,
+        "y1": y1,
+        "x2": x2,
+        "y2": y2,
+        "corners": detection.corners,
+        "track_id": detection.track_id,
+    }
+
+
+def _reading_row(index: int, reading: Reading) -> Row:
+    return {
+        "reading_index": index,
+        "text": clean(reading.text),
+        "normalized": normalize(reading.text),
+        "confidence": reading.confidence,
+        "char_confidences": reading.char_confidences,
+        "detection_index": reading.detection_index,
+    }

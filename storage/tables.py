@@ -1,0 +1,279 @@
+"""Every table, typed. The classes are tables, not objects with behavior: rows are written and read in bulk.
+
+Times are UTC with zone on SQLite and PostgreSQL alike, boxes absolute pixels, confidences 0..1. `source_id` and
+`captured_at` are repeated on detections and readings so that the common questions need no join.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time. Naive values are a bug; what comes back is always UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
+        return to_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def to_utc(value: datetime) -> datetime:
+    """The same instant in UTC. At the ends of the calendar, where UTC has no such year, the nearest time it has."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        float: Double(),
+        int: BigInteger(),
+        str: String(),
+        list[Any]: JSON(none_as_null=True),
+        dict[str, Any]: JSON(none_as_null=True),
+    }
+
+
+class Sources(Base):
+    """Where frames come from. A row is made by the first frame; one with a `url` is a camera."""
+
+    __tablename__ = "sources"
+
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    url: Mapped[str | None]  #: may hold a password
+    pipeline: Mapped[str | None]
+    fps: Mapped[float | None]
+    preset: Mapped[str | None]
+    motion: Mapped[bool | None]
+    enabled: Mapped[bool | None]
+    loop: Mapped[bool | None]
+
+
+class Jobs(Base):
+    """Finished jobs. An open job lives in the ledger only."""
+
+    __tablename__ = "jobs"
+
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    pipeline: Mapped[str]
+    lane: Mapped[str]
+    status: Mapped[str]
+    attempt: Mapped[int]
+    frame_count: Mapped[int]
+    published_at: Mapped[datetime]  #: which publish of the job wrote `outcomes`
+    finished_at: Mapped[datetime]
+    outcomes: Mapped[list[Any]]  #: [frame_id, outcome] in the order of submission
+    dropped: Mapped[list[Any]]  #: dropped frames as they came in: they have no row of their own
+
+    __table_args__ = (
+        Index(None, "finished_at"),
+        Index(None, "status", "finished_at"),
+    )
+
+
+class Frames(Base):
+    """One stored frame, with what every stage did to it."""
+
+    __tablename__ = "frames"
+
+    frame_id: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey(Sources.source_id))
+    job_id: Mapped[str] = mapped_column(ForeignKey(Jobs.job_id))
+    captured_at: Mapped[datetime]
+    seq: Mapped[int]
+    name: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    stages: Mapped[list[Any]]
+    picture_kept: Mapped[bool]
+    published_at: Mapped[datetime]
+    stored_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "source_id", "captured_at"),
+        Index(None, "captured_at"),
+        Index(None, "job_id"),
+        Index(
+            "ix_frames_kept",
+            "source_id",
+            "captured_at",
+            sqlite_where=text("picture_kept"),
+            postgresql_where=text("picture_kept"),
+        ),
+    )
+
+
+class Detections(Base):
+    __tablename__ = "detections"
+
+    frame_id: Mapped[str] = mapped_column(ForeignKey(Frames.frame_id, ondelete="CASCADE"), primary_key=True)
+    detection_index: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[str]
+    captured_at: Mapped[datetime]
+    label: Mapped[str]
+    class_id: Mapped[int]
+    confidence: Mapped[float]
+    x1: Mapped[float]
+    y1: Mapped[float]
+    x2: Mapped[float]
+    y2: Mapped[float]
+    corners: Mapped[list[Any] | None]
+    track_id: Mapped[int | None]
+    model: Mapped[str | None]
+    model_sha256: Mapped[str | None]
+    runtime: Mapped[str | None]
+    worker: Mapped[str | None]
+    queue_wait_ms: Mapped[float | None]
+    inference_ms: Mapped[float | None]
+
+    __table_args__ = (
+        Index(None, "source_id", "captured_at"),
+        Index(None, "captured_at"),
+        Index(None, "label", "captured_at"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class Passages(Base):
+    """One vehicle passing one camera. Everything here is a sum, a minimum or a maximum over its readings."""
+
+    __tablename__ = "passages"
+
+    passage_id: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey(Sources.source_id))
+    text: Mapped[str]
+    confidence: Mapped[float]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    reading_count: Mapped[int]
+    best_confidence: Mapped[float]
+    best_seen: Mapped[datetime]
+    best_frame_id: Mapped[str]
+    best_reading_index: Mapped[int]
+    best_xyxy: Mapped[list[Any] | None]
+    votes: Mapped[dict[str, Any]]  #: see `passages.Votes`
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "source_id", "first_seen"),
+        Index(None, "first_seen"),
+        Index(None, "text", "first_seen", postgresql_ops={"text": "text_pattern_ops"}),
+    )
+
+
+class Readings(Base):
+    __tablename__ = "readings"
+
+    frame_id: Mapped[str] = mapped_column(ForeignKey(Frames.frame_id, ondelete="CASCADE"), primary_key=True)
+    reading_index: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[str]
+    captured_at: Mapped[datetime]
+    text: Mapped[str]
+    normalized: Mapped[str]  #: what text search compares: capital letters and digits only
+    confidence: Mapped[float]
+    char_confidences: Mapped[list[Any]]
+    detection_index: Mapped[int | None]
+    passage_id: Mapped[str | None] = mapped_column(ForeignKey(Passages.passage_id, ondelete="SET NULL"))
+    model: Mapped[str | None]
+    model_sha256: Mapped[str | None]
+    runtime: Mapped[str | None]
+    worker: Mapped[str | None]
+    queue_wait_ms: Mapped[float | None]
+    inference_ms: Mapped[float | None]
+
+    __table_args__ = (
+        Index(None, "source_id", "captured_at"),
+        Index(None, "captured_at"),
+        Index(None, "normalized", "captured_at", postgresql_ops={"normalized": "text_pattern_ops"}),
+        Index(None, "passage_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class Deliveries(Base):
+    """The outbox: what must leave the system, written in the transaction that caused it."""
+
+    __tablename__ = "deliveries"
+
+    delivery_id: Mapped[str] = mapped_column(primary_key=True)
+    sink: Mapped[str]
+    topic: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    attempts: Mapped[int]
+    created_at: Mapped[datetime]
+    next_attempt_at: Mapped[datetime | None]  #: None once sent or given up
+    sent_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+    __table_args__ = (Index(None, "next_attempt_at"),)
+
+
+class DeadLetters(Base):
+    """Frames that gave up, with the reason and what is needed to replay them."""
+
+    __tablename__ = "dead_letters"
+
+    frame_id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[str]
+    captured_at: Mapped[datetime]
+    pipeline: Mapped[str]
+    lane: Mapped[str]
+    stage: Mapped[str]
+    reason: Mapped[str]
+    message: Mapped[str]
+    attempt: Mapped[int]
+    times: Mapped[int]  #: how many publishes of this job ended here for this frame
+    died_at: Mapped[datetime]
+    result: Mapped[dict[str, Any]]  #: the whole FrameResult, as far as the stages came
+
+    __table_args__ = (Index(None, "died_at"), Index(None, "source_id", "died_at"))
+
+
+class ApiKeys(Base):
+    __tablename__ = "api_keys"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    secret_sha256: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]

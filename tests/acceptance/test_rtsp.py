@@ -1,0 +1,191 @@
+"""The camera process against real RTSP servers: a camera that dies and returns, cameras added and removed meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from producers.camera_status import CameraStatus, read_statuses
+from sightline.ledger import Ledger, LedgerLimits
+from sightline.publisher import Publisher
+from sightline.redis_connection import connect
+from sightline.settings import Settings
+from storage.cameras import add_camera, remove_camera
+from storage.database import Database, open_database, upgrade
+from tests.cameras import camera, free_port, wait_until, write_clip
+
+ROOT = Path(__file__).parents[2]
+SERVER = Path(__file__).with_name("rtsp_server.py")
+#: GStreamer's Python bindings come with the system, not with the virtual environment.
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+PASSWORD = "s3cret"
+
+Serve = Callable[[int], "subprocess.Popen[str]"]
+StatusOf = Callable[[str], CameraStatus]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a camera on a port; all are killed at the end."""
+    clip = write_clip(tmp_path / "clip.mp4", seconds=60)
+    servers: list[subprocess.Popen[str]] = []
+
+    def start(port: int) -> subprocess.Popen[str]:
+        if not SYSTEM_PYTHON.exists():
+            _no_server("there is no /usr/bin/python3")
+        command = [SYSTEM_PYTHON, SERVER, clip, str(port), "viewer", PASSWORD]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        servers.append(server)
+        assert server.stdout is not None
+        assert select.select([server.stdout], [], [], 20)[0], "the RTSP server does not start"
+        if server.stdout.readline() != "ready\n":
+            assert server.wait(5) == 77
+            _no_server("GStreamer's RTSP server is not installed; see tests/acceptance/rtsp_server.py")
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait(5)
+        if server.stdout is not None:
+            server.stdout.close()
+
+
+def _no_server(why: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture
+def settings(redis_url: str, tmp_path: Path) -> Settings:
+    return Settings(redis_url=redis_url, data_dir=tmp_path / "data", live_max_open_frames=2000)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    upgrade(settings.sqlalchemy_url)
+    database = open_database(settings.sqlalchemy_url)
+    yield database
+    database.close()
+
+
+@contextlib.contextmanager
+def camera_process(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m producers.camera`, stopped by SIGTERM within 5 s."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("SIGHTLINE_")},
+        "SIGHTLINE_REDIS_URL": settings.redis_url,
+        "SIGHTLINE_DATA_DIR": str(settings.data_dir),
+        "SIGHTLINE_LIVE_MAX_OPEN_FRAMES": "2000",
+        "SIGHTLINE_CAMERA_OPEN_TIMEOUT_S": "5",
+        "SIGHTLINE_CAMERA_READ_TIMEOUT_S": "4",
+    }
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "producers.camera"]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=file, stdout=file)
+    try:
+        yield process
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0, log.read_text()
+        assert time.monotonic() - started < 5
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(5)
+
+
+@pytest.fixture
+def status_of(settings: Settings) -> Iterator[StatusOf]:
+    with connect(settings.redis_url) as redis:
+        yield lambda camera_id: read_statuses(redis, [camera_id])[camera_id]
+
+
+def url(port: int) -> str:
+    return f"rtsp://viewer:{PASSWORD}@127.0.0.1:{port}/clip"
+
+
+def test_a_camera_that_dies_returns_and_cameras_come_and_go(
+    settings: Settings, database: Database, serve: Serve, status_of: StatusOf, tmp_path: Path
+) -> None:
+    port, other_port = free_port(), free_port()
+    server = serve(port)
+    add_camera(database, camera("gate", url(port), fps=5.0))
+    log = tmp_path / "camera.log"
+    with camera_process(settings, log):
+        wait_until(lambda: status_of("gate").published >= 5, 20)
+        assert 5 <= status_of("gate").fps <= 15 or status_of("gate").frames_read < 50
+
+        server.kill()
+        wait_until(lambda: status_of("gate").state == "reconnecting", 10)
+        before = status_of("gate")
+        assert before.last_error is not None
+        serve(port)
+        wait_until(lambda: status_of("gate").state == "running", 20)
+        wait_until(lambda: status_of("gate").published > before.published + 5, 20)
+        assert status_of("gate").frames_read > before.frames_read
+
+        serve(other_port)
+        add_camera(database, camera("yard", url(other_port), fps=5.0))
+        wait_until(lambda: status_of("yard").published >= 3, 10)
+
+        remove_camera(database, "gate")
+        wait_until(lambda: status_of("gate").state == "offline", 3)
+        published = _published(settings)
+        wait_until(lambda: _published(settings)["yard"] > published["yard"] + 3)
+        assert _published(settings)["gate"] == published["gate"]
+
+        final = status_of("yard")
+        on_their_way = final.sampled - final.gated - sum(final.dropped.values()) - final.published
+        assert 0 <= on_their_way <= 3
+    assert PASSWORD not in log.read_text()
+    assert "rtsp://***@127.0.0.1" in log.read_text()
+    _check_jobs(settings)
+
+
+def test_a_camera_that_hangs_is_noticed_and_does_not_hold_up_the_stop(
+    settings: Settings, database: Database, serve: Serve, status_of: StatusOf, tmp_path: Path
+) -> None:
+    port = free_port()
+    server = serve(port)
+    add_camera(database, camera("gate", url(port)))
+    log = tmp_path / "camera.log"
+    with camera_process(settings, log):
+        wait_until(lambda: status_of("gate").published >= 3, 20)
+        server.send_signal(signal.SIGSTOP)
+        wait_until(lambda: "silent for 4 s" in (status_of("gate").last_error or ""), 10)
+        assert status_of("gate").state == "reconnecting"
+        server.send_signal(signal.SIGCONT)
+        wait_until(lambda: status_of("gate").state == "running", 20)
+        server.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)  # the reader is blocked now, for 4 s
+    assert "gate: still blocked in a read" in log.read_text()
+
+
+def _published(settings: Settings) -> dict[str, int]:
+    with connect(settings.redis_url) as redis:
+        counts = Ledger(redis, LedgerLimits.from_settings(settings)).counts()
+    return {source_id: outcomes["published"] for source_id, outcomes in counts.items()}
+
+
+def _check_jobs(settings: Settings) -> None:
+    """Every published frame has a job with a deadline and a picture."""
+    publisher = Publisher.from_settings(settings)
+    jobs = publisher.ledger.open_jobs(limit=10_000)
+    frames = [frame for job in jobs for frame in job.frames]
+    assert len(frames) == sum(_published(settings).values())
+    assert all(job.deadline_at and job.lane == "live" for job in jobs)
+    assert len({frame.frame_id for frame in frames}) == len(frames)
+    pictures = publisher.frames.get_many([frame.frame_id for frame in frames])
+    assert all(picture and picture.startswith(b"\xff\xd8") for picture in pictures)
+    publisher.close()

@@ -1,0 +1,211 @@
+"""One command starts everything, one Ctrl-C stops it; between them everything a user does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from demo.scene import write_clip
+from tests.acceptance.machine import ROOT, Machine
+
+Photo = Callable[[str, int], bytes]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    running = Machine(tmp_path_factory.mktemp("up") / "data")
+    yield running
+    assert running.stop() < 15
+    assert "Traceback" not in running.log(), running.log()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "street.mp4"
+    write_clip(path, ["KAB 4721", "MQX 8830"])
+    return path
+
+
+def test_it_says_where_everything_is(machine: Machine) -> None:
+    for where in (machine.api_url, machine.flower_url, str(machine.folder)):
+        assert where in machine.log()
+    assert oct((machine.folder / "run.env").stat().st_mode & 0o777) == "0o600"
+    key = (machine.folder / "api.key").read_text()
+    assert key.startswith("sl_")
+    assert key not in machine.log()
+
+
+def test_a_folder_in_use_is_refused(machine: Machine) -> None:
+    second = machine.cli(*machine.arguments, check=False)
+    assert second.returncode == 2
+    assert f"in use by process {machine.process.pid}" in second.stderr.replace("\n", " ")
+
+
+def test_photos_are_submitted_and_again_add_nothing(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"car{number}.jpg").write_bytes(photo(f"HLF 330{number}", number))
+    first = machine.rows("submit", str(tmp_path), "--pipeline", "plates", "--source", "yard", "--wait")
+    texts = [[reading["text"].replace(" ", "") for reading in row["readings"]] for row in first]
+    assert texts == [["HLF3300"], ["HLF3301"], ["HLF3302"]]
+    assert [row["frame"]["name"] for row in first] == ["car0.jpg", "car1.jpg", "car2.jpg"]
+    assert machine.rows("submit", str(tmp_path), "--source", "yard", "--wait") == first
+    (audited,) = [row for row in machine.rows("audit")[0]["sources"] if row["source_id"] == "yard"]
+    assert (audited["published"], audited["stored"], audited["rows"]) == (3, 3, 3)
+    assert "HLF 3301" in machine.cli("submit", str(tmp_path), "--source", "yard", "--wait").stdout
+
+
+def test_a_video_is_submitted_frame_by_frame(machine: Machine, clip: Path) -> None:
+    rows = machine.rows("submit", str(clip), "--source", "film", "--fps", "2", "--wait")
+    assert len(rows) == 16  # 8 s at 2 frames a second
+    plates = {reading["text"].replace(" ", "") for row in rows for reading in row["readings"]}
+    assert {"KAB4721", "MQX8830"} <= plates
+    assert {passage["text"] for passage in machine.rows("passages", "--source", "film")} == {"KAB4721", "MQX8830"}
+
+
+def test_bad_files_are_named_and_the_good_ones_go_on(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    whole = photo("YRP 6194", 2)
+    for name, data in {
+        "a-text.jpg": b"text",
+        "b-cut.jpg": whole[:9000],
+        "c-empty.jpg": b"",
+        "d-good.jpg": whole,
+    }.items():
+        (tmp_path / name).write_bytes(data)
+    done = machine.cli("submit", str(tmp_path), "--source", "mixed", "--wait", check=False)
+    assert done.returncode == 1
+    for words in ("no JPEG, PNG or WebP", "cut off", "empty", "YRP 6194"):
+        assert words in done.stdout
+    missing = machine.cli("submit", str(tmp_path / "nothing.jpg"), check=False)
+    assert (missing.returncode, "no such file" in missing.stderr) == (2, True)
+    assert machine.cli("submit", str(tmp_path), "--pipeline", "cars", check=False).returncode == 2
+
+
+def test_a_pipeline_without_weights_is_a_dead_letter_that_says_what_to_do(
+    machine: Machine, photo: Photo, tmp_path: Path
+) -> None:
+    (tmp_path / "car.jpg").write_bytes(photo("BCM 7128", 1))
+    (row,) = machine.rows(
+        "submit", str(tmp_path), "--pipeline", "objects", "--source", "unready", "--wait", check=False
+    )
+    assert row["error"]["reason"] == "model_unavailable"
+    assert "yolo26n" in machine.cli("dead-letters", "--source", "unready").stdout
+
+
+def test_cameras_come_and_go_while_it_runs(machine: Machine, clip: Path) -> None:
+    machine.cli("cameras", "add", "gate", str(clip), "--fps", "4", "--loop")
+    assert {passage["text"] for passage in machine.wait_for("/passages", source="gate")} <= {"KAB4721", "MQX8830"}
+    machine.cli("cameras", "add", "hall", str(clip), "--fps", "2", "--loop")
+    machine.wait_for("/passages", source="hall")
+    time.sleep(1.5)  # a status is written each second
+    (gate, hall) = machine.rows("cameras", "list")
+    assert (gate["state"], hall["state"]) == ("running", "running")
+    assert gate["published"] > 0
+    machine.cli("cameras", "pause", "gate")
+    machine.cli("cameras", "remove", "hall")
+    time.sleep(2.5)
+    (gate,) = machine.rows("cameras", "list")
+    assert gate["state"] == "paused"
+    read = gate["frames_read"]
+    time.sleep(1)
+    assert machine.rows("cameras", "list")[0]["frames_read"] == read
+    machine.cli("cameras", "remove", "gate")
+    wrong = machine.cli("cameras", "pause", "nowhere", check=False)
+    assert (wrong.returncode, "'nowhere'" in wrong.stderr) == (2, True)
+
+
+def test_flower_lists_the_workers_to_those_with_the_key(machine: Machine) -> None:
+    key = (machine.folder / "api.key").read_text()
+    assert httpx.get(f"{machine.flower_url}/workers", trust_env=False).status_code == 401
+    names = ""
+    until = time.monotonic() + 20
+    while time.monotonic() < until and "detect0@" not in names:
+        names = httpx.get(f"{machine.flower_url}/workers", auth=("sightline", key), trust_env=False, timeout=20).text
+        time.sleep(0.5)
+    assert all(f"{role}0@" in names for role in ("detect", "ocr", "write"))
+
+
+def test_what_dies_is_started_again(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    before = machine.children()
+    for role in ("detect0@%h", "producers.camera"):
+        os.kill(before[role], signal.SIGKILL)
+    until = time.monotonic() + 20
+    while {machine.children().get(role) for role in ("detect0@%h", "producers.camera")} & {
+        None,
+        before["detect0@%h"],
+        before["producers.camera"],
+    }:
+        assert time.monotonic() < until, machine.children()
+        time.sleep(0.3)
+    (tmp_path / "car.jpg").write_bytes(photo("TRN 5164", 3))
+    (row,) = machine.rows("submit", str(tmp_path), "--wait", "--source", "after")
+    assert row["readings"][0]["text"].replace(" ", "") == "TRN5164"
+
+
+def test_the_wheel_alone_submits_and_waits(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    """Built, installed into an empty environment, used from an empty folder."""
+    subprocess.run([sys.executable, "-m", "build", "-q", "--wheel", "--no-isolation", "-o", tmp_path, ROOT], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    home = tmp_path / "venv"
+    venv.create(home, with_pip=True)
+    pip = [home / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-c", ROOT / "constraints.txt", wheel], check=True, cwd=tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "car.jpg").write_bytes(photo("DWE 2957", 1))
+    code = """
+from importlib.util import find_spec
+from sightline import Sightline
+assert not any(find_spec(name) for name in ("workers", "producers", "storage", "cv2", "torch", "sqlalchemy", "fastapi"))
+with Sightline() as client:
+    print(client.submit("car.jpg", pipeline="plates", source_id="wheel").wait(timeout_s=30).readings[0].text)
+"""
+    environment = {"SIGHTLINE_DATA_DIR": str(machine.folder), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [home / "bin" / "python", "-c", code], cwd=empty, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "DWE 2957", done.stderr
+    command = [home / "bin" / "sightline", "submit", "car.jpg", "--wait", "--source", "wheel"]
+    cli = subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True)
+    assert "DWE 2957" in cli.stdout, cli.stderr
+    up = subprocess.run([home / "bin" / "sightline", "up"], cwd=empty, env=environment, capture_output=True, text=True)
+    assert (up.returncode, "from a checkout" in up.stderr.replace("\n", " ")) == (2, True)
+
+
+@pytest.mark.skipif(not shutil.which("chromium") and not os.environ.get("CI"), reason="needs chromium")
+def test_the_page_in_a_browser(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    (tmp_path / "car.jpg").write_bytes(photo("KAB 4721", 4))
+    machine.rows("submit", str(tmp_path), "--wait", "--source", "shown")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run(
+        ["chromium", *flags, "--virtual-time-budget=5000", "--dump-dom", f"{machine.api_url}/"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "KAB4721" in done.stdout
+    assert 'class="pulse stale"' not in done.stdout
+
+
+def test_stopped_and_started_again_it_goes_on(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    before = machine.rows("passages", "--source", "film")
+    children = machine.children()
+    assert machine.stop() < 15
+    assert [pid for pid in children.values() if Path(f"/proc/{pid}").exists()] == []
+    machine.start_again()
+    assert machine.rows("passages", "--source", "film") == before
+    (tmp_path / "car.jpg").write_bytes(photo("MQX 8830", 2))
+    (row,) = machine.rows("submit", str(tmp_path), "--wait", "--source", "again")
+    assert row["readings"][0]["text"].replace(" ", "") == "MQX8830"
+    assert machine.cli("audit").returncode == 0

@@ -1,0 +1,75 @@
+"""The migrations make exactly the tables that `storage.tables` describes."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from storage.database import (
+    Database,
+    alembic_config,
+    check_revision,
+    current_revision,
+    expected_revision,
+    open_database,
+    upgrade,
+)
+from storage.tables import Base
+from tests.integration.test_storage.test_concurrency import run_all
+
+
+def test_migrations_and_tables_agree(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_upgrade_from_nothing_and_again(empty_url: str) -> None:
+    assert upgrade(empty_url) == upgrade(empty_url) == expected_revision()
+    database = open_database(empty_url)
+    assert current_revision(database) == expected_revision()
+    check_revision(database)
+    database.close()
+
+
+def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
+    run_all([lambda: [upgrade(empty_url)] for _ in range(4)])  # type: ignore[list-item]
+
+
+def test_downgrade_leaves_nothing(empty_url: str) -> None:
+    upgrade(empty_url)
+    database = open_database(empty_url)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    with database.read() as connection:
+        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    database.close()
+
+
+def test_searches_use_indexes(database: Database) -> None:
+    """A prefix of a plate and a camera's timeline must not read the whole table."""
+    questions = [
+        "SELECT * FROM passages WHERE text LIKE 'AB1%' ESCAPE '\\'",
+        "SELECT * FROM passages WHERE text = 'AB12'",
+        "SELECT * FROM detections WHERE source_id = 'a' ORDER BY captured_at DESC LIMIT 10",
+        "SELECT * FROM readings WHERE source_id = 'a' AND captured_at > '2026-01-01'",
+        "SELECT * FROM frames WHERE source_id = 'a' AND picture_kept ORDER BY captured_at DESC LIMIT 1",
+        "SELECT * FROM frames ORDER BY captured_at DESC, frame_id DESC LIMIT 10",
+    ]
+    explain = "EXPLAIN QUERY PLAN" if database.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with database.read() as connection:
+        if explain == "EXPLAIN":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for question in questions:
+            plan = " ".join(
+                str(row)
+                for row in connection.exec_driver_sql(
+                    f"{explain} {question}".replace("%", "%%" if explain == "EXPLAIN" else "%")
+                )
+            )
+            assert "INDEX" in plan.upper(), plan
+            assert "SEQ SCAN" not in plan.upper(), plan
