@@ -50,7 +50,7 @@ def write_clip(path: Path, plates: list[str]) -> None:
 
     container: Any = av.open(str(path), "w")
     with container:
-        stream = container.add_stream("mpeg4", rate=CLIP_FPS)
+        stream = container.add_stream("libx264", rate=CLIP_FPS, options={"preset": "ultrafast", "g": str(CLIP_FPS)})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.bit_rate = 6_000_000
         stream.time_base = Fraction(1, CLIP_FPS)

@@ -43,7 +43,7 @@ class Broker:
     def depths(self) -> dict[str, int]:
         """Waiting messages per queue, all lanes together."""
         with self._errors(), self._app.connection_for_read() as connection:
-            channel: Any = connection.default_channel
+            channel: Any = connection.channel()
             return {queue: self._depth(channel, queue) for queue in QUEUES}
 
     def waiting_since(self, lane: Lane) -> float:
@@ -52,7 +52,7 @@ class Broker:
         Queues are first in, first out, so a job sent before this is in no queue any more.
         """
         with self._errors(), self._app.connection_for_read() as connection:
-            channel: Any = connection.default_channel
+            channel: Any = connection.channel()
             if not self._is_redis:
                 waits = any(self._depth(channel, queue) for queue in QUEUES)
                 return 0.0 if waits else time.time()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sightline.broker import Broker, task_id
 from sightline.celery_app import create_app
@@ -50,25 +50,17 @@ class Publisher:
             StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be. Publish again with the
                 same ids.
         """
-        refused: list[FrameRef] = []
-        while True:
-            try:
-                verdict = self.ledger.admit(job)
-                break
-            except BacklogFullError as full:
-                kept = tuple(frame for frame in job.frames if frame.source_id != full.scope)
-                if job.lane is not Lane.LIVE or full.scope == "total":
-                    raise
-                refused += [frame for frame in job.frames if frame.source_id == full.scope]
-                if not kept:
-                    return tuple(refused)
-                job = job.model_copy(update={"frames": kept})
+        wanted = job.frames
+        job, verdict = self._admit(job)
         if verdict == "admitted":
-            self._put_pixels(job, pixels)
-            self.broker.send(
-                DETECT_TASK, Message(job=job).dump(), task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane
-            )
-        return tuple(refused)
+            self._put_new_pixels(job, pixels)
+            message = Message(job=job).dump()
+            self.broker.send(DETECT_TASK, message, task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane)
+        elif verdict == "open":
+            # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
+            self.frames.put_many(_pixels_of(job, pixels))
+        accepted = set() if verdict == "refused" else set(job.frames)
+        return tuple(frame for frame in wanted if frame not in accepted)
 
     def queue_depths(self) -> dict[str, int]:
         """Waiting messages per queue."""
@@ -77,9 +69,26 @@ class Publisher:
     def close(self) -> None:
         self.ledger.close()
 
-    def _put_pixels(self, job: Job, pixels: Mapping[str, bytes]) -> None:
+    def _admit(self, job: Job) -> tuple[Job, Literal["admitted", "open", "done", "refused"]]:
+        """Enter the job. In the live lane without the frames of full sources, which may leave nothing of it."""
+        while True:
+            try:
+                return job, self.ledger.admit(job)
+            except BacklogFullError as full:
+                if job.lane is not Lane.LIVE or full.scope == "total":
+                    raise
+                frames = tuple(frame for frame in job.frames if frame.source_id != full.scope)
+                if not frames:
+                    return job, "refused"
+                job = job.model_copy(update={"frames": frames})
+
+    def _put_new_pixels(self, job: Job, pixels: Mapping[str, bytes]) -> None:
         try:
-            self.frames.put_many({frame.frame_id: pixels[frame.frame_id] for frame in job.frames})
-        except (StoreUnavailableError, KeyError):
+            self.frames.put_many(_pixels_of(job, pixels))
+        except StoreUnavailableError:
             self.ledger.withdraw(job)
             raise
+
+
+def _pixels_of(job: Job, pixels: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {frame.frame_id: pixels[frame.frame_id] for frame in job.frames}

@@ -26,6 +26,7 @@ app.add_typer(cameras.app, name="cameras")
 for _command in (
     queries.passages,
     queries.detections,
+    queries.readings,
     queries.jobs,
     queries.dead_letters,
     queries.queues,

@@ -63,6 +63,26 @@ def detections(
     _list("/detections", query, columns, as_json=as_json, data=data, empty="no detections yet")
 
 
+def readings(
+    text: Annotated[str | None, typer.Argument(help="Text; * and ? stand for any characters or one.")] = None,
+    source: Source = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """What was read, newest first."""
+    query = {"text": text, "source": source, "since": since, "limit": limit}
+    columns = {
+        "captured_at": "captured",
+        "source_id": "source",
+        "text": "text",
+        "confidence": "confidence",
+        "frame_id": "frame",
+    }
+    _list("/readings", query, columns, as_json=as_json, data=data, empty="nothing was read yet")
+
+
 def jobs(
     status: Annotated[str | None, typer.Option(help="open, stored, dropped or dead.")] = None,
     since: Since = None,
@@ -80,7 +100,7 @@ def dead_letters(
     source: Source = None, since: Since = None, limit: Limit = 50, as_json: JsonFlag = False, data: Data = None
 ) -> None:
     """Frames that gave up, with the reason."""
-    columns = {"created_at": "when", "source_id": "source", "stage": "stage", "reason": "reason", "message": "message"}
+    columns = {"died_at": "when", "source_id": "source", "stage": "stage", "reason": "reason", "message": "message"}
     query = {"source": source, "since": since, "limit": limit}
     _list("/dead-letters", query, columns, as_json=as_json, data=data, empty="no dead letters")
 

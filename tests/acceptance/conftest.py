@@ -8,6 +8,7 @@ import cv2
 import pytest
 
 from demo.scene import draw_photo
+from tests.acceptance.rtsp import ServeRtsp, rtsp_servers
 from tests.acceptance.system import System
 
 
@@ -27,3 +28,9 @@ def _photo(plate: str, seed: int) -> bytes:
 def photo() -> Callable[[str, int], bytes]:
     """A drawn photo of a car with this plate, as JPEG."""
     return _photo
+
+
+@pytest.fixture
+def serve_rtsp() -> Iterator[ServeRtsp]:
+    with rtsp_servers() as serve:
+        yield serve

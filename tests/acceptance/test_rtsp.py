@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -21,49 +20,20 @@ from sightline.redis_connection import connect
 from sightline.settings import Settings
 from storage.cameras import add_camera, remove_camera
 from storage.database import Database, open_database, upgrade
+from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
 from tests.cameras import camera, free_port, wait_until, write_clip
 
 ROOT = Path(__file__).parents[2]
-SERVER = Path(__file__).with_name("rtsp_server.py")
-#: GStreamer's Python bindings come with the system, not with the virtual environment.
-SYSTEM_PYTHON = Path("/usr/bin/python3")
-PASSWORD = "s3cret"
 
 Serve = Callable[[int], "subprocess.Popen[str]"]
 StatusOf = Callable[[str], CameraStatus]
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def serve(tmp_path: Path, serve_rtsp: ServeRtsp) -> Serve:
     """Starts a camera on a port; all are killed at the end."""
     clip = write_clip(tmp_path / "clip.mp4", seconds=60)
-    servers: list[subprocess.Popen[str]] = []
-
-    def start(port: int) -> subprocess.Popen[str]:
-        if not SYSTEM_PYTHON.exists():
-            _no_server("there is no /usr/bin/python3")
-        command = [SYSTEM_PYTHON, SERVER, clip, str(port), "viewer", PASSWORD]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        servers.append(server)
-        assert server.stdout is not None
-        assert select.select([server.stdout], [], [], 20)[0], "the RTSP server does not start"
-        if server.stdout.readline() != "ready\n":
-            assert server.wait(5) == 77
-            _no_server("GStreamer's RTSP server is not installed; see tests/acceptance/rtsp_server.py")
-        return server
-
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait(5)
-        if server.stdout is not None:
-            server.stdout.close()
-
-
-def _no_server(why: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
+    return lambda port: serve_rtsp(clip, port)
 
 
 @pytest.fixture
@@ -111,16 +81,12 @@ def status_of(settings: Settings) -> Iterator[StatusOf]:
         yield lambda camera_id: read_statuses(redis, [camera_id])[camera_id]
 
 
-def url(port: int) -> str:
-    return f"rtsp://viewer:{PASSWORD}@127.0.0.1:{port}/clip"
-
-
 def test_a_camera_that_dies_returns_and_cameras_come_and_go(
     settings: Settings, database: Database, serve: Serve, status_of: StatusOf, tmp_path: Path
 ) -> None:
     port, other_port = free_port(), free_port()
     server = serve(port)
-    add_camera(database, camera("gate", url(port), fps=5.0))
+    add_camera(database, camera("gate", rtsp_url(port), fps=5.0))
     log = tmp_path / "camera.log"
     with camera_process(settings, log):
         wait_until(lambda: status_of("gate").published >= 5, 20)
@@ -136,7 +102,7 @@ def test_a_camera_that_dies_returns_and_cameras_come_and_go(
         assert status_of("gate").frames_read > before.frames_read
 
         serve(other_port)
-        add_camera(database, camera("yard", url(other_port), fps=5.0))
+        add_camera(database, camera("yard", rtsp_url(other_port), fps=5.0))
         wait_until(lambda: status_of("yard").published >= 3, 10)
 
         remove_camera(database, "gate")
@@ -158,7 +124,7 @@ def test_a_camera_that_hangs_is_noticed_and_does_not_hold_up_the_stop(
 ) -> None:
     port = free_port()
     server = serve(port)
-    add_camera(database, camera("gate", url(port)))
+    add_camera(database, camera("gate", rtsp_url(port)))
     log = tmp_path / "camera.log"
     with camera_process(settings, log):
         wait_until(lambda: status_of("gate").published >= 3, 20)

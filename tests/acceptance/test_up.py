@@ -17,6 +17,8 @@ import pytest
 
 from demo.scene import write_clip
 from tests.acceptance.machine import ROOT, Machine
+from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
+from tests.conftest import free_port
 
 Photo = Callable[[str, int], bytes]
 
@@ -121,6 +123,31 @@ def test_cameras_come_and_go_while_it_runs(machine: Machine, clip: Path) -> None
     machine.cli("cameras", "remove", "gate")
     wrong = machine.cli("cameras", "pause", "nowhere", check=False)
     assert (wrong.returncode, "'nowhere'" in wrong.stderr) == (2, True)
+
+
+def test_a_real_rtsp_camera_gives_passages_dies_and_returns(
+    machine: Machine, clip: Path, serve_rtsp: ServeRtsp
+) -> None:
+    port = free_port()
+    server = serve_rtsp(clip, port)
+    machine.cli("cameras", "add", "street", rtsp_url(port), "--fps", "5")
+    machine.wait_for("/passages", source="street")
+    server.kill()
+    until = time.monotonic() + 20
+    while machine.rows("cameras", "list")[0]["state"] != "reconnecting":
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    time.sleep(1)
+    (frozen,) = machine.rows("readings", "--source", "street", "--limit", "1")
+    serve_rtsp(clip, port)
+    until = time.monotonic() + 40
+    while machine.rows("readings", "--source", "street", "--limit", "1") == [frozen]:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    (street,) = machine.rows("cameras", "list")
+    assert (street["state"], PASSWORD in str(street)) == ("running", False)
+    assert PASSWORD not in machine.log()
+    machine.cli("cameras", "remove", "street")
 
 
 def test_flower_lists_the_workers_to_those_with_the_key(machine: Machine) -> None:

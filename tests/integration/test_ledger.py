@@ -120,6 +120,13 @@ def test_pixels_that_cannot_be_stored_take_the_admission_back(publisher: Publish
     assert publisher.ledger.counts() == {"gate": {"published": 0}}
 
 
+def test_publishing_again_brings_the_pixels_an_earlier_try_could_not(publisher: Publisher) -> None:
+    job = make_job("gate")
+    publisher.ledger.admit(job)  # and then its producer died
+    publisher.publish(job, pixels_of(job))
+    assert publisher.frames.get_many([job.frames[0].frame_id]) == [b"jpeg"]
+
+
 def test_a_job_no_producer_entered_is_adopted(publisher: Publisher) -> None:
     job = make_job("foreign")
     assert publisher.ledger.begin(job) == 1
