@@ -69,20 +69,20 @@ def _approaching(plate: str, progress: float, paint: Color) -> Car:
 
 
 def _street() -> Image:
+    """Sky, hills, trees and a road: nothing that looks like text."""
     image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     horizon = int(HEIGHT * 0.42)
     image[:horizon] = np.linspace((235, 206, 170), (240, 232, 222), horizon)[:, None]
     image[horizon:] = np.linspace((120, 122, 120), (72, 74, 74), HEIGHT - horizon)[:, None]
-    for left, top, right, shade in (
-        (40, 120, 300, 150),
-        (320, 170, 520, 135),
-        (820, 150, 1010, 145),
-        (1030, 90, 1260, 128),
+    for x, width, height, color in (
+        (180, 420, 120, (150, 165, 135)),
+        (1080, 480, 150, (140, 158, 128)),
+        (640, 520, 90, (160, 172, 148)),
     ):
-        cv2.rectangle(image, (left, top), (right, horizon), (shade, shade + 6, shade + 14), -1)
-        for x in range(left + 24, right - 24, 46):
-            for y in range(top + 24, horizon - 20, 52):
-                cv2.rectangle(image, (x, y), (x + 22, y + 28), (shade - 45, shade - 40, shade - 38), -1)
+        cv2.ellipse(image, (x, horizon), (width, height), 0, 180, 360, color, -1, cv2.LINE_AA)
+    for x, size in ((90, 60), (250, 44), (1010, 52), (1190, 70)):
+        _box(image, x, horizon - size * 0.25, size * 0.16, size * 0.6, (60, 80, 100))
+        _ellipse(image, x, horizon - size, size * 0.55, size * 0.75, (82, 128, 88))
     middle = WIDTH // 2
     for near, far in ((0.0, 0.18), (0.35, 0.5), (0.7, 1.0)):
         y1, y2 = (int(horizon + (HEIGHT - horizon) * part) for part in (near, far))

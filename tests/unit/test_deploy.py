@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def with_defaults(text: str) -> str:
 
 def queues_of(command: list[str]) -> list[str]:
     return with_defaults(command[command.index("-Q") + 1]).split(",") if "-Q" in command else []
+
+
+def names_of(requirements: list[str]) -> set[str]:
+    """Normalized names, without extras of our own."""
+    names = {re.split(r"[\[<>=~!; ]", line, maxsplit=1)[0].lower().replace("_", "-") for line in requirements}
+    return names - {"sightline"}
 
 
 def all_texts(node: Any) -> list[str]:
@@ -179,6 +186,18 @@ def test_constraints_are_plain_pins(name: str) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[^\s@/]+", line) for line in lines)
     assert sorted(lines, key=str.casefold) == lines
     assert not any(line.startswith("sightline") for line in lines)
+
+
+def test_everything_that_is_named_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    apart = {name for extra in ("gpu", "paddle", "s3") for name in names_of(extras[extra])}
+    wanted = names_of(project["dependencies"]) | {name for extra in extras for name in names_of(extras[extra])}
+    pinned = names_of((ROOT / "constraints.txt").read_text().splitlines())
+    assert (wanted - apart) - pinned == set()
+    for name in ("gpu", "paddle"):
+        lines = (ROOT / f"deploy/constraints-{name}.txt").read_text().splitlines()
+        assert names_of(extras[name]) - pinned - names_of(lines) == set()
 
 
 def test_the_dockerfile_reader_joins_lines_and_keeps_flags(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""`python -m docs.generate [--check]`: write the pages that follow from the code, `settings.md` and `cli.md`.
+
+With `--check` nothing is written; exit status 1 says which page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+
+from sightline.settings import PREFIX, Settings
+
+FOLDER = Path(__file__).parent
+_WRITTEN_BY = "<!-- Written by `python -m docs.generate` from {origin}; edit that. -->\n"
+#: The unit at the end of a name, and how it reads.
+_UNITS = {"_s": "seconds", "_ms": "milliseconds", "_mb": "megabytes", "_mpx": "megapixels"}
+
+
+def settings_page() -> str:
+    """Every setting, in the groups of `sightline/settings.py`."""
+    parts = [
+        "# Settings\n",
+        _WRITTEN_BY.format(origin="`sightline/settings.py`"),
+        "Each is an environment variable. Order: options of the command, environment, `<data_dir>/run.env` (written\n"
+        "by `sightline up`), default. A name that begins with the prefix and is not listed here is refused.\n",
+    ]
+    for title, names in _groups().items():
+        parts.append(f"## {title}\n")
+        parts.append("| variable | default | value | meaning |\n| --- | --- | --- | --- |")
+        parts += [_row(name, Settings.model_fields[name]) for name in names]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def cli_page() -> str:
+    """The help of every command, as typer writes it."""
+    command = [sys.executable, "-m", "typer", "sightline.cli", "utils", "docs", "--name", "sightline"]
+    plain = {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "120"}
+    done = subprocess.run(command, env={**os.environ, **plain}, capture_output=True, text=True, check=True)
+    heading, _, body = done.stdout.strip().partition("\n")
+    import sightline.cli
+
+    codes = inspect.cleandoc(sightline.cli.__doc__ or "").partition("\n\n")[2]
+    body = body.replace(str(Path.home()), "~").strip()
+    return "\n\n".join([heading, _WRITTEN_BY.format(origin="`sightline/cli/`").strip(), codes, body]) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "cli.md": cli_page}
+
+
+def _groups() -> dict[str, list[str]]:
+    """Names of settings by the comment above them in the source: `# Delivery` starts a group, a blank line ends it."""
+    source = inspect.getsource(Settings)
+    fields = {
+        node.lineno: node.target.id
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    groups: dict[str, list[str]] = {"General": []}
+    title = ""
+    for number, line in enumerate(source.splitlines(), 1):
+        if heading := re.fullmatch(r" {4}# (\w[^.]*)", line):
+            title = heading[1]
+        elif not line:
+            title = "General"
+        if number in fields:
+            groups.setdefault(title, []).append(fields[number])
+    return groups
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    variable = f"`{PREFIX}{name.upper()}`"
+    if isinstance(field.validation_alias, AliasChoices):
+        others = [str(other) for other in field.validation_alias.choices if str(other).isupper()]
+        variable = " or ".join(f"`{other}`" for other in others)
+    return f"| {variable} | {_default(field)} | {_kind(name, field)} | {field.description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    default: Any = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default is None or default == "":
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{str(default).replace(str(Path.home()), '~')}`"
+
+
+def _kind(name: str, field: FieldInfo) -> str:
+    """What a value looks like: choices, or type, unit and range."""
+    annotation: Any = field.annotation
+    if typing.get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+    if annotation is bool:
+        return "`true` or `false`"
+    if annotation is SecretStr:
+        return "secret"
+    if annotation in (int, float):
+        unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "number")
+        return " ".join([unit, *filter(None, [_range(field)])])
+    return "path" if Path in (annotation, *typing.get_args(annotation)) else "text"
+
+
+def _range(field: FieldInfo) -> str:
+    limits = {
+        sign: getattr(rule, attribute)
+        for rule in field.metadata
+        for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+        if getattr(rule, attribute, None) is not None
+    }
+    if set(limits) == {"≥", "≤"}:
+        return f"{limits['≥']}..{limits['≤']}"
+    return ", ".join(f"{sign} {limit}" for sign, limit in limits.items())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
+    check: bool = parser.parse_args().check
+    stale: list[str] = []
+    for name, make in PAGES.items():
+        path, text = FOLDER / name, make()
+        if path.exists() and path.read_text("utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.write_text(text, "utf-8")
+            print(f"docs/{name} written")
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run `python -m docs.generate`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
