@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test lint types bench docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,17 @@ test: .venv/dev ## the whole suite: linters, types, documentation, unit, integra
 	@$(BIN)/pyright
 	@$(BIN)/python -m pytest
 
+test-paddle: .venv/up ## the recognizer suite with PaddleOCR, in an environment of its own
+	@$(PYTHON) -m venv .venv-paddle
+	@.venv-paddle/bin/python -m pip install -q --disable-pip-version-check -c deploy/constraints-paddle.txt -e ".[paddle]" pytest pytest-asyncio pytest-timeout
+	@$(BIN)/python -m workers.recognizers.paddle_folder data/paddleocr
+	@SIGHTLINE_PADDLEOCR_DIR=data/paddleocr .venv-paddle/bin/python -m pytest tests/unit/test_recognizers_suite.py
+
+test-torch: ## parity of torch with the exported models, in an environment of its own (several GB)
+	@$(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu]" onnx pytest pytest-asyncio pytest-timeout
+	@.venv-torch/bin/python -m pytest tests/gpu
+
 lint: .venv/dev ## ruff and import directions
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
@@ -31,13 +42,13 @@ types: .venv/dev ## pyright
 	@$(BIN)/pyright
 
 bench: .venv/dev ## cost per frame of batching, camera and publishing
-	@for bench in benchmarks/*.py; do $(BIN)/python $$bench; done
+	@for bench in batching camera pipeline; do $(BIN)/python -m benchmarks.$$bench; done
 
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate
 
 clean: ## remove what was made here, but no data
-	rm -rf .venv dist build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle .venv-torch dist build .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv
