@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import imagesize
 
 from sightline.errors import BadImageError
 
 ImageFormat = Literal["jpeg", "png", "webp"]
+
+#: The next marker: neither a stuffed 0xff of the compressed data, nor one of the restarts within it.
+_JPEG_MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.DOTALL)
+_START_OF_SCAN: Final = 0xDA
+_END_OF_IMAGE: Final = 0xD9
+#: Many times what real files have; a file made of empty segments must not keep us busy.
+_MAX_SEGMENTS: Final = 20_000
 
 
 class ImageInfo(NamedTuple):
@@ -60,9 +68,36 @@ def _format(data: bytes) -> ImageFormat | None:
 
 
 def _is_whole(data: bytes, image_format: ImageFormat) -> bool:
-    """Whether the end is there. Decoders fill the missing part of a cut-off JPEG with grey and say nothing."""
+    """Whether the end is there. Decoders fill the missing part of a cut-off JPEG with gray and say nothing.
+
+    What follows the end is nobody's business: phones append films to their photos.
+    """
     if image_format == "jpeg":
-        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") > 0  # the end marker follows the last scan
+        return _is_whole_jpeg(data)
     if image_format == "png":
-        return b"IEND" in data[-64:]
+        return _is_whole_png(data)
     return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+
+
+def _is_whole_jpeg(data: bytes) -> bool:
+    """From segment to segment, so that the end of an embedded thumbnail is not taken for the end of the picture."""
+    at, scanned = 2, False
+    for _ in range(_MAX_SEGMENTS):
+        marker = _JPEG_MARKER.search(data, at)
+        if marker is None:
+            return False
+        kind = data[marker.end() - 1]
+        if kind == _END_OF_IMAGE:
+            return scanned
+        scanned = scanned or kind == _START_OF_SCAN
+        at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
+    return False
+
+
+def _is_whole_png(data: bytes) -> bool:
+    at = 8
+    for _ in range(_MAX_SEGMENTS):  # each has a length, a name and a checksum
+        name, at = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if name == b"IEND":
+            return at <= len(data)
+    return False

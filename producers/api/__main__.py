@@ -1,26 +1,38 @@
-"""`python -m producers.api`: serves the API and the page."""
+"""`python -m producers.api`: serves the API and the page.
+
+Exit status: 0 stopped as asked, 1 the port is taken, 2 bad settings.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 
 import uvicorn
 
 from producers.api.app import create_app
 from producers.api.auth import is_loopback
+from producers.api.services import Services, open_services
+from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
 from sightline.settings import load_settings
+from storage.keys import list_keys
 
 log = logging.getLogger(__name__)
 
 
-def main() -> None:
-    settings = load_settings()
-    configure_logging(settings.log_level)
+def main() -> int:
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        services = open_services(settings)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
     if not is_loopback(settings.api_host):
-        log.warning("listening on %s: everything but /healthz and /readyz needs a key", settings.api_host)
+        _warn_of_exposure(services)
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, services),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
@@ -30,7 +42,18 @@ def main() -> None:
         timeout_graceful_shutdown=2,
         proxy_headers=False,  # the peer's address decides who may look without a key
     )
+    return 0
+
+
+def _warn_of_exposure(services: Services) -> None:
+    host = services.settings.api_host
+    log.warning("listening on %s: everything but /healthz and /readyz needs a key", host)
+    try:
+        if not any(key.revoked_at is None for key in list_keys(services.database)):
+            log.warning("there is no key yet, so nobody gets in: run `python -m storage create-key NAME operator`")
+    except StoreUnavailableError as error:
+        log.warning("keys cannot be checked now: %s", error)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

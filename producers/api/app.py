@@ -10,8 +10,8 @@ from fastapi import FastAPI, Security
 from fastapi.staticfiles import StaticFiles
 
 import sightline
-from producers.api import cameras, health, jobs, page, pictures, results
-from producers.api.auth import KeyChecker, key_header
+from producers.api import books, cameras, health, jobs, page, pictures, reference, results
+from producers.api.auth import SCHEMES, KeyChecker
 from producers.api.headers import ResponseHeaders
 from producers.api.limits import BodyLimit
 from producers.api.problems import add_handlers
@@ -31,19 +31,19 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app = FastAPI(
         title="Sightline",
         version=sightline.__version__,
-        description="Cameras and uploads become rows you can trust.",
+        description=reference.DESCRIPTION,
         lifespan=lifespan,
-        redoc_url=None,
+        openapi_url=None,  # `reference` serves the document, to whoever may look
     )
     app.state.services = opened
     app.state.keys = KeyChecker()
     add_handlers(app)
-    documented = [Security(key_header)]
-    for part in (jobs, results, cameras, pictures):
+    documented = [Security(scheme) for scheme in SCHEMES]
+    for part in (jobs, results, cameras, pictures, books):
         app.include_router(part.router, dependencies=documented)
-    app.include_router(health.router)
-    app.include_router(page.router)
+    for part in (health, page, reference):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    app.add_middleware(ResponseHeaders)
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb)
+    app.add_middleware(ResponseHeaders)
     return app

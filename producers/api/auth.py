@@ -6,12 +6,13 @@ A key comes as `X-API-Key`, as `Authorization: Bearer`, or, for reading in a bro
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import HTTPException, Request
-from fastapi.security import APIKeyHeader
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from producers.api.services import Services, get_services
@@ -22,10 +23,16 @@ _RANK: Final = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 #: A checked key is trusted for so long; a revoked one works no longer than this.
 _TRUSTED_S: Final = 5.0
 _READING: Final = frozenset({"GET", "HEAD"})
+#: What proxies add. A request that came through one may come from anywhere.
+_PROXIED: Final = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
+#: `host` or `host:port` and nothing else: whatever is unusual is not trusted.
+_HOST: Final = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="sightline"'}
 
 #: Declared for the OpenAPI document; the checks are below.
-key_header = APIKeyHeader(
-    name="X-API-Key", auto_error=False, description="A key made with `python -m storage create-key`."
+SCHEMES: Final = (
+    APIKeyHeader(name="X-API-Key", auto_error=False, description="`python -m storage create-key NAME ROLE` makes one."),
+    HTTPBearer(auto_error=False, description="The same key as a bearer token."),
 )
 
 
@@ -54,25 +61,31 @@ def require(role: Role) -> Callable[[Request], Awaitable[None]]:
     """A dependency that lets pass whoever has this role or a higher one."""
 
     async def check(request: Request) -> None:
-        services = get_services(request)
-        key = _key_of(request)
-        if key:
-            checker: KeyChecker = request.app.state.keys
-            held = await run_in_threadpool(checker.role_of, services, key)
-            if held is None:
-                raise HTTPException(401, "API key: unknown or revoked", {"WWW-Authenticate": "Bearer"})
-        elif request.method in _READING and _is_local_look(request, services):
-            held = Role.VIEWER
-        else:
-            raise HTTPException(
-                401,
-                "API key: none given; send it as X-API-Key or Authorization: Bearer",
-                {"WWW-Authenticate": "Bearer"},
-            )
+        held = await role_of(request)
         if _RANK[held] < _RANK[role]:
             raise HTTPException(403, f"API key: its role is {held}, this needs {role}")
 
     return check
+
+
+async def role_of(request: Request) -> Role:
+    """What whoever asks may do. Raises a 401 where that is nothing."""
+    services = get_services(request)
+    key = _key_of(request)
+    if key:
+        checker: KeyChecker = request.app.state.keys
+        held = await run_in_threadpool(checker.role_of, services, key)
+        if held is None:
+            raise HTTPException(401, "API key: unknown or revoked", _CHALLENGE)
+        return held
+    if request.method in _READING and _is_local_look(request, services):
+        return Role.VIEWER
+    raise HTTPException(
+        401,
+        "API key: none given; send it as X-API-Key or Authorization: Bearer "
+        "(`python -m storage create-key NAME operator` makes one)",
+        _CHALLENGE,
+    )
 
 
 def _key_of(request: Request) -> str:
@@ -86,21 +99,24 @@ def _key_of(request: Request) -> str:
 
 def _is_local_look(request: Request, services: Services) -> bool:
     """From this machine, to a server bound to it alone, through no proxy and by no name somebody else controls."""
-    proxied = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    host = _HOST.fullmatch(request.headers.get("host", ""))
     return (
         services.settings.loopback_viewer
-        and not proxied
+        and not any(name in request.headers for name in _PROXIED)
         and is_loopback(services.settings.api_host)
         and request.client is not None
         and is_loopback(request.client.host)
-        and is_loopback(request.url.hostname or "")
+        and host is not None
+        and is_loopback(host[1])
     )
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
+    if host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

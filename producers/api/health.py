@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
 from producers.api.services import Given, Services
-from sightline.errors import SightlineError
+from sightline.errors import SettingsError, SightlineError
 from sightline.redis_connection import broker_errors
-from storage.database import check_revision
+from storage.database import current_revision, expected_revision
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", summary="Alive")
 async def get_health() -> dict[str, str]:
-    """Alive."""
+    """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {"description": "Something it needs does not answer."}})
+@router.get("/readyz", summary="Ready", responses={503: {"description": "`checks` names what does not answer."}})
 def get_readiness(services: Given, response: Response) -> dict[str, Any]:
-    """Ready: Redis, the frame store and an up-to-date database answer."""
+    """Redis, the frame store and a database with up-to-date tables answer."""
     checks = {name: _outcome(check, services) for name, check in _CHECKS.items()}
     ready = all(outcome == "ok" for outcome in checks.values())
     response.status_code = 200 if ready else 503
@@ -33,6 +34,8 @@ def get_readiness(services: Given, response: Response) -> dict[str, Any]:
 def _outcome(check: Callable[[Services], object], services: Services) -> str:
     try:
         check(services)
+    except SettingsError:
+        return "tables are not up to date: run `python -m storage upgrade`"
     except SightlineError as error:
         return error.reason
     return "ok"
@@ -43,8 +46,16 @@ def _ping(services: Services) -> None:
         services.redis.ping()
 
 
-_CHECKS: dict[str, Callable[[Services], object]] = {
+def _check_tables(services: Services) -> None:
+    if current_revision(services.database) != _expected_revision():
+        raise SettingsError
+
+
+#: Looked up once: it is part of the code, and takes Alembic's import.
+_expected_revision = functools.cache(expected_revision)
+
+_CHECKS: Final[dict[str, Callable[[Services], object]]] = {
     "redis": _ping,
     "frame_store": lambda services: services.publisher.frames.get_many(["readiness"]),
-    "database": lambda services: check_revision(services.database),
+    "database": _check_tables,
 }

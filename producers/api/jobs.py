@@ -2,130 +2,144 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from producers.api.auth import require
-from producers.api.problems import RESPONSES
+from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given
-from producers.api.url_fetch import fetch_image
-from sightline.errors import BadImageError, BadMessageError
-from sightline.ids import content_id
-from sightline.images import check_image
-from sightline.jobs import NewFrame, make_job
-from sightline.messages import Job, bad_message
-from sightline.settings import Settings
-from sightline.types import JobResult, JobStatus, Lane, Pipeline, SourceId
+from producers.api.uploads import read_job, request_body
+from sightline.errors import BacklogFullError, BrokerUnavailableError
+from sightline.messages import Job
+from sightline.types import JobResult, JobStatus, Lane, Pipeline
 from storage import queries
 from storage.keys import Role
-from storage.views import JobView, Page
+from storage.views import JobView
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
 
 JobIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
-Wait = Annotated[float, Query(ge=0, le=60, description="Wait so many seconds for the result.")]
+Wait = Annotated[float, Query(ge=0, le=60, description="Wait up to so many seconds for the result.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Requests with the same key and the same images are one job; without a key the images decide.",
+    ),
+]
+
+_EXAMPLE_ID: Final = "9b2d7f0c4e6a18355d90c1aa7e42f6b3"
 
 
-class UrlJob(BaseModel, extra="forbid"):
-    """A job of images that the API fetches."""
+class JobAnswer(BaseModel):
+    """A job: `open` until it is finished, then with its result."""
 
-    urls: Annotated[list[str], Field(min_length=1, max_length=64)]
-    pipeline: Pipeline = Pipeline.PLATES
-    lane: Lane = Lane.INTERACTIVE
-    source_id: SourceId = "api"
-    captured_at: datetime | None = None
-
-
-class JobForm(BaseModel, extra="forbid"):
-    """The form fields beside `files`."""
-
-    pipeline: Pipeline = Pipeline.PLATES
-    lane: Lane = Lane.INTERACTIVE
-    source_id: SourceId = "api"
-    captured_at: datetime | None = None
-
-
-class Accepted(BaseModel):
-    """A job that was accepted, or its result if it was waited for and came in time."""
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "job_id": _EXAMPLE_ID,
+                "status": "open",
+                "links": {"self": f"/v1/jobs/{_EXAMPLE_ID}", "wait": f"/v1/jobs/{_EXAMPLE_ID}?wait=30"},
+            }
+        }
+    )
 
     job_id: str
-    status: Literal["open", "stored", "dropped", "dead"]
+    status: JobStatus
     links: dict[str, str]
+    refused: list[str] | None = None  #: frame ids left out of a live job: their source has too much open
     result: JobResult | None = None
 
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["files"],
-                    "properties": {
-                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "pipeline": {"type": "string", "enum": [name.value for name in Pipeline]},
-                        "lane": {"type": "string", "enum": [name.value for name in Lane]},
-                        "source_id": {"type": "string", "default": "api"},
-                        "captured_at": {"type": "string", "format": "date-time"},
-                    },
-                },
-            },
-            "application/json": {
-                "schema": UrlJob.model_json_schema(),
-                "example": {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"},
-            },
-        },
-    }
-}
+class OpenJob(BaseModel):
+    """A job that is not finished."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+    pipeline: Pipeline
+    lane: Lane
+    status: JobStatus = JobStatus.OPEN
+    frame_count: int
+    published_at: datetime
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first; of open ones there is a single page, the next to be finished first."""
+
+    items: tuple[JobView | OpenJob, ...]
+    next_cursor: str | None = None
 
 
 @router.post(
     "",
+    summary="Submit images",
     status_code=202,
     response_model_exclude_none=True,
-    openapi_extra=_BODY,
+    responses={
+        202: {
+            "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}},
+            "description": "Accepted: the images end in the database, as dead letters, or dropped by a named rule.",
+        }
+    }
+    | described(413, 415, 429),
+    openapi_extra={"requestBody": request_body()},
     dependencies=[Depends(require(Role.OPERATOR))],
 )
 async def create_job(
-    request: Request,
-    response: Response,
-    services: Given,
-    wait: Wait = 0,
-    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
-) -> Accepted:
-    """Submit images: as files of a form, or by URL as JSON. The same images from the same source are the same job."""
-    settings = services.settings
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        options, frames = await _from_form(request, settings)
-    else:
-        options, frames = await _from_urls(request, settings)
-    job = await run_in_threadpool(_publish, services, options, frames, idempotency_key)
+    request: Request, response: Response, services: Given, wait: Wait = 0, idempotency_key: IdempotencyKey = None
+) -> JobAnswer:
+    """As files of a form, or by URL as JSON. The same images from the same source are the same job.
+
+    With `wait` the answer holds the result if it comes in time.
+    """
+    job, pixels = await read_job(request, services.settings, idempotency_key)
+    refused = await run_in_threadpool(services.publisher.publish, job, pixels)
+    del pixels  # the wait may be long
+    if len(refused) == len(job.frames):
+        raise BacklogFullError(
+            f"backlog full for source {job.frames[0].source_id!r} in lane live; try again later, or in another lane",
+            scope="source",
+        )
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     result = await services.board.wait(job.job_id, wait) if wait else None
-    return _accepted(job.job_id, result)
+    answer = _answer(job.job_id, result)
+    return answer.model_copy(update={"refused": [frame.frame_id for frame in refused]}) if refused else answer
 
 
-@router.get("/{job_id}", response_model_exclude_none=True, dependencies=[Depends(require(Role.VIEWER))])
-async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Accepted:
-    """A job and, once it is finished, its result. With `wait` the answer comes as soon as the result does."""
-    result = await run_in_threadpool(queries.get_job, services.database, job_id)
+@router.get(
+    "/{job_id}",
+    summary="A job and its result",
+    response_model_exclude_none=True,
+    responses=described(404),
+    dependencies=[Depends(require(Role.VIEWER))],
+)
+async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> JobAnswer:
+    """With `wait` the answer comes as soon as the result does."""
+    try:
+        result = await services.board.wait(job_id, 0)
+        is_open = result is None and await run_in_threadpool(services.publisher.ledger.open_job, job_id) is not None
+    except BrokerUnavailableError:  # what is finished can be told without Redis
+        result = await run_in_threadpool(queries.get_job, services.database, job_id)
+        if result is None:
+            raise
+        return _answer(job_id, result)
+    if is_open:
+        return _answer(job_id, await services.board.wait(job_id, wait) if wait else None)
+    # Rows are written before a job leaves the ledger: what is not open is in the database, or nowhere.
+    result = result or await run_in_threadpool(queries.get_job, services.database, job_id)
     if result is None:
-        is_open = await run_in_threadpool(services.publisher.ledger.open_job, job_id)
-        result = await services.board.wait(job_id, wait if is_open else 0.001)
-        if result is None and not is_open:
-            raise JobNotFoundError(job_id)
-    return _accepted(job_id, result)
+        raise NotFoundError("job", job_id)
+    return _answer(job_id, result)
 
 
-@router.get("", dependencies=[Depends(require(Role.VIEWER))])
+@router.get("", summary="Jobs", dependencies=[Depends(require(Role.VIEWER))])
 def list_jobs(
     services: Given,
     status: Annotated[
@@ -136,88 +150,31 @@ def list_jobs(
     until: Until = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Page[JobView]:
+) -> JobList:
     """Finished jobs, newest first, or those still open."""
     if status is JobStatus.OPEN:
-        found = services.publisher.ledger.open_jobs(limit=limit)
-        return Page[JobView](items=tuple(_open_view(job) for job in found))
-    return queries.list_jobs(
+        jobs = services.publisher.ledger.open_jobs(limit=limit)
+        return JobList(items=tuple(_open(job) for job in jobs if source is None or _has_source(job, source)))
+    page = queries.list_jobs(
         services.database, status=status, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
+    return JobList(items=page.items, next_cursor=page.next_cursor)
 
 
-class JobNotFoundError(BadMessageError):
-    reason = "job_not_found"
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"job_id: there is no job {job_id!r}", field="job_id")
+def _answer(job_id: str, result: JobResult | None) -> JobAnswer:
+    links = {"self": f"/v1/jobs/{job_id}", "wait": f"/v1/jobs/{job_id}?wait=30"}
+    return JobAnswer(job_id=job_id, status=result.status if result else JobStatus.OPEN, links=links, result=result)
 
 
-def _open_view(job: Job) -> JobView:
-    return JobView(
+def _open(job: Job) -> OpenJob:
+    return OpenJob(
         job_id=job.job_id,
         pipeline=job.pipeline,
         lane=job.lane,
-        status=JobStatus.OPEN,
-        attempt=job.attempt,
         frame_count=len(job.frames),
-        outcomes={},
         published_at=datetime.fromtimestamp(job.published_at, UTC),
-        finished_at=None,
     )
 
 
-async def _from_form(request: Request, settings: Settings) -> tuple[JobForm, list[NewFrame]]:
-    most = settings.max_files_per_job
-    async with request.form(max_files=most, max_fields=20, max_part_size=10_000) as form:
-        try:
-            options = JobForm.model_validate({name: value for name, value in form.items() if name != "files"})
-        except ValidationError as error:
-            raise bad_message(error) from error
-        uploads = form.getlist("files")
-        frames: list[NewFrame] = []
-        for upload in uploads:
-            if not isinstance(upload, UploadFile):
-                raise BadMessageError("files: a text field, not a file; send it with a filename", field="files")
-            frames.append(_new_frame(await upload.read(), upload.filename or "", options.captured_at, settings))
-    if not frames:
-        raise BadMessageError("files: none given; send at least one image in the form field `files`", field="files")
-    return options, frames
-
-
-async def _from_urls(request: Request, settings: Settings) -> tuple[UrlJob, list[NewFrame]]:
-    try:
-        options = UrlJob.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise bad_message(error) from error
-    if len(options.urls) > settings.max_files_per_job:
-        raise BadMessageError(f"urls: {len(options.urls)} given, at most {settings.max_files_per_job}", field="urls")
-    bodies = await asyncio.gather(*(fetch_image(url, settings) for url in options.urls))
-    names = [url.rpartition("/")[2].partition("?")[0] for url in options.urls]
-    return options, [
-        _new_frame(body, name, options.captured_at, settings) for body, name in zip(bodies, names, strict=True)
-    ]
-
-
-def _new_frame(data: bytes, name: str, captured_at: datetime | None, settings: Settings) -> NewFrame:
-    try:
-        check_image(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
-    except BadImageError as error:
-        raise BadImageError(f"file {name!r}: {error}") from error
-    at = captured_at or datetime.now(UTC)
-    return NewFrame(data, at if at.tzinfo else at.replace(tzinfo=UTC), name=name.rpartition("/")[2][-255:])
-
-
-def _publish(services: Any, options: JobForm | UrlJob, frames: list[NewFrame], idempotency_key: str | None) -> Job:
-    job, pixels = make_job(
-        frames, services.settings, pipeline=options.pipeline, lane=options.lane, source_id=options.source_id
-    )
-    if idempotency_key:
-        job = job.model_copy(update={"job_id": content_id(job.job_id, idempotency_key)})
-    services.publisher.publish(job, pixels)
-    return job
-
-
-def _accepted(job_id: str, result: JobResult | None) -> Accepted:
-    links = {"self": f"/v1/jobs/{job_id}", "wait": f"/v1/jobs/{job_id}?wait=30"}
-    return Accepted(job_id=job_id, status=result.status.value if result else "open", links=links, result=result)
+def _has_source(job: Job, source: str) -> bool:
+    return any(frame.source_id == source for frame in job.frames)

@@ -1,11 +1,26 @@
-"""Bounds the body of every request before anything reads it."""
+"""Bounds the body of every request, in size and in time, before anything reads it."""
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
+import asyncio
+from contextlib import suppress
+from typing import Final
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.api.problems import problem
+
+#: Only an upload is large; everything else is a page of JSON or a form with one field.
+_UPLOAD_PATH: Final = "/v1/jobs"
+_SMALL_MB: Final = 1.0
+#: A sender that is silent for so long in the middle of a body has gone.
+_SILENCE_S: Final = 30.0
+#: A client that is still sending does not look for the answer: what it sends is thrown away for so long.
+_LINGER_S: Final = 5.0
+
+
+class _RefusedError(Exception):
+    """Unwinds the app; what it makes of it is not sent."""
 
 
 class BodyLimit:
@@ -14,29 +29,81 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, max_mb: float) -> None:
         self._app = app
         self._max_mb = max_mb
-        self._max_bytes = int(max_mb * 1_000_000)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._max_bytes:
-            what = f"{int(length) / 1e6:.1f} MB" if length.isdigit() else "of no length"
-            refusal = problem(413, self._detail(what), reason="too_large", headers={"Connection": "close"})
-            await refusal(scope, receive, send)
+        body = _Body(scope, receive, send, self._max_mb if scope["path"] == _UPLOAD_PATH else _SMALL_MB)
+        if not await body.refuse_by_length():
+            with suppress(_RefusedError):
+                await self._app(scope, body.receive, body.send)
+
+
+class _Body:
+    """One request's body on its way in, and the answer on its way out."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_mb: float) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._max_mb = max_mb
+        self._left = int(max_mb * 1_000_000)
+        headers = dict(scope["headers"])
+        self._length: bytes = headers.get(b"content-length", b"")
+        self._complete = not self._length.strip(b"0") and b"transfer-encoding" not in headers
+        self._answering = self._refused = False
+
+    async def refuse_by_length(self) -> bool:
+        if not self._length.isdigit():
+            return False
+        too_large = int(self._length[:20]) > self._left
+        if too_large:
+            await self._refuse(413, self._too_large(f"{int(self._length[:20]) / 1e6:.1f} MB"))
+        return too_large
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), _SILENCE_S)
+        except TimeoutError:
+            await self._refuse(408, f"request body: nothing came for {_SILENCE_S:g} s; send it again")
+            raise _RefusedError from None
+        self._left -= len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._left < 0:
+            await self._refuse(413, self._too_large(f"more than {self._max_mb:g} MB"))
+            raise _RefusedError
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self._refused:
             return
-        received = 0
+        self._answering = True
+        is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if not is_last or self._complete:
+            await self._send(message)
+            return
+        await self._send({**message, "more_body": True})
+        await self._drain()
+        await self._send({"type": "http.response.body", "body": b""})
 
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise HTTPException(413, self._detail(f"more than {self._max_mb:g} MB"))
-            return message
+    async def _refuse(self, status: int, detail: str) -> None:
+        if self._answering:
+            self._complete = True
+            return
+        reason = "too_large" if status == 413 else "too_slow"
+        await problem(status, detail, reason=reason, headers={"Connection": "close"})(
+            self._scope, self._receive, self.send
+        )
+        self._refused = True
 
-        await self._app(scope, counted, send)
+    async def _drain(self) -> None:
+        """Read on after the answer was sent: a connection closed meanwhile would take the answer with it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while (await self._receive()).get("more_body", False):
+                    pass
+        self._complete = True
 
-    def _detail(self, what: str) -> str:
+    def _too_large(self, what: str) -> str:
         return f"request body: {what}, at most {self._max_mb:g} MB are accepted; send fewer or smaller files"

@@ -2,60 +2,91 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from producers.api.annotate import annotate, cut
 from producers.api.auth import require
-from producers.api.problems import RESPONSES
+from producers.api.problems import ALWAYS, NotFoundError, described
+from producers.api.results import PassageId
 from producers.api.services import Given, Services
 from sightline.types import FrameResult
 from storage import queries
 from storage.keys import Role
 
-router = APIRouter(prefix="/v1", tags=["pictures"], responses=RESPONSES, dependencies=[Depends(require(Role.VIEWER))])
+router = APIRouter(
+    prefix="/v1", tags=["pictures"], responses=ALWAYS | described(404), dependencies=[Depends(require(Role.VIEWER))]
+)
 
 FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
-PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
 
-_SIGNATURES = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+DetectionIndex = Annotated[int, Path(ge=0, le=10_000)]
+MaxWidth = Annotated[int, Query(ge=64, le=4096, description="At most so many pixels wide.")]
+
+_SIGNATURES: Final = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 #: A stored picture never changes.
-_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_FOREVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+#: What is known of a frame may: a dead one can be replayed.
+_A_WHILE: Final = {"Cache-Control": "private, max-age=3600"}
+_JPEG: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
 
 
-class PictureResponse(Response):
+class JpegResponse(Response):
     media_type = "image/jpeg"
 
 
-@router.get("/frames/{frame_id}")
+@router.get("/frames/{frame_id}", summary="One frame with all that was found")
 def get_frame(frame_id: FrameIdPath, services: Given) -> FrameResult:
-    """All that is known of a frame: detections, readings, and what each stage ran and took."""
+    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason."""
     return _frame(services, frame_id)
 
 
-@router.get("/frames/{frame_id}/picture", response_class=PictureResponse)
+@router.get(
+    "/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=_JPEG
+)
 def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
-    """The picture as it came."""
+    """JPEG, PNG or WebP. The setting `keep_pictures` decides which are kept."""
     picture = read_picture(services, frame_id)
     media_type = next((kind for start, kind in _SIGNATURES if picture.startswith(start)), "application/octet-stream")
-    return Response(picture, media_type=media_type, headers=_FOREVER | {"X-Content-Type-Options": "nosniff"})
+    return Response(picture, media_type=media_type, headers=_FOREVER)
 
 
-@router.get("/frames/{frame_id}/annotated", response_class=PictureResponse)
-def get_annotated(frame_id: FrameIdPath, services: Given) -> Response:
-    """The picture with boxes and texts drawn on it."""
+@router.get(
+    "/frames/{frame_id}/annotated",
+    summary="Its picture with boxes and texts",
+    response_class=JpegResponse,
+    responses=_JPEG,
+)
+def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280) -> Response:
+    """Drawn on demand: green what was read, amber what was only found."""
     result = _frame(services, frame_id)
-    return PictureResponse(annotate(read_picture(services, frame_id), result), headers=_FOREVER)
+    return JpegResponse(annotate(read_picture(services, frame_id), result, max_width_px=width), headers=_A_WHILE)
 
 
-@router.get("/passages/{passage_id}/crop", response_class=PictureResponse)
-def get_crop(passage_id: PassageId, services: Given) -> Response:
-    """The plate, cut from the frame that was read best."""
+@router.get(
+    "/frames/{frame_id}/detections/{detection_index}/crop",
+    summary="The part of its picture inside one box",
+    response_class=JpegResponse,
+    responses=_JPEG,
+)
+def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, services: Given) -> Response:
+    """With a margin; `detection_index` counts from 0 in the order of the frame's detections."""
+    detections = _frame(services, frame_id).detections
+    if detection_index >= len(detections):
+        raise NotFoundError("detection", str(detection_index), hint=f"frame {frame_id} has {len(detections)}")
+    return JpegResponse(cut(read_picture(services, frame_id), detections[detection_index].xyxy), headers=_FOREVER)
+
+
+@router.get(
+    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=_JPEG
+)
+def get_passage_crop(passage_id: PassageId, services: Given) -> Response:
+    """Cut from the frame that was read best; it may change as long as the vehicle is seen."""
     passage = queries.get_passage(services.database, passage_id)
     if passage is None or passage.best_xyxy is None:
-        raise HTTPException(404, f"passage_id: there is no passage {passage_id!r} with a picture")
-    return PictureResponse(cut(read_picture(services, passage.best_frame_id), passage.best_xyxy))
+        raise NotFoundError("passage", passage_id, hint="or where its plate was is not known")
+    return JpegResponse(cut(read_picture(services, passage.best_frame_id), passage.best_xyxy), headers=_A_WHILE)
 
 
 def read_picture(services: Services, frame_id: str) -> bytes:
@@ -64,11 +95,11 @@ def read_picture(services: Services, frame_id: str) -> bytes:
         (picture,) = store.get_many([frame_id])
         if picture is not None:
             return picture
-    raise HTTPException(404, f"frame_id: no picture of {frame_id!r} is kept (the setting keep_pictures decides)")
+    raise NotFoundError("picture", frame_id, hint="SIGHTLINE_KEEP_PICTURES decides which are kept")
 
 
 def _frame(services: Services, frame_id: str) -> FrameResult:
     result = queries.get_frame(services.database, frame_id)
     if result is None:
-        raise HTTPException(404, f"frame_id: there is no finished frame {frame_id!r}")
+        raise NotFoundError("frame", frame_id, hint="or it is not finished yet")
     return result

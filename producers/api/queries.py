@@ -9,7 +9,10 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BeforeValidator
 
-_RELATIVE = re.compile(r"^(\d{1,6}(?:\.\d+)?)([smhdw])$")
+_RELATIVE = re.compile(r"(\d{1,6}(?:\.\d+)?)([smhdw])", re.ASCII)
+_EPOCH = re.compile(r"0|\d{9,}(?:\.\d+)?", re.ASCII)
+#: In a URL a plus sign that was not encoded means a blank.
+_PLUS = re.compile(r"(?<=\d) (\d\d:?\d\d)$", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -17,16 +20,14 @@ def parse_moment(value: object) -> object:
     """`15m`, `1h`, `2d` before now, epoch seconds, or a date and time (UTC where no zone is given)."""
     if not isinstance(value, str):
         return value
-    relative = _RELATIVE.match(value)
-    if relative:
-        return datetime.now(UTC) - timedelta(**{_UNITS[relative[2]]: float(relative[1])})
     try:
-        return datetime.fromtimestamp(float(value), UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        relative = _RELATIVE.fullmatch(value)
+        if relative:
+            return datetime.now(UTC) - timedelta(**{_UNITS[relative[2]]: float(relative[1])})
+        if _EPOCH.fullmatch(value):
+            return datetime.fromtimestamp(float(value), UTC)
+        moment = datetime.fromisoformat(_PLUS.sub(r"+\1", value))
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueError("must be like 15m, 1h, 2d, epoch seconds, or 2026-01-31T12:00:00Z") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -1,25 +1,29 @@
-"""What was found: passages, detections, readings, dead letters; what waits; and whether the books balance."""
+"""What was found: passages, detections, readings, and the frames that gave up."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from producers.api.auth import require
-from producers.api.problems import RESPONSES
+from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given
 from storage import queries
 from storage.keys import Role
 from storage.views import DeadLetterView, DetectionView, Page, PassageView, ReadingView
 
-router = APIRouter(prefix="/v1", tags=["results"], responses=RESPONSES, dependencies=[Depends(require(Role.VIEWER))])
+router = APIRouter(prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
 
-Text = Annotated[str | None, Query(max_length=64, description="Exact, or with `*` and `?` as wildcards.")]
+PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
+Text = Annotated[
+    str | None,
+    Query(max_length=64, description="In any spelling (`kab 4721`); `*` stands for any characters, `?` for one."),
+]
 
 
-@router.get("/passages")
+@router.get("/passages", summary="Vehicles that passed")
 def list_passages(
     services: Given,
     text: Text = None,
@@ -35,7 +39,16 @@ def list_passages(
     )
 
 
-@router.get("/detections")
+@router.get("/passages/{passage_id}", summary="One passage", responses=described(404))
+def get_passage(passage_id: PassageId, services: Given) -> PassageView:
+    """Passages that turn out to be one are merged: then one of the ids is gone."""
+    passage = queries.get_passage(services.database, passage_id)
+    if passage is None:
+        raise NotFoundError("passage", passage_id)
+    return passage
+
+
+@router.get("/detections", summary="Objects found")
 def list_detections(
     services: Given,
     label: Annotated[str | None, Query(max_length=64, description="Only this label.")] = None,
@@ -51,7 +64,7 @@ def list_detections(
     )
 
 
-@router.get("/readings")
+@router.get("/readings", summary="Texts read")
 def list_readings(
     services: Given,
     text: Text = None,
@@ -67,7 +80,7 @@ def list_readings(
     )
 
 
-@router.get("/dead-letters")
+@router.get("/dead-letters", summary="Frames that gave up")
 def list_dead_letters(
     services: Given,
     reason: Annotated[str | None, Query(max_length=64, description="Only this reason.")] = None,
@@ -81,43 +94,3 @@ def list_dead_letters(
     return queries.list_dead_letters(
         services.database, reason=reason, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
-
-
-@router.get("/queues")
-def get_queues(services: Given) -> dict[str, Any]:
-    """Messages that wait per queue, and frames that are open per source."""
-    return {"depths": services.publisher.queue_depths(), "open_frames": services.publisher.ledger.open_frames()}
-
-
-@router.get("/audit")
-def get_audit(services: Given) -> dict[str, Any]:
-    """Per source: published = stored + repeated + dead + dropped + open, and every stored frame has its row."""
-    ledger = services.publisher.ledger
-    counts, open_frames = ledger.counts(), ledger.open_frames()
-    rows = queries.counts_by_source(services.database)
-    sources = [
-        _audit_source(source_id, counts.get(source_id, {}), open_frames.get(source_id, 0), rows.get(source_id, {}))
-        for source_id in sorted(counts.keys() | open_frames.keys())
-    ]
-    return {"balanced": all(source["balanced"] for source in sources), "sources": sources}
-
-
-def _audit_source(source_id: str, counts: dict[str, int], open_frames: int, rows: Any) -> dict[str, Any]:
-    dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
-    stored, repeated, dead = (counts.get(name, 0) for name in ("stored", "repeated", "dead"))
-    ended = stored + repeated + dead + sum(dropped.values())
-    published = counts.get("published", 0)
-    # Rows are written before a job is settled: while frames are open there may be more rows than settled frames.
-    extra_rows = rows.get("stored", 0) - stored
-    balanced = published == ended + open_frames and 0 <= extra_rows <= open_frames
-    return {
-        "source_id": source_id,
-        "published": published,
-        "stored": stored,
-        "repeated": repeated,
-        "dropped": dropped,
-        "dead": dead,
-        "open": open_frames,
-        "rows": rows.get("stored", 0),
-        "balanced": balanced,
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 import redis
 import redis.asyncio
@@ -15,6 +15,10 @@ from sightline.redis_connection import connect, connect_async
 from sightline.results import AsyncResultBoard
 from sightline.settings import Settings
 from storage.database import Database, open_database
+
+#: Requests that wait for a result; each holds a connection to Redis and one to its client, and processes may often
+#: have 1024 files open. Who comes on top is told to try again.
+_MAX_WAITING: Final = 400
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Connects lazily: the API starts, and says so in `/readyz`, while Redis or the database is down."""
-    async_redis = connect_async(settings.redis_url)
+    async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
     return Services(
         settings=settings,
         database=open_database(settings.sqlalchemy_url),

@@ -1,0 +1,181 @@
+"""What comes in with `POST /v1/jobs`: a form of files, or JSON that names URLs. Either becomes a job and its pixels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from producers.api.problems import UnsupportedTypeError, refusal
+from producers.api.queries import Moment
+from producers.api.url_fetch import fetch_images
+from sightline.errors import BadImageError, BadMessageError
+from sightline.ids import content_id
+from sightline.images import check_image
+from sightline.jobs import NewFrame, make_job
+from sightline.messages import Job
+from sightline.settings import Settings
+from sightline.types import Lane, Pipeline, SourceId
+
+_MAX_FIELD_BYTES: Final = 4096
+#: More than there are, so that a wrong one is answered with the names of the right ones.
+_MAX_FIELDS: Final = 16
+
+
+class _File(NamedTuple):
+    """An image as it came; the name is what the client calls it."""
+
+    name: str
+    data: bytes
+
+
+class JobOptions(BaseModel):
+    """What a form says beside its `files`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pipeline: Annotated[Pipeline, Field(description="What to do with the images.")] = Pipeline.PLATES
+    lane: Annotated[Lane, Field(description="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE
+    source_id: Annotated[SourceId, Field(description="The source its rows belong to.")] = "api"
+    captured_at: Annotated[
+        Moment | None, Field(description="When the pictures were taken; they are ordered into passages by it.")
+    ] = None
+
+
+class UrlJob(JobOptions):
+    """Images that the API fetches."""
+
+    urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=64)]
+
+
+def request_body() -> dict[str, Any]:
+    """The body of `POST /v1/jobs` for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
+    form = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
+    urls = UrlJob.model_json_schema(ref_template="#/components/schemas/{model}")
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "JPEG, PNG or WebP."}
+    properties = {"files": files, **form["properties"]}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": ["files"], "properties": properties},
+                "examples": {"photos": {"value": {"files": ["car.jpg"], "pipeline": "plates", "source_id": "gate"}}},
+            },
+            "application/json": {
+                "schema": {name: part for name, part in urls.items() if name != "$defs"},
+                "examples": {
+                    "urls": {
+                        "value": {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"}
+                    }
+                },
+            },
+        },
+    }
+
+
+async def read_job(request: Request, settings: Settings, idempotency_key: str | None) -> tuple[Job, dict[str, bytes]]:
+    """The job in a request, and its pixels by frame id.
+
+    The job's id comes from the images, the pipeline and `idempotency_key`: the same request is the same job.
+
+    Raises:
+        BadMessageError, BadImageError: naming the field or file, its value and what is accepted.
+        UnsafeUrlError, SourceError: naming the URL that must not or cannot be fetched.
+        UnsupportedTypeError: the body is neither a form nor JSON.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "multipart/form-data":
+        options, files = await _read_form(request, settings)
+    elif content_type == "application/json":
+        options, files = await _read_json(request, settings)
+    else:
+        raise UnsupportedTypeError(
+            f"content-type: {content_type or 'none'!r}; send multipart/form-data with the images as `files`, "
+            'or application/json with {"urls": […]}'
+        )
+    return await run_in_threadpool(_make_job, options, files, settings, idempotency_key)
+
+
+async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, list[_File]]:
+    most = settings.max_files_per_job
+    try:
+        async with request.form(max_files=most, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
+            options = _options(form)
+            files = [await _read_file(upload, settings) for upload in form.getlist("files")]
+    except HTTPException as error:
+        raise BadMessageError(f"form: {error.detail}", field="files") from error
+    if not files:
+        raise BadMessageError("files: none given; send at least one image in the form field `files`", field="files")
+    return options, files
+
+
+async def _read_file(upload: UploadFile | str, settings: Settings) -> _File:
+    if isinstance(upload, str):
+        raise BadMessageError("files: a text, not a file; send it with a filename", field="files")
+    name, size_mb = upload.filename or "", (upload.size or 0) / 1_000_000
+    if size_mb > settings.max_image_mb:  # before it is taken into memory
+        raise BadImageError(
+            f"file {name[:255]!r}: {size_mb:.1f} MB, at most {settings.max_image_mb:g} MB are accepted; send it smaller"
+        )
+    return _File(name, await upload.read())
+
+
+def _options(form: FormData) -> JobOptions:
+    fields = {name: value for name, value in form.multi_items() if name != "files"}
+    for name, value in fields.items():
+        if name not in JobOptions.model_fields:
+            known = ", ".join(("files", *JobOptions.model_fields))
+            raise BadMessageError(f"{name[:80]}: no field of this form; it has {known}", field=name[:80])
+        if not isinstance(value, str):
+            raise BadMessageError(f"{name}: a file, not a text; images go in the field `files`", field=name)
+    try:
+        return JobOptions.model_validate(fields)
+    except ValidationError as error:
+        raise refusal(error) from error
+
+
+async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, list[_File]]:
+    try:
+        options = UrlJob.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise refusal(error) from error
+    most = settings.max_files_per_job
+    if len(options.urls) > most:
+        raise BadMessageError(f"urls: {len(options.urls)} given, at most {most} are accepted", field="urls")
+    bodies = await fetch_images(options.urls, settings)
+    return options, [_File(_name_of(url), body) for url, body in zip(options.urls, bodies, strict=True)]
+
+
+def _make_job(
+    options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None
+) -> tuple[Job, dict[str, bytes]]:
+    """Checks and hashes every byte: not for the event loop."""
+    job, pixels = make_job(
+        [_new_frame(file, options.captured_at or datetime.now(UTC), settings) for file in files],
+        settings,
+        pipeline=options.pipeline,
+        lane=options.lane,
+        source_id=options.source_id,
+    )
+    if idempotency_key:
+        job = job.model_copy(update={"job_id": content_id(job.job_id, idempotency_key)})
+    return job, pixels
+
+
+def _new_frame(file: _File, captured_at: datetime, settings: Settings) -> NewFrame:
+    """The name is the client's word: its folders are cut off, and it is only ever shown."""
+    try:
+        check_image(file.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+    except BadImageError as error:
+        raise BadImageError(f"file {file.name[:255]!r}: {error}") from error
+    return NewFrame(file.data, captured_at, name=file.name.replace("\\", "/").rpartition("/")[2][-255:])
+
+
+def _name_of(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])
