@@ -25,7 +25,7 @@ from rich.table import Table
 
 from producers.camera.motion import GRAY_WIDTH, MotionGate
 from producers.camera.reader import encode_jpeg
-from producers.camera.sources import SourceOptions
+from producers.camera.source import SourceOptions
 from producers.camera.video import Container, VideoGrab
 
 T = TypeVar("T")

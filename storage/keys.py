@@ -28,8 +28,8 @@ class Role(StrEnum):
     """Each may do what the one before may, and more."""
 
     VIEWER = "viewer"  #: query
-    OPERATOR = "operator"  #: submit jobs, replay dead letters
-    ADMIN = "admin"  #: cameras and keys
+    OPERATOR = "operator"  #: submit jobs, manage cameras
+    ADMIN = "admin"  #: everything
 
 
 class ApiKey(Value):

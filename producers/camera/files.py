@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from producers.camera.sources import SourceOptions
+from producers.camera.source import SourceOptions
 from producers.camera.video import Container, VideoGrab
 from sightline.errors import SourceError
 

@@ -11,7 +11,8 @@ from producers.camera.archive import ArchiveOutlet, EndedFiles
 from producers.camera.counters import CameraCounters
 from producers.camera.reader import Reader
 from producers.camera.slots import LiveSlot, Publishes
-from producers.camera.sources import SourceOptions, is_file
+from producers.camera.source import SourceOptions
+from producers.camera.sources import is_file
 from producers.camera_status import CameraStatus
 from sightline.errors import BrokerUnavailableError
 from sightline.redaction import redact_url

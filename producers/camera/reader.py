@@ -15,7 +15,8 @@ from producers.camera.counters import CameraCounters
 from producers.camera.motion import GRAY_WIDTH, MotionGate
 from producers.camera.sampling import Backoff, Sampler
 from producers.camera.slots import EncodedFrame, Outlet
-from producers.camera.sources import BgrImage, Grab, Source, SourceOptions, open_source
+from producers.camera.source import BgrImage, Grab, Source, SourceOptions
+from producers.camera.sources import open_source
 from sightline.errors import BrokerUnavailableError, RetryableError, SourceError
 from sightline.ids import content_id, new_id
 from sightline.redaction import redact_text

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from producers.camera.sampling import StreamClock
-from producers.camera.sources import SourceOptions
+from producers.camera.source import SourceOptions
 from producers.camera.video import Container, VideoGrab
 from sightline.errors import SourceError
 from sightline.redaction import redact_url

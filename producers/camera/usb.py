@@ -10,7 +10,7 @@ from typing import cast
 
 import cv2
 
-from producers.camera.sources import BgrImage, SourceOptions
+from producers.camera.source import BgrImage, SourceOptions
 from sightline.errors import SourceError
 
 

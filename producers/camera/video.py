@@ -17,7 +17,7 @@ import av
 import av.error
 import cv2
 
-from producers.camera.sources import BgrImage, SourceOptions
+from producers.camera.source import BgrImage, SourceOptions
 from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 

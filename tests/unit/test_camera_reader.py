@@ -18,7 +18,7 @@ from producers.camera.counters import CameraCounters
 from producers.camera.reader import Reader
 from producers.camera.sampling import Backoff
 from producers.camera.slots import EncodedFrame, LiveSlot
-from producers.camera.sources import SourceOptions
+from producers.camera.source import SourceOptions
 from sightline.errors import BacklogFullError, BrokerUnavailableError, SourceError, StoreUnavailableError
 from sightline.types import Lane
 from storage.cameras import Camera

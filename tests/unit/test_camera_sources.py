@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from producers.camera import usb, video
-from producers.camera.sources import Source, SourceOptions, open_source
+from producers.camera.source import Source, SourceOptions
+from producers.camera.sources import open_source
 from sightline.errors import SourceError
 from tests.cameras import picture, write_clip
 
