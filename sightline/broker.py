@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import BrokerUnavailableError
-from sightline.queues import LANE_PRIORITY, QUEUES, ROUTES
-from sightline.types import Lane
+from sightline.queues import LANE_PRIORITY, QUEUES, ROUTES, STAGES
+from sightline.types import Lane, Pipeline
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -46,18 +46,19 @@ class Broker:
             channel: Any = connection.channel()
             return {queue: self._depth(channel, queue) for queue in QUEUES}
 
-    def waiting_since(self, lane: Lane) -> float:
-        """Epoch time at which the oldest waiting message of a lane was sent; now, if none waits.
+    def waiting_since(self, lane: Lane, pipeline: Pipeline) -> float:
+        """When the oldest message was sent that waits in a lane of the queues of a pipeline; now, if none waits.
 
         Queues are first in, first out, so a job sent before this is in no queue any more.
         """
+        queues = [ROUTES[task] for task in STAGES[pipeline]]
         with self._errors(), self._app.connection_for_read() as connection:
             channel: Any = connection.channel()
             if not self._is_redis:
-                waits = any(self._depth(channel, queue) for queue in QUEUES)
+                waits = any(self._depth(channel, queue) for queue in queues)
                 return 0.0 if waits else time.time()
             oldest = time.time()
-            for queue in QUEUES:
+            for queue in queues:
                 name = channel._q_for_pri(queue, self._priority(lane))
                 message = channel.client.lindex(name, -1)
                 if message is not None:

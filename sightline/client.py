@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sightline.errors import WaitTimeoutError
+from sightline.errors import BacklogFullError, WaitTimeoutError
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job
 from sightline.publisher import Publisher
@@ -70,8 +70,15 @@ class Sightline:
         """
         frames = [_new_frame(image, captured_at) for image in images]
         job, pixels = make_job(frames, self.settings, pipeline=pipeline, lane=lane, source_id=source_id)
-        self.publisher.publish(job, pixels)
-        return SubmittedJob(job, self)
+        refused = self.publisher.publish(job, pixels)
+        if len(refused) == len(job.frames):
+            most = self.settings.live_max_open_frames
+            raise BacklogFullError(
+                f"backlog full for source {source_id!r}: {most} live frames may be open; try again later",
+                scope=source_id,
+            )
+        accepted = tuple(frame for frame in job.frames if frame not in refused)
+        return SubmittedJob(job.model_copy(update={"frames": accepted}), self)
 
     def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """The result of a job by its id; see `SubmittedJob.wait`."""

@@ -7,58 +7,52 @@ repeats work; it never forgets any.
 
 from __future__ import annotations
 
-import itertools
 import json
-import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from sightline.broker import Broker, task_id
-from sightline.errors import BrokerUnavailableError
 from sightline.ids import content_id
 from sightline.ledger import Ledger, Outcomes
 from sightline.messages import Job, Message
+from sightline.patience import Patience
 from sightline.queues import DEAD_LETTER_TASK
 from sightline.types import FrameResult, Lane
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-_BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-
 
 class Delivery:
-    """The ledger and the broker, as a stage uses them."""
+    """The ledger and the broker, as a stage uses them. Every call waits for Redis as long as it takes."""
 
-    def __init__(self, ledger: Ledger, broker: Broker) -> None:
+    def __init__(self, ledger: Ledger, broker: Broker, patience: Patience) -> None:
         self.ledger = ledger
         self.broker = broker
+        self.patience = patience
 
     def begin(self, job: Job, *, redelivered: bool = False) -> int:
-        """Start a stage, waiting for Redis as long as it takes. See `Ledger.begin` for what it returns."""
-        return _patiently(lambda: self.ledger.begin(job, redelivered=redelivered), "begin", job.job_id)
+        """Start a stage, or ask for more time for it. See `Ledger.begin` for what it returns."""
+        begun = self.patience.insist(lambda: self.ledger.begin(job, redelivered=redelivered), f"begin job {job.job_id}")
+        assert begun is not None
+        return begun
 
     def hand_over(self, task: str, job: Job, results: Iterable[FrameResult]) -> None:
         """Send the next stage's message. Blocks until the broker has it: that is the back-pressure."""
         message = Message(job=job, results=tuple(results)).dump()
-        identity = task_id(job.job_id, task)
-        _patiently(
-            lambda: self.broker.send(task, message, task_id=identity, lane=job.lane), f"hand over to {task}", job.job_id
-        )
+        self._send(task, message, task_id(job.job_id, task), job.lane)
 
     def bury_message(self, letter: dict[str, Any]) -> None:
         """Send a message that is no job to the dead letters. Its id comes from its content, so it is kept once."""
-        identity = task_id(content_id(json.dumps(letter, sort_keys=True, default=str)), DEAD_LETTER_TASK)
-        _patiently(
-            lambda: self.broker.send(DEAD_LETTER_TASK, letter, task_id=identity, lane=Lane.BULK), "bury", identity
-        )
+        identity = content_id(json.dumps(letter, sort_keys=True, default=str))
+        self._send(DEAD_LETTER_TASK, letter, task_id(identity, DEAD_LETTER_TASK), Lane.BULK)
 
     def settle(self, job: Job, outcomes: Outcomes) -> bool:
         """Close the job in the ledger. Returns False if it was closed before."""
-        return _patiently(lambda: self.ledger.settle(job.job_id, outcomes), "settle", job.job_id)
+        return bool(self.patience.insist(lambda: self.ledger.settle(job.job_id, outcomes), f"settle job {job.job_id}"))
+
+    def _send(self, task: str, message: dict[str, Any], identity: str, lane: Lane) -> None:
+        self.patience.insist(
+            lambda: self.broker.send(task, message, task_id=identity, lane=lane), f"send {identity} to {task}"
+        )
 
 
 def dropped_outcomes(results: Iterable[FrameResult]) -> dict[str, Counter[str]]:
@@ -67,15 +61,3 @@ def dropped_outcomes(results: Iterable[FrameResult]) -> dict[str, Counter[str]]:
     for result in results:
         outcomes.setdefault(result.frame.source_id, Counter())[f"dropped:{result.dropped}"] += 1
     return outcomes
-
-
-def _patiently(call: Callable[[], T], what: str, job_id: str) -> T:
-    """Call until the broker answers. The message stays unacknowledged and leased meanwhile, so nothing is lost."""
-    for waited in itertools.count():
-        try:
-            return call()
-        except BrokerUnavailableError as error:
-            pause_s = _BACKOFF_S[min(waited, len(_BACKOFF_S) - 1)]
-            log.warning("job %s: cannot %s yet, again in %.1f s: %s", job_id, what, pause_s, error)
-            time.sleep(pause_s)
-    raise AssertionError("unreachable")

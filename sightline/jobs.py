@@ -27,10 +27,13 @@ class NewFrame:
     name: str = ""
     position_s: float | None = None
 
-    def frame_id(self, source_id: str) -> str:
-        """The same for the same picture of the same source; equal pictures of a video differ by their time."""
+    def frame_id(self, source_id: str, pipeline: str) -> str:
+        """The same for the same picture of the same source in the same pipeline.
+
+        Equal pictures of a video differ by their time.
+        """
         where = () if self.position_s is None else (self.name, f"{self.position_s:.3f}")
-        return content_id(source_id, self.data, *where)
+        return content_id(pipeline, source_id, self.data, *where)
 
 
 def make_job(
@@ -57,7 +60,7 @@ def make_job(
     frames: list[dict[str, object]] = []
     for new in new_frames:
         check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
-        frame_id = new.frame_id(source_id)
+        frame_id = new.frame_id(source_id, str(pipeline))
         if frame_id in pixels:
             continue
         pixels[frame_id] = new.data

@@ -17,6 +17,8 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
+from sightline.patience import Patience
+
 log = logging.getLogger(__name__)
 
 _AFTER_TASKS = {"celery.worker.consumer.tasks:Tasks"}
@@ -41,7 +43,8 @@ class LeaseHeartbeat(bootsteps.StartStopStep):
         if not hasattr(channel, "unacked_index_key"):
             return  # the broker returns messages itself when a connection dies
         self._stopped = threading.Event()
-        arguments = (self._stopped, channel._create_client(), channel.unacked_index_key, channel.visibility_timeout)
+        index = (channel._create_client(), channel.unacked_index_key, channel.visibility_timeout)
+        arguments = (self._stopped, parent.app.sightline_patience, *index)
         threading.Thread(target=_beat, args=arguments, name="lease", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -54,20 +57,31 @@ class LeaseHeartbeat(bootsteps.StartStopStep):
             self._stopped.set()
 
 
-def _beat(stopped: threading.Event, redis: Any, index_key: str, visibility_timeout_s: float) -> None:
+def _beat(
+    stopped: threading.Event, patience: Patience, redis: Any, index_key: str, visibility_timeout_s: float
+) -> None:
     from redis.exceptions import RedisError
 
     held_since: dict[str, float] = {}
     while not stopped.wait(max(0.5, visibility_timeout_s / 4)):
         now = time.time()
-        tags = {request.message.delivery_tag for request in list(state.reserved_requests)}
-        held_since = {tag: held_since.get(tag, now) for tag in tags}
+        if patience.is_waiting:
+            held_since.clear()  # the time of an outage does not count
+        held_since = {tag: held_since.get(tag, now) for tag in _held_tags()}
         fresh = {tag: now for tag, since in held_since.items() if now - since < MAX_HELD_S}
         try:
             if fresh:
                 redis.zadd(index_key, fresh, xx=True)  # xx: never brings an acknowledged message back
         except RedisError as error:
             log.warning("lease not refreshed, messages may be delivered twice: %s", error)
+
+
+def _held_tags() -> list[str]:
+    """Delivery tags of the requests this worker works on. The set is weak and other threads change it: one copy."""
+    requests_held: Any = state.reserved_requests
+    references = requests_held.data.copy()
+    requests = [request for reference in references if (request := reference()) is not None]
+    return [request.message.delivery_tag for request in requests]
 
 
 class DrainOnStop(bootsteps.StartStopStep):
@@ -85,7 +99,8 @@ class DrainOnStop(bootsteps.StartStopStep):
                 channel._brpop_read()  # at most the pop's second; without a consumer the message is put back
 
 
-def add_delivery_steps(app: Any) -> None:
-    """Give the app's workers both steps."""
+def add_delivery_steps(app: Any, patience: Patience) -> None:
+    """Give the app's workers both steps. Celery makes the steps itself, so the app carries what they need."""
+    app.sightline_patience = patience
     app.steps["consumer"].add(LeaseHeartbeat)
     app.steps["consumer"].add(DrainOnStop)

@@ -9,22 +9,27 @@ leaves the ledger before or after it, never between, and the counts per source a
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import ValidationError
 
 from sightline import ledger_scripts as scripts
 from sightline.errors import BacklogFullError
 from sightline.messages import Job
 from sightline.redis_connection import broker_errors
-from sightline.types import Lane
+from sightline.types import Lane, Pipeline
 
 if TYPE_CHECKING:
     import redis
 
     from sightline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 #: Frames per outcome and source: {"gate": {"stored": 3, "dropped:stale": 1}}.
 Outcomes = Mapping[str, Mapping[str, int]]
@@ -84,12 +89,11 @@ class Ledger:
         Raises:
             BacklogFullError: nothing was entered. `scope` is `total` or the id of the source that is full.
         """
-        per_source = frames_per_source(job)
         limits = self._limits
         limit = limits.live_max_open_frames if job.lane is Lane.LIVE else limits.max_open_frames_per_source
-        now = time.time()
-        arguments: list[Any] = [job.job_id, job.lane, job.model_dump_json(), now + limits.publish_grace_s]
-        arguments += [limits.max_open_frames, limit, *_flat(per_source)]
+        due_at = time.time() + limits.publish_grace_s
+        arguments: list[Any] = [job.job_id, _line(job.lane, job.pipeline), job.model_dump_json(), due_at]
+        arguments += [limits.max_open_frames, limit, *_flat(frames_per_source(job))]
         verdict, scope = self._run(self._admit, *arguments)
         if verdict == "full":
             what = "in total" if scope == _TOTAL else f"for source {scope!r}"
@@ -101,33 +105,45 @@ class Ledger:
         return verdict
 
     def withdraw(self, job: Job) -> None:
-        """Take back an admission whose pixels could not be stored."""
+        """Take back an admission whose pixels could not be stored, unless another publisher relies on it by now."""
         self._run(self._withdraw, job.job_id, *_flat(frames_per_source(job)))
 
     def begin(self, job: Job, *, redelivered: bool = False) -> int:
-        """A stage starts on a job: gives it another `job_timeout_s`, and enters it if no producer did.
+        """A stage starts on a job, or needs more time: gives it `job_timeout_s`, and enters it if no producer did.
 
         Returns:
             0 if the job is finished and the message may be forgotten, else 1 + how often it was seen again after
             a worker died with it.
         """
-        due_at = time.time() + self._limits.job_timeout_s
-        arguments: list[Any] = [job.job_id, job.lane, job.model_dump_json(), due_at, int(redelivered)]
-        return int(self._run(self._begin, *arguments, *_flat(frames_per_source(job))))
+        now = time.time()
+        # Not open, though its producer entered it, and so old that the mark of its end may have expired: a late copy.
+        is_late = job.entered and now - job.published_at >= self._limits.done_ttl_s
+        due_at = now + self._limits.job_timeout_s
+        arguments: list[Any] = [job.job_id, _line(job.lane, job.pipeline), job.model_dump_json(), due_at]
+        return int(self._run(self._begin, *arguments, int(redelivered), int(is_late), *_flat(frames_per_source(job))))
 
     def settle(self, job_id: str, outcomes: Outcomes) -> bool:
-        """Close a job. Returns False if it was closed already; then nothing is counted twice."""
-        flat: list[Any] = []
-        for source_id, counts in outcomes.items():
-            for outcome, frames in counts.items():
-                flat += [source_id, outcome, frames]
-        return bool(self._run(self._settle, job_id, int(self._limits.done_ttl_s), *flat))
+        """Close a job. Returns False if it was closed already; then nothing is counted twice.
 
-    def claim_overdue(self, lane: Lane, *, before: float, limit: int = 100) -> list[Overdue]:
-        """Jobs of a lane that were due before an epoch time. One sweeper alone gets each; it is due again later."""
+        A job that is `stored` is not published again while that is remembered; one that died or was dropped may be.
+        """
+        names = {outcome for counts in outcomes.values() for outcome in counts}
+        ended = "dead" if "dead" in names else "stored" if names & {"stored", "repeated"} else "dropped"
+        flat = [part for source, counts in outcomes.items() for pair in counts.items() for part in (source, *pair)]
+        return bool(self._run(self._settle, job_id, ended, int(self._limits.done_ttl_s), *flat))
+
+    def claim_overdue(self, lane: Lane, pipeline: Pipeline, *, before: float) -> Iterator[Overdue]:
+        """Jobs of a lane and pipeline that were due before an epoch time, each claimed when it is asked for.
+
+        One sweeper alone gets each; it is due again later.
+        """
         due_again_at = time.time() + self._limits.job_timeout_s
-        rows = self._run(self._claim, "", lane, before, due_again_at, limit)
-        return [Overdue(Job.model_validate_json(payload), int(attempt)) for payload, attempt in rows]
+        while row := self._run(self._claim, "", _line(lane, pipeline), before, due_again_at):
+            job_id, attempt, payload = row
+            try:
+                yield Overdue(Job.model_validate_json(payload), int(attempt))
+            except ValidationError as error:
+                log.error("ledger entry of job %s is of another version, left alone: %s", job_id, error)
 
     def open_job(self, job_id: str) -> Job | None:
         """The open job with this id, or None."""
@@ -139,8 +155,8 @@ class Ledger:
         """Some open jobs, the higher lanes first, and in each those due soonest."""
         with broker_errors():
             ids: list[Any] = []
-            for lane in Lane:
-                ids += cast("list[Any]", self._redis.zrange(_DUE + lane, 0, limit - 1))
+            for line in scripts.LINES:
+                ids += cast("list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1))
             payloads: Any = self._redis.hmget(_JOBS, ids[:limit]) if ids else []
         return [Job.model_validate_json(payload) for payload in payloads if payload]
 
@@ -148,7 +164,12 @@ class Ledger:
         """Open frames per source."""
         with broker_errors():
             found: Any = self._redis.hgetall(_OPEN)
-        return {source: int(n) for source, n in found.items() if source != _TOTAL and int(n)}
+        open_frames: dict[str, int] = defaultdict(int)
+        for field, frames in found.items():
+            source_id = field.partition("|")[2]
+            if source_id != _TOTAL:
+                open_frames[source_id] += int(frames)
+        return dict(open_frames)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Frames per source and outcome: published, stored, repeated, dead, dropped:<reason>."""
@@ -165,7 +186,7 @@ class Ledger:
 
     def _run(self, script: Any, *arguments: Any) -> Any:
         with broker_errors():
-            return script(keys=[*_KEYS, _PREFIX + "done:"], args=arguments)
+            return script(keys=[*_KEYS, _PREFIX + "done:", _PREFIX + "result:"], args=arguments)
 
 
 def frames_per_source(job: Job) -> dict[str, int]:
@@ -173,6 +194,10 @@ def frames_per_source(job: Job) -> dict[str, int]:
     for frame in job.frames:
         counts[frame.source_id] += 1
     return dict(counts)
+
+
+def _line(lane: Lane, pipeline: Pipeline) -> str:
+    return f"{lane}:{pipeline}"
 
 
 def _flat(per_source: Mapping[str, int]) -> list[Any]:

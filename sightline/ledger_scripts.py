@@ -1,56 +1,72 @@
-"""The ledger's Lua scripts. Each is one atomic step; KEYS are the same seven everywhere, named in `_HEAD`."""
+"""The ledger's Lua scripts. Each is one atomic step; KEYS are the same everywhere, named in `_HEAD`.
+
+An open job stands in `jobs` (its payload) and in one sorted set of its *line* (`<lane>:<pipeline>`) by the time it is
+due. `open` counts frames per `<lane>|<source>`; `*` stands for all sources. A finished job leaves a `done` mark, which
+expires.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from sightline.types import Lane, Pipeline
+
+LINES: Final = tuple(f"{lane}:{pipeline}" for lane in Lane for pipeline in Pipeline)
+
 _HEAD = """
-local due, jobs, open, counts, attempts, sightings, done =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1]
-local lanes = {'interactive', 'live', 'bulk'}
-local function is_open(job_id) return redis.call('HEXISTS', jobs, job_id) == 1 end
-local function enter(first)
+local due, jobs, open, counts, attempts, sightings, done, result =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
+local lines = {'@LINES@'}
+local function lane_of(line) return string.match(line, '^[^:]*') end
+local function enter(line, first)
+  local lane = lane_of(line)
   for i = first, #ARGV, 2 do
-    redis.call('HINCRBY', open, ARGV[i], ARGV[i + 1])
-    redis.call('HINCRBY', open, '*', ARGV[i + 1])
+    redis.call('HINCRBY', open, lane .. '|' .. ARGV[i], ARGV[i + 1])
+    redis.call('HINCRBY', open, lane .. '|*', ARGV[i + 1])
     redis.call('HINCRBY', counts, ARGV[i] .. '|published', ARGV[i + 1])
   end
 end
-local function free(source, frames)
-  if redis.call('HINCRBY', open, source, -frames) <= 0 then redis.call('HDEL', open, source) end
-  redis.call('HINCRBY', open, '*', -frames)
+local function free(lane, source, frames)
+  for _, field in ipairs({lane .. '|' .. source, lane .. '|*'}) do
+    if redis.call('HINCRBY', open, field, -frames) <= 0 then redis.call('HDEL', open, field) end
+  end
 end
-local function forget(job_id)
-  redis.call('HDEL', attempts, job_id)
-  redis.call('HDEL', sightings, job_id)
-  for _, lane in ipairs(lanes) do redis.call('ZREM', due .. lane, job_id) end
-  return redis.call('HDEL', jobs, job_id)
+local function forget(job_id)  -- returns the lane it was entered in; nothing if it was not open
+  local payload = redis.call('HGET', jobs, job_id)
+  if not payload then return nil end
+  for _, key in ipairs({jobs, attempts, sightings}) do redis.call('HDEL', key, job_id) end
+  for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
+  return string.match(payload, '"lane":"(%a+)"')
 end
-"""
+""".replace("@LINES@", "', '".join(LINES))
 
-# ARGV: job_id, lane, payload, due_at, limit in total, limit per source, then source, frames, ...
+# ARGV: job_id, line, payload, due_at, limit in total, limit per source, then source, frames, ...
 _ADMIT = """
-if is_open(ARGV[1]) then return {'open', ''} end
-if redis.call('EXISTS', done) == 1 then return {'done', ''} end
-local all = 0
+if redis.call('HEXISTS', jobs, ARGV[1]) == 1 then
+  redis.call('HSETNX', attempts, ARGV[1], 0)  -- a second publisher counts on it: it can not be withdrawn any more
+  return {'open', ''}
+end
+if redis.call('GET', done) == 'stored' then return {'done', ''} end
+local lane, all = lane_of(ARGV[2]), 0
 for i = 7, #ARGV, 2 do
   all = all + ARGV[i + 1]
-  if tonumber(redis.call('HGET', open, ARGV[i]) or 0) + ARGV[i + 1] > tonumber(ARGV[6]) then
+  if tonumber(redis.call('HGET', open, lane .. '|' .. ARGV[i]) or 0) + ARGV[i + 1] > tonumber(ARGV[6]) then
     return {'full', ARGV[i]}
   end
 end
-if tonumber(redis.call('HGET', open, '*') or 0) + all > tonumber(ARGV[5]) then return {'full', '*'} end
-enter(7)
+if tonumber(redis.call('HGET', open, lane .. '|*') or 0) + all > tonumber(ARGV[5]) then return {'full', '*'} end
+enter(ARGV[2], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
 redis.call('HSET', jobs, ARGV[1], ARGV[3])
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
+redis.call('DEL', done, result)  -- it died or was dropped before: this is a new try
 return {'admitted', ''}
 """
 
-# ARGV: job_id, lane, payload, due_at, redelivered, then source, frames, ...
+# ARGV: job_id, line, payload, due_at, redelivered, is it a late copy if it is not open, then source, frames, ...
 _BEGIN = """
-if redis.call('EXISTS', done) == 1 then return 0 end
-if not is_open(ARGV[1]) then
-  enter(6)
+if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then
+  if ARGV[6] == '1' or redis.call('EXISTS', done) == 1 then return 0 end
+  enter(ARGV[2], 7)
   redis.call('HSET', jobs, ARGV[1], ARGV[3])
 end
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
@@ -58,41 +74,42 @@ if ARGV[5] == '1' then return 1 + redis.call('HINCRBY', sightings, ARGV[1], 1) e
 return 1 + tonumber(redis.call('HGET', sightings, ARGV[1]) or 0)
 """
 
-# ARGV: job_id, seconds a finished job is remembered, then source, outcome, frames, ...
+# ARGV: job_id, how it ended, seconds that is remembered, then source, outcome, frames, ...
 _SETTLE = """
-if forget(ARGV[1]) == 0 then return 0 end
-for i = 3, #ARGV, 3 do
-  free(ARGV[i], ARGV[i + 2])
+local lane = forget(ARGV[1])
+if not lane then return 0 end
+redis.call('SET', done, ARGV[2], 'EX', ARGV[3])
+for i = 4, #ARGV, 3 do
+  free(lane, ARGV[i], ARGV[i + 2])
   redis.call('HINCRBY', counts, ARGV[i] .. '|' .. ARGV[i + 1], ARGV[i + 2])
 end
-redis.call('SET', done, '1', 'EX', ARGV[2])
 return 1
 """
 
 # ARGV: job_id, then source, frames, ...
 _WITHDRAW = """
-if forget(ARGV[1]) == 0 then return 0 end
+if redis.call('HEXISTS', attempts, ARGV[1]) == 1 then return 0 end  -- joined by another publisher, or sent already
+local lane = forget(ARGV[1])
+if not lane then return 0 end
 for i = 2, #ARGV, 2 do
-  free(ARGV[i], ARGV[i + 1])
+  free(lane, ARGV[i], ARGV[i + 1])
   redis.call('HINCRBY', counts, ARGV[i] .. '|published', -ARGV[i + 1])
 end
 return 1
 """
 
-# ARGV: (unused), lane, due before, when a claimed job is due again, how many at most
+# ARGV: (unused), line, due before, when a claimed job is due again
 _CLAIM = """
-local found = {}
 local key = due .. ARGV[2]
-for _, job_id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[3], 'LIMIT', 0, ARGV[5])) do
-  local payload = redis.call('HGET', jobs, job_id)
-  if payload then
-    redis.call('ZADD', key, ARGV[4], job_id)
-    found[#found + 1] = {payload, 1 + redis.call('HINCRBY', attempts, job_id, 1)}
-  else
-    redis.call('ZREM', key, job_id)
-  end
+local job_id = redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[3], 'LIMIT', 0, 1)[1]
+if not job_id then return {} end
+local payload = redis.call('HGET', jobs, job_id)
+if not payload then
+  redis.call('ZREM', key, job_id)
+  return {job_id, 0, ''}
 end
-return found
+redis.call('ZADD', key, ARGV[4], job_id)
+return {job_id, 1 + redis.call('HINCRBY', attempts, job_id, 1), payload}
 """
 
 SOURCE: Final[dict[str, str]] = {

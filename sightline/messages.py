@@ -29,6 +29,7 @@ class Job(Value):
         None  #: later than this the job is dropped instead of processed (live pictures go stale)
     )
     attempt: Annotated[int, Field(ge=1)] = 1
+    entered: bool = False  #: its publisher entered it into the ledger; callers without one leave this out
 
 
 class Message(Value):

@@ -51,16 +51,18 @@ class Publisher:
                 same ids.
         """
         wanted = job.frames
-        job, verdict = self._admit(job)
+        job, verdict = self._admit(job.model_copy(update={"entered": True}))
         if verdict == "admitted":
             self._put_new_pixels(job, pixels)
             message = Message(job=job).dump()
             self.broker.send(DETECT_TASK, message, task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane)
         elif verdict == "open":
             # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
+            # The earlier try may have been accepted without some frames.
+            job = self.ledger.open_job(job.job_id) or job
             self.frames.put_many(_pixels_of(job, pixels))
-        accepted = set() if verdict == "refused" else set(job.frames)
-        return tuple(frame for frame in wanted if frame not in accepted)
+        accepted = set() if verdict == "refused" else {frame.frame_id for frame in job.frames}
+        return tuple(frame for frame in wanted if frame.frame_id not in accepted)
 
     def queue_depths(self) -> dict[str, int]:
         """Waiting messages per queue."""
@@ -91,4 +93,4 @@ class Publisher:
 
 
 def _pixels_of(job: Job, pixels: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {frame.frame_id: pixels[frame.frame_id] for frame in job.frames}
+    return {frame.frame_id: pixels[frame.frame_id] for frame in job.frames if frame.frame_id in pixels}

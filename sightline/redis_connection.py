@@ -37,6 +37,9 @@ def connect_async(url: str, **options: Any) -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_url(url, **(_OPTIONS | options))
 
 
+_PASSING_CODES = ("OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ", "LOADING ", "MASTERDOWN ", "NOPERM ")
+
+
 @contextmanager
 def broker_errors() -> Iterator[None]:
     """Map Redis errors that pass with time to `BrokerUnavailableError`; others are bugs and stay as they are."""
@@ -52,4 +55,9 @@ def broker_errors() -> Iterator[None]:
         redis_errors.OutOfMemoryError,
         redis_errors.NoPermissionError,
     ) as error:
+        raise BrokerUnavailableError(f"Redis did not take the command: {error}") from error
+    except redis_errors.ResponseError as error:
+        # The same conditions inside a script come as a plain response, with the code somewhere in the text.
+        if not any(code in str(error) for code in _PASSING_CODES):
+            raise
         raise BrokerUnavailableError(f"Redis did not take the command: {error}") from error

@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     frame_ttl_s: Seconds = Field(
         24 * 3600, description="Pixels of an unfinished frame are kept this long in the frame store."
     )
-    result_ttl_s: Seconds = Field(3600, description="A finished result can be waited for this long; rows stay.")
+    result_ttl_s: Annotated[float, Field(ge=1)] = Field(
+        3600, description="A finished result can be waited for this long; rows stay."
+    )
 
     # What is accepted
     max_image_mb: Seconds = Field(20, description="Largest image file.")

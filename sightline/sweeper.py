@@ -5,6 +5,7 @@ Any number may run; the ledger gives each overdue job to one of them. It runs be
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -15,7 +16,7 @@ from sightline.frames import FrameStore
 from sightline.ledger import Ledger, Overdue
 from sightline.messages import Message
 from sightline.queues import DETECT_TASK, WRITE_TASK
-from sightline.types import FrameError, FrameResult, Lane
+from sightline.types import FrameError, FrameResult, Lane, Pipeline
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,9 @@ class Sweeper:
     def sweep(self) -> int:
         """Send every overdue job that waits in no queue. Returns how many."""
         swept = 0
-        for lane in Lane:
-            before = min(time.time(), self._broker.waiting_since(lane))
-            for overdue in self._ledger.claim_overdue(lane, before=before):
+        for lane, pipeline in itertools.product(Lane, Pipeline):
+            before = min(time.time(), self._broker.waiting_since(lane, pipeline))
+            for overdue in self._ledger.claim_overdue(lane, pipeline, before=before):
                 self._send(overdue)
                 swept += 1
         return swept
@@ -76,3 +77,5 @@ class Sweeper:
                 rounds += 1
             except (BrokerUnavailableError, StoreUnavailableError) as error:
                 log.warning("sweep put off: %s", error)
+            except Exception:  # the last line of defense must not end by a bug; it is loud and tries again
+                log.exception("sweep failed")

@@ -22,7 +22,7 @@ Point = tuple[float, float]
 class Value(BaseModel):
     """Base of all frozen values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
 class Pipeline(StrEnum):

@@ -11,17 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown
+from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
 
 from sightline.celery_app import create_app
 from sightline.errors import SightlineError
 from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
+from sightline.patience import Patience
 from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, ROUTES, WRITE_TASK
 from sightline.settings import Settings, load_settings
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import Stage, run_stage
+from workers.stage import Stage, run_burial, run_stage
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ log = logging.getLogger(__name__)
 class Worker:
     """The stages of this process, opened when the worker knows its queues."""
 
-    def __init__(self, app: Celery, settings: Settings) -> None:
+    def __init__(self, app: Celery, settings: Settings, patience: Patience) -> None:
         self._app = app
+        self._patience = patience
         self._settings = settings
         self._services: Services | None = None
         self._liveness: Liveness | None = None
@@ -45,13 +47,14 @@ class Worker:
 
     def _open(self, sender: str, instance: Any) -> None:
         queues = set(instance.app.amqp.queues.consume_from)
-        services = self._services = open_services(self._app, self._settings, sender)
+        services = self._services = open_services(self._app, self._settings, sender, self._patience)
         for task, open_stage in _FACTORIES.items():
             if ROUTES[task] in queues:
                 log.info("%s opens %s", sender, task)
                 self.stages[task] = open_stage(services)
         self._liveness = Liveness(
             services.delivery.broker,
+            self._patience,
             queues,
             [batcher for stage in self.stages.values() for batcher in stage.batchers.values()],
             model_timeout_s=self._settings.model_timeout_s,
@@ -73,9 +76,10 @@ class Worker:
     def bury_message(self, letter: dict[str, Any]) -> None:
         from workers.write import WriteStage
 
+        assert self._services is not None
         stage = self.stages[WRITE_TASK]
         assert isinstance(stage, WriteStage)
-        stage.bury_message(letter)
+        run_burial(stage.bury_message, self._services, letter)
 
 
 def _open_detect(services: Services) -> Stage:
@@ -107,8 +111,9 @@ _FACTORIES: dict[str, Callable[[Services], Stage]] = {
 def create_worker_app(settings: Settings) -> Celery:
     """Celery with the tasks of all stages registered; which of them run here is decided by `-Q`."""
     celery_app = create_app(settings)
-    add_delivery_steps(celery_app)
-    worker = Worker(celery_app, settings)
+    patience = Patience()
+    add_delivery_steps(celery_app, patience)
+    worker = Worker(celery_app, settings, patience)
 
     for task_name in _FACTORIES:
 
@@ -122,6 +127,7 @@ def create_worker_app(settings: Settings) -> Celery:
         worker.bury_message(message)
 
     celeryd_after_setup.connect(worker.open, weak=False)
+    worker_shutting_down.connect(lambda **_: patience.stop(), weak=False)
     worker_shutdown.connect(worker.close, weak=False)
     setup_logging.connect(lambda **_: configure_logging(settings.log_level), weak=False)
     return celery_app

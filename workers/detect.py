@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from sightline.delivery import dropped_outcomes
 from sightline.errors import FrameMissingError, ModelError, PoisonError
@@ -26,6 +27,7 @@ from sightline.types import (
 from workers.batching import Batched, Batcher
 from workers.detectors import Detector, open_detector
 from workers.images import BgrImage, crop, decode, encode_jpeg
+from workers.outcomes import outcome_of
 from workers.services import Services
 
 log = logging.getLogger(__name__)
@@ -66,17 +68,18 @@ class DetectStage:
         started_at = time.time()
         detector = self._detector(job.pipeline)
         decoded = self._decode(job.frames)
-        batched = self._detect(detector.model.name, [item.image for item in decoded if item.image is not None])
+        found = iter(self._detect(detector.model.name, [item.image for item in decoded if item.image is not None]))
         results: list[FrameResult] = []
         crops: dict[str, bytes] = {}
         for item in decoded:
-            if item.image is None:
-                results.append(FrameResult(frame=item.frame, error=item.error))
-                continue
-            found = batched.pop(0)
-            results.append(self._result(item.frame, item.image, found, detector, started_at - message.handed_over_at))
-            if job.pipeline is not Pipeline.OBJECTS:
-                crops |= _crops(item.frame, item.image, found.value)
+            outcome = item.error if item.image is None else next(found)
+            if item.image is not None and isinstance(outcome, Batched):
+                waited_s = started_at - message.handed_over_at
+                results.append(self._result(item.frame, item.image, outcome, detector, waited_s))
+                if job.pipeline is not Pipeline.OBJECTS:
+                    crops |= _crops(item.frame, item.image, outcome.value)
+            else:
+                results.append(FrameResult(frame=item.frame, error=cast("FrameError | None", outcome)))
         self._services.frames.put_many(crops)
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
@@ -124,9 +127,8 @@ class DetectStage:
         except PoisonError as error:
             return _Decoded(frame, None, FrameError(reason=error.reason, message=str(error)[:500], stage="detect"))
 
-    def _detect(self, model: str, images: list[BgrImage]) -> list[Batched[list[Detection]]]:
-        futures = self.batchers[model].submit(images)
-        return [future.result() for future in futures]
+    def _detect(self, model: str, images: list[BgrImage]) -> list[Batched[list[Detection]] | FrameError]:
+        return [outcome_of(future, "detect") for future in self.batchers[model].submit(images)]
 
     def _result(
         self, frame: FrameRef, image: BgrImage, found: Batched[list[Detection]], detector: Detector, waited_s: float
@@ -154,16 +156,16 @@ class DetectStage:
         """End a job here: nothing of it is stored, and its frames are counted under the rule that dropped them."""
         results = tuple(FrameResult(frame=frame, dropped=rule) for frame in job.frames)
         services = self._services
-        services.board.post(
-            JobResult(
-                job_id=job.job_id,
-                pipeline=job.pipeline,
-                status=JobStatus.DROPPED,
-                frames=results,
-                finished_at=datetime.now(UTC),
+        if services.delivery.settle(job, dropped_outcomes(results)):
+            services.board.post(
+                JobResult(
+                    job_id=job.job_id,
+                    pipeline=job.pipeline,
+                    status=JobStatus.DROPPED,
+                    frames=results,
+                    finished_at=datetime.now(UTC),
+                )
             )
-        )
-        services.delivery.settle(job, dropped_outcomes(results))
         services.frames.delete_many([frame.frame_id for frame in job.frames])
 
 

@@ -1,5 +1,7 @@
 """Liveness is progress: a worker that finishes nothing while messages wait ends itself, and so does a hung model call.
 
+A finished batch is progress, and so is waiting for a service that does not answer: ending would bring nothing back.
+
 Threads cannot be killed, so the process ends; its messages return after the visibility time-out and whoever
 supervises it starts another. The health file is touched while all is well: a container's health check reads its age.
 """
@@ -17,6 +19,7 @@ from typing import Any
 
 from sightline.broker import Broker
 from sightline.errors import BrokerUnavailableError
+from sightline.patience import Patience
 from workers.batching import Batcher
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ class Liveness:
     def __init__(
         self,
         broker: Broker,
+        patience: Patience,
         queues: Iterable[str],
         batchers: Iterable[Batcher[Any, Any]],
         *,
@@ -43,6 +47,7 @@ class Liveness:
         end_process: Callable[[str], None] | None = None,
     ) -> None:
         self._broker = broker
+        self._patience = patience
         self._queues = tuple(queues)
         self._batchers = tuple(batchers)
         self._model_timeout_s = model_timeout_s
@@ -66,8 +71,9 @@ class Liveness:
             if batcher.busy_since is not None and now - batcher.busy_since > self._model_timeout_s:
                 self._end_process(f"a call in batcher {batcher.name!r} takes longer than {self._model_timeout_s:g} s")
                 return
-        if self._finished != self._seen or not self._messages_wait():
-            self._seen, self._progress_at = self._finished, now
+        done = self._finished + sum(batcher.stats.batches for batcher in self._batchers)
+        if done != self._seen or self._patience.is_waiting or not self._messages_wait():
+            self._seen, self._progress_at = done, now
             self._file.touch()
         elif now - self._progress_at > self._stall_timeout_s:
             self._end_process(f"messages wait and nothing finished for {self._stall_timeout_s:g} s")

@@ -11,6 +11,7 @@ from sightline.queues import OCR_TASK, WRITE_TASK
 from sightline.types import FrameError, FrameResult, Reading, StageRun
 from workers.batching import Batched, Batcher
 from workers.images import BgrImage, decode
+from workers.outcomes import outcome_of
 from workers.recognizers import open_recognizer
 from workers.services import Services
 
@@ -39,14 +40,18 @@ class OcrStage:
         # All crops of the job go to the batcher at once, so that they share batches.
         crops = [(result, self._crops(result)) for result in message.results]
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
-        read = [future.result() for future in self._batcher.submit(images)]
+        read = [outcome_of(future, "ocr") for future in self._batcher.submit(images)]
         results: list[FrameResult] = []
         for result, cut in crops:
             if isinstance(cut, FrameError):
                 results.append(result.model_copy(update={"error": cut}))
                 continue
             mine, read = read[: len(cut)], read[len(cut) :]
-            results.append(self._with_readings(result, mine, waited_ms))
+            failed = next((item for item in mine if isinstance(item, FrameError)), None)
+            if failed is not None:
+                results.append(result.model_copy(update={"error": failed}))
+                continue
+            results.append(self._with_readings(result, [item for item in mine if isinstance(item, Batched)], waited_ms))
         self._services.delivery.hand_over(WRITE_TASK, message.job, results)
 
     def close(self) -> None:

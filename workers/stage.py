@@ -7,22 +7,22 @@ A bug is loud; the ledger still holds the job, which the sweeper sends again unt
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 from celery.exceptions import Reject
 
-from sightline.errors import BadMessageError, ModelError, PoisonError, RetryableError
+from sightline.errors import BadMessageError, ModelError, PoisonError
 from sightline.messages import Job, Message, parse_message
+from sightline.patience import StoppedError
 from sightline.queues import ROUTES, WRITE_TASK
 from sightline.types import FrameError, FrameResult
 from workers.batching import Batcher
 from workers.services import Services
 
 log = logging.getLogger(__name__)
-
-_RETRY_PAUSE_MAX_S = 10.0
 
 
 class Stage(Protocol):
@@ -40,34 +40,62 @@ class Stage(Protocol):
     def close(self) -> None: ...
 
 
+#: Messages that were seen before are worked on one at a time: whichever ends the process is found out, its
+#: batch-mates are not blamed.
+_alone = threading.Lock()
+
+
 def run_stage(stage: Stage, services: Services, raw: Any, *, redelivered: bool) -> None:
     """Take one message off the queue.
 
     Raises:
-        Reject: to have the message again (out of memory, or the task was told to exit).
+        Reject: to have the message again (out of memory, the task was told to exit, or the worker stops).
     """
-    try:
-        message = parse_message(raw)
-    except BadMessageError as error:
-        _bury_message(services, stage.task, raw, error)
-        return
-    job = message.job
-    sightings = services.delivery.begin(job, redelivered=redelivered)
+    with _given_back(stage.task):
+        try:
+            message = parse_message(raw)
+        except BadMessageError as error:
+            _bury_message(services, stage.task, raw, error)
+            return
+        with _alone if redelivered else nullcontext():
+            _run(stage, services, message, redelivered=redelivered)
+
+
+def _run(stage: Stage, services: Services, message: Message, *, redelivered: bool) -> None:
+    job, delivery = message.job, services.delivery
+    sightings = delivery.begin(job, redelivered=redelivered)
     if sightings == 0:
         return  # a late copy of a job that is finished
     try:
         if sightings > services.settings.max_attempts and stage.task != WRITE_TASK:
             raise _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
-        _work_patiently(stage, message)
+        # While it waits the job asks for more time, and gives up if it was finished elsewhere.
+        what = f"{stage_name(stage.task)} job {job.job_id}"
+        delivery.patience.insist(lambda: stage.work(message), what, between=lambda: delivery.begin(job) > 0)
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
+
+
+@contextmanager
+def _given_back(task: str) -> Iterator[None]:
+    """What must not end a task quietly gives its message back instead."""
+    try:
+        yield
+    except StoppedError as error:
+        raise Reject(error, requeue=True) from error
     except (MemoryError, SystemExit) as error:
         # Left to Celery these would never be acknowledged and would hold their slot for ever.
-        log.exception("job %s: %s in %s, message given back", job.job_id, type(error).__name__, stage.task)
+        log.exception("%s in %s, message given back", type(error).__name__, task)
         raise Reject(error, requeue=True) from error
+
+
+def run_burial(stage_bury: Callable[[dict[str, Any]], None], services: Services, letter: dict[str, Any]) -> None:
+    """Store a message that was no job. No ledger knows it, so it is held until it is stored."""
+    with _given_back("dead_letter"):
+        services.delivery.patience.insist(lambda: stage_bury(letter), "store a dead letter")
 
 
 def bury(services: Services, job: Job, task: str, reason: str, message: str) -> None:
@@ -83,17 +111,6 @@ def stage_name(task: str) -> str:
 
 class _WorkerLostError(PoisonError):
     reason = "worker_lost"
-
-
-def _work_patiently(stage: Stage, message: Message) -> None:
-    pause_s = 0.2
-    while True:
-        try:
-            return stage.work(message)
-        except RetryableError as error:
-            log.warning("job %s waits in %s: %s", message.job.job_id, stage.task, error)
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 2, _RETRY_PAUSE_MAX_S)
 
 
 def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:

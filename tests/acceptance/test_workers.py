@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from collections import Counter
@@ -151,3 +152,29 @@ def test_a_stopped_worker_gives_back_what_it_held(system: System, photo: Photo) 
         sender.join()
         system.wait_until_quiet(60)
         assert client.publisher.ledger.counts()["python"] == {"published": 40, "stored": 40}
+
+
+def test_an_outage_of_the_frame_store_kills_nothing(system: System, photo: Photo) -> None:
+    """Jobs wait, a stopping worker gives them back at once, and all are stored when the store is there again."""
+    system.start("detect1", "ocr", "write")
+    frames, aside = system.folder / "frames", system.folder / "aside"
+    with Sightline(system.settings) as client:
+        system.kill("detect1", signal.SIGSTOP)
+        jobs = [client.submit(photo(f"KAB {5000 + number}", number)) for number in range(3)]
+        frames.rename(aside)
+        frames.write_text("no folder")
+        system.kill("detect1", signal.SIGCONT)
+        until = time.monotonic() + 10
+        while "cannot detect job" not in system.log("detect1"):
+            assert time.monotonic() < until, system.log("detect1")
+            time.sleep(0.1)
+        started_at = time.monotonic()
+        system.workers["detect1"].terminate()
+        assert system.workers["detect1"].wait(10) == 0
+        assert time.monotonic() - started_at < 5
+        frames.unlink()
+        aside.rename(frames)
+        system.start("detect2")
+        assert [job.wait(30).status for job in jobs] == [JobStatus.STORED] * 3
+        system.wait_until_quiet()
+        assert client.publisher.ledger.counts() == {"python": {"published": 3, "stored": 3}}

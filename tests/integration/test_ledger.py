@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 import redis
 
+from sightline.client import Sightline
 from sightline.delivery import Delivery
 from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
 from sightline.messages import Job, Message
+from sightline.patience import Patience
 from sightline.publisher import Publisher
 from sightline.queues import DETECT_QUEUE, DETECT_TASK, OCR_TASK, WRITE_QUEUE
 from sightline.redis_connection import connect, connect_async
 from sightline.results import AsyncResultBoard, ResultBoard
 from sightline.settings import Settings, load_settings
 from sightline.sweeper import Sweeper
+from sightline.testing import make_picture
 from sightline.types import FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline
 
 MakePublisher = Callable[..., Publisher]
@@ -143,8 +146,8 @@ def sweeper(publisher: Publisher, max_attempts: int = 3) -> Sweeper:
 def make_overdue(settings: Settings) -> None:
     client = redis.Redis.from_url(settings.redis_url)
     for lane in Lane:
-        for job_id in client.zrange(f"sightline:due:{lane}", 0, -1):  # pyright: ignore
-            client.zadd(f"sightline:due:{lane}", {job_id: time.time() - 1})
+        for job_id in client.zrange(f"sightline:due:{lane}:plates", 0, -1):  # pyright: ignore
+            client.zadd(f"sightline:due:{lane}:plates", {job_id: time.time() - 1})
 
 
 def test_an_overdue_job_is_sent_again_and_at_last_dies(settings: Settings, publisher: Publisher) -> None:
@@ -167,7 +170,7 @@ def test_an_overdue_job_is_sent_again_and_at_last_dies(settings: Settings, publi
 def test_a_job_that_still_waits_in_its_queue_is_not_sent_again(settings: Settings, publisher: Publisher) -> None:
     publisher.publish(job := make_job("gate"), pixels_of(job))
     client = redis.Redis.from_url(settings.redis_url)
-    client.zadd("sightline:due:bulk", {job.job_id: time.time()})
+    client.zadd("sightline:due:bulk:plates", {job.job_id: time.time()})
     time.sleep(0.01)
     assert sweeper(publisher).sweep() == 0
     client.delete(f"{DETECT_QUEUE}\x06\x166")  # the message is lost
@@ -190,7 +193,7 @@ def test_many_sweepers_send_a_job_once(settings: Settings, publisher: Publisher)
 def test_hand_over_waits_for_the_broker(
     settings: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivery = Delivery(publisher.ledger, publisher.broker)
+    delivery = Delivery(publisher.ledger, publisher.broker, Patience())
     sent: list[str] = []
     send = publisher.broker.send
 
@@ -215,6 +218,98 @@ def test_an_absent_broker_is_retryable() -> None:
         absent.queue_depths()
     with pytest.raises(BrokerUnavailableError):
         absent.broker.send(DETECT_TASK, Message(job=job).dump(), task_id="x", lane=Lane.LIVE)
+
+
+def test_a_publisher_that_fails_does_not_take_the_job_of_another(publisher: Publisher) -> None:
+    job = make_job("gate")
+    publisher.ledger.admit(job)  # the first, whose pixels are on their way
+    assert publisher.publish(job, pixels_of(job)) == ()  # the second is told that it is accepted
+    publisher.ledger.withdraw(job)  # the first fails
+    assert publisher.ledger.open_job(job.job_id) is not None
+    assert publisher.ledger.counts() == {"gate": {"published": 1}}
+
+
+def test_a_job_that_died_may_be_published_again(settings: Settings, publisher: Publisher) -> None:
+    job = make_job("gate")
+    publisher.publish(job, pixels_of(job))
+    publisher.ledger.settle(job.job_id, {"gate": {"dead": 1}})
+    board = ResultBoard(connect(settings.redis_url), result_ttl_s=60)
+    board.post(result_of(job))
+    publisher.publish(job, pixels_of(job))
+    assert len(queued(settings, DETECT_QUEUE)) == 2
+    assert board.wait(job.job_id, 0.01) is None  # the old result is gone, the new one is waited for
+    publisher.ledger.settle(job.job_id, {"gate": {"stored": 1}})
+    assert publisher.ledger.counts() == {"gate": {"published": 2, "dead": 1, "stored": 1}}
+    assert balance(publisher)
+
+
+def test_a_late_copy_of_a_finished_job_counts_for_nothing(settings: Settings, publisher: Publisher) -> None:
+    old = make_job("gate").model_copy(update={"published_at": time.time() - settings.result_ttl_s - 1})
+    assert publisher.ledger.begin(old.model_copy(update={"entered": True})) == 0
+    assert publisher.ledger.begin(old) == 1  # of a caller without a ledger, it was never entered before
+
+
+def test_bulk_does_not_take_the_place_of_live(publisher: Publisher) -> None:
+    for source in ("gate", "yard"):
+        for _ in range(10):
+            publisher.publish(job := make_job(source), pixels_of(job))
+    with pytest.raises(BacklogFullError, match="in total"):
+        publisher.publish(job := make_job("hall"), pixels_of(job))
+    live = make_job("gate", lane=Lane.LIVE)
+    assert publisher.publish(live, pixels_of(live)) == ()
+    assert publisher.ledger.open_frames() == {"gate": 11, "yard": 10}
+
+
+def test_a_partly_refused_job_is_partly_refused_again(publisher: Publisher) -> None:
+    publisher.publish(job := make_job(*["gate"] * 4, lane=Lane.LIVE), pixels_of(job))
+    mixed = make_job("gate", "yard", lane=Lane.LIVE)
+    first = publisher.publish(mixed, pixels_of(mixed))
+    assert publisher.publish(mixed, pixels_of(mixed)) == first == mixed.frames[:1]
+
+
+def test_a_client_is_told_that_its_live_picture_was_refused(settings: Settings) -> None:
+    with Sightline(settings) as client:
+        for number in range(4):
+            client.submit(make_picture(f"AB{number}"), lane="live")
+        with pytest.raises(BacklogFullError, match="'python'"):
+            client.submit(make_picture("AB99"), lane="live")
+
+
+def test_a_picture_is_another_frame_in_another_pipeline(settings: Settings) -> None:
+    with Sightline(settings) as client:
+        plates, objects = (client.submit(make_picture("AB1"), pipeline=name) for name in ("plates", "objects"))
+    assert plates.job.frames[0].frame_id != objects.job.frames[0].frame_id
+
+
+def test_a_full_redis_is_retryable_in_scripts_too(settings: Settings, publisher: Publisher) -> None:
+    job = make_job("gate")
+    client = redis.Redis.from_url(settings.redis_url)
+    client.config_set("maxmemory", "1")
+    try:
+        for call in (lambda: publisher.ledger.admit(job), lambda: publisher.ledger.begin(job)):
+            with pytest.raises(BrokerUnavailableError, match="OOM"):
+                call()
+    finally:
+        client.config_set("maxmemory", "0")
+
+
+def test_the_sweeper_survives_an_entry_it_cannot_read(settings: Settings, publisher: Publisher) -> None:
+    publisher.ledger.admit(strange := make_job("gate"))
+    publisher.ledger.admit(make_job("gate"))
+    redis.Redis.from_url(settings.redis_url).hset("sightline:jobs", strange.job_id, '{"of": "another version"}')
+    make_overdue(settings)
+    assert sweeper(publisher).sweep() == 1
+
+
+def test_a_queue_without_workers_hides_no_lost_job_of_another_pipeline(
+    settings: Settings, publisher: Publisher
+) -> None:
+    Delivery(publisher.ledger, publisher.broker, Patience()).hand_over(OCR_TASK, make_job("gate"), [])
+    time.sleep(0.01)
+    lost = make_job("gate").model_copy(update={"pipeline": Pipeline.OBJECTS})
+    publisher.ledger.admit(lost)
+    redis.Redis.from_url(settings.redis_url).zadd("sightline:due:bulk:objects", {lost.job_id: time.time() - 0.001})
+    assert sweeper(publisher).sweep() == 1
 
 
 def result_of(job: Job) -> JobResult:

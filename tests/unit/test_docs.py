@@ -89,7 +89,8 @@ def test_the_wire_example_is_a_message() -> None:
     message = parse_message(json.loads(example))
     assert message.job.deadline_at is not None
     assert message.dump().keys() == json.loads(example).keys()
-    assert message.dump()["job"].keys() == json.loads(example)["job"].keys()
+    # `entered` is the word of a publisher with a ledger; others leave it out.
+    assert message.dump()["job"].keys() - {"entered"} == json.loads(example)["job"].keys()
     assert message.dump()["job"]["frames"][0].keys() == FrameRef.model_fields.keys()
 
 

@@ -1,0 +1,213 @@
+"""How a stage treats each class of error, on a real ledger: waiting, giving back, burying, finding out who kills."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.exceptions import Reject
+
+from sightline.celery_app import create_app
+from sightline.errors import BadImageError, StoreUnavailableError
+from sightline.ids import new_id
+from sightline.messages import Job, Message
+from sightline.patience import Patience
+from sightline.queues import DETECT_TASK
+from sightline.settings import load_settings
+from sightline.types import FrameRef, Lane, Pipeline
+from workers.batching import Batcher
+from workers.liveness import Liveness
+from workers.services import Services, open_services
+from workers.stage import run_burial, run_stage
+
+
+class FakeStage:
+    task = DETECT_TASK
+
+    def __init__(self, work: Callable[[Message], None]) -> None:
+        self._work = work
+        self.batchers: dict[str, Batcher[Any, Any]] = {}
+
+    def work(self, message: Message) -> None:
+        self._work(message)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def services(redis_url: str, tmp_path: Path) -> Services:
+    settings = load_settings(redis_url=redis_url, data_dir=tmp_path, max_attempts=3, job_timeout_s=60)
+    return open_services(create_app(settings), settings, "test@here", Patience())
+
+
+def message() -> dict[str, Any]:
+    frame = FrameRef(frame_id=new_id(), source_id="gate", captured_at=datetime.now(UTC))
+    job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=(frame,))
+    return Message(job=job).dump()
+
+
+def raising(error: BaseException) -> FakeStage:
+    def work(_message: Message) -> None:
+        raise error
+
+    return FakeStage(work)
+
+
+def test_an_outage_is_waited_out_and_the_ledger_is_asked_for_more_time(services: Services) -> None:
+    raw, calls = message(), list[float]()
+
+    def work(_message: Message) -> None:
+        calls.append(time.time())
+        if len(calls) < 3:
+            services.delivery.ledger._redis.zadd("sightline:due:bulk:plates", {raw["job"]["job_id"]: 0})
+            raise StoreUnavailableError("down")
+
+    run_stage(FakeStage(work), services, raw, redelivered=False)
+    assert len(calls) == 3
+    due = services.delivery.ledger._redis.zscore("sightline:due:bulk:plates", raw["job"]["job_id"])
+    assert due is not None
+    assert due > time.time() + 50
+
+
+def test_whoever_waits_stops_when_the_job_was_finished_elsewhere(services: Services) -> None:
+    raw = message()
+
+    def work(_message: Message) -> None:
+        services.delivery.ledger.settle(raw["job"]["job_id"], {"gate": {"stored": 1}})
+        raise StoreUnavailableError("down")
+
+    run_stage(FakeStage(work), services, raw, redelivered=False)  # returns
+
+
+def test_a_stop_gives_a_waiting_message_back_at_once(services: Services) -> None:
+    threading.Timer(0.3, services.delivery.patience.stop).start()
+    started_at = time.monotonic()
+    with pytest.raises(Reject) as caught:
+        run_stage(raising(StoreUnavailableError("down")), services, message(), redelivered=False)
+    assert caught.value.requeue
+    assert time.monotonic() - started_at < 2
+
+
+@pytest.mark.parametrize("error", [MemoryError(), SystemExit(1)])
+def test_what_would_wedge_the_pool_gives_the_message_back(services: Services, error: BaseException) -> None:
+    with pytest.raises(Reject) as caught:
+        run_stage(raising(error), services, message(), redelivered=False)
+    assert caught.value.requeue
+
+
+def test_a_bug_is_loud_and_leaves_the_job_open(services: Services) -> None:
+    raw = message()
+    with pytest.raises(ZeroDivisionError):
+        run_stage(raising(ZeroDivisionError()), services, raw, redelivered=False)
+    assert services.delivery.ledger.open_job(raw["job"]["job_id"]) is not None
+
+
+def test_poison_goes_to_the_dead_letters_at_once(services: Services) -> None:
+    run_stage(raising(BadImageError("cut off")), services, message(), redelivered=False)
+    assert services.delivery.broker.depths()["db.write"] == 1
+
+
+def test_a_job_whose_workers_die_again_and_again_dies_alone(services: Services) -> None:
+    raw, worked = message(), list[str]()
+    stage = FakeStage(lambda given: worked.append(given.job.job_id))
+    for _ in range(5):
+        run_stage(stage, services, raw, redelivered=True)
+    assert len(worked) == 2  # from the third sighting on it is not tried any more
+    assert services.delivery.broker.depths()["db.write"] == 3
+
+
+def test_suspects_run_one_at_a_time_and_only_the_running_one_is_counted(services: Services) -> None:
+    first, second = message(), message()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def work(_message: Message) -> None:
+        inside.set()
+        assert go_on.wait(5)
+
+    stage = FakeStage(work)
+    threads = [
+        threading.Thread(target=run_stage, args=(stage, services, raw), kwargs={"redelivered": True})
+        for raw in (first, second)
+    ]
+    for thread in threads:
+        thread.start()
+    assert inside.wait(5)
+    time.sleep(0.2)
+    # Had the process died now, only one of the two would be suspected.
+    assert services.delivery.ledger._redis.hlen("sightline:sightings") == 1
+    go_on.set()
+    for thread in threads:
+        thread.join(5)
+    assert services.delivery.ledger._redis.hlen("sightline:sightings") == 2
+
+
+def test_a_letter_is_held_until_it_is_stored(services: Services) -> None:
+    tries = list[dict[str, Any]]()
+
+    def store(letter: dict[str, Any]) -> None:
+        tries.append(letter)
+        if len(tries) < 2:
+            raise StoreUnavailableError("locked")
+
+    run_burial(store, services, {"reason": "bad_message"})
+    assert len(tries) == 2
+
+
+def test_liveness_ends_a_stalled_worker_but_not_one_that_waits(services: Services) -> None:
+    ended: list[str] = []
+    patience = services.delivery.patience
+    services.delivery.broker.send(DETECT_TASK, message(), task_id=new_id(), lane=Lane.BULK)
+    liveness = Liveness(
+        services.delivery.broker,
+        patience,
+        ["gpu.detect"],
+        [],
+        model_timeout_s=1,
+        stall_timeout_s=0.2,
+        end_process=ended.append,
+    )
+    patience._paused_at = time.monotonic()
+    liveness.check()
+    time.sleep(0.3)
+    liveness.check()
+    assert ended == []
+    patience._paused_at = float("-inf")
+    liveness.check()
+    time.sleep(0.3)
+    liveness.finished()
+    liveness.check()
+    assert ended == []
+    time.sleep(0.3)
+    liveness.check()
+    assert "nothing finished" in ended[0]
+
+
+def test_liveness_ends_a_worker_whose_model_hangs(services: Services) -> None:
+    ended: list[str] = []
+    release = threading.Event()
+
+    def hang(items: list[int]) -> list[int]:
+        release.wait(5)
+        return items
+
+    batcher = Batcher(hang, max_batch_size=1, max_wait_ms=0, name="hanging")
+    liveness = Liveness(
+        services.delivery.broker,
+        services.delivery.patience,
+        ["gpu.detect"],
+        [batcher],
+        model_timeout_s=0.1,
+        stall_timeout_s=60,
+        end_process=ended.append,
+    )
+    batcher.submit([1])
+    time.sleep(0.3)
+    liveness.check()
+    release.set()
+    batcher.close()
+    assert "'hanging'" in ended[0]
