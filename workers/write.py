@@ -80,9 +80,10 @@ class WriteStage:
 
     def _is_kept(self, result: FrameResult) -> bool:
         policy = self._services.settings.keep_pictures
-        if policy == "none" or result.dropped or result.error:
+        if policy == "none" or result.dropped:
             return False
-        return policy == "all" or bool(result.detections or result.readings)
+        # What is dead can be replayed only with its pixels.
+        return bool(policy == "all" or result.error or result.detections or result.readings)
 
 
 def _pixel_keys(message: Message) -> list[str]:
