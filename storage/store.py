@@ -24,7 +24,7 @@ from storage.tables import Base, DeadLetters, Detections, Frames, Readings, Sour
 class Stored(NamedTuple):
     """What became of one message. `counts`: per source, how many frames were stored, repeated, dead, dropped:<rule>.
 
-    A frame counts as repeated when another publish had stored it before. A replay of the same publish gives the
+    A frame counts as repeated when another publish had stored it before. A repetition of the same publish gives the
     counts of the first time.
     """
 

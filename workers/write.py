@@ -72,7 +72,7 @@ class WriteStage:
         wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
         found = zip(wanted, self._services.frames.get_many(wanted), strict=True)
         pictures = {frame_id: data for frame_id, data in found if data is not None}
-        # On a replay the pixels may be freed already and the picture kept before.
+        # When the message is repeated the pixels may be freed already and the picture kept before.
         missing = [frame_id for frame_id in wanted if frame_id not in pictures]
         before = zip(missing, self._pictures.get_many(missing), strict=True)
         self._pictures.put_many(pictures)

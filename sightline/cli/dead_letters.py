@@ -15,7 +15,7 @@ from sightline.errors import BadMessageError
 
 app = typer.Typer(invoke_without_command=True)
 
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids of the list.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids from the list.")]
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 
 #: In one request, so that each is over long before the client gives up.
@@ -55,7 +55,7 @@ def list_letters(
 
 @app.command()
 def show(
-    letter_id: Annotated[str, typer.Argument(help="Id of the list.")], as_json: JsonFlag = False, data: Data = None
+    letter_id: Annotated[str, typer.Argument(help="An id from the list.")], as_json: JsonFlag = False, data: Data = None
 ) -> None:
     """One dead letter: the reason in words, where it died, how often, what came, its picture."""
     settings = settings_for(data)
@@ -63,8 +63,8 @@ def show(
     if as_json:
         print_json(letter)
         return
-    picture = letter["links"].get("picture")
-    job = letter["job_id"] if letter["frame"] else None
+    frame, picture = letter["frame"], letter["links"].get("picture")
+    kept = f"{settings.api_url.rstrip('/')}{picture}" if picture else "not kept: it cannot be replayed"
     facts = {
         "reason": letter["reason"],
         "": letter["explanation"],
@@ -75,10 +75,10 @@ def show(
         "died at": letter["died_at"],
         "source": letter["source_id"],
         "pipeline": letter["pipeline"],
-        "job": job,
-        "frame": letter["frame"] and " ".join(filter(None, (letter["frame"]["frame_id"], letter["frame"]["name"]))),
-        "picture": f"{settings.api_url.rstrip('/')}{picture}" if picture else "not kept: it cannot be replayed",
-        "payload": None if letter["payload"] is None else repr(letter["payload"]),
+        "job": frame and letter["job_id"],
+        "frame": frame and f"{frame['frame_id']} {frame['name']}".strip(),
+        "picture": frame and kept,
+        "payload": None if frame else repr(letter["payload"]),
     }
     for name, value in facts.items():
         if value is not None:
