@@ -117,7 +117,10 @@ class Settings(BaseSettings):
     min_reading_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Readings below are not kept.")
 
     # Storage
-    keep_pictures: Literal["results", "all", "none"] = Field("results", description="Which pictures outlive their job.")
+    keep_pictures: Literal["results", "all", "none"] = Field(
+        "results",
+        description="Which pictures outlive their job. Those of dead letters do unless `none`, for a replay.",
+    )
     passage_gap_s: Seconds = Field(10, description="Readings of one plate further apart than this are two passages.")
 
     # API

@@ -1,7 +1,7 @@
 """Jobs in the database: claimed at the start of a transaction, settled at its end.
 
 The row of a job says which publish wrote it. The first transaction that claims a publish decides its outcomes; every
-replay of that publish is answered from the row and writes nothing. So counts are the same after any crash.
+repetition of that publish is answered from the row and writes nothing. So counts are the same after any crash.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from sightline.errors import BadMessageError
 from sightline.types import FrameResult, JobResult, JobStatus
 from storage import results
 from storage.database import Database
+from storage.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.paging import read_page
 from storage.plates import normalize, plate_chars
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings
@@ -133,13 +134,17 @@ def list_dead_letters(
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    ended: bool = False,
 ) -> Page[DeadLetterView]:
-    """Frames that gave up, by the time they did, for one `reason` or all."""
-    stored_since = sa.exists().where(Frames.frame_id == DeadLetters.frame_id).label("stored_since")
-    rows = _between(sa.select(DeadLetters.__table__, stored_since), DeadLetters.died_at, since, until)
+    """Frames that gave up, by the time they did, for one `reason` or all.
+
+    With `ended` also those whose frame is stored since, and those that were discarded.
+    """
+    rows = select_letters() if ended else select_letters().where(IS_TROUBLE)
+    rows = _between(rows, DeadLetters.died_at, since, until)
     rows = _equal(_equal(rows, DeadLetters.source_id, source), DeadLetters.reason, reason)
     keys = [DeadLetters.died_at, DeadLetters.frame_id, DeadLetters.job_id]
-    return read_page(database, rows, keys, _dead_letter, limit=limit, cursor=cursor)
+    return read_page(database, rows, keys, view_letter, limit=limit, cursor=cursor)
 
 
 def get_job(database: Database, job_id: str) -> JobResult | None:
@@ -236,11 +241,3 @@ def _job(row: sa.RowMapping) -> JobView:
     counts = Counter(outcome for _, outcome in row["outcomes"])
     names = JobView.model_fields.keys() - {"outcomes"}
     return JobView.model_validate({name: row[name] for name in names} | {"outcomes": counts})
-
-
-def _dead_letter(row: sa.RowMapping) -> DeadLetterView:
-    names = DeadLetterView.model_fields.keys() - {"frame", "payload"}
-    known = {name: None if row[name] == "" else row[name] for name in names}
-    return DeadLetterView.model_validate(
-        known | {"frame": row["result"].get("frame"), "payload": row["result"].get("payload")}
-    )

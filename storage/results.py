@@ -20,11 +20,7 @@ def load_job(connection: sa.Connection, job_id: str) -> JobResult | None:
     outcomes: list[tuple[str, str]] = job["outcomes"]
     results = load_frames(connection, [frame_id for frame_id, outcome in outcomes if outcome in ("stored", "repeated")])
     if any(outcome == "dead" for _, outcome in outcomes):
-        dead = sa.select(DeadLetters.frame_id, DeadLetters.result).where(DeadLetters.job_id == job_id)
-        letters = {row.frame_id: row.result for row in connection.execute(dead)}
-        for frame_id, outcome in outcomes:
-            if outcome == "dead" and frame_id in letters:
-                results[frame_id] = FrameResult.model_validate(letters[frame_id])
+        results |= _load_dead(connection, job_id, [frame_id for frame_id, outcome in outcomes if outcome == "dead"])
     for dropped in job["dropped"]:
         result = FrameResult.model_validate(dropped)
         results.setdefault(result.frame.frame_id, result)
@@ -35,6 +31,15 @@ def load_job(connection: sa.Connection, job_id: str) -> JobResult | None:
         frames=tuple(results[frame_id] for frame_id, _ in outcomes if frame_id in results),
         finished_at=job["finished_at"],
     )
+
+
+def _load_dead(connection: sa.Connection, job_id: str, frame_ids: Sequence[str]) -> dict[str, FrameResult]:
+    """The letters of these frames: the job's own, or the one it replayed."""
+    columns = (DeadLetters.frame_id, DeadLetters.job_id, DeadLetters.replay_job_id, DeadLetters.result)
+    letters = connection.execute(sa.select(*columns).where(DeadLetters.frame_id.in_(frame_ids))).all()
+    # Own letters come last and win. A replay whose letter has been replayed again is told what is known now.
+    ordered = sorted(letters, key=lambda row: (row.job_id == job_id, row.replay_job_id == job_id))
+    return {row.frame_id: FrameResult.model_validate(row.result) for row in ordered}
 
 
 def load_frame(connection: sa.Connection, frame_id: str) -> FrameResult | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sightline.ids import content_id
 from sightline.messages import Job
 from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
 from storage.passages import Sighting
@@ -27,6 +28,11 @@ def published_at(job: Job) -> datetime:
 def clean(text: str) -> str:
     """What both databases take as text: no NUL characters, no halves of surrogate pairs."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def letter_id(job_id: str, frame_id: str) -> str:
+    """Names a dead letter on the command line: 16 hex digits."""
+    return content_id(job_id, frame_id)[:16]
 
 
 def frame_row(job: Job, result: FrameResult, *, picture_kept: bool, now: datetime) -> Row:
@@ -62,11 +68,12 @@ def reading_rows(result: FrameResult, passage_ids: dict[str, str]) -> list[Row]:
     ]
 
 
-def dead_letter_row(job: Job, result: FrameResult, *, now: datetime) -> Row:
+def dead_letter_row(job: Job, result: FrameResult, *, job_id: str, picture_kept: bool, now: datetime) -> Row:
+    """`job_id`: the job in which the frame died first, where this one is a replay of it."""
     assert result.error is not None
     return {
         "frame_id": result.frame.frame_id,
-        "job_id": job.job_id,
+        "job_id": job_id,
         "source_id": result.frame.source_id,
         "captured_at": result.frame.captured_at,
         "pipeline": job.pipeline.value,
@@ -78,6 +85,8 @@ def dead_letter_row(job: Job, result: FrameResult, *, now: datetime) -> Row:
         "times": 1,
         "died_at": now,
         "result": result.model_dump(mode="json"),
+        "letter_id": letter_id(job_id, result.frame.frame_id),
+        "picture_kept": picture_kept,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,7 +24,7 @@ from storage.tables import Base, DeadLetters, Detections, Frames, Readings, Sour
 class Stored(NamedTuple):
     """What became of one message. `counts`: per source, how many frames were stored, repeated, dead, dropped:<rule>.
 
-    A frame counts as repeated when another publish had stored it before. A replay of the same publish gives the
+    A frame counts as repeated when another publish had stored it before. A repetition of the same publish gives the
     counts of the first time.
     """
 
@@ -41,7 +41,7 @@ class Store:
         self._gap = timedelta(seconds=passage_gap_s)
 
     def store(self, messages: Sequence[Message], kept: Collection[str]) -> list[Stored]:
-        """Store all messages in one transaction: all or none. `kept`: frame_ids whose picture was kept.
+        """Store all messages in one transaction: all or none. `kept`: frame_ids whose picture is in the picture store.
 
         Returns one `Stored` per message, in their order. Frames with an error become dead letters, dropped ones are
         only noted in their job, the others become rows, and plates are merged into passages.
@@ -93,7 +93,7 @@ class Store:
         stored = {(frame.job.job_id, frame.result.frame.frame_id) for frame in new}
         stored_before = _rows_of_failed(connection, messages)
         judged = [(message, _outcomes(message, stored, stored_before)) for message in messages]
-        _insert_dead_letters(connection, judged, now)
+        _insert_dead_letters(connection, judged, kept, now)
         return {
             message.job.job_id: _record(message, outcomes, earlier.get(message.job.job_id), now)
             for message, outcomes in judged
@@ -173,24 +173,42 @@ def _outcomes(message: Message, stored: set[tuple[str, str]], stored_before: set
 
 
 def _insert_dead_letters(
-    connection: sa.Connection, judged: list[tuple[Message, dict[str, str]]], now: datetime
+    connection: sa.Connection, judged: list[tuple[Message, dict[str, str]]], kept: Collection[str], now: datetime
 ) -> None:
-    new = {
-        (result.frame.frame_id, message.job.job_id): rows.dead_letter_row(message.job, result, now=now)
+    dead = {
+        (result.frame.frame_id, message.job.job_id): (message.job, result)
         for message, outcomes in judged
         for result in message.results
         if result.error and outcomes[result.frame.frame_id] == DEAD
     }
-    if not new:
+    if not dead:
         return
+    first_jobs = _first_jobs(connection, {job_id for _, job_id in dead})
+    new = [
+        rows.dead_letter_row(
+            job, result, job_id=first_jobs.get((frame_id, job_id), job_id), picture_kept=frame_id in kept, now=now
+        )
+        for (frame_id, job_id), (job, result) in dead.items()
+    ]
     insert = insert_into(connection, DeadLetters)
     latest = {name: insert.excluded[name] for name in ("stage", "reason", "message", "attempt", "died_at", "result")}
+    again: dict[str, Any] = {
+        "times": DeadLetters.times + 1,
+        "picture_kept": sa.or_(DeadLetters.picture_kept, insert.excluded.picture_kept),
+        "replayed_at": None,
+        "discarded_at": None,
+    }
     connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=[DeadLetters.frame_id, DeadLetters.job_id], set_=latest | {"times": DeadLetters.times + 1}
-        ),
-        [row for _, row in sorted(new.items())],
+        insert.on_conflict_do_update(index_elements=[DeadLetters.frame_id, DeadLetters.job_id], set_=latest | again),
+        sorted(new, key=lambda row: (row["frame_id"], row["job_id"])),
     )
+
+
+def _first_jobs(connection: sa.Connection, job_ids: set[str]) -> dict[tuple[str, str], str]:
+    """Of those jobs that replay a dead letter: the letter's job, by frame and job. One frame stays one letter."""
+    letters = sa.select(DeadLetters.frame_id, DeadLetters.replay_job_id, DeadLetters.job_id)
+    found = connection.execute(letters.where(DeadLetters.replay_job_id.in_(job_ids)))
+    return {(frame_id, str(replay_job_id)): job_id for frame_id, replay_job_id, job_id in found}
 
 
 def _record(message: Message, outcomes: dict[str, str], earlier: JobRecord | None, now: datetime) -> JobRecord:

@@ -247,7 +247,7 @@ class Deliveries(Base):
 
 
 class DeadLetters(Base):
-    """Frames that gave up, with the reason and what is needed to replay them."""
+    """Frames that gave up, with the reason and what is needed to replay them; messages that were no job."""
 
     __tablename__ = "dead_letters"
 
@@ -264,8 +264,18 @@ class DeadLetters(Base):
     times: Mapped[int]  #: how many publishes of this job ended here for this frame
     died_at: Mapped[datetime]
     result: Mapped[dict[str, Any]]  #: the whole FrameResult, as far as the stages came
+    letter_id: Mapped[str]  #: short name of the row, for people; see `rows.letter_id`
+    picture_kept: Mapped[bool]
+    replay_job_id: Mapped[str | None]  #: the newest replay; a death of this job is a death of this letter
+    replayed_at: Mapped[datetime | None]  #: None again once the replay died
+    discarded_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "died_at"), Index(None, "source_id", "died_at"))
+    __table_args__ = (
+        Index(None, "died_at"),
+        Index(None, "source_id", "died_at"),
+        Index(None, "letter_id", unique=True),
+        Index(None, "replay_job_id"),
+    )
 
 
 class ApiKeys(Base):

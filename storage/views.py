@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from sightline.types import FrameId, FrameRef, JobId, JobStatus, Lane, Pipeline, Point, SourceId, StageRun, Value, Xyxy
@@ -96,12 +97,23 @@ class JobView(Value):
     finished_at: datetime | None  #: None while it is open
 
 
+class LetterState(StrEnum):
+    """Where a dead letter stands. The first two are open trouble."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"  #: on its way again
+    STORED = "stored"  #: a later publish of the frame succeeded
+    DISCARDED = "discarded"  #: somebody decided to leave it
+
+
 class DeadLetterView(Value):
     """A frame that gave up. `frame`, `pipeline` and `lane` are what a replay needs besides the pixels.
 
     They are None for a message whose shape no worker understood: it is in `payload` as it came.
     """
 
+    letter_id: str
+    state: LetterState
     job_id: JobId
     source_id: SourceId
     frame: FrameRef | None
@@ -114,4 +126,7 @@ class DeadLetterView(Value):
     attempt: int
     times: int  #: how many publishes of the job ended here for this frame
     died_at: datetime
+    picture_kept: bool
     stored_since: bool  #: a later publish of the frame succeeded
+    replayed_at: datetime | None  #: None again once the replay died
+    discarded_at: datetime | None

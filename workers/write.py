@@ -72,7 +72,7 @@ class WriteStage:
         wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
         found = zip(wanted, self._services.frames.get_many(wanted), strict=True)
         pictures = {frame_id: data for frame_id, data in found if data is not None}
-        # On a replay the pixels may be freed already and the picture kept before.
+        # When the message is repeated the pixels may be freed already and the picture kept before.
         missing = [frame_id for frame_id in wanted if frame_id not in pictures]
         before = zip(missing, self._pictures.get_many(missing), strict=True)
         self._pictures.put_many(pictures)
@@ -80,9 +80,10 @@ class WriteStage:
 
     def _is_kept(self, result: FrameResult) -> bool:
         policy = self._services.settings.keep_pictures
-        if policy == "none" or result.dropped or result.error:
+        if policy == "none" or result.dropped:
             return False
-        return policy == "all" or bool(result.detections or result.readings)
+        # What is dead can be replayed only with its pixels.
+        return bool(policy == "all" or result.error or result.detections or result.readings)
 
 
 def _pixel_keys(message: Message) -> list[str]:

@@ -13,6 +13,7 @@ from producers.api.services import Services
 from sightline.errors import RetryableError
 from sightline.queues import QUEUES
 from storage import queries
+from storage.dead_letters import count_troubles
 from storage.views import DeadLetterView, FrameView, PassageView, ReadingView
 
 Part = TypeVar("Part")
@@ -33,6 +34,7 @@ class Overview:
     passages: tuple[PassageView, ...] = ()
     readings: tuple[ReadingView, ...] = ()
     letters: tuple[DeadLetterView, ...] = ()
+    letter_count: int | None = None  #: dead letters that are neither stored since nor discarded
 
 
 def make_overview(services: Services) -> Overview:
@@ -50,6 +52,7 @@ def make_overview(services: Services) -> Overview:
         passages=rows.ask(lambda: queries.list_passages(database, limit=_PASSAGES).items, ()),
         readings=rows.ask(lambda: queries.list_readings(database, limit=_READINGS).items, ()),
         letters=rows.ask(lambda: queries.list_dead_letters(database, limit=_LETTERS).items, ()),
+        letter_count=rows.ask(lambda: count_troubles(database), None),
     )
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from producers.api.auth import COOKIE, KeyChecker, require, role_of
+from producers.api.dead_letters import LetterPath, describe_letter
 from producers.api.overview import make_overview
 from producers.api.services import Given, get_services
 from producers.api.templating import render
@@ -33,6 +34,12 @@ async def get_page(request: Request) -> Response:
 def get_live(request: Request) -> Response:
     """The part of the page that changes."""
     return _render(request, "live.html")
+
+
+@router.get("/dead-letters/{letter_id}", response_class=HTMLResponse, dependencies=[Depends(require(Role.VIEWER))])
+def get_letter(request: Request, letter_id: LetterPath, services: Given) -> Response:
+    """One dead letter, and what can be done about it."""
+    return render(request, "letter.html", {"letter": describe_letter(services, letter_id)})
 
 
 @router.get("/login", response_class=HTMLResponse)

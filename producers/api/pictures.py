@@ -47,9 +47,7 @@ def get_frame(frame_id: FrameIdPath, services: Given) -> FrameResult:
 )
 def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     """JPEG, PNG or WebP. The setting `keep_pictures` decides which are kept."""
-    picture = read_picture(services, frame_id)
-    media_type = next((kind for start, kind in _SIGNATURES if picture.startswith(start)), "application/octet-stream")
-    return Response(picture, media_type=media_type, headers=_FOREVER)
+    return picture_response(read_picture(services, frame_id))
 
 
 @router.get(
@@ -87,6 +85,11 @@ def get_passage_crop(passage_id: PassageId, services: Given) -> Response:
     if passage is None or passage.best_xyxy is None:
         raise NotFoundError("passage", passage_id, hint="or where its plate was is not known")
     return JpegResponse(cut(read_picture(services, passage.best_frame_id), passage.best_xyxy), headers=_A_WHILE)
+
+
+def picture_response(picture: bytes) -> Response:
+    media_type = next((kind for start, kind in _SIGNATURES if picture.startswith(start)), "application/octet-stream")
+    return Response(picture, media_type=media_type, headers=_FOREVER)
 
 
 def read_picture(services: Services, frame_id: str) -> bytes:

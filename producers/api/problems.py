@@ -13,9 +13,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
+from producers.replay import LetterNotReplayableError
 from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError
 from sightline.redaction import redact_text
 from storage.cameras import CameraExistsError, CameraNotFoundError
+from storage.dead_letters import LetterNotFoundError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -40,7 +42,9 @@ _STATUS: Final[tuple[tuple[type[SightlineError], int], ...]] = (
     (RetryableError, 503),
     (NotFoundError, 404),
     (CameraNotFoundError, 404),
+    (LetterNotFoundError, 404),
     (CameraExistsError, 409),
+    (LetterNotReplayableError, 409),
     (UnsupportedTypeError, 415),
     (SightlineError, 422),
 )
@@ -72,7 +76,7 @@ _TEXTS: Final[dict[int, str]] = {
     401: "No key, or one that is unknown or revoked.",
     403: "The role of the key may not do this.",
     404: "There is no such thing.",
-    409: "The name is taken.",
+    409: "As things are it cannot be done: the name is taken, the letter has no picture.",
     413: "The body is larger than `max_upload_mb`.",
     415: "The body is neither a form nor JSON.",
     422: "The request is wrong; `detail` names field, value and cure.",

@@ -1,4 +1,4 @@
-"""What was found: passages, detections, readings, and the frames that gave up."""
+"""What was found: passages, detections, readings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from producers.api.queries import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given
 from storage import queries
 from storage.keys import Role
-from storage.views import DeadLetterView, DetectionView, Page, PassageView, ReadingView
+from storage.views import DetectionView, Page, PassageView, ReadingView
 
 router = APIRouter(prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
 
@@ -77,20 +77,4 @@ def list_readings(
     """Texts read, with confidence per character, newest first."""
     return queries.list_readings(
         services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
-    )
-
-
-@router.get("/dead-letters", summary="Frames that gave up")
-def list_dead_letters(
-    services: Given,
-    reason: Annotated[str | None, Query(max_length=64, description="Only this reason.")] = None,
-    source: Source = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> Page[DeadLetterView]:
-    """Frames that gave up, each with its reason, newest first."""
-    return queries.list_dead_letters(
-        services.database, reason=reason, source=source, since=since, until=until, limit=limit, cursor=cursor
     )

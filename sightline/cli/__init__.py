@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from sightline.cli import cameras, queries, submit, up
+from sightline.cli import cameras, dead_letters, queries, submit, up
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -23,12 +23,12 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(submit.submit)
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(dead_letters.app, name="dead-letters")
 for _command in (
     queries.passages,
     queries.detections,
     queries.readings,
     queries.jobs,
-    queries.dead_letters,
     queries.queues,
     queries.audit,
 ):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
 
@@ -36,7 +37,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *,
     for heading in columns.values():
         table.add_column(heading)
     for row in listed:
-        table.add_row(*[show(row.get(field)) for field in columns])
+        table.add_row(*[Text(show(row.get(field))) for field in columns])  # `[gpu]` in a message is no markup
     out.print(table)
 
 

@@ -1,4 +1,4 @@
-"""Commands that ask the API: passages, detections, jobs, dead letters, queues, audit."""
+"""Commands that ask the API: passages, detections, jobs, queues, audit."""
 
 from __future__ import annotations
 
@@ -94,15 +94,6 @@ def jobs(
     query = {"status": status, "since": since, "limit": limit}
     columns = {"job_id": "job", "status": "status", "pipeline": "pipeline", "lane": "lane", "published_at": "published"}
     _list("/jobs", query, columns, as_json=as_json, data=data, empty="no jobs yet")
-
-
-def dead_letters(
-    source: Source = None, since: Since = None, limit: Limit = 50, as_json: JsonFlag = False, data: Data = None
-) -> None:
-    """Frames that gave up, with the reason."""
-    columns = {"died_at": "when", "source_id": "source", "stage": "stage", "reason": "reason", "message": "message"}
-    query = {"source": source, "since": since, "limit": limit}
-    _list("/dead-letters", query, columns, as_json=as_json, data=data, empty="no dead letters")
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:

@@ -72,7 +72,7 @@ def test_different_bundles_of_the_same_cameras(database: Database, store: Store)
     assert count(database, Readings) == 24 * 8
 
 
-def test_overlapping_groups_and_replays(database: Database, store: Store) -> None:
+def test_overlapping_groups_and_repetitions(database: Database, store: Store) -> None:
     """Every thread stores everything, in groups and in an order of its own."""
     sent = bundles(12)
 

@@ -16,6 +16,8 @@ from storage.database import (
     open_database,
     upgrade,
 )
+from storage.queries import list_dead_letters
+from storage.rows import letter_id
 from storage.tables import Base
 from tests.integration.test_storage.test_concurrency import run_all
 
@@ -47,6 +49,25 @@ def test_downgrade_leaves_nothing(empty_url: str) -> None:
         command.downgrade(config, "base")
     with database.read() as connection:
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    database.close()
+
+
+def test_letters_from_before_get_their_name(empty_url: str) -> None:
+    database = open_database(empty_url)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        texts = "frame_id, job_id, source_id, pipeline, lane, stage, reason, message"
+        connection.exec_driver_sql(
+            f"INSERT INTO dead_letters ({texts}, captured_at, died_at, attempt, times, result) VALUES "
+            "('frame-0001', 'job-000001', 'gate', 'plates', 'bulk', 'detect', 'bad_image', 'cut off', "
+            "'2026-01-02 00:00:00', '2026-01-02 00:00:00', 1, 1, '{\"payload\": 7}')"
+        )
+    upgrade(empty_url)
+    (letter,) = list_dead_letters(database).items
+    assert letter.letter_id == letter_id("job-000001", "frame-0001")
+    assert (letter.picture_kept, letter.payload) == (False, 7)
     database.close()
 
 

@@ -84,7 +84,7 @@ def test_order_repetition_and_division_do_not_matter(
     shuffled = results(scattered)
     chance.shuffle(shuffled)
     bundles = in_bundles(shuffled, cuts)
-    bundles += data.draw(st.lists(st.sampled_from(bundles), max_size=3))  # replays
+    bundles += data.draw(st.lists(st.sampled_from(bundles), max_size=3))  # repetitions
     bundles += [message(*shuffled[:2])]  # frames of another job once more
     chance.shuffle(bundles)
     group = data.draw(st.integers(1, 3))

@@ -16,6 +16,7 @@ from storage import queries
 from storage.database import Database
 from storage.store import Store
 from storage.tables import Base, DeadLetters, Detections, Frames, Jobs, Passages, Readings, Sources
+from storage.views import LetterState
 from tests.integration.test_storage.bundles import NOON, frame_result, message
 
 
@@ -83,7 +84,7 @@ def test_status_of_a_job(database: Database, store: Store, results: list[Any], s
     assert job.status is status
 
 
-def test_a_replay_counts_the_same_and_writes_nothing(database: Database, store: Store) -> None:
+def test_a_repetition_counts_the_same_and_writes_nothing(database: Database, store: Store) -> None:
     sent = message(frame_result(), frame_result(error="bad_image"), frame_result(dropped="too_late"))
     first = store.store([sent], ())
     before = everything(database)
@@ -97,7 +98,7 @@ def test_a_later_publish_counts_as_repeated(database: Database, store: Store) ->
     store.store([message(result, job_id="job-twice-1", published_at=100.0)], ())
     before = everything(database)
     again = message(result, job_id="job-twice-1", published_at=101.0)
-    for _ in range(2):  # its own replay too
+    for _ in range(2):  # its own repetition too
         (stored,) = store.store([again], ())
         assert stored.counts == {"gate": Counter(repeated=1)}
     after = everything(database)
@@ -173,7 +174,9 @@ def test_a_dead_frame_can_be_replayed(database: Database, store: Store) -> None:
     assert stored.result.status is JobStatus.STORED
     assert stored.result.frames == (good, healed)
     assert queries.get_job(database, job_id) == stored.result
-    assert queries.list_dead_letters(database).items[0].stored_since
+    assert queries.list_dead_letters(database).items == ()
+    (view,) = queries.list_dead_letters(database, ended=True).items
+    assert (view.stored_since, view.state) == (True, LetterState.STORED)
     # Three publishes with four frames: two stored, two dead.
     assert queries.counts_by_source(database) == {"gate": Counter(stored=2, dead=2)}
 

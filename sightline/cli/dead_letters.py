@@ -1,0 +1,166 @@
+"""`sightline dead-letters`: what gave up and why; replay it, or discard it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sightline.api_client import call_api
+from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
+from sightline.cli.queries import Data, Limit, Since, Source, settings_for
+from sightline.errors import BadMessageError
+
+app = typer.Typer(invoke_without_command=True)
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids from the list.")]
+Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
+
+#: In one request, so that each is over long before the client gives up.
+_AT_ONCE = 200
+_PAGE = 1000
+
+
+@app.callback()
+def list_letters(
+    context: typer.Context,
+    reason: Reason = None,
+    source: Source = None,
+    since: Since = None,
+    ended: Annotated[bool, typer.Option("--all", help="Also those stored since or discarded.")] = False,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Frames that gave up, with the reason. Alone it lists them; `show`, `replay` and `discard` take their ids."""
+    if context.invoked_subcommand is not None:
+        if any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in context.params):
+            raise BadMessageError(f"options go behind the command: sightline dead-letters {context.invoked_subcommand}")
+        return
+    query = {"reason": reason, "source": source, "since": since, "ended": ended or None, "limit": limit}
+    columns = {
+        "letter_id": "id",
+        "died_at": "when",
+        "source_id": "source",
+        "stage": "stage",
+        "reason": "reason",
+        "state": "state",
+        "message": "message",
+    }
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/dead-letters", query=query)
+    print_rows(answer["items"], columns, as_json=as_json, empty="no dead letters")
+
+
+@app.command()
+def show(
+    letter_id: Annotated[str, typer.Argument(help="An id from the list.")], as_json: JsonFlag = False, data: Data = None
+) -> None:
+    """One dead letter: the reason in words, where it died, how often, what came, its picture."""
+    settings = settings_for(data)
+    letter: dict[str, Any] = call_api(settings, "GET", f"/dead-letters/{letter_id}")
+    if as_json:
+        print_json(letter)
+        return
+    frame, picture = letter["frame"], letter["links"].get("picture")
+    kept = f"{settings.api_url.rstrip('/')}{picture}" if picture else "not kept: it cannot be replayed"
+    facts = {
+        "reason": letter["reason"],
+        "": letter["explanation"],
+        "message": letter["message"],
+        "state": letter["state"],
+        "stage": letter["stage"],
+        "attempts": f"{letter['attempt']} in its last job; died {letter['times']} time{'s' * (letter['times'] > 1)}",
+        "died at": letter["died_at"],
+        "source": letter["source_id"],
+        "pipeline": letter["pipeline"],
+        "job": frame and letter["job_id"],
+        "frame": frame and f"{frame['frame_id']} {frame['name']}".strip(),
+        "picture": frame and kept,
+        "payload": None if frame else repr(letter["payload"]),
+    }
+    for name, value in facts.items():
+        if value is not None:
+            out.print(f"{name:<10}{value}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def replay(
+    ids: Ids = None,
+    reason: Reason = None,
+    source: Source = None,
+    since: Since = None,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Send dead frames on their way again. Exit code 1 if one cannot be: its picture was not kept."""
+    count, refused = 0, []
+    for done in _act("replay", _choice(ids, reason=reason, source=source, since=since), data):
+        count += done["count"]
+        refused += done["refused"]
+    if as_json:
+        print_json({"count": count, "refused": refused})
+    else:
+        for refusal in refused:
+            err.print(f"{refusal['letter_id']}: {refusal['detail']}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{count} replayed" + (f", {len(refused)} cannot be" if refused else ""))
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def discard(
+    ids: Ids = None,
+    reason: Reason = None,
+    source: Source = None,
+    since: Since = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many they are.")] = False,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Mark dead letters as of no further interest: they leave the list, their rows stay."""
+    choice = _choice(ids, reason=reason, source=source, since=since)
+    # Exactly those that were counted, not those that die while somebody thinks about the question.
+    found: list[str] = choice.get("ids") or list(_find(choice, data))
+    if len(found) > 1 and not yes:
+        typer.confirm(f"discard {len(found)} dead letters?", abort=True, err=True)
+    count = sum(done["count"] for done in _act("discard", {"ids": found}, data)) if found else 0
+    if as_json:
+        print_json({"count": count})
+    else:
+        out.print(f"{count} discarded")
+
+
+def _choice(ids: list[str] | None, **filters: str | None) -> dict[str, Any]:
+    given = {name: value for name, value in filters.items() if value is not None}
+    if bool(ids) == bool(given):
+        raise BadMessageError("ids: give some, or at least one of --reason, --source, --since; not both", field="ids")
+    return {"ids": list(dict.fromkeys(ids))} if ids else given
+
+
+def _act(what: str, choice: dict[str, Any], data: Path | None) -> Iterator[dict[str, Any]]:
+    """One answer a request: so many named letters at a time, or page by page."""
+    settings = settings_for(data)
+    path = f"/dead-letters/{what}"
+    if ids := choice.get("ids"):
+        for start in range(0, len(ids), _AT_ONCE):
+            yield call_api(settings, "POST", path, body={"ids": ids[start : start + _AT_ONCE]})
+        return
+    cursor: str | None = None
+    while True:
+        done: dict[str, Any] = call_api(settings, "POST", path, body=choice | {"limit": _AT_ONCE, "cursor": cursor})
+        yield done
+        cursor = done["next_cursor"]
+        if cursor is None:
+            return
+
+
+def _find(choice: dict[str, Any], data: Path | None) -> Iterator[str]:
+    query = choice | {"limit": _PAGE}
+    while True:
+        page: dict[str, Any] = call_api(settings_for(data), "GET", "/dead-letters", query=query)
+        yield from (letter["letter_id"] for letter in page["items"])
+        if page["next_cursor"] is None:
+            return
+        query["cursor"] = page["next_cursor"]

@@ -1,0 +1,38 @@
+"""What the reason of a dead letter means and what helps, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+EXPLANATIONS: Final[Mapping[str, str]] = {
+    "bad_image": (
+        "The picture is damaged, empty, too large or neither JPEG, PNG nor WebP. A replay ends the same way: discard "
+        "the letter, and submit a whole picture."
+    ),
+    "bad_message": (
+        "The message did not have the agreed shape, or held a value that cannot be stored. Correct its sender "
+        "(docs/wire.md), then discard the letter."
+    ),
+    "frame_missing": (
+        "The pixels were not in the frame store when a worker came for them: never put there, freed, or older than "
+        "SIGHTLINE_FRAME_TTL_S. Submit the picture again."
+    ),
+    "model_unavailable": (
+        "The model of this pipeline is unknown, missing or damaged; the message names it. Provide it (docs/models.md), "
+        "start the worker again, then replay."
+    ),
+    "worker_lost": (
+        "Workers died again and again while they held this job, which may be its fault: see their logs for a crash or "
+        "for memory. Replay it once the cause is gone."
+    ),
+    "attempts_exhausted": (
+        "The job was sent SIGHTLINE_MAX_ATTEMPTS times and none came to an end: see the workers' logs. Replay it once "
+        "the cause is gone."
+    ),
+}
+
+
+def explain(reason: str) -> str:
+    """One or two sentences; of an unknown reason only that the message has to do."""
+    return EXPLANATIONS.get(reason, "See the message. Replay it once the cause is gone.")

@@ -1,0 +1,53 @@
+"""What the write stage keeps of a frame that died, on a real Redis and SQLite."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sightline.celery_app import create_app
+from sightline.frames import open_frame_store
+from sightline.messages import Job, Message
+from sightline.publisher import Publisher
+from sightline.settings import load_settings
+from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
+from storage import queries
+from storage.database import open_database, upgrade
+from workers.services import open_services
+from workers.write import WriteStage
+
+FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
+JOB = Job(job_id="job-000001", pipeline=Pipeline.OBJECTS, frames=(FRAME,))
+DEAD = FrameResult(frame=FRAME, error=FrameError(reason="model_unavailable", message="no weights", stage="detect"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "pixels", "kept"),
+    [("results", b"picture", True), ("all", b"picture", True), ("none", b"picture", False), ("all", None, False)],
+)
+def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
+    tmp_path: Path, redis_url: str, policy: str, pixels: bytes | None, kept: bool
+) -> None:
+    settings = load_settings(
+        data_dir=tmp_path, redis_url=redis_url, frames_url=(tmp_path / "frames").as_uri(), keep_pictures=policy
+    )
+    upgrade(settings.sqlalchemy_url)
+    publisher = Publisher.from_settings(settings)
+    publisher.publish(JOB, {FRAME.frame_id: pixels or b""})
+    if pixels is None:
+        publisher.frames.delete_many([FRAME.frame_id])
+    stage = WriteStage(open_services(create_app(settings), settings, "test"))
+    stage.work(Message(job=JOB, results=(DEAD,)))
+    stage.close()
+
+    database = open_database(settings.sqlalchemy_url)
+    (letter,) = queries.list_dead_letters(database).items
+    database.close()
+    assert letter.picture_kept is kept
+    pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
+    assert pictures.get_many([FRAME.frame_id]) == [pixels if kept else None]
+    assert publisher.frames.get_many([FRAME.frame_id]) == [None]  # freed
+    assert publisher.ledger.counts() == {"gate": {"published": 1, "dead": 1}}
+    publisher.close()
