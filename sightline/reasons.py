@@ -26,6 +26,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "Workers died again and again while they held this job, which may be its fault: see their logs for a crash or "
         "for memory. Replay it once the cause is gone."
     ),
+    "model_failed": (
+        "The model raised an error on this frame, alone as well; the message and the worker's log have it. Replay it "
+        "with a newer model or version."
+    ),
     "attempts_exhausted": (
         "The job was sent SIGHTLINE_MAX_ATTEMPTS times and none came to an end: see the workers' logs. Replay it once "
         "the cause is gone."
