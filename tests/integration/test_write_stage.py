@@ -10,6 +10,7 @@ import pytest
 from sightline.celery_app import create_app
 from sightline.frames import open_frame_store
 from sightline.messages import Job, Message
+from sightline.patience import Patience
 from sightline.publisher import Publisher
 from sightline.settings import load_settings
 from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
@@ -38,7 +39,7 @@ def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
     publisher.publish(JOB, {FRAME.frame_id: pixels or b""})
     if pixels is None:
         publisher.frames.delete_many([FRAME.frame_id])
-    stage = WriteStage(open_services(create_app(settings), settings, "test"))
+    stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
     stage.work(Message(job=JOB, results=(DEAD,)))
     stage.close()
 
