@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sightline.api_client import call_api
-from sightline.cli.output import JsonFlag, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
@@ -122,7 +122,7 @@ def audit(as_json: JsonFlag = False, data: Data = None) -> None:
             for name in ("source_id", "published", "stored", "repeated", "dropped", "dead", "open", "rows", "balanced")
         }
         print_rows(answer["sources"], columns, as_json=False, empty="nothing was published yet")
-        out.print("[green]balanced[/green]" if answer["balanced"] else "[red]NOT balanced[/red]")
+        out.print(line(("balanced", "green") if answer["balanced"] else ("NOT balanced", "red")))
     if not answer["balanced"]:
         raise typer.Exit(1)
 

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sightline.cli.output import JsonFlag, err, out, print_json
+from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.client import Sightline
 from sightline.errors import BacklogFullError, RetryableError, SightlineError, WaitTimeoutError
 from sightline.files import VIDEO_SUFFIXES, find_files, read_frames
@@ -146,7 +146,7 @@ class _Printer:
         if done.error is not None:
             self._print(
                 {"file": str(done.path), "error": {"reason": done.error.reason, "message": str(done.error)}},
-                f"[red]{done.path}[/red]  {done.error}",
+                line((str(done.path), "red"), f"  {done.error}"),
             )
             return 1
         self._jobs += 1
@@ -160,20 +160,28 @@ class _Printer:
 
     def _show_frame(self, done: _Finished, frame: FrameResult) -> int:
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
-        readings = "  ".join(f"[bold]{r.text}[/bold] [dim]{r.confidence:.2f}[/dim]" for r in frame.readings)
-        found = readings or f"[dim]{len(frame.detections)} detections, no text[/dim]"
-        if frame.error:
-            found = f"[red]dead: {frame.error.message}[/red]"
-        elif frame.dropped:
-            found = f"[yellow]dropped: {frame.dropped}[/yellow]"
-        self._print(row, f"{done.path.name:<28} {found}")
+        self._print(row, line(f"{done.path.name:<28} ", *_found(frame)))
         return int(frame.error is not None)
 
-    def _print(self, row: dict[str, Any], line: str) -> None:
+    def _print(self, row: dict[str, Any], text: Text) -> None:
         if self._as_json:
             print_json(row)
         else:
-            out.print(line, highlight=False)
+            out.print(text)
+
+
+def _found(frame: FrameResult) -> list[str | tuple[str, str]]:
+    """What came of a frame, in parts of a line."""
+    if frame.error:
+        return [(f"dead: {frame.error.message}", "red")]
+    if frame.dropped:
+        return [(f"dropped: {frame.dropped}", "yellow")]
+    if not frame.readings:
+        return [(f"{len(frame.detections)} detections, no text", "dim")]
+    parts: list[str | tuple[str, str]] = []
+    for reading in frame.readings:
+        parts += ["  "] * bool(parts) + [(reading.text, "bold"), (f" {reading.confidence:.2f}", "dim")]
+    return parts
 
 
 class _RateColumn(ProgressColumn):

@@ -150,9 +150,9 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
             pass
         time.sleep(0.5)
     else:
-        err.print(f"[red]no answer from {url} after {_READY_TIMEOUT_S} s; see the log above[/red]")
+        err.print(f"no answer from {url} after {_READY_TIMEOUT_S} s; see the log above", style="red")
         return
-    lines = [f"page     [bold]{url}[/bold]", f"API      {url}/docs"]
+    lines = [f"page     {url}", f"API      {url}/docs"]
     if settings.flower_port:
         lines.append(f"Flower   http://127.0.0.1:{settings.flower_port}  (user sightline, password: the key)")
     lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
