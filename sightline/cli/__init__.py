@@ -2,6 +2,8 @@
 
 Exit codes: 0 done; 1 it ran and the answer is bad (a frame is dead, the audit does not balance); 2 wrong input or
 setting; 3 a service did not answer.
+
+Times are UTC. In a terminal a table folds to its width; in a pipe each row is one line.
 """
 
 from __future__ import annotations

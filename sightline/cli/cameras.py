@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,19 +24,24 @@ Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dr
 def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
     """Cameras and how they do."""
     answer: dict[str, Any] = call_api(settings_for(data), "GET", "/cameras")
-    rows: list[dict[str, Any]] = [camera | (camera.get("status") or {}) for camera in answer["items"]]
+    cameras: list[dict[str, Any]] = answer["items"]
+    if as_json:
+        print_rows(cameras, {}, as_json=True, empty="")
+        return
+    rows = [_row(camera) for camera in cameras]
     columns = {
         "camera_id": "camera",
         "state": "state",
         "pipeline": "pipeline",
-        "fps": "fps",
+        "fps": "fps wanted",
+        "fps_measured": "fps read",
         "frames_read": "read",
         "published": "published",
         "dropped": "dropped",
         "url": "url",
         "last_error": "last error",
     }
-    print_rows(rows, columns, as_json=as_json, empty="no cameras; add one: sightline cameras add NAME URL")
+    print_rows(rows, columns, as_json=False, empty="no cameras; add one: sightline cameras add NAME URL")
 
 
 @app.command()
@@ -100,6 +106,13 @@ def remove(name: Name, data: Data = None) -> None:
     """Remove a camera; its rows stay."""
     call_api(settings_for(data), "DELETE", f"/cameras/{name}")
     out.print(f"{name} removed")
+
+
+def _row(camera: Mapping[str, Any]) -> dict[str, Any]:
+    """A camera's settings and status side by side; both have an `fps`. Without Redis there is no status."""
+    status: dict[str, Any] = camera.get("status") or {}
+    measured = {"fps_measured" if name == "fps" else name: value for name, value in status.items()}
+    return {**camera, **measured}
 
 
 def _done(camera: Any, text: str, *, as_json: bool) -> None:

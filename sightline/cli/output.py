@@ -58,7 +58,9 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *,
 
 def line(*parts: str | tuple[str, str]) -> Text:
     """One line of texts, each plain or with a style: `("dead", "red")`."""
-    return Text.assemble(*[printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts])
+    return Text.assemble(
+        *[printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
+    )
 
 
 def show(value: Any) -> str:

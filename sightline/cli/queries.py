@@ -9,6 +9,7 @@ import typer
 
 from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
+from sightline.errors import SettingsError
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
@@ -18,7 +19,16 @@ Data = Annotated[Path | None, typer.Option(help="Data folder of `sightline up`."
 
 
 def settings_for(data: Path | None) -> Settings:
-    return load_settings(**({"data_dir": data} if data else {}))
+    """The settings of the system whose data folder was named, or else of the one that the environment says.
+
+    Raises:
+        SettingsError: nothing was ever started in the named folder.
+    """
+    if data is None:
+        return load_settings()
+    if not (data / "run.env").is_file():
+        raise SettingsError(f"--data: no run.env in {data}: is that the folder of `sightline up`?")
+    return load_settings(data_dir=data)
 
 
 def passages(
@@ -34,8 +44,8 @@ def passages(
     columns = {
         "text": "plate",
         "source_id": "source",
-        "first_seen": "first seen",
-        "last_seen": "last seen",
+        "first_seen": "first seen (UTC)",
+        "last_seen": "last seen (UTC)",
         "reading_count": "readings",
         "confidence": "confidence",
     }
@@ -53,7 +63,7 @@ def detections(
     """What was found, newest first."""
     query = {"label": label, "source": source, "since": since, "limit": limit}
     columns = {
-        "captured_at": "captured",
+        "captured_at": "captured (UTC)",
         "source_id": "source",
         "label": "label",
         "confidence": "confidence",
@@ -74,7 +84,7 @@ def readings(
     """What was read, newest first."""
     query = {"text": text, "source": source, "since": since, "limit": limit}
     columns = {
-        "captured_at": "captured",
+        "captured_at": "captured (UTC)",
         "source_id": "source",
         "text": "text",
         "confidence": "confidence",
@@ -92,7 +102,13 @@ def jobs(
 ) -> None:
     """Jobs, newest first."""
     query = {"status": status, "since": since, "limit": limit}
-    columns = {"job_id": "job", "status": "status", "pipeline": "pipeline", "lane": "lane", "published_at": "published"}
+    columns = {
+        "job_id": "job",
+        "status": "status",
+        "pipeline": "pipeline",
+        "lane": "lane",
+        "published_at": "published (UTC)",
+    }
     _list("/jobs", query, columns, as_json=as_json, data=data, empty="no jobs yet")
 
 
@@ -131,4 +147,5 @@ def _list(
     path: str, query: dict[str, Any], columns: dict[str, str], *, as_json: bool, data: Path | None, empty: str
 ) -> None:
     answer: dict[str, Any] = call_api(settings_for(data), "GET", path, query=query)
-    print_rows(answer["items"], columns, as_json=as_json, empty=empty)
+    is_filtered = any(value is not None for name, value in query.items() if name != "limit")
+    print_rows(answer["items"], columns, as_json=as_json, empty="nothing matches" if is_filtered else empty)

@@ -23,12 +23,12 @@ from rich.progress import (
 from rich.text import Text
 
 from sightline.cli.output import JsonFlag, err, line, out, print_json
+from sightline.cli.queries import settings_for
 from sightline.client import Sightline
 from sightline.errors import BacklogFullError, RetryableError, SightlineError, WaitTimeoutError
 from sightline.files import VIDEO_SUFFIXES, find_files, read_frames
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job
-from sightline.settings import load_settings
 from sightline.types import FrameResult, Lane, Pipeline
 
 #: Frames of a video that travel in one job.
@@ -38,7 +38,7 @@ _WAIT_EACH_S = 600.0
 
 
 @dataclass(frozen=True)
-class _Submitted:
+class Submitted:
     path: Path
     job: Job | None = None
     error: SightlineError | None = None
@@ -55,15 +55,15 @@ def submit(
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
 ) -> None:
     """Submit photos and videos. Submitting the same ones again adds nothing."""
-    settings = load_settings(**({"data_dir": data} if data else {}))
+    settings = settings_for(data)
     files = find_files(paths)
     failed = 0
     with Sightline(settings) as client, _progress(len(files)) as progress:
         sending = progress.add_task("submitted", total=len(files))
         finishing = progress.add_task("finished", total=len(files), visible=wait)
-        printer = _Printer(as_json=as_json, wait=wait)
+        printer = Printer(as_json=as_json, wait=wait)
         for done in _submit_all(client, files, pipeline=pipeline, lane=lane, source=source, fps=fps, wait=wait):
-            progress.advance(finishing if isinstance(done, _Finished) else sending)
+            progress.advance(finishing if isinstance(done, Finished) else sending)
             failed += printer.show(done)
         printer.close()
     if failed:
@@ -71,7 +71,7 @@ def submit(
 
 
 @dataclass(frozen=True)
-class _Finished:
+class Finished:
     path: Path
     frames: tuple[FrameResult, ...]
     job_id: str
@@ -79,11 +79,11 @@ class _Finished:
 
 def _submit_all(
     client: Sightline, files: list[Path], *, pipeline: Pipeline, lane: Lane, source: str, fps: float, wait: bool
-) -> Iterator[_Submitted | _Finished]:
+) -> Iterator[Submitted | Finished]:
     """Read and publish with a pool of threads; yields each submission, then each result, in the order of the files."""
-    waiting: list[_Submitted] = []
+    waiting: list[Submitted] = []
     with ThreadPoolExecutor(_READERS) as pool:
-        futures: list[Future[list[_Submitted]]] = [
+        futures: list[Future[list[Submitted]]] = [
             pool.submit(_submit_file, client, path, pipeline=pipeline, lane=lane, source=source, fps=fps)
             for path in files
         ]
@@ -99,19 +99,19 @@ def _submit_all(
 
 def _submit_file(
     client: Sightline, path: Path, *, pipeline: Pipeline, lane: Lane, source: str, fps: float
-) -> list[_Submitted]:
+) -> list[Submitted]:
     """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
-    submitted: list[_Submitted] = []
+    submitted: list[Submitted] = []
     try:
         bundle = _VIDEO_BUNDLE if path.suffix.lower() in VIDEO_SUFFIXES else 1
         for frames in _batched(read_frames(path, fps=fps), bundle):
             job, pixels = make_job(frames, client.settings, pipeline=pipeline, lane=lane, source_id=source)
             _publish(client, job, pixels)
-            submitted.append(_Submitted(path, job))
+            submitted.append(Submitted(path, job))
     except RetryableError:
         raise
     except SightlineError as error:
-        submitted.append(_Submitted(path, error=error))
+        submitted.append(Submitted(path, error=error))
     return submitted
 
 
@@ -125,14 +125,14 @@ def _publish(client: Sightline, job: Job, pixels: dict[str, bytes]) -> None:
             time.sleep(full.retry_after_s)
 
 
-def _wait(client: Sightline, path: Path, job: Job) -> _Finished:
+def _wait(client: Sightline, path: Path, job: Job) -> Finished:
     try:
-        return _Finished(path, client.wait(job.job_id, _WAIT_EACH_S).frames, job.job_id)
+        return Finished(path, client.wait(job.job_id, _WAIT_EACH_S).frames, job.job_id)
     except WaitTimeoutError as error:
         raise WaitTimeoutError(f"{path}: {error} (are workers running?)", job_id=job.job_id) from error
 
 
-class _Printer:
+class Printer:
     """Prints results as they come; returns how many of them are failures."""
 
     def __init__(self, *, as_json: bool, wait: bool) -> None:
@@ -140,8 +140,8 @@ class _Printer:
         self._wait = wait
         self._jobs = 0
 
-    def show(self, done: _Submitted | _Finished) -> int:
-        if isinstance(done, _Finished):
+    def show(self, done: Submitted | Finished) -> int:
+        if isinstance(done, Finished):
             return sum(self._show_frame(done, frame) for frame in done.frames)
         if done.error is not None:
             self._print(
@@ -158,7 +158,7 @@ class _Printer:
         if not self._wait and not self._as_json:
             out.print(f"{self._jobs} jobs submitted")
 
-    def _show_frame(self, done: _Finished, frame: FrameResult) -> int:
+    def _show_frame(self, done: Finished, frame: FrameResult) -> int:
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
         self._print(row, line(f"{done.path.name:<28} ", *_found(frame)))
         return int(frame.error is not None)

@@ -110,16 +110,16 @@ def test_cameras_come_and_go_while_it_runs(machine: Machine, clip: Path) -> None
     machine.wait_for("/passages", source="hall")
     time.sleep(1.5)  # a status is written each second
     (gate, hall) = machine.rows("cameras", "list")
-    assert (gate["state"], hall["state"]) == ("running", "running")
-    assert gate["published"] > 0
+    assert (gate["status"]["state"], hall["status"]["state"]) == ("running", "running")
+    assert gate["status"]["published"] > 0
     machine.cli("cameras", "pause", "gate")
     machine.cli("cameras", "remove", "hall")
     time.sleep(2.5)
     (gate,) = machine.rows("cameras", "list")
-    assert gate["state"] == "paused"
-    read = gate["frames_read"]
+    assert gate["status"]["state"] == "paused"
+    read = gate["status"]["frames_read"]
     time.sleep(1)
-    assert machine.rows("cameras", "list")[0]["frames_read"] == read
+    assert machine.rows("cameras", "list")[0]["status"]["frames_read"] == read
     machine.cli("cameras", "remove", "gate")
     wrong = machine.cli("cameras", "pause", "nowhere", check=False)
     assert (wrong.returncode, "'nowhere'" in wrong.stderr) == (2, True)
@@ -134,7 +134,7 @@ def test_a_real_rtsp_camera_gives_passages_dies_and_returns(
     machine.wait_for("/passages", source="street")
     server.kill()
     until = time.monotonic() + 20
-    while machine.rows("cameras", "list")[0]["state"] != "reconnecting":
+    while machine.rows("cameras", "list")[0]["status"]["state"] != "reconnecting":
         assert time.monotonic() < until
         time.sleep(0.5)
     time.sleep(1)
@@ -145,7 +145,7 @@ def test_a_real_rtsp_camera_gives_passages_dies_and_returns(
         assert time.monotonic() < until
         time.sleep(0.5)
     (street,) = machine.rows("cameras", "list")
-    assert (street["state"], PASSWORD in str(street)) == ("running", False)
+    assert (street["status"]["state"], PASSWORD in str(street)) == ("running", False)
     assert PASSWORD not in machine.log()
     machine.cli("cameras", "remove", "street")
 

@@ -1,0 +1,77 @@
+"""Commands that ask the API, with the answers of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from sightline.cli import main
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the API answers, by path; anything else is a 404."""
+    given: dict[str, Any] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0].removeprefix("/v1")
+            self.send_response(200 if path in given else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(given.get(path, {})).encode())
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("SIGHTLINE_API_URL", f"http://127.0.0.1:{server.server_port}")
+        yield given
+        server.shutdown()
+
+
+def sightline(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command in this process; its exit code."""
+    monkeypatch.setattr("sys.argv", ["sightline", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_no_rows_at_all_is_not_the_same_as_none_that_match(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers["/passages"] = answers["/dead-letters"] = {"items": []}
+    for arguments in (["passages"], ["passages", "KAB*"], ["dead-letters"], ["dead-letters", "--source", "gate"]):
+        assert sightline(monkeypatch, *arguments) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["no passages yet", "nothing matches", "no dead letters", "nothing matches"]
+
+
+def test_a_cameras_setting_and_what_was_measured_are_two_things(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = {"state": "running", "fps": 24.9, "frames_read": 100, "published": 7, "dropped": {}, "last_error": None}
+    camera = {"camera_id": "gate", "pipeline": "plates", "fps": 5.0, "url": "rtsp://***@host/1", "status": status}
+    answers["/cameras"] = {"items": [camera, camera | {"camera_id": "hall", "status": None}]}
+    assert sightline(monkeypatch, "cameras", "list") == 0
+    assert [" ".join(row.split()) for row in capsys.readouterr().out.splitlines()] == [
+        "camera state pipeline fps wanted fps read read published dropped url last error",
+        "gate running plates 5.00 24.90 100 7 0 rtsp://***@host/1",
+        "hall plates 5.00 rtsp://***@host/1",
+    ]
+    assert sightline(monkeypatch, "cameras", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0]) == camera
+
+
+def test_a_folder_that_is_none_of_ours_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["passages"], ["cameras", "list"], ["submit", str(tmp_path)]):
+        assert sightline(monkeypatch, *arguments, "--data", str(tmp_path / "nope")) == 2
+        assert f"no run.env in {tmp_path / 'nope'}: is that the folder" in capsys.readouterr().err
