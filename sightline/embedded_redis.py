@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 import socket
@@ -42,7 +43,7 @@ def prepare_redis(folder: Path) -> EmbeddedRedis:
     password = _remembered(folder / "password", secrets.token_urlsafe(24))
     port_file = folder / "port"
     port = int(_remembered(port_file, str(_free_port())))
-    if not _is_free(port):
+    if not is_free(port):
         port = _free_port()
         port_file.write_text(str(port))
     config = folder / "redis.conf"
@@ -78,11 +79,13 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen there now."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE
     return True

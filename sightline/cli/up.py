@@ -19,7 +19,7 @@ import typer
 from rich.panel import Panel
 
 from sightline.cli.output import err, out
-from sightline.embedded_redis import EmbeddedRedis, prepare_redis
+from sightline.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.errors import SettingsError
 from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
 from sightline.settings import PREFIX, Settings, load_settings
@@ -39,10 +39,13 @@ def up(
     _require_checkout()
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)  # cameras' passwords and pictures of people: what is made here is its owner's alone
+    _make_folder(settings.data_dir)
     with _locked(settings.data_dir):
+        _require_free_ports(settings)
         redis = prepare_redis(settings.data_dir / "redis")
         environment = _environment(settings, redis)
+        _run_once("workers.check", environment=environment)
         _run_once("storage", "upgrade", environment=environment)
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
@@ -117,8 +120,29 @@ def _run_once(module: str, *arguments: str, environment: dict[str, str]) -> str:
         [sys.executable, "-m", module, *arguments], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise SettingsError(f"python -m {module} {' '.join(arguments)} failed:\n{done.stderr.strip()}")
+        said = done.stderr.strip()
+        is_sentence = said and "\n" not in said
+        raise SettingsError(said if is_sentence else f"python -m {module} {' '.join(arguments)} failed:\n{said}")
     return done.stdout
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"data folder {data_dir}: {error.strerror}; choose another with --data") from error
+    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(f"data folder {data_dir}: not writable; choose another with --data")
+
+
+def _require_free_ports(settings: Settings) -> None:
+    """A child that finds its port taken would be started again for ever."""
+    for host, port, option in (
+        (settings.api_host, settings.api_port, "--port"),
+        ("127.0.0.1", settings.flower_port, "--flower-port"),
+    ):
+        if port and not is_free(port, host):
+            raise SettingsError(f"port {port} is taken; choose another with {option}")
 
 
 @contextmanager
@@ -143,11 +167,8 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
     url = environment[PREFIX + "API_URL"]
     until = time.monotonic() + _READY_TIMEOUT_S
     while time.monotonic() < until:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5, trust_env=False).is_success:
-                break
-        except httpx.HTTPError:
-            pass
+        if _is_ready(url, environment[PREFIX + "API_KEY"]):
+            break
         time.sleep(0.5)
     else:
         err.print(f"no answer from {url} after {_READY_TIMEOUT_S} s; see the log above", style="red")
@@ -158,6 +179,16 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
     lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
     lines.append("stop     Ctrl-C")
     out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))
+
+
+def _is_ready(url: str, key: str) -> bool:
+    """Everything answers, and the API is ours: another one does not know the key."""
+    try:
+        ready = httpx.get(f"{url}/readyz", timeout=5, trust_env=False)
+        ours = httpx.get(f"{url}/v1/queues", headers={"X-API-Key": key}, timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return ready.is_success and ours.is_success
 
 
 def _require_checkout() -> None:
