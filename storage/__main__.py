@@ -7,20 +7,31 @@ import sys
 
 from sightline.errors import SightlineError
 from sightline.settings import load_settings
-from storage.database import Database, current_revision, expected_revision, open_database, upgrade
+from storage.database import (
+    Database,
+    check_revision,
+    current_revision,
+    expected_revision,
+    open_database,
+    require_existing,
+    upgrade,
+)
 from storage.keys import Role, create_key, list_keys, revoke_key
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 the database does not answer or is not up to date, 2 wrong usage."""
+    """Exit status: 0 done, 1 the database does not answer, is not up to date or has no such key, 2 wrong usage."""
     options = _parser().parse_args(arguments)
     try:
         url = load_settings().sqlalchemy_url
         if options.action == "upgrade":
             print(upgrade(url))
             return 0
+        require_existing(url)
         database = open_database(url)
         try:
+            if options.action != "current":
+                check_revision(database)
             return _run(options, database)
         finally:
             database.close()
@@ -51,7 +62,9 @@ def _run(options: argparse.Namespace, database: Database) -> int:
             state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "valid"
             print(f"{key.key_id}  {key.role.value:<8}  {state}  {key.name}")
     elif options.action == "revoke-key":
-        revoke_key(database, options.key_id)
+        if not revoke_key(database, options.key_id):
+            print(f"there is no valid key {options.key_id!r}; `list-keys` shows them", file=sys.stderr)
+            return 1
     else:
         return _show_current(database)
     return 0

@@ -30,6 +30,7 @@ POOL_TIMEOUT_S: Final = 10
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK: Final = 5_318_008  # any number, the same in every process
 _UNDEFINED_TABLE: Final = "42P01"
+_CURE: Final = "run `python -m storage upgrade`, or name another in SIGHTLINE_DATABASE_URL"
 
 
 class Database:
@@ -75,7 +76,7 @@ def open_database(url: str) -> Database:
     """
     address = _address(url)
     if address.get_backend_name() == "sqlite":
-        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+        _make_file(Path(str(address.database)))
         engine = sa.create_engine(
             address, pool_size=8, max_overflow=32, pool_timeout=POOL_TIMEOUT_S, connect_args={"timeout": LOCK_TIMEOUT_S}
         )
@@ -86,8 +87,8 @@ def open_database(url: str) -> Database:
     if "options" not in address.query:
         timeout_ms = LOCK_TIMEOUT_S * 1000
         connect_args["options"] = f"-c timezone=UTC -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
-    return Database(
-        sa.create_engine(
+    try:
+        engine = sa.create_engine(
             address,
             pool_pre_ping=True,
             pool_size=8,
@@ -95,7 +96,22 @@ def open_database(url: str) -> Database:
             pool_timeout=POOL_TIMEOUT_S,
             connect_args=connect_args,
         )
-    )
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "SIGHTLINE_DATABASE_URL: postgresql:// needs psycopg: pip install '.[postgres]' in the checkout"
+        ) from error
+    return Database(engine)
+
+
+def require_existing(url: str) -> None:
+    """Opening a SQLite file makes it; where that would hide a wrong folder, ask first.
+
+    Raises:
+        SettingsError: the URL names a file that does not exist.
+    """
+    address = _address(url)
+    if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
+        raise SettingsError(f"there is no database {address.database}: {_CURE}")
 
 
 def insert_into(connection: sa.Connection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
@@ -162,10 +178,8 @@ def check_revision(database: Database) -> None:
     """
     current, expected = current_revision(database), expected_revision()
     if current != expected:
-        raise SettingsError(
-            f"the database has revision {current or 'none'}, this version needs {expected}: "
-            "run `python -m storage upgrade`"
-        )
+        where = database.engine.url.render_as_string(hide_password=True)
+        raise SettingsError(f"the database {where} has revision {current or 'none'}, not {expected}: {_CURE}")
 
 
 def _address(url: str) -> sa.URL:
@@ -182,6 +196,16 @@ def _address(url: str) -> sa.URL:
     raise SettingsError(
         f"SIGHTLINE_DATABASE_URL: {shown} cannot be shared between processes; expected sqlite:///file or postgresql://…"
     )
+
+
+def _make_file(path: Path) -> None:
+    """Its owner's alone: there are passwords of cameras in it. SQLite gives its log the same mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise SettingsError(f"SIGHTLINE_DATABASE_URL: cannot make {path}: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

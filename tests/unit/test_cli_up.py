@@ -49,7 +49,8 @@ def test_a_data_folder_that_cannot_be_one_is_refused_in_a_line(tmp_path: Path) -
 def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0)), second.bind(("127.0.0.1", 0))
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
         port, flower_port = first.getsockname()[1], second.getsockname()[1]
     code, said = up("--data", str(data), "--port", str(port), "--flower-port", str(flower_port), PLATES_MODEL="nope")
     assert (code, said.count("\n")) == (2, 1), said

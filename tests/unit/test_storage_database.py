@@ -32,6 +32,12 @@ def test_other_urls_are_refused_without_showing_the_password(url: str) -> None:
     assert "postgresql://" in str(caught.value)
 
 
+def test_postgres_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SettingsError, match=r"SIGHTLINE_DATABASE_URL: .*\[postgres\]"):
+        open_database("postgresql://me@host/name")
+
+
 def test_a_database_that_does_not_answer_is_unavailable() -> None:
     database = open_database("postgresql://me@127.0.0.1:1/name")
     with pytest.raises(StoreUnavailableError), database.read():
@@ -42,7 +48,7 @@ def test_a_database_that_does_not_answer_is_unavailable() -> None:
 def test_a_database_without_tables_names_the_cure(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'new' / 'file.sqlite3'}")
     assert current_revision(database) is None
-    with pytest.raises(SettingsError, match="python -m storage upgrade"):
+    with pytest.raises(SettingsError, match=r"new/file\.sqlite3 .*python -m storage upgrade"):
         check_revision(database)
     database.close()
 
@@ -56,14 +62,19 @@ def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(root), "DATABASE_URL": f"sqlite:///{tmp_path}/a b%/file.sqlite3"}
 
-    def run(action: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "storage", action], cwd=tmp_path, env=environment, capture_output=True, text=True
+            [sys.executable, "-m", "storage", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
 
-    before = run("current")
-    assert (before.returncode, before.stdout) == (1, f"none (this version needs {expected_revision()})\n")
+    for arguments in (["current"], ["create-key", "me", "admin"]):
+        before = run(*arguments)
+        assert (before.returncode, f"there is no database {tmp_path}/a b%/file.sqlite3" in before.stderr) == (1, True)
+    assert not (tmp_path / "a b%").exists()
     assert run("upgrade").stdout == f"{expected_revision()}\n"
     after = run("current")
     assert (after.returncode, after.stdout, after.stderr) == (0, f"{expected_revision()}\n", "")
+    assert (tmp_path / "a b%" / "file.sqlite3").stat().st_mode & 0o777 == 0o600
+    unknown = run("revoke-key", "nope")
+    assert (unknown.returncode, "there is no valid key 'nope'" in unknown.stderr) == (1, True)
     assert run("sideways").returncode == 2
