@@ -45,7 +45,8 @@ class Camera(Value):
 
 
 def add_camera(database: Database, camera: Camera) -> Camera:
-    """Raises CameraExistsError if the camera_id is taken."""
+    """Raises CameraExistsError if the camera_id is taken, BadMessageError if settings exclude each other."""
+    _check(camera)
     row = _row(camera)
     with database.write() as connection:
         new = insert_into(connection, Sources).values(source_id=camera.camera_id, created_at=datetime.now(UTC), **row)
@@ -76,7 +77,8 @@ def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Came
 
     Raises:
         CameraNotFoundError
-        BadMessageError: a setting is unknown, cannot be changed (camera_id) or has a value it cannot have.
+        BadMessageError: a setting is unknown, cannot be changed (camera_id), has a value it cannot have or one that
+            excludes another.
     """
     with database.write() as connection:
         camera = _get(connection, camera_id, lock=True)
@@ -86,6 +88,7 @@ def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Came
             changed = Camera.model_validate(dict(camera) | changes)
         except ValidationError as error:
             raise bad_message(error) from error
+        _check(changed)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(_row(changed)))
     return changed
 
@@ -96,6 +99,15 @@ def remove_camera(database: Database, camera_id: str) -> None:
     with database.write() as connection:
         _get(connection, camera_id, lock=True)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(nothing))
+
+
+def _check(camera: Camera) -> None:
+    """Asked when a row is written, not when it is read: one bad row must not hide the other cameras."""
+    if camera.preset == "archive" and camera.loop:
+        raise BadMessageError(
+            "loop: true does not go with preset: archive, which reads a file once; take preset live, or loop false",
+            field="loop",
+        )
 
 
 def _get(connection: sa.Connection, camera_id: str, *, lock: bool = False) -> Camera:

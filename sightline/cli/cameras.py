@@ -11,6 +11,7 @@ import typer
 from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, out, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
+from sightline.errors import BadMessageError
 from sightline.types import Pipeline
 
 app = typer.Typer(help="Cameras: list, add, change, pause, resume, remove.", no_args_is_help=True)
@@ -57,11 +58,9 @@ def add(
     data: Data = None,
 ) -> None:
     """Add a camera. It runs within two seconds."""
-    if Path(url).is_file():
-        url = str(Path(url).resolve())  # the camera process may run in another folder
     body = {
         "camera_id": name,
-        "url": url,
+        "url": _address(url),
         "pipeline": pipeline,
         "fps": fps,
         "preset": preset,
@@ -82,7 +81,7 @@ def change(
     data: Data = None,
 ) -> None:
     """Change a camera."""
-    given = {"url": url, "pipeline": pipeline, "fps": fps, "motion": motion}
+    given = {"url": url and _address(url), "pipeline": pipeline, "fps": fps, "motion": motion}
     body = {field: value for field, value in given.items() if value is not None}
     _done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
@@ -106,6 +105,21 @@ def remove(name: Name, data: Data = None) -> None:
     """Remove a camera; its rows stay."""
     call_api(settings_for(data), "DELETE", f"/cameras/{name}")
     out.print(f"{name} removed")
+
+
+def _address(url: str) -> str:
+    """A file as the camera process finds it from its own folder. It may run elsewhere and have files of its own."""
+    if "://" in url or url.isdigit():
+        return url
+    path = Path(url)
+    if path.is_file():
+        return str(path.resolve())
+    if path.is_absolute():
+        return url
+    raise BadMessageError(
+        f"url: there is no file {url!r} here; of a file on the machine of the camera process give the absolute path",
+        field="url",
+    )
 
 
 def _row(camera: Mapping[str, Any]) -> dict[str, Any]:

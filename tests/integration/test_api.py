@@ -296,6 +296,7 @@ def test_cameras_come_change_and_go(client: TestClient) -> None:
         {"url": "gopher://x"},
         {"url": ""},
         {"x": 1},
+        {"loop": True, "preset": "archive"},
     ],
 )
 def test_a_wrong_camera_is_refused(client: TestClient, change: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ GATE = Camera(camera_id="gate", url=SecretStr("rtsp://me:secret@10.0.0.5/stream"
 
 
 def test_a_camera_comes_back_as_it_was_added(database: Database) -> None:
-    yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive", loop=True)
+    yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive")
     add_camera(database, yard)
     add_camera(database, GATE)
     assert get_camera(database, "gate") == GATE
@@ -47,6 +47,18 @@ def test_a_camera_is_not_overwritten(database: Database) -> None:
     with pytest.raises(CameraExistsError):
         add_camera(database, GATE.model_copy(update={"fps": 9.0}))
     assert get_camera(database, "gate") == GATE
+
+
+def test_an_archive_is_read_once(database: Database) -> None:
+    looping = GATE.model_copy(update={"loop": True})
+    for refused in (
+        lambda: add_camera(database, looping.model_copy(update={"preset": "archive"})),
+        lambda: add_camera(database, looping) and update_camera(database, "gate", preset="archive"),
+    ):
+        with pytest.raises(BadMessageError, match=r"loop: .* preset: archive") as caught:
+            refused()
+        assert caught.value.field == "loop"
+    assert get_camera(database, "gate") == looping
 
 
 def test_changes_are_validated(database: Database) -> None:
