@@ -12,6 +12,7 @@ from sightline.jobs import NewFrame
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".m4v"})
+SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -25,8 +26,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            known = PHOTO_SUFFIXES | VIDEO_SUFFIXES
-            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in known and file.is_file())
+            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         elif path.is_file():
             found.append(path)
         else:
@@ -67,7 +67,7 @@ def _read_video(path: Path, fps: float, started_at: datetime) -> Iterator[NewFra
                     at = started_at + timedelta(seconds=position_s)
                     yield NewFrame(_encode_jpeg(picture), at, name=path.name, position_s=position_s)
     except av.error.FFmpegError as error:
-        raise SourceError(f"{path}: {error}") from error
+        raise SourceError(f"{path}: {error.strerror}; the file is damaged or no video") from error
 
 
 def _encode_jpeg(picture: Any) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,11 +26,11 @@ from rich.text import Text
 from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.cli.queries import settings_for
 from sightline.client import Sightline
-from sightline.errors import BacklogFullError, RetryableError, SightlineError, WaitTimeoutError
-from sightline.files import VIDEO_SUFFIXES, find_files, read_frames
+from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
+from sightline.files import SUFFIXES, VIDEO_SUFFIXES, find_files, read_frames
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job
-from sightline.types import FrameResult, Lane, Pipeline
+from sightline.types import FrameResult, Lane, Pipeline, SourceId
 
 #: Frames of a video that travel in one job.
 _VIDEO_BUNDLE = 16
@@ -54,9 +55,16 @@ def submit(
     as_json: JsonFlag = False,
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
 ) -> None:
-    """Submit photos and videos. Submitting the same ones again adds nothing."""
+    """Submit photos and videos. Submitting the same ones again adds nothing.
+
+    When a photo was taken is the time of its file (a video: that and the position), and passages are ordered by it.
+    """
     settings = settings_for(data)
+    _check_source(source)
     files = find_files(paths)
+    if not files:
+        shown = ", ".join(map(str, paths))
+        raise BadMessageError(f"paths: no photos or videos in {shown}; known are {' '.join(sorted(SUFFIXES))}")
     failed = 0
     with Sightline(settings) as client, _progress(len(files)) as progress:
         sending = progress.add_task("submitted", total=len(files))
@@ -75,6 +83,17 @@ class Finished:
     path: Path
     frames: tuple[FrameResult, ...]
     job_id: str
+
+
+def _check_source(source: str) -> None:
+    """Once and by the name of the option, instead of once a file."""
+    try:
+        TypeAdapter(SourceId).validate_python(source)
+    except ValidationError as error:
+        raise BadMessageError(
+            f"--source: {source!r} is no source id: 1 to 64 letters, digits, _ . -, a letter or digit first",
+            field="source_id",
+        ) from error
 
 
 def _submit_all(

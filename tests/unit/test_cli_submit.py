@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sightline.cli import main
 from sightline.cli.submit import Finished, Printer
+from sightline.errors import SourceError
+from sightline.files import read_frames
 from sightline.types import FrameError, FrameRef, FrameResult, Reading
 
 FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
@@ -24,3 +27,35 @@ def test_texts_that_were_read_are_shown_as_they_are(capsys: pytest.CaptureFixtur
         ["car", "[1].jpg", "[/AB 123] 0.98  KAB 4721 0.98"],
         ["van.jpg", "dead:", "pip install '.[gpu]'"],
     ]
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command says before it ends with exit code 2."""
+    monkeypatch.setattr("sys.argv", ["sightline", "submit", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_an_empty_folder_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    assert f"no photos or videos in {tmp_path}" in refused(monkeypatch, capsys, str(tmp_path))
+
+
+def test_a_wrong_source_is_named_as_the_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "car.jpg").write_bytes(b"")
+    assert "--source: 'a/b' is no source id" in refused(monkeypatch, capsys, str(tmp_path), "--source", "a/b")
+
+
+def test_a_damaged_video_is_told_without_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"no video at all")
+    with pytest.raises(SourceError) as caught:
+        list(read_frames(path, fps=1))
+    said = f"{path}: Invalid data found when processing input; the file is damaged or no video"
+    assert str(caught.value) == said
