@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
 from fastapi.staticfiles import StaticFiles
 
 import sightline
@@ -15,6 +15,7 @@ from producers.api.auth import SCHEMES, KeyChecker
 from producers.api.headers import ResponseHeaders
 from producers.api.limits import BodyLimit
 from producers.api.problems import add_handlers
+from producers.api.queries import refuse_unknown
 from producers.api.services import Services, open_services
 from sightline.settings import Settings
 
@@ -39,8 +40,9 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.keys = KeyChecker()
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
-    for part in (jobs, results, dead_letters, cameras, pictures, books):
-        app.include_router(part.router, dependencies=documented)
+    for part in (jobs, results, dead_letters, cameras, books):
+        app.include_router(part.router, dependencies=[*documented, Depends(refuse_unknown)])
+    app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     for part in (health, page, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

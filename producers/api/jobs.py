@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
-from producers.api.services import Given
+from producers.api.services import Given, Services
 from producers.api.uploads import read_job, request_body
 from sightline.errors import BacklogFullError, BrokerUnavailableError
 from sightline.messages import Job
@@ -108,8 +108,8 @@ async def create_job(
             scope="source",
         )
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
-    result = await services.board.wait(job.job_id, wait) if wait else None
-    answer = _answer(job.job_id, result)
+    # The same request may have been made before, and its job be finished.
+    answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)
     return answer.model_copy(update={"refused": [frame.frame_id for frame in refused]}) if refused else answer
 
 
@@ -122,21 +122,10 @@ async def create_job(
 )
 async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> JobAnswer:
     """With `wait` the answer comes as soon as the result does."""
-    try:
-        result = await services.board.wait(job_id, 0)
-        is_open = result is None and await run_in_threadpool(services.publisher.ledger.open_job, job_id) is not None
-    except BrokerUnavailableError:  # what is finished can be told without Redis
-        result = await run_in_threadpool(queries.get_job, services.database, job_id)
-        if result is None:
-            raise
-        return _answer(job_id, result)
-    if is_open:
-        return _answer(job_id, await services.board.wait(job_id, wait) if wait else None)
-    # Rows are written before a job leaves the ledger: what is not open is in the database, or nowhere.
-    result = result or await run_in_threadpool(queries.get_job, services.database, job_id)
-    if result is None:
+    answer = await _look(services, job_id, wait)
+    if answer is None:
         raise NotFoundError("job", job_id)
-    return _answer(job_id, result)
+    return answer
 
 
 @router.get("", summary="Jobs", dependencies=[Depends(require(Role.VIEWER))])
@@ -159,6 +148,23 @@ def list_jobs(
         services.database, status=status, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
     return JobList(items=page.items, next_cursor=page.next_cursor)
+
+
+async def _look(services: Services, job_id: str, wait: float) -> JobAnswer | None:
+    """How a job stands, or will within `wait` seconds. None if there is none."""
+    try:
+        result = await services.board.wait(job_id, 0)
+        is_open = result is None and await run_in_threadpool(services.publisher.ledger.open_job, job_id) is not None
+    except BrokerUnavailableError:  # what is finished can be told without Redis
+        result = await run_in_threadpool(queries.get_job, services.database, job_id)
+        if result is None:
+            raise
+        return _answer(job_id, result)
+    if is_open:
+        return _answer(job_id, await services.board.wait(job_id, wait) if wait else None)
+    # Rows are written before a job leaves the ledger: what is not open is in the database, or nowhere.
+    result = result or await run_in_threadpool(queries.get_job, services.database, job_id)
+    return _answer(job_id, result) if result else None
 
 
 def _answer(job_id: str, result: JobResult | None) -> JobAnswer:

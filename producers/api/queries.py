@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import BeforeValidator
+
+from sightline.errors import BadMessageError
 
 _RELATIVE = re.compile(r"(\d{1,6}(?:\.\d+)?)([smhdw])", re.ASCII)
 _EPOCH = re.compile(r"0|\d{9,}(?:\.\d+)?", re.ASCII)
@@ -30,6 +33,21 @@ def parse_moment(value: object) -> object:
     except (ValueError, OverflowError, OSError) as error:
         raise ValueError("must be like 15m, 1h, 2d, epoch seconds, or 2026-01-31T12:00:00Z") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def refuse_unknown(request: Request) -> None:
+    """A misspelt parameter would be ignored, and its answer believed.
+
+    Raises:
+        BadMessageError: naming the nearest parameter there is.
+    """
+    route = request.scope["route"]
+    known = [str(field.alias) for field in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            cure = f"did you mean {near[0]}?" if near else f"there {'is ' + ', '.join(known) if known else 'are none'}"
+            raise BadMessageError(f"{name[:80]}: no parameter of this path; {cure}", field=name[:80])
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -28,6 +28,16 @@ _MAX_FIELD_BYTES: Final = 4096
 _MAX_FIELDS: Final = 16
 
 
+#: Clocks differ, zones are mistaken for one another; what is further ahead is a mistake in the unit or the year.
+_AHEAD: Final = timedelta(days=1)
+
+
+def _not_in_the_future(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment > datetime.now(UTC) + _AHEAD:
+        raise ValueError(f"{moment.isoformat()} is more than a day in the future")
+    return moment
+
+
 class _File(NamedTuple):
     """An image as it came; the name is what the client calls it."""
 
@@ -44,7 +54,9 @@ class JobOptions(BaseModel):
     lane: Annotated[Lane, Field(description="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE
     source_id: Annotated[SourceId, Field(description="The source its rows belong to.")] = "api"
     captured_at: Annotated[
-        Moment | None, Field(description="When the pictures were taken; they are ordered into passages by it.")
+        Moment | None,
+        AfterValidator(_not_in_the_future),
+        Field(description="When the pictures were taken, else now; they are ordered into passages by it."),
     ] = None
 
 

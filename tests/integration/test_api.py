@@ -109,6 +109,39 @@ def test_an_upload_is_a_job_and_the_same_upload_the_same_job(client: TestClient,
     assert Publisher.from_settings(settings).ledger.open_frames() == {"gate": 2}
 
 
+def test_the_same_upload_again_answers_how_its_job_ended(client: TestClient, settings: Settings) -> None:
+    job_id = upload(client, ("car.jpg", jpeg())).json()["job_id"]
+    publisher = Publisher.from_settings(settings)
+    job = publisher.ledger.open_job(job_id)
+    assert job is not None
+    database = open_database(settings.sqlalchemy_url)
+    results = tuple(FrameResult(frame=frame, width=320, height=200) for frame in job.frames)
+    (outcome,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+    publisher.ledger.settle(job_id, outcome.counts)
+    database.close()
+    again = upload(client, ("car.jpg", jpeg())).json()
+    assert (again["job_id"], again["status"], len(again["result"]["frames"])) == (job_id, "stored", 1)
+
+
+def test_a_parameter_that_is_none_is_refused(client: TestClient) -> None:
+    for path, word, cure in (
+        ("/v1/passages?sorce=gate", "sorce", "did you mean source?"),
+        ("/v1/jobs?state=open", "state", "did you mean status?"),
+        ("/v1/audit?x=1", "x", "there are none"),
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["field"]) == (422, word)
+        assert cure in answer.json()["detail"]
+    assert client.get("/v1/passages?source=gate&since=1h&text=K*&limit=3").status_code == 200
+    assert client.post("/v1/jobs?wiat=3", json={}).json()["field"] == "wiat"
+
+
+def test_the_document_tells_what_may_go_wrong(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"409", "422"} <= paths["/v1/cameras"]["post"]["responses"].keys()
+    assert {"413", "415", "422", "429"} <= paths["/v1/jobs"]["post"]["responses"].keys()
+
+
 def test_waiting_gives_the_result_as_soon_as_it_is_there(
     client: TestClient, settings: Settings, stored: FrameResult
 ) -> None:
@@ -166,6 +199,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
         ({"source_id": "../etc"}, "source_id"),
         ({"surprise": "1"}, "surprise"),
         ({"captured_at": "yesterday"}, "captured_at"),
+        ({"captured_at": "2999-01-01"}, "captured_at: 2999-01-01T00:00:00+00:00 is more than a day in the future"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_right(client: TestClient, form: dict[str, str], says: str) -> None:
