@@ -67,7 +67,8 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: i
     yield Role("camera", (python, "-m", "producers.camera"), grace_s=5)
     if settings.flower_port:
         flower = ("flower", "--address=127.0.0.1", f"--port={settings.flower_port}", "--read_only=True")
-        quiet = ("--enable_events=False", "--max_tasks=5000", "--logging=warning")
+        # Its warnings say, four at a time, that workers which are just starting do not answer yet.
+        quiet = ("--enable_events=False", "--max_tasks=5000", "--logging=error")
         yield Role(
             "flower",
             (python, "-m", "celery", "-q", "-A", "workers.app", *flower, *quiet),
@@ -80,7 +81,9 @@ def _worker(name: str, queue: str, concurrency: int) -> Role:
     options = ("-P", "threads", "-c", str(concurrency), "-Q", queue, "-n", f"{name}@%h")
     frugal = ("--without-gossip", "--without-mingle", "--heartbeat-interval", "10")
     command = (sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker", *options, *frugal)
-    return Role(name, command, stop_last=1, grace_s=6)
+    # Celery warns root because of pickle; our workers take nothing but JSON.
+    warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"
+    return Role(name, command, stop_last=1, grace_s=6, environment={"PYTHONWARNINGS": warnings.strip(",")})
 
 
 def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:
