@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -206,6 +207,15 @@ with Sightline() as client:
     assert "DWE 2957" in cli.stdout, cli.stderr
     up = subprocess.run([home / "bin" / "sightline", "up"], cwd=empty, env=environment, capture_output=True, text=True)
     assert (up.returncode, "from a checkout" in up.stderr.replace("\n", " ")) == (2, True)
+
+
+def test_the_bare_celery_example_works_as_printed(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    (example, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "wire.md").read_text(), re.DOTALL)
+    (tmp_path / "data").symlink_to(machine.folder)
+    (tmp_path / "car.jpg").write_bytes(photo("TRN 5164", 2))
+    code = example.replace('"source_id": "gate"', '"source_id": "wire"')
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert machine.wait_for("/passages", source="wire")[0]["text"] == "TRN5164"
 
 
 @pytest.mark.skipif(not shutil.which("chromium") and not os.environ.get("CI"), reason="needs chromium")
