@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 
 from docs import generate
 from sightline.celery_app import create_app
+from sightline.frames import open_frame_store
 from sightline.messages import MAX_FRAMES_PER_JOB, parse_message
 from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, QUEUES, ROUTES
 from sightline.settings import PREFIX, Settings
@@ -104,7 +106,7 @@ def test_the_wire_page_names_what_the_code_names() -> None:
 
 
 def test_the_wire_snippet_sends_what_a_worker_accepts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The Python example runs as it stands, against stand-ins for Redis and the broker."""
+    """The Python examples run as they stand, against a real folder and stand-ins for Redis and the broker."""
     sent: dict[str, Any] = {}
     stored: dict[str, bytes] = {}
 
@@ -127,10 +129,17 @@ def test_the_wire_snippet_sends_what_a_worker_accepts(monkeypatch: pytest.Monkey
     monkeypatch.setattr("celery.Celery", FakeCelery)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "car.jpg").write_bytes(b"pixels")
-    (code,) = code_blocks(ROOT / "docs/wire.md", "python")
-    exec(compile(code.replace('open("car.jpg", "rb").read()', 'b"pixels"'), "wire.md", "exec"), {})
+    frames_url = (tmp_path / "data" / "frames").as_uri()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "run.env").write_text(f"SIGHTLINE_REDIS_URL=redis://h/0\nSIGHTLINE_FRAMES_URL={frames_url}\n")
+    program, redis_variant = code_blocks(ROOT / "docs/wire.md", "python")
+    exec(compile(program, "wire.md", "exec"), {})
     message = parse_message(json.loads(json.dumps(sent["kwargs"]["message"])))
-    assert stored == {f"sightline:frame:{message.job.frames[0].frame_id}": b"pixels"}
+    frame_id = message.job.frames[0].frame_id
+    assert open_frame_store(frames_url, ttl_s=None).get_many([frame_id]) == [b"pixels"]
+    exec(redis_variant, {"redis": redis, "frames_url": "", "frame_id": frame_id, "pixels": b"pixels"})
+    assert stored == {f"sightline:frame:{frame_id}": b"pixels"}
+    assert sent["broker"] == "redis://h/0"
     assert (sent["name"], sent["queue"]) == (DETECT_TASK, DETECT_QUEUE)
     assert sent["priority"] == LANE_PRIORITY[message.job.lane]
     assert sent["task_id"] == f"{message.job.job_id}:detect"
