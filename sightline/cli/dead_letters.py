@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from sightline.api_client import call_api
-from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
-from sightline.cli.queries import Data, Limit, Since, Source, settings_for
+from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows
+from sightline.cli.queries import Data, Limit, Since, Source, if_empty, settings_for
 from sightline.errors import BadMessageError
 
 app = typer.Typer(invoke_without_command=True)
@@ -42,7 +42,7 @@ def list_letters(
     query = {"reason": reason, "source": source, "since": since, "ended": ended or None, "limit": limit}
     columns = {
         "letter_id": "id",
-        "died_at": "when",
+        "died_at": "when (UTC)",
         "source_id": "source",
         "stage": "stage",
         "reason": "reason",
@@ -50,7 +50,7 @@ def list_letters(
         "message": "message",
     }
     answer: dict[str, Any] = call_api(settings_for(data), "GET", "/dead-letters", query=query)
-    print_rows(answer["items"], columns, as_json=as_json, empty="no dead letters")
+    print_rows(answer["items"], columns, as_json=as_json, empty=if_empty(query, "no dead letters"))
 
 
 @app.command()
@@ -82,7 +82,7 @@ def show(
     }
     for name, value in facts.items():
         if value is not None:
-            out.print(f"{name:<10}{value}", markup=False, highlight=False, soft_wrap=True)
+            out.print(line(f"{name:<10}{value}"), soft_wrap=True)
 
 
 @app.command()
@@ -103,7 +103,7 @@ def replay(
         print_json({"count": count, "refused": refused})
     else:
         for refusal in refused:
-            err.print(f"{refusal['letter_id']}: {refusal['detail']}", markup=False, highlight=False, soft_wrap=True)
+            err.print(line(f"{refusal['letter_id']}: {refusal['detail']}"), soft_wrap=True)
         out.print(f"{count} replayed" + (f", {len(refused)} cannot be" if refused else ""))
     if refused:
         raise typer.Exit(1)

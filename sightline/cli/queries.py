@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,5 +148,10 @@ def _list(
     path: str, query: dict[str, Any], columns: dict[str, str], *, as_json: bool, data: Path | None, empty: str
 ) -> None:
     answer: dict[str, Any] = call_api(settings_for(data), "GET", path, query=query)
-    is_filtered = any(value is not None for name, value in query.items() if name != "limit")
-    print_rows(answer["items"], columns, as_json=as_json, empty="nothing matches" if is_filtered else empty)
+    print_rows(answer["items"], columns, as_json=as_json, empty=if_empty(query, empty))
+
+
+def if_empty(query: Mapping[str, Any], empty: str) -> str:
+    """What to say of an empty list: that nothing is there, or only that nothing matches."""
+    is_filtered = any(value is not None for name, value in query.items() if name not in ("limit", "ended"))
+    return "nothing matches" if is_filtered else empty
