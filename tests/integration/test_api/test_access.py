@@ -1,0 +1,92 @@
+"""Who may do what, and the cameras: what comes, changes and goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from producers.api.app import create_app
+from sightline.settings import Settings
+from storage.keys import Role
+from tests.integration.test_api.uploading import Key
+
+
+def test_roles(settings: Settings, key: Key) -> None:
+    app = create_app(settings)
+    with TestClient(app, base_url="http://127.0.0.1", client=("10.1.2.3", 1)) as far:
+        assert far.get("/v1/passages").status_code == 401
+        assert far.get("/v1/passages", headers={"X-API-Key": "sl_0_0"}).status_code == 401
+        viewer = key(Role.VIEWER)
+        assert far.get("/v1/passages", headers=viewer).status_code == 200
+        bearer = {"Authorization": f"Bearer {viewer['X-API-Key']}"}
+        assert far.get("/v1/passages", headers=bearer).status_code == 200
+        assert far.post("/v1/jobs", headers=viewer, json={"urls": ["http://example.org"]}).status_code == 403
+        assert far.get("/", follow_redirects=False).headers["location"] == "/login"
+        assert far.get("/healthz").status_code == 200
+        assert far.post("/login", data={"key": "wrong"}).status_code == 401
+        assert far.post("/login", data={"key": viewer["X-API-Key"]}, follow_redirects=False).status_code == 303
+        assert far.get("/").status_code == 200  # by its cookie
+        assert far.post("/v1/cameras", json={}).status_code == 401  # a cookie is for looking only
+
+
+@pytest.mark.parametrize(
+    ("base_url", "peer", "headers", "status"),
+    [
+        ("http://127.0.0.1:8080", "127.0.0.1", {}, 200),
+        ("http://localhost:8080", "127.0.0.1", {}, 200),
+        ("http://127.0.0.1:8080", "10.0.0.9", {}, 401),
+        ("http://rebound.example:8080", "127.0.0.1", {}, 401),
+        ("http://127.0.0.1:8080", "127.0.0.1", {"X-Forwarded-For": "1.2.3.4"}, 401),
+    ],
+)
+def test_only_this_machine_may_look_without_a_key(
+    settings: Settings, key: Key, base_url: str, peer: str, headers: dict[str, str], status: int
+) -> None:
+    with TestClient(create_app(settings), base_url=base_url, client=(peer, 1)) as client:
+        assert client.get("/v1/passages", headers=headers).status_code == status
+        assert client.post("/v1/jobs", headers=headers, json={}).status_code == 401
+
+
+def test_nobody_looks_without_a_key_where_the_api_listens_to_the_world(settings: Settings, key: Key) -> None:
+    exposed = settings.model_copy(update={"api_host": "0.0.0.0"})
+    with TestClient(create_app(exposed), base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
+        assert client.get("/v1/passages").status_code == 401
+
+
+def test_cameras_come_change_and_go(client: TestClient) -> None:
+    new = {"camera_id": "gate", "url": "rtsp://user:pa$$@10.0.0.7/stream", "pipeline": "plates", "fps": 5}
+    made = client.post("/v1/cameras", json=new)
+    assert made.status_code == 201
+    assert "pa$$" not in made.text
+    assert "10.0.0.7" in made.json()["url"]
+    assert made.json()["status"]["state"] == "offline"
+    assert client.post("/v1/cameras", json=new).status_code == 409
+    changed = client.patch("/v1/cameras/gate", json={"fps": 2, "enabled": False}).json()
+    assert (changed["fps"], changed["enabled"], changed["pipeline"]) == (2, False, "plates")
+    assert "pa$$" not in client.get("/v1/cameras").text
+    assert client.delete("/v1/cameras/gate").status_code == 204
+    gone = client.get("/v1/cameras/gate")
+    assert gone.status_code == 404
+    assert "'gate'" in gone.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"camera_id": "a/b"},
+        {"fps": 0},
+        {"fps": 1000},
+        {"pipeline": "cars"},
+        {"url": "gopher://x"},
+        {"url": ""},
+        {"x": 1},
+        {"loop": True, "preset": "archive"},
+    ],
+)
+def test_a_wrong_camera_is_refused(client: TestClient, change: dict[str, Any]) -> None:
+    body = {"camera_id": "gate", "url": "rtsp://10.0.0.7/stream"} | change
+    answer = client.post("/v1/cameras", json=body)
+    assert answer.status_code == 422
+    assert next(iter(change)) in answer.json()["detail"]
