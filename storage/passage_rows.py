@@ -24,10 +24,22 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
     connection.execute(rows.with_for_update(key_share=True)).all()
 
 
-def place_sightings(
-    connection: sa.Connection, sightings: Sequence[Sighting], gap: timedelta, now: datetime
-) -> dict[str, str]:
-    """Write the passages of sightings that are new to the database. Returns key of the sighting -> passage_id.
+class Placed(NamedTuple):
+    """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
+
+    `known` are the passages that were touched as they were before, `merged` leads from those that are gone to what
+    they are part of now.
+    """
+
+    passage_ids: dict[str, str]
+    new: dict[str, Tally]
+    changed: dict[str, Tally]
+    known: dict[str, Tally]
+    merged: dict[str, str]
+
+
+def place_sightings(connection: sa.Connection, sightings: Sequence[Sighting], gap: timedelta, now: datetime) -> Placed:
+    """Write the passages of sightings that are new to the database.
 
     The sources must be locked and their readings complete; the readings themselves are inserted afterwards.
     """
@@ -55,7 +67,7 @@ def place_sightings(
         pairs = [{"gone": gone, "survivor": merged[gone]} for gone in sorted(merged)]
         connection.execute(_MOVE, pairs)
         connection.execute(sa.delete(Passages).where(Passages.passage_id.in_(sorted(merged))))
-    return placed
+    return Placed(placed, new, changed, known, merged)
 
 
 class _Group(NamedTuple):
@@ -185,7 +197,8 @@ def _sum(tallies: list[Tally]) -> Tally:
     return total
 
 
-_CHANGING = [column.name for column in Passages.__table__.columns if column.name not in ("passage_id", "source_id")]
+_FIXED = ("passage_id", "source_id", "final_at")
+_CHANGING = [column.name for column in Passages.__table__.columns if column.name not in _FIXED]
 _UPDATE = (
     sa.update(Passages)
     .where(Passages.passage_id == sa.bindparam("of_passage"))

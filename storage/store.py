@@ -15,6 +15,7 @@ from sightline.types import FrameResult, JobResult
 from storage import rows
 from storage.database import Database, insert_into
 from storage.job_rows import DEAD, DROPPED, REPEATED, STORED, JobRecord, claim_jobs, settle_jobs
+from storage.outbox import Outbox
 from storage.passage_rows import lock_sources, place_sightings
 from storage.passages import Sighting
 from storage.results import load_job
@@ -36,9 +37,10 @@ class Stored(NamedTuple):
 class Store:
     """Writes what the stages found. Safe to share between threads."""
 
-    def __init__(self, database: Database, passage_gap_s: float) -> None:
+    def __init__(self, database: Database, passage_gap_s: float, outbox: Outbox | None = None) -> None:
         self._database = database
         self._gap = timedelta(seconds=passage_gap_s)
+        self._outbox = outbox or Outbox()
 
     def store(self, messages: Sequence[Message], kept: Collection[str]) -> list[Stored]:
         """Store all messages in one transaction: all or none. `kept`: frame_ids whose picture is in the picture store.
@@ -88,12 +90,14 @@ class Store:
         lock_sources(connection, {one.source_id for frame in good for one in frame.sightings})
         new = _insert_frames(connection, good, kept, now)
         _insert(connection, Detections, [row for frame in new for row in rows.detection_rows(frame.result)])
-        passage_ids = place_sightings(connection, [one for frame in new for one in frame.sightings], self._gap, now)
-        _insert(connection, Readings, [row for frame in new for row in rows.reading_rows(frame.result, passage_ids)])
+        placed = place_sightings(connection, [one for frame in new for one in frame.sightings], self._gap, now)
+        read = [row for frame in new for row in rows.reading_rows(frame.result, placed.passage_ids)]
+        _insert(connection, Readings, read)
         stored = {(frame.job.job_id, frame.result.frame.frame_id) for frame in new}
         stored_before = _rows_of_failed(connection, messages)
         judged = [(message, _outcomes(message, stored, stored_before)) for message in messages]
         _insert_dead_letters(connection, judged, kept, now)
+        self._outbox.write(connection, judged, placed, now)
         return {
             message.job.job_id: _record(message, outcomes, earlier.get(message.job.job_id), now)
             for message, outcomes in judged

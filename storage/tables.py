@@ -172,6 +172,9 @@ class Detections(Base):
     )
 
 
+_OPEN = text("final_at IS NULL")
+
+
 class Passages(Base):
     """One vehicle passing one camera. Everything here is a sum, a minimum or a maximum over its readings."""
 
@@ -191,8 +194,11 @@ class Passages(Base):
     best_xyxy: Mapped[list[Any] | None]
     votes: Mapped[dict[str, Any]]  #: see `passages.Votes`
     updated_at: Mapped[datetime]
+    final_at: Mapped[datetime | None]  #: when it had got no reading for long enough; None while more may come
 
     __table_args__ = (
+        # Not by `updated_at`: PostgreSQL would have to touch the index with every reading.
+        Index("ix_passages_open", "passage_id", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index(None, "source_id", "first_seen"),
         Index(None, "first_seen"),
         Index(None, "text", "first_seen", postgresql_ops={"text": "text_pattern_ops"}),
@@ -228,6 +234,28 @@ class Readings(Base):
     )
 
 
+class Sinks(Base):
+    """Where results are pushed."""
+
+    __tablename__ = "sinks"
+
+    sink_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    url: Mapped[str]  #: may hold a password
+    secret: Mapped[str | None]
+    events: Mapped[list[Any]]
+    sources: Mapped[list[Any]]  #: empty: all
+    enabled: Mapped[bool]
+    disabled_reason: Mapped[str | None]
+    created_at: Mapped[datetime]
+    sent_count: Mapped[int]
+    last_error: Mapped[str | None]  #: of the newest attempt; None if it succeeded
+
+
+_WAITING = text("next_attempt_at IS NOT NULL")
+_DEAD = text("next_attempt_at IS NULL AND sent_at IS NULL")
+
+
 class Deliveries(Base):
     """The outbox: what must leave the system, written in the transaction that caused it."""
 
@@ -238,12 +266,15 @@ class Deliveries(Base):
     topic: Mapped[str]
     payload: Mapped[dict[str, Any]]
     attempts: Mapped[int]
-    created_at: Mapped[datetime]
-    next_attempt_at: Mapped[datetime | None]  #: None once sent or given up
+    created_at: Mapped[datetime]  #: rows of one transaction are a microsecond apart, in their order
+    next_attempt_at: Mapped[datetime | None]  #: None once sent or given up; the end of the lease while it is sent
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
 
-    __table_args__ = (Index(None, "next_attempt_at"),)
+    __table_args__ = (
+        Index("ix_deliveries_waiting", "sink", "next_attempt_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_deliveries_dead", "sink", sqlite_where=_DEAD, postgresql_where=_DEAD),
+    )
 
 
 class DeadLetters(Base):

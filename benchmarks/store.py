@@ -1,0 +1,77 @@
+"""What storing costs: `python -m benchmarks.store [--json FILE]`.
+
+Groups of bundles as the writer makes them (8 messages of 8 frames, one plate each, 8 cameras) go into a fresh SQLite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sightline.messages import Job, Message
+from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading
+from storage.database import open_database, upgrade
+from storage.store import Store
+
+GROUP, FRAMES = 8, 8
+START = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def bundle(number: int) -> Message:
+    """One frame of each camera; every camera sees another car each 20 bundles."""
+    results = tuple(
+        FrameResult(
+            frame=FrameRef(
+                frame_id=f"frame-{number:06d}-{camera}",
+                source_id=f"cam{camera}",
+                captured_at=START + timedelta(seconds=number / 5 + 60 * (number // 20)),
+            ),
+            width=1280,
+            height=720,
+            detections=(Detection(xyxy=(10, 20, 110, 50), label="plate", class_id=0, confidence=0.9),),
+            readings=(Reading(text=f"AB{number // 20 % 90 + 10}CD", confidence=0.95, detection_index=0),),
+        )
+        for camera in range(FRAMES)
+    )
+    frames = tuple(result.frame for result in results)
+    job = Job(job_id=f"job-{number:08d}", pipeline=Pipeline.PLATES, lane=Lane.LIVE, frames=frames)
+    return Message(job=job, results=results)
+
+
+def measure(groups: int) -> dict[str, Any]:
+    """Milliseconds of one transaction, and frames a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'store.sqlite3'}"
+        upgrade(url)
+        database = open_database(url)
+        store = Store(database, passage_gap_s=10)
+        took_ms: list[float] = []
+        for group in range(groups):
+            messages = [bundle(group * GROUP + index) for index in range(GROUP)]
+            started_at = time.perf_counter()
+            store.store(messages, ())
+            took_ms.append((time.perf_counter() - started_at) * 1000)
+        database.close()
+    median = statistics.median(took_ms)
+    return {"median_ms": round(median, 2), "frames_per_s": round(GROUP * FRAMES / median * 1000)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.store", description=__doc__)
+    parser.add_argument("--groups", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows = [measure(options.groups) for _ in range(3)]
+    print(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

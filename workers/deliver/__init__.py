@@ -1,0 +1,1 @@
+"""The deliver role: events leave the outbox for their sinks. `python -m workers.deliver` runs it."""

@@ -1,0 +1,38 @@
+"""`python -m workers.deliver`: send what waits in the outbox. Exit status: 0 stopped as asked, 2 bad settings."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from sightline.errors import SettingsError, StoreUnavailableError
+from sightline.logs import configure_logging
+from sightline.settings import Settings, load_settings
+from storage.database import Database, check_revision, open_database
+from workers.deliver.deliverer import Deliverer
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        database = open_database(settings.sqlalchemy_url)
+        check_revision(database)
+    except (SettingsError, StoreUnavailableError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    asyncio.run(_run(settings, database))
+    database.close()
+    return 0
+
+
+async def _run(settings: Settings, database: Database) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await Deliverer(settings, database).run(stop)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,179 @@
+"""One sink's events on their way: taken, sent, settled. Events of one source go one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from sightline.errors import StoreUnavailableError
+from sightline.events import TEST_EVENT
+from sightline.settings import Settings
+from storage import deliveries
+from storage.database import Database
+from storage.deliveries import Delivery, Failure
+from storage.sinks import Sink, disable_sink
+from workers.deliver.breaker import Breaker, backoff_s
+from workers.deliver.sender import NotDeliveredError, Sender, TargetGoneError, with_links
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Events taken together, at most; what was not begun after `_BATCH_S` is given back.
+_BATCH = 32
+_BATCH_S = 10.0
+_MARGIN_S = 30.0
+_DATABASE_PAUSE_S = 1.0
+
+
+@dataclass
+class _Outcome:
+    """What became of a batch so far."""
+
+    sent: list[str] = field(default_factory=list[str])
+    failed: list[Failure] = field(default_factory=list[Failure])
+    untried: list[Delivery] = field(default_factory=list[Delivery])
+    gone: str = ""
+
+
+class Lane:
+    """Runs from `start` until `stop`, or until its receiver says that it is gone."""
+
+    def __init__(self, sink: Sink, sender: Sender, database: Database, settings: Settings) -> None:
+        self.sink = sink
+        self._sender = sender
+        self._database = database
+        self._settings = settings
+        self._breaker = Breaker(first_s=settings.delivery_retry_s, max_s=min(60, settings.delivery_max_retry_s))
+        self._slots = asyncio.Semaphore(settings.delivery_concurrency)
+        self._lease = timedelta(seconds=_BATCH_S + settings.delivery_timeout_s + _MARGIN_S)
+        self._due = asyncio.Event()
+        self._stop = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self, after: asyncio.Task[None] | None) -> None:
+        """`after`: the lane of the same sink before this one; its goodbye must come first."""
+        self.task = asyncio.create_task(self._run(after), name=f"sink {self.sink.sink_id}")
+
+    def wake(self) -> None:
+        """Something is due."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """What is being sent is finished, nothing else begun."""
+        self._stop.set()
+        self._due.set()
+
+    async def _run(self, after: asyncio.Task[None] | None) -> None:
+        if after is not None:
+            await asyncio.wait([after])
+        try:
+            while not self._stop.is_set():
+                await self._due.wait()
+                self._due.clear()
+                while not self._stop.is_set() and await self._send_batch():
+                    pass
+        finally:
+            await self._sender.close()
+
+    async def _send_batch(self) -> bool:
+        """Returns whether there may be more."""
+        if wait_s := self._breaker.wait_s:
+            await pause(self._stop, wait_s)
+            return True
+        was_probing = self._breaker.is_probing
+        batch = await self._stored(lambda: self._take(1 if was_probing else _BATCH))
+        if not batch:
+            return False
+        outcome = await self._send_all(batch)
+        await self._stored(lambda: self._settle(outcome), to_the_end=True)
+        if outcome.gone:
+            log.warning("sink %s is disabled: %s", self.sink.sink_id, outcome.gone)
+            self.stop()
+        elif was_probing and outcome.sent:
+            log.info("sink %s takes events again", self.sink.sink_id)
+            await self._stored(lambda: deliveries.hasten(self._database, self.sink.sink_id, datetime.now(UTC)))
+        return True
+
+    async def _send_all(self, batch: list[Delivery]) -> _Outcome:
+        by_source: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in batch:
+            by_source[delivery.source_id].append(delivery)
+        outcome = _Outcome()
+        ends_at = asyncio.get_running_loop().time() + _BATCH_S
+        async with asyncio.TaskGroup() as group:
+            for queue in by_source.values():
+                group.create_task(self._send_source(queue, outcome, ends_at))
+        return outcome
+
+    async def _send_source(self, queue: list[Delivery], outcome: _Outcome, ends_at: float) -> None:
+        for delivery in queue:
+            async with self._slots:
+                late = asyncio.get_running_loop().time() > ends_at
+                if late or outcome.gone or self._stop.is_set() or self._breaker.wait_s:
+                    outcome.untried.append(delivery)
+                else:
+                    await self._send(delivery, outcome)
+
+    async def _send(self, delivery: Delivery, outcome: _Outcome) -> None:
+        limit = 1 if delivery.topic == TEST_EVENT else self._settings.delivery_max_attempts
+        if delivery.attempts > limit:
+            # Who took it before never came to say what happened.
+            outcome.failed.append(Failure(delivery.delivery_id, f"no attempt of {limit} came to an end", None))
+            return
+        payload = with_links(delivery.payload, self._settings.public_url)
+        try:
+            await self._sender.send(delivery._replace(payload=payload))
+        except TargetGoneError as error:
+            outcome.gone = str(error)
+            outcome.untried.append(delivery)
+        except NotDeliveredError as error:
+            self._breaker.failed(error.retry_after_s)
+            retry_at = None
+            if delivery.attempts < limit:
+                first_s, max_s = self._settings.delivery_retry_s, self._settings.delivery_max_retry_s
+                retry_at = datetime.now(UTC) + timedelta(seconds=backoff_s(delivery.attempts, first_s, max_s))
+            outcome.failed.append(Failure(delivery.delivery_id, str(error), retry_at))
+            log.warning("sink %s, attempt %d: %s", self.sink.sink_id, delivery.attempts, error)
+        else:
+            self._breaker.succeeded()
+            outcome.sent.append(delivery.delivery_id)
+
+    def _take(self, limit: int) -> list[Delivery]:
+        return deliveries.take_due(
+            self._database, self.sink.sink_id, limit=limit, lease=self._lease, now=datetime.now(UTC)
+        )
+
+    def _settle(self, outcome: _Outcome) -> None:
+        deliveries.settle(
+            self._database,
+            self.sink.sink_id,
+            sent=outcome.sent,
+            failed=outcome.failed,
+            untried=outcome.untried,
+            now=datetime.now(UTC),
+        )
+        if outcome.gone:
+            disable_sink(self._database, self.sink.sink_id, f"the receiver {outcome.gone}")
+
+    async def _stored(self, work: Callable[[], T], *, to_the_end: bool = False) -> T | None:
+        """Database work, waited out while the database does not answer; `to_the_end`: even if this lane shall stop."""
+        while to_the_end or not self._stop.is_set():
+            try:
+                return await asyncio.to_thread(work)
+            except StoreUnavailableError as error:
+                log.warning("sink %s waits for the database: %s", self.sink.sink_id, error)
+                await asyncio.sleep(_DATABASE_PAUSE_S)
+        return None
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until `stop` is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,67 @@
+"""What a lane sends with. Each kind of sink has one in a file of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from sightline.errors import RetryableError, SettingsError, SightlineError
+from sightline.events import SinkKind
+from sightline.settings import Settings
+from storage.deliveries import Delivery
+from storage.sinks import Sink
+
+
+class NotDeliveredError(RetryableError):
+    """The receiver did not take the event. `retry_after_s`: how long it asked to be left alone; 0: it did not say."""
+
+    reason = "not_delivered"
+
+    def __init__(self, message: str, *, retry_after_s: float = 0) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class TargetGoneError(SightlineError):
+    """The receiver wants no more events, ever."""
+
+    reason = "target_gone"
+
+
+class Sender(Protocol):
+    async def send(self, delivery: Delivery) -> None:
+        """Return when the receiver has it. Raises NotDeliveredError, TargetGoneError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def open_sender(sink: Sink, settings: Settings) -> Sender:
+    """The sender of this kind of sink. Connects with the first event.
+
+    Raises:
+        SettingsError: what it needs is not installed.
+    """
+    timeout_s = settings.delivery_timeout_s
+    match sink.kind:
+        case SinkKind.WEBHOOK:
+            from workers.deliver.webhook import WebhookSender
+
+            return WebhookSender(sink, timeout_s)
+        case SinkKind.JSONL:
+            from workers.deliver.jsonl import JsonlSender
+
+            return JsonlSender(sink)
+        case SinkKind.MQTT:
+            try:
+                from workers.deliver.mqtt import MqttSender
+            except ImportError as error:
+                raise SettingsError("MQTT needs paho-mqtt: pip install 'sightline[mqtt]'") from error
+            return MqttSender(sink, timeout_s)
+
+
+def with_links(payload: dict[str, Any], public_url: str) -> dict[str, Any]:
+    """The payload with its links led to `public_url`."""
+    links: dict[str, str] = payload["data"].get("links", {})
+    if not public_url or not links:
+        return payload
+    absolute = {name: public_url.rstrip("/") + path for name, path in links.items()}
+    return payload | {"data": payload["data"] | {"links": absolute}}
