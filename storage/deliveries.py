@@ -136,14 +136,14 @@ def add_test(database: Database, sink_id: str) -> str:
     return row["delivery_id"]
 
 
-def outcome_of(database: Database, delivery_id: str) -> str | None:
-    """`sent`, the error it was given up with, or None while it waits."""
+def outcome_of(database: Database, delivery_id: str) -> tuple[bool, str | None] | None:
+    """Whether it was sent, and the error it was given up with; None while it waits."""
     rows = sa.select(Deliveries.sent_at, Deliveries.next_attempt_at, Deliveries.last_error)
     with database.read() as connection:
         row = connection.execute(rows.where(Deliveries.delivery_id == delivery_id)).first()
     if row is None or row.next_attempt_at is not None:
         return None
-    return "sent" if row.sent_at is not None else row.last_error or "given up"
+    return row.sent_at is not None, row.last_error
 
 
 def count_deliveries(database: Database) -> dict[str, SinkCounts]:

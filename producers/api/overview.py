@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from producers.api.cameras import CameraView, camera_views
 from producers.api.services import Services
+from producers.api.sinks import SinkView, sink_views
 from sightline.errors import RetryableError
 from sightline.queues import QUEUES
 from storage import queries
@@ -34,6 +35,7 @@ class Overview:
     passages: tuple[PassageView, ...] = ()
     readings: tuple[ReadingView, ...] = ()
     letters: tuple[DeadLetterView, ...] = ()
+    sinks: tuple[SinkView, ...] = ()
     letter_count: int | None = None  #: dead letters that are neither stored since nor discarded
 
 
@@ -52,6 +54,7 @@ def make_overview(services: Services) -> Overview:
         passages=rows.ask(lambda: queries.list_passages(database, limit=_PASSAGES).items, ()),
         readings=rows.ask(lambda: queries.list_readings(database, limit=_READINGS).items, ()),
         letters=rows.ask(lambda: queries.list_dead_letters(database, limit=_LETTERS).items, ()),
+        sinks=rows.ask(lambda: tuple(sink_views(services)), ()),
         letter_count=rows.ask(lambda: count_troubles(database), None),
     )
 

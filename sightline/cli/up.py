@@ -65,6 +65,7 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: i
     )
     yield Role("api", (python, "-m", "producers.api"), grace_s=3)
     yield Role("camera", (python, "-m", "producers.camera"), grace_s=5)
+    yield Role("deliver", (python, "-m", "workers.deliver"), grace_s=5)
     if settings.flower_port:
         flower = ("flower", "--address=127.0.0.1", f"--port={settings.flower_port}", "--read_only=True")
         # Its warnings say, four at a time, that workers which are just starting do not answer yet.

@@ -139,7 +139,7 @@ def test_every_queue_is_consumed_and_none_is_misspelt() -> None:
 
 def test_only_what_serves_the_database_knows_its_password() -> None:
     knows = {name for name, s in SERVICES.items() if f"{PREFIX}DATABASE_URL" in (s.get("environment") or {})}
-    assert knows == {"migrate", "api", "camera", "worker-write"}
+    assert knows == {"migrate", "api", "camera", "deliver", "worker-write"}
 
 
 def test_settings_in_deployment_files_exist() -> None:

@@ -1,0 +1,132 @@
+"""`sightline sinks`: push results to webhooks, MQTT and files; pause, test and replay them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sightline.api_client import call_api
+from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
+from sightline.cli.queries import Data, settings_for
+from sightline.events import Event
+
+app = typer.Typer(
+    help="Sinks: push results to webhooks, MQTT and files; list, add, pause, resume, remove, test, replay.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the sink.")]
+
+
+@app.command("list")
+def list_sinks(as_json: JsonFlag = False, data: Data = None) -> None:
+    """Sinks, and how many events wait, were sent and were given up."""
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/sinks")
+    columns = {
+        "sink_id": "sink",
+        "kind": "kind",
+        "state": "state",
+        "pending": "pending",
+        "sent": "sent",
+        "dead": "dead",
+        "events": "events",
+        "sources": "sources",
+        "url": "url",
+        "last_error": "last error",
+    }
+    rows = [sink | {"state": _state(sink)} for sink in answer["items"]]
+    print_rows(rows, columns, as_json=as_json, empty="no sinks; add one: sightline sinks add NAME URL")
+
+
+@app.command()
+def add(
+    name: Name,
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="http(s)://… (webhook), mqtt(s)://user:password@host:port/prefix, or a folder for JSON lines."
+        ),
+    ],
+    event: Annotated[list[Event] | None, typer.Option(help="What it gets, several times; else passage.*.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only this source; give it several times.")] = None,
+    secret: Annotated[str | None, typer.Option(help="whsec_… to sign webhooks with; one is made otherwise.")] = None,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Add a sink. It gets what happens from two seconds later on."""
+    if "://" not in url:
+        url = Path(url).resolve().as_uri()  # the deliver process may run in another folder
+    given = {"sink_id": name, "url": url, "events": event, "sources": source, "secret": secret}
+    body = {field: value for field, value in given.items() if value is not None}
+    sink: dict[str, Any] = call_api(settings_for(data), "POST", "/sinks", body=body)
+    if as_json:
+        print_json(sink)
+        return
+    out.print(f"{name} added ({sink['kind']})")
+    if sink["secret"]:
+        out.print(f"secret, shown this once: {sink['secret']}", soft_wrap=True)
+
+
+@app.command()
+def pause(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Send nothing to a sink for now; its events wait."""
+    answer = call_api(settings_for(data), "PATCH", f"/sinks/{name}", body={"enabled": False})
+    _done(answer, f"{name} paused", as_json=as_json)
+
+
+@app.command()
+def resume(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Send to a paused or disabled sink again, first what waits for it."""
+    answer = call_api(settings_for(data), "PATCH", f"/sinks/{name}", body={"enabled": True})
+    _done(answer, f"{name} resumed", as_json=as_json)
+
+
+@app.command()
+def remove(name: Name, data: Data = None) -> None:
+    """Remove a sink and what waits for it."""
+    call_api(settings_for(data), "DELETE", f"/sinks/{name}")
+    out.print(f"{name} removed")
+
+
+@app.command("test")
+def send_test(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Send a test event and say what the receiver did. Exit code 1 if it did not take it."""
+    answer: dict[str, Any] = call_api(settings_for(data), "POST", f"/sinks/{name}/test")
+    if as_json:
+        print_json(answer)
+    elif answer["sent"]:
+        out.print(f"{name} took the test event")
+    elif answer["sent"] is None:
+        err.print("the test event still waits: is the deliver role running, or the receiver left alone for now?")
+    else:
+        err.print(f"{name} did not take the test event: {answer['error']}", markup=False)
+    if not answer["sent"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    name: Name,
+    since: Annotated[str, typer.Option(help="From then on: 15m, 1h, 2d, or a date and time.")],
+    until: Annotated[str | None, typer.Option(help="Before then; now, if left out.")] = None,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Send the events of a range of time once more. Their ids are the same: who has them already can tell."""
+    answer: dict[str, Any] = call_api(
+        settings_for(data), "POST", f"/sinks/{name}/replay", body={"since": since, "until": until}
+    )
+    _done(answer, f"{answer['queued']} events are sent again", as_json=as_json)
+
+
+def _state(sink: dict[str, Any]) -> str:
+    return "on" if sink["enabled"] else sink["disabled_reason"] or "paused"
+
+
+def _done(answer: Any, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(text)
