@@ -55,9 +55,8 @@ class Machine:
             except OSError:
                 continue
             if parent == self.process.pid:
-                found[next((word for word in words if "@%h" in word or "producers." in word), words[0])] = int(
-                    entry.name
-                )
+                names = (word for word in words if "@%h" in word or word.startswith(("producers.", "workers.deliver")))
+                found[next(names, words[0])] = int(entry.name)
         return found
 
     def log(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -151,6 +152,31 @@ def test_a_real_rtsp_camera_gives_passages_dies_and_returns(
     machine.cli("cameras", "remove", "street")
 
 
+def test_results_are_pushed_to_a_sink(machine: Machine, photo: Photo, tmp_path: Path) -> None:
+    folder = tmp_path / "events"
+    machine.cli("sinks", "add", "archive", str(folder), "--event", "passage.new", "--source", "pushed")
+    assert "took the test event" in machine.cli("sinks", "test", "archive").stdout
+    time.sleep(2.1)  # by then the writer knows of it
+    (tmp_path / "car.jpg").write_bytes(photo("HZD 4418", 1))
+    machine.rows("submit", str(tmp_path / "car.jpg"), "--source", "pushed", "--wait")
+    until = time.monotonic() + 10
+    while (sink := machine.rows("sinks", "list")[0])["sent"] < 2:
+        assert time.monotonic() < until, machine.log()
+        time.sleep(0.3)
+    (path,) = folder.iterdir()
+    test, pushed = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (test["type"], pushed["type"], pushed["data"]["text"]) == ("sink.test", "passage.new", "HZD4418")
+    assert (sink["pending"], sink["dead"]) == (0, 0)
+    machine.cli("sinks", "pause", "archive")
+    assert machine.rows("sinks", "replay", "archive", "--since", "1h") == [{"queued": 1}]
+    machine.cli("sinks", "resume", "archive")
+    until = time.monotonic() + 10
+    while [json.loads(line) for line in path.read_text().splitlines()] != [test, pushed, pushed]:
+        assert time.monotonic() < until, machine.log()
+        time.sleep(0.1)
+    machine.cli("sinks", "remove", "archive")
+
+
 def test_flower_lists_the_workers_to_those_with_the_key(machine: Machine) -> None:
     key = (machine.folder / "api.key").read_text()
     assert httpx.get(f"{machine.flower_url}/workers", trust_env=False).status_code == 401
@@ -164,14 +190,11 @@ def test_flower_lists_the_workers_to_those_with_the_key(machine: Machine) -> Non
 
 def test_what_dies_is_started_again(machine: Machine, photo: Photo, tmp_path: Path) -> None:
     before = machine.children()
-    for role in ("detect0@%h", "producers.camera"):
+    roles = ("detect0@%h", "producers.camera", "workers.deliver")
+    for role in roles:
         os.kill(before[role], signal.SIGKILL)
     until = time.monotonic() + 20
-    while {machine.children().get(role) for role in ("detect0@%h", "producers.camera")} & {
-        None,
-        before["detect0@%h"],
-        before["producers.camera"],
-    }:
+    while {machine.children().get(role) for role in roles} & {None, *(before[role] for role in roles)}:
         assert time.monotonic() < until, machine.children()
         time.sleep(0.3)
     (tmp_path / "car.jpg").write_bytes(photo("TRN 5164", 3))

@@ -46,7 +46,7 @@ class MqttSender:
         self._client.will_set(f"{self._prefix}/available", "offline", _QOS, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
-        self._client.reconnect_delay_set(1, 30)
+        self._client.reconnect_delay_set(1, 10)
         self._started = False
 
     async def send(self, delivery: Delivery) -> None:
