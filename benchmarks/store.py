@@ -1,6 +1,7 @@
 """What storing costs: `python -m benchmarks.store [--json FILE]`.
 
-Groups of bundles as the writer makes them (8 messages of 8 frames, one plate each, 8 cameras) go into a fresh SQLite.
+Groups of bundles as the writer makes them (8 messages of 8 frames, one plate each, 8 cameras) go into a fresh SQLite:
+without sinks, with one that wants passages, and with one that wants everything.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sightline.events import PASSAGE_EVENTS, Event
 from sightline.messages import Job, Message
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading
 from storage.database import open_database, upgrade
+from storage.sinks import add_sink, new_sink
 from storage.store import Store
 
 GROUP, FRAMES = 8, 8
@@ -44,12 +48,14 @@ def bundle(number: int) -> Message:
     return Message(job=job, results=results)
 
 
-def measure(groups: int) -> dict[str, Any]:
-    """Milliseconds of one transaction, and frames a second."""
+def measure(groups: int, events: Sequence[Event]) -> dict[str, Any]:
+    """Milliseconds of one transaction, and frames a second; with a sink for these events, if there are any."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'store.sqlite3'}"
         upgrade(url)
         database = open_database(url)
+        if events:
+            add_sink(database, new_sink(sink_id="bench", url="http://127.0.0.1:9/", events=events))
         store = Store(database, passage_gap_s=10)
         took_ms: list[float] = []
         for group in range(groups):
@@ -67,8 +73,11 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=200)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    rows = [measure(options.groups) for _ in range(3)]
-    print(rows)
+    cases: dict[str, Sequence[Event]] = {"none": (), "passages": PASSAGE_EVENTS, "everything": tuple(Event)}
+    rows = [{"sink": name} | measure(options.groups, events) for name, events in cases.items()]
+    print(f"{'sink':<12}{'ms a group':>12}{'frames/s':>12}")
+    for row in rows:
+        print(f"{row['sink']:<12}{row['median_ms']:>12}{row['frames_per_s']:>12}")
     if options.json:
         options.json.write_text(json.dumps(rows))
 
