@@ -49,13 +49,19 @@ class Outbox:
         self._sinks: list[Sink] = []
 
     def write(
-        self, connection: sa.Connection, judged: Sequence[tuple[Message, dict[str, str]]], placed: Placed, now: datetime
+        self,
+        connection: sa.Connection,
+        judged: Sequence[tuple[Message, dict[str, str]]],
+        letters: Mapping[tuple[str, str], str],
+        placed: Placed,
+        now: datetime,
     ) -> None:
-        """`judged`: the messages of this transaction, each with the outcome of its frames."""
+        """`judged`: the messages of this transaction, each with the outcome of its frames. `letters`: the letter_id of
+        those that are dead, by frame_id and job_id."""
         sinks = self._current(connection)
         if sinks:
             wanted = wanted_events(sinks)
-            events = [*_frame_events(judged, wanted), *_passage_events(placed, wanted)]
+            events = [*_frame_events(judged, letters, wanted), *_passage_events(placed, wanted)]
             _insert(connection, sinks, events, now)
 
     def _current(self, connection: sa.Connection) -> list[Sink]:
@@ -160,7 +166,9 @@ def _passage_data(view: PassageView) -> dict[str, Any]:
     return view.model_dump(mode="json") | {"links": links}
 
 
-def _frame_events(judged: Iterable[tuple[Message, dict[str, str]]], wanted: frozenset[Event]) -> Iterator[NewEvent]:
+def _frame_events(
+    judged: Iterable[tuple[Message, dict[str, str]]], letters: Mapping[tuple[str, str], str], wanted: frozenset[Event]
+) -> Iterator[NewEvent]:
     if not wanted & {Event.FRAME_STORED, Event.FRAME_DEAD}:
         return
     for message, outcomes in judged:
@@ -173,7 +181,8 @@ def _frame_events(judged: Iterable[tuple[Message, dict[str, str]]], wanted: froz
                 # A frame may die again when its job is published again: that is news.
                 again = (message.job.job_id, repr(message.job.published_at))
                 error = {name: clean(text) for name, text in result.error.model_dump().items()}
-                data = error | {"attempt": message.job.attempt}
+                letter_id = letters[result.frame.frame_id, message.job.job_id]
+                data = error | {"attempt": message.job.attempt, "letter_id": letter_id}
                 yield _frame_event(Event.FRAME_DEAD, message.job, result, again, data)
 
 
@@ -185,4 +194,6 @@ def _frame_event(
     links = {"frame": f"/v1/frames/{frame.frame_id}"}
     if event is Event.FRAME_STORED:
         links["picture"] = f"/v1/frames/{frame.frame_id}/annotated"
+    else:
+        links["letter"] = f"/v1/dead-letters/{data['letter_id']}"
     return NewEvent(event, frame.source_id, (frame.frame_id, *identity), about | dict(data) | {"links": links})

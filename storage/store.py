@@ -96,8 +96,8 @@ class Store:
         stored = {(frame.job.job_id, frame.result.frame.frame_id) for frame in new}
         stored_before = _rows_of_failed(connection, messages)
         judged = [(message, _outcomes(message, stored, stored_before)) for message in messages]
-        _insert_dead_letters(connection, judged, kept, now)
-        self._outbox.write(connection, judged, placed, now)
+        letters = _insert_dead_letters(connection, judged, kept, now)
+        self._outbox.write(connection, judged, letters, placed, now)
         return {
             message.job.job_id: _record(message, outcomes, earlier.get(message.job.job_id), now)
             for message, outcomes in judged
@@ -178,7 +178,8 @@ def _outcomes(message: Message, stored: set[tuple[str, str]], stored_before: set
 
 def _insert_dead_letters(
     connection: sa.Connection, judged: list[tuple[Message, dict[str, str]]], kept: Collection[str], now: datetime
-) -> None:
+) -> dict[tuple[str, str], str]:
+    """Returns (frame_id, job_id) -> letter_id."""
     dead = {
         (result.frame.frame_id, message.job.job_id): (message.job, result)
         for message, outcomes in judged
@@ -186,7 +187,7 @@ def _insert_dead_letters(
         if result.error and outcomes[result.frame.frame_id] == DEAD
     }
     if not dead:
-        return
+        return {}
     first_jobs = _first_jobs(connection, {job_id for _, job_id in dead})
     new = [
         rows.dead_letter_row(
@@ -206,6 +207,7 @@ def _insert_dead_letters(
         insert.on_conflict_do_update(index_elements=[DeadLetters.frame_id, DeadLetters.job_id], set_=latest | again),
         sorted(new, key=lambda row: (row["frame_id"], row["job_id"])),
     )
+    return {key: row["letter_id"] for key, row in zip(dead, new, strict=True)}
 
 
 def _first_jobs(connection: sa.Connection, job_ids: set[str]) -> dict[tuple[str, str], str]:

@@ -14,16 +14,12 @@ from storage.sinks import Sink
 class NotDeliveredError(RetryableError):
     """The receiver did not take the event. `retry_after_s`: how long it asked to be left alone; 0: it did not say."""
 
-    reason = "not_delivered"
-
     def __init__(self, message: str, *, retry_after_s: float = 0) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
 
 
 class TargetGoneError(SightlineError):
     """The receiver wants no more events, ever."""
-
-    reason = "target_gone"
 
 
 class Sender(Protocol):

@@ -40,7 +40,9 @@ class Broker:
         tool = shutil.which("mosquitto_passwd")
         assert tool is not None
         subprocess.run([tool, "-b", "-c", passwords, "sightline", "p@ss"], check=True, capture_output=True)
-        lines = (f"listener {self.port} 127.0.0.1", f"user {getpass.getuser()}", f"password_file {passwords}")
+        lines = [f"listener {self.port} 127.0.0.1", f"user {getpass.getuser()}", f"password_file {passwords}"]
+        # What is acknowledged reaches the listener, even if one of them is stopped in between.
+        lines += ["persistence true", f"persistence_location {folder}/"]
         (folder / "conf").write_text("\n".join(lines))
 
     @property
@@ -56,15 +58,16 @@ class Broker:
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen([PROGRAM, "-c", self.folder / "conf"], stdout=log, stderr=log)
         try:
-            with self._listening():
+            with self.listening(client_id="listener"):
                 yield
         finally:
             process.terminate()
             process.wait(10)
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
-        client = paho.Client(CallbackAPIVersion.VERSION2)
+    def listening(self, client_id: str = "") -> Iterator[None]:
+        """With an id, the broker keeps what comes while it is away."""
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not client_id)
         client.username_pw_set("sightline", "p@ss")
         ready = threading.Event()
         client.on_connect = lambda client, *_: client.subscribe("#", 1)
@@ -130,7 +133,7 @@ def test_events_the_last_plate_and_a_sensor_for_it(
         assert config["unique_id"] == "site_one_gate_plate"
         # Who comes later finds the state, and no old events.
         broker.heard.clear()
-        with broker._listening():
+        with broker.listening():
             wait_for(lambda: len(broker.heard) >= 5)
         assert {topic for topic, _, retained in broker.heard if retained} == {
             "site/one/available",

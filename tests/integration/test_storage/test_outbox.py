@@ -133,6 +133,8 @@ def test_frames_are_told_when_they_are_stored_or_dead(database: Database, store:
     assert stored["payload"]["data"]["frame_id"] == good.frame.frame_id
     assert stored["payload"]["data"]["readings"][0]["text"] == "AB12CD"
     assert (dead["payload"]["data"]["reason"], dead["payload"]["data"]["job_id"]) == ("bad_image", job_id)
+    (letter,) = queries.list_dead_letters(database).items
+    assert dead["payload"]["data"]["links"]["letter"] == f"/v1/dead-letters/{letter.letter_id}"
     store.store([message(bad, job_id=job_id, published_at=200.0)], ())
     assert topics(database) == ["frame.stored", "frame.dead", "frame.dead"]
 
