@@ -150,7 +150,9 @@ def count_deliveries(database: Database) -> dict[str, SinkCounts]:
     """By sink_id. Reads two small indexes: sent rows are counted as they are sent."""
     number = sa.func.count()
     waiting = sa.select(Deliveries.sink, number).where(Deliveries.next_attempt_at.is_not(None))
-    dead = sa.select(Deliveries.sink, number).where(Deliveries.next_attempt_at.is_(None), Deliveries.sent_at.is_(None))
+    dead = sa.select(Deliveries.sink, number).where(
+        Deliveries.next_attempt_at.is_(None), Deliveries.sent_at.is_(None), Deliveries.topic != TEST_EVENT
+    )
     with database.read() as connection:
         pending_of, dead_of = (
             {sink_id: count for sink_id, count in connection.execute(rows.group_by(Deliveries.sink))}  # noqa: C416
@@ -166,10 +168,12 @@ def count_deliveries(database: Database) -> dict[str, SinkCounts]:
 
 
 def forget_sent(database: Database, before: datetime) -> int:
-    """Delete what was sent before a time, and what a sink left behind that is no more. Returns how many rows."""
-    orphaned = Deliveries.sink.not_in(sa.select(Sinks.sink_id))
+    """Delete what was sent before a time, old tests, and what a sink left behind that is no more. Returns how many."""
+    tests = sa.and_(Deliveries.topic == TEST_EVENT, Deliveries.created_at < before)
+    orphans = Deliveries.sink.not_in(sa.select(Sinks.sink_id))
     with database.write() as connection:
-        return connection.execute(sa.delete(Deliveries).where(sa.or_(Deliveries.sent_at < before, orphaned))).rowcount
+        old = sa.delete(Deliveries).where(sa.or_(Deliveries.sent_at < before, tests, orphans))
+        return connection.execute(old).rowcount
 
 
 _FAILED = (

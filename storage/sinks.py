@@ -201,9 +201,9 @@ def _bad_sink(error: ValidationError) -> BadMessageError:
     first = error.errors(include_url=False)[0]
     field = str(first["loc"][0])
     # Pydantic would repeat the value, which may be a password.
-    return (
-        BadMessageError(f"{field}: {first['msg']}", field=field) if field in ("url", "secret") else bad_message(error)
-    )
+    if field in ("url", "secret"):
+        return BadMessageError(f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field)
+    return bad_message(error)
 
 
 def _get(connection: sa.Connection, sink_id: str, *, lock: bool = False) -> Sink:

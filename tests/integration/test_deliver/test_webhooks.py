@@ -193,3 +193,4 @@ def test_the_test_event_says_what_the_receiver_did(
         assert wait_for(lambda: deliveries.outcome_of(database, good)) == (True, None)
         bad = deliveries.add_test(database, "hook")
         assert wait_for(lambda: deliveries.outcome_of(database, bad)) == (False, "answered 500 Internal Server Error")
+        assert counts(database) == SinkCounts(sent=1, last_error="answered 500 Internal Server Error")
