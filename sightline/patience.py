@@ -53,12 +53,17 @@ class Patience:
                 return call()
             except RetryableError as error:
                 log.warning("cannot %s yet, again in %.1f s: %s", what, pause_s, error)
-            self._pause(pause_s)
+            self.pause(pause_s)
             if between is not None and not between():
                 return None
         raise AssertionError("unreachable")
 
-    def _pause(self, pause_s: float) -> None:
+    def pause(self, pause_s: float) -> None:
+        """Wait, for something that cannot be asked whether it is there.
+
+        Raises:
+            StoppedError: the worker is stopping.
+        """
         self._paused_at = time.monotonic()
         if self._stopping.wait(pause_s):
             raise StoppedError

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Protocol
 
 from celery.exceptions import Reject
@@ -23,6 +23,8 @@ from workers.batching import Batcher
 from workers.services import Services
 
 log = logging.getLogger(__name__)
+
+_MEMORY_PAUSE_S = 2.0
 
 
 class Stage(Protocol):
@@ -51,7 +53,7 @@ def run_stage(stage: Stage, services: Services, raw: Any, *, redelivered: bool) 
     Raises:
         Reject: to have the message again (out of memory, the task was told to exit, or the worker stops).
     """
-    with _given_back(stage.task):
+    with _given_back(stage.task, services):
         try:
             message = parse_message(raw)
         except BadMessageError as error:
@@ -80,7 +82,7 @@ def _run(stage: Stage, services: Services, message: Message, *, redelivered: boo
 
 
 @contextmanager
-def _given_back(task: str) -> Iterator[None]:
+def _given_back(task: str, services: Services) -> Iterator[None]:
     """What must not end a task quietly gives its message back instead."""
     try:
         yield
@@ -88,13 +90,16 @@ def _given_back(task: str) -> Iterator[None]:
         raise Reject(error, requeue=True) from error
     except (MemoryError, SystemExit) as error:
         # Left to Celery these would never be acknowledged and would hold their slot for ever.
-        log.exception("%s in %s, message given back", type(error).__name__, task)
+        log.exception("%s in %s, message given back in %.0f s", type(error).__name__, task, _MEMORY_PAUSE_S)
+        # At once, it would come back and use up its attempts before any memory is freed.
+        with suppress(StoppedError):
+            services.delivery.patience.pause(_MEMORY_PAUSE_S)
         raise Reject(error, requeue=True) from error
 
 
 def run_burial(stage_bury: Callable[[dict[str, Any]], None], services: Services, letter: dict[str, Any]) -> None:
     """Store a message that was no job. No ledger knows it, so it is held until it is stored."""
-    with _given_back("dead_letter"):
+    with _given_back("dead_letter", services):
         services.delivery.patience.insist(lambda: stage_bury(letter), "store a dead letter")
 
 

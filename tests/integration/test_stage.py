@@ -100,6 +100,18 @@ def test_what_would_wedge_the_pool_gives_the_message_back(services: Services, er
     assert caught.value.requeue
 
 
+def test_out_of_memory_a_message_is_given_back_after_a_pause_that_a_stop_ends(services: Services) -> None:
+    """At once, a shortage of half a second would use up all attempts of whatever waits."""
+    started_at = time.monotonic()
+    with pytest.raises(Reject):
+        run_stage(raising(MemoryError()), services, message(), redelivered=False)
+    assert time.monotonic() - started_at >= 2
+    services.delivery.patience.stop()
+    with pytest.raises(Reject):
+        run_stage(raising(MemoryError()), services, message(), redelivered=False)
+    assert time.monotonic() - started_at < 3
+
+
 def test_a_bug_is_loud_and_leaves_the_job_open(services: Services) -> None:
     raw = message()
     with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,18 @@
+"""How the harness talks to the workers it started: by environment and by files in the run's folder."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Environment: names of protections that are off, separated by commas, and the folder of the files below.
+WITHOUT: Final = "CHAOS_WITHOUT"
+FOLDER: Final = "CHAOS_FOLDER"
+
+#: lease: messages that are worked on keep no lease. ledger: nobody sends overdue jobs again. in-body-hand-over: the
+#: next stage's message gets one try, and its own is acknowledged anyway.
+PROTECTIONS: Final = ("lease", "ledger", "in-body-hand-over")
+
+NO_MEMORY_FILE: Final = "no-memory"  #: while it is there, no detector gets memory
+SLOW_FILE: Final = "slow-model"  #: the detector that takes it away needs `SLOW_S` for its next call
+SLOW_S: Final = 9.0
+RUNS_FOLDER: Final = "runs"  #: one file a worker process: the id of each job a stage began to work on
