@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from celery.exceptions import Reject
 
 from sightline.errors import BadMessageError, ModelError, PoisonError
+from sightline.frames import crop_key
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
 from sightline.queues import ROUTES, WRITE_TASK
@@ -67,18 +68,40 @@ def _run(stage: Stage, services: Services, message: Message, *, redelivered: boo
     job, delivery = message.job, services.delivery
     sightings = delivery.begin(job, redelivered=redelivered)
     if sightings == 0:
-        return  # a late copy of a job that is finished
+        _free(services, message)  # a late copy of a job that is finished
+        return
     try:
         if sightings > services.settings.max_attempts and stage.task != WRITE_TASK:
             raise _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
-        # While it waits the job asks for more time, and gives up if it was finished elsewhere.
+
+        def work() -> bool:
+            stage.work(message)
+            return True
+
+        # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
         what = f"{stage_name(stage.task)} job {job.job_id}"
-        delivery.patience.insist(lambda: stage.work(message), what, between=lambda: delivery.begin(job) > 0)
+        if delivery.patience.insist(work, what, between=lambda: delivery.begin(job) > 0) is None:
+            _free(services, message)
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
+
+
+def pixel_keys(message: Message) -> list[str]:
+    """What a job has in the frame store: its frames, and its crops as far as the message tells them."""
+    keys = [frame.frame_id for frame in message.job.frames]
+    for result in message.results:
+        keys += [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
+    return keys
+
+
+def _free(services: Services, message: Message) -> None:
+    """Free what a finished job left: its first run may have died before, or put crops after they were freed."""
+    services.delivery.patience.insist(
+        lambda: services.frames.delete_many(pixel_keys(message)), f"free the pixels of job {message.job.job_id}"
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sightline.frames import FrameStore, crop_key, open_frame_store
+from sightline.frames import FrameStore, open_frame_store
 from sightline.messages import Message
 from sightline.queues import WRITE_TASK
 from sightline.sweeper import Sweeper
@@ -15,6 +15,7 @@ from storage.dead_letters import bury_message
 from storage.store import Store, Stored
 from workers.batching import Batcher
 from workers.services import Services
+from workers.stage import pixel_keys
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class WriteStage:
         # The waiting client first: it must find the result even if the rest is repeated after a crash.
         self._services.board.post(stored.result)
         self._services.delivery.settle(message.job, stored.counts)
-        self._services.frames.delete_many(_pixel_keys(message))
+        self._services.frames.delete_many(pixel_keys(message))
 
     def bury_message(self, letter: dict[str, Any]) -> None:
         """Store a message that was no job as a dead letter."""
@@ -84,10 +85,3 @@ class WriteStage:
             return False
         # What is dead can be replayed only with its pixels.
         return bool(policy == "all" or result.error or result.detections or result.readings)
-
-
-def _pixel_keys(message: Message) -> list[str]:
-    keys = [frame.frame_id for frame in message.job.frames]
-    for result in message.results:
-        keys += [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
-    return keys

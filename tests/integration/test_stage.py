@@ -14,16 +14,17 @@ from celery.exceptions import Reject
 
 from sightline.celery_app import create_app
 from sightline.errors import BadImageError, StoreUnavailableError
+from sightline.frames import crop_key
 from sightline.ids import new_id
 from sightline.messages import Job, Message
 from sightline.patience import Patience
 from sightline.queues import DETECT_TASK
 from sightline.settings import load_settings
-from sightline.types import FrameRef, Lane, Pipeline
+from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline
 from workers.batching import Batcher
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import run_burial, run_stage
+from workers.stage import pixel_keys, run_burial, run_stage
 
 
 class FakeStage:
@@ -223,3 +224,31 @@ def test_liveness_ends_a_worker_whose_model_hangs(services: Services) -> None:
     release.set()
     batcher.close()
     assert "'hanging'" in ended[0]
+
+
+def with_pixels(services: Services) -> Message:
+    """A message whose frame and crop lie in the frame store."""
+    box = Detection(xyxy=(0, 0, 1, 1), label="plate", class_id=0, confidence=0.9)
+    given = Message.model_validate(message())
+    frame = given.job.frames[0]
+    services.frames.put_many({frame.frame_id: b"frame", crop_key(frame.frame_id, 0): b"crop"})
+    return given.model_copy(update={"results": (FrameResult(frame=frame, detections=(box,)),)})
+
+
+def test_a_late_copy_of_a_finished_job_frees_what_its_first_run_left(services: Services) -> None:
+    given = with_pixels(services)
+    services.delivery.begin(given.job)
+    services.delivery.settle(given.job, {"gate": {"stored": 1}})
+    run_stage(raising(AssertionError("not to be run")), services, given.dump(), redelivered=True)
+    assert services.frames.get_many(pixel_keys(given)) == [None, None]
+
+
+def test_a_job_that_is_finished_but_for_its_pixels_frees_them_when_it_can(services: Services) -> None:
+    given = with_pixels(services)
+
+    def settle_and_fail_to_free(_message: Message) -> None:
+        services.delivery.settle(given.job, {"gate": {"stored": 1}})
+        raise StoreUnavailableError("down")
+
+    run_stage(FakeStage(settle_and_fail_to_free), services, given.dump(), redelivered=False)
+    assert services.frames.get_many(pixel_keys(given)) == [None, None]
