@@ -108,6 +108,8 @@ def parse_target(url: str) -> SplitResult:
                 raise ValueError
         elif not parts.hostname or parts.port == 0:
             raise ValueError
+        elif kind is SinkKind.MQTT and set("+#\0") & set(unquote(f"{parts.path}{parts.query}")):
+            raise ValueError  # no topic to publish on
     except ValueError as error:
         raise ValueError(
             "must be http(s)://host/path, mqtt(s)://user:password@host:port/prefix or file:///folder"
@@ -164,6 +166,10 @@ def update_sink(database: Database, sink_id: str, /, **changes: Any) -> Sink:
         if "enabled" in changes:
             changes = {"disabled_reason": None} | changes
         changed = new_sink(**(dict(sink) | changes))
+        if changed.kind is not sink.kind:
+            raise BadMessageError(
+                f"url: a sink cannot change from {sink.kind} to {changed.kind}; add a new one", field="url"
+            )
         connection.execute(sa.update(Sinks).where(Sinks.sink_id == sink_id).values(_row(changed)))
     return changed
 

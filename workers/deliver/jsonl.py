@@ -22,6 +22,9 @@ class JsonlSender:
         self._folder = Path(unquote(urlsplit(sink.url.get_secret_value()).path))
         self._one_at_a_time = asyncio.Lock()
 
+    async def open(self) -> None:
+        pass
+
     async def send(self, delivery: Delivery) -> None:
         day = datetime.fromisoformat(delivery.payload["timestamp"]).astimezone(UTC).date()
         line = json.dumps({"id": delivery.delivery_id} | delivery.payload, ensure_ascii=False) + "\n"

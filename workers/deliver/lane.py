@@ -73,6 +73,7 @@ class Lane:
     async def _run(self, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait([after])
+        await self._sender.open()
         try:
             while not self._stop.is_set():
                 await self._due.wait()

@@ -47,10 +47,14 @@ class MqttSender:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.reconnect_delay_set(1, 10)
-        self._started = False
+
+    async def open(self) -> None:
+        """Be there from the start: without events, too, it is known who is available."""
+        self._client.connect_async(*self._address, keepalive=_KEEPALIVE_S)
+        self._client.loop_start()
 
     async def send(self, delivery: Delivery) -> None:
-        await self._connect()
+        await self._wait_for_connection()
         event = json.dumps({"id": delivery.delivery_id} | delivery.payload)
         publishes = [self._client.publish(f"{self._prefix}/events", event, _QOS)]
         data = delivery.payload["data"]
@@ -66,19 +70,13 @@ class MqttSender:
             raise NotDeliveredError(f"not published: {error}") from error
 
     async def close(self) -> None:
-        if not self._started:
-            return
         if self._client.is_connected():
             # A proper goodbye keeps the broker from publishing the last will.
             self._client.publish(f"{self._prefix}/available", "offline", _QOS, retain=True)
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
 
-    async def _connect(self) -> None:
-        if not self._started:
-            self._client.connect_async(*self._address, keepalive=_KEEPALIVE_S)
-            self._client.loop_start()
-            self._started = True
+    async def _wait_for_connection(self) -> None:
         try:
             await asyncio.wait_for(self._connected.wait(), self._timeout_s)
         except TimeoutError as error:

@@ -23,6 +23,10 @@ class TargetGoneError(SightlineError):
 
 
 class Sender(Protocol):
+    async def open(self) -> None:
+        """Called once, before anything is sent. Does not wait for the receiver."""
+        ...
+
     async def send(self, delivery: Delivery) -> None:
         """Return when the receiver has it. Raises NotDeliveredError, TargetGoneError."""
         ...
@@ -31,7 +35,7 @@ class Sender(Protocol):
 
 
 def open_sender(sink: Sink, settings: Settings) -> Sender:
-    """The sender of this kind of sink. Connects with the first event.
+    """The sender of this kind of sink.
 
     Raises:
         SettingsError: what it needs is not installed.

@@ -34,6 +34,9 @@ class WebhookSender:
             headers={"user-agent": f"Sightline/{sightline.__version__}", "content-type": "application/json"},
         )
 
+    async def open(self) -> None:
+        pass
+
     async def send(self, delivery: Delivery) -> None:
         body = json.dumps(delivery.payload, separators=(",", ":")).encode()
         timestamp = int(time.time())

@@ -18,10 +18,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from sightline.events import Event
 from sightline.settings import Settings
 from storage import deliveries
 from storage.database import Database
-from storage.sinks import add_sink, new_sink
+from storage.sinks import add_sink, new_sink, update_sink
 from tests.conftest import free_port
 from tests.integration.test_deliver.conftest import delivering, start_process, wait_for
 
@@ -170,6 +171,15 @@ def test_the_broker_says_when_the_process_died(quick: Settings, database: Databa
         process.kill()
         process.wait()
         wait_for(lambda: broker.topics("site/one/available") == ["online", "offline"])
+
+
+def test_it_is_available_before_anything_happens_and_after_a_change(
+    quick: Settings, database: Database, broker: Broker
+) -> None:
+    with broker.running(), delivering(quick, database):
+        wait_for(lambda: broker.topics("site/one/available") == ["online"])
+        update_sink(database, "home", events=[Event.FRAME_DEAD])
+        wait_for(lambda: broker.topics("site/one/available") == ["online", "offline", "online"])
 
 
 def test_a_wrong_password_is_said(quick: Settings, database: Database, broker: Broker, see: See) -> None:

@@ -288,6 +288,8 @@ def test_a_changed_sink_is_checked_as_a_new_one(database: Database) -> None:
     with pytest.raises(BadMessageError, match="url") as caught:
         update_sink(database, "hook", url="gopher://user:hunter2@host/")
     assert "hunter2" not in str(caught.value)
+    with pytest.raises(BadMessageError, match="from webhook to mqtt"):
+        update_sink(database, "hook", url="mqtt://host/")
 
 
 def test_passages_of_an_older_version_count_as_final(empty_url: str) -> None:
