@@ -62,7 +62,7 @@ class Broker:
                 name = channel._q_for_pri(queue, self._priority(lane))
                 message = channel.client.lindex(name, -1)
                 if message is not None:
-                    oldest = min(oldest, float(json.loads(message)["headers"].get(SENT_AT_HEADER) or 0.0))
+                    oldest = min(oldest, _sent_at(message))
             return oldest
 
     def _depth(self, channel: Any, queue: str) -> int:
@@ -83,6 +83,14 @@ class Broker:
             yield
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerUnavailableError(f"broker did not take or give a message: {error}") from error
+
+
+def _sent_at(message: Any) -> float:
+    """When a waiting message was sent; 0 where it does not say so, or is no message at all."""
+    try:
+        return float(json.loads(message)["headers"].get(SENT_AT_HEADER) or 0.0)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return 0.0
 
 
 def task_id(job_id: str, task: str) -> str:

@@ -177,6 +177,21 @@ def test_a_job_that_still_waits_in_its_queue_is_not_sent_again(settings: Setting
     assert sweeper(publisher).sweep() == 1
 
 
+@pytest.mark.parametrize("item", ["no JSON", "[1, 2]", "{}", '{"headers": null}'])
+def test_an_item_that_is_no_message_holds_up_its_own_line_only(
+    settings: Settings, publisher: Publisher, item: str
+) -> None:
+    bulk, live = make_job("gate"), make_job("gate", lane=Lane.LIVE)
+    for job in (bulk, live):
+        publisher.ledger.admit(job)
+    make_overdue(settings)
+    client = redis.Redis.from_url(settings.redis_url)
+    client.rpush(f"{DETECT_QUEUE}\x06\x163", item)
+    assert sweeper(publisher).sweep() == 1  # the bulk one: what waits behind the item may be the live one
+    client.delete(f"{DETECT_QUEUE}\x06\x163")
+    assert sweeper(publisher).sweep() == 1
+
+
 def test_many_sweepers_send_a_job_once(settings: Settings, publisher: Publisher) -> None:
     for _ in range(10):
         publisher.ledger.admit(make_job("gate"))
