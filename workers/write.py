@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
+from sightline.errors import StoreUnavailableError
 from sightline.frames import FrameStore, open_frame_store
 from sightline.messages import Message
 from sightline.queues import WRITE_TASK
@@ -64,9 +66,12 @@ class WriteStage:
         self.batchers["write"].close()
         self._database.close()
 
-    def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> list[Stored]:
+    def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
-        return self._store.store([message for message, _ in group], kept)
+        try:
+            return self._store.store([message for message, _ in group], kept)
+        except StoreUnavailableError as error:
+            return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
 
     def _keep_pictures(self, message: Message) -> frozenset[str]:
         """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""

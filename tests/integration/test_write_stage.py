@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sightline.celery_app import create_app
+from sightline.errors import StoreUnavailableError
 from sightline.frames import open_frame_store
 from sightline.messages import Job, Message
 from sightline.patience import Patience
@@ -16,6 +18,7 @@ from sightline.settings import load_settings
 from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
 from storage import queries
 from storage.database import open_database, upgrade
+from storage.store import Stored
 from workers.services import open_services
 from workers.write import WriteStage
 
@@ -52,3 +55,26 @@ def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
     assert publisher.frames.get_many([FRAME.frame_id]) == [None]  # freed
     assert publisher.ledger.counts() == {"gate": {"published": 1, "dead": 1}}
     publisher.close()
+
+
+def test_a_group_that_met_an_absent_database_is_not_tried_one_by_one(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for the lock's time-out: a group of 32 would keep the writer busy for a quarter of an hour."""
+    settings = load_settings(data_dir=tmp_path, redis_url=redis_url)
+    upgrade(settings.sqlalchemy_url)
+    stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
+    groups: list[int] = []
+
+    def refuse(messages: list[Message], _kept: object) -> list[Stored]:
+        groups.append(len(messages))
+        time.sleep(0.1)  # the next ones gather meanwhile
+        raise StoreUnavailableError("locked")
+
+    monkeypatch.setattr(stage._store, "store", refuse)
+    futures = stage.batchers["write"].submit([(Message(job=JOB, results=(DEAD,)), frozenset[str]())] * 5)
+    for future in futures:
+        with pytest.raises(StoreUnavailableError):
+            future.result(5)
+    stage.close()
+    assert groups == [5]
