@@ -39,6 +39,7 @@ _DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS = (
     _PREFIX + name for name in ("due:", "jobs", "open", "counts", "attempts", "sightings")
 )
 _KEYS = (_DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS)
+_DONE = _PREFIX + "done:"
 _TOTAL = "*"  # no source id contains it
 
 
@@ -145,6 +146,12 @@ class Ledger:
             except ValidationError as error:
                 log.error("ledger entry of job %s is of another version, left alone: %s", job_id, error)
 
+    def done_sources(self, job_id: str) -> set[str]:
+        """The sources of a finished job; empty when its end is not remembered any more."""
+        with broker_errors():
+            ended: Any = self._redis.get(f"{_DONE}{job_id}")
+        return set((ended or "").split()[1:])
+
     def open_job(self, job_id: str) -> Job | None:
         """The open job with this id, or None."""
         with broker_errors():
@@ -186,7 +193,7 @@ class Ledger:
 
     def _run(self, script: Any, *arguments: Any) -> Any:
         with broker_errors():
-            return script(keys=[*_KEYS, _PREFIX + "done:", _PREFIX + "result:"], args=arguments)
+            return script(keys=[*_KEYS, _DONE, _PREFIX + "result:"], args=arguments)
 
 
 def frames_per_source(job: Job) -> dict[str, int]:

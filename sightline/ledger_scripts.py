@@ -46,7 +46,7 @@ if redis.call('HEXISTS', jobs, ARGV[1]) == 1 then
   redis.call('HSETNX', attempts, ARGV[1], 0)  -- a second publisher counts on it: it can not be withdrawn any more
   return {'open', ''}
 end
-if redis.call('GET', done) == 'stored' then return {'done', ''} end
+if string.match(redis.call('GET', done) or '', '^stored') then return {'done', ''} end
 local lane, all = lane_of(ARGV[2]), 0
 for i = 7, #ARGV, 2 do
   all = all + ARGV[i + 1]
@@ -78,7 +78,9 @@ return 1 + tonumber(redis.call('HGET', sightings, ARGV[1]) or 0)
 _SETTLE = """
 local lane = forget(ARGV[1])
 if not lane then return 0 end
-redis.call('SET', done, ARGV[2], 'EX', ARGV[3])
+local ended = ARGV[2]
+for i = 4, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
+redis.call('SET', done, ended, 'EX', ARGV[3])
 for i = 4, #ARGV, 3 do
   free(lane, ARGV[i], ARGV[i + 2])
   redis.call('HINCRBY', counts, ARGV[i] .. '|' .. ARGV[i + 1], ARGV[i + 2])

@@ -61,6 +61,9 @@ class Publisher:
             # The earlier try may have been accepted without some frames.
             job = self.ledger.open_job(job.job_id) or job
             self.frames.put_many(_pixels_of(job, pixels))
+        elif verdict == "done" and (sources := self.ledger.done_sources(job.job_id)):
+            frames = tuple(frame for frame in job.frames if frame.source_id in sources)
+            job = job.model_copy(update={"frames": frames})
         accepted = set() if verdict == "refused" else {frame.frame_id for frame in job.frames}
         return tuple(frame for frame in wanted if frame.frame_id not in accepted)
 

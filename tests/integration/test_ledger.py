@@ -280,6 +280,8 @@ def test_a_partly_refused_job_is_partly_refused_again(publisher: Publisher) -> N
     mixed = make_job("gate", "yard", lane=Lane.LIVE)
     first = publisher.publish(mixed, pixels_of(mixed))
     assert publisher.publish(mixed, pixels_of(mixed)) == first == mixed.frames[:1]
+    publisher.ledger.settle(mixed.job_id, {"yard": {"stored": 1}})
+    assert publisher.publish(mixed, pixels_of(mixed)) == first
 
 
 def test_a_client_is_told_that_its_live_picture_was_refused(settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,7 +67,6 @@ def test_a_group_that_met_an_absent_database_is_not_tried_one_by_one(
 
     def refuse(messages: list[Message], _kept: object) -> list[Stored]:
         groups.append(len(messages))
-        time.sleep(0.1)  # the next ones gather meanwhile
         raise StoreUnavailableError("locked")
 
     monkeypatch.setattr(stage._store, "store", refuse)
