@@ -44,6 +44,8 @@ def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> V
     try:
         system.start()
         rounds = _Rounds(system, options).run(say)
+        restarts = ", ".join(f"{part.name} {len(part.ends)}" for part in system.parts.values() if part.ends)
+        say(f"started again: {restarts or 'nothing'}")
         entries = Journal(system.journal_path).read()
         return judge(rounds, entries, look(system, entries), options.seed)
     finally:
