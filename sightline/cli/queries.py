@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sightline.api_client import call_api
-from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.errors import SettingsError
 from sightline.settings import Settings, load_settings
 
@@ -130,9 +130,13 @@ def queues(as_json: JsonFlag = False, data: Data = None) -> None:
     )
 
 
-def audit(as_json: JsonFlag = False, data: Data = None) -> None:
-    """Prove that every published frame is stored, dropped, dead or open. Exit code 1 if not."""
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit")
+def audit(since: Since = None, until: Until = None, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Prove that every published frame is stored, dropped, dead or open. Exit code 1 if not.
+
+    With --since or --until: those published in that time, in whole hours.
+    """
+    query = {"since": since, "until": until}
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit", query=query)
     if as_json:
         print_json(answer)
     else:
@@ -140,7 +144,13 @@ def audit(as_json: JsonFlag = False, data: Data = None) -> None:
             name: name.replace("_", " ")
             for name in ("source_id", "published", "stored", "repeated", "dropped", "dead", "open", "rows", "balanced")
         }
-        print_rows(answer["sources"], columns, as_json=False, empty="nothing was published yet")
+        print_rows(answer["sources"], columns, as_json=False, empty="nothing was published")
+        for note in answer["notes"]:
+            out.print(line(note), soft_wrap=True)
+        for frame in answer["missing"]:
+            out.print(line(f"no row: frame {frame['frame_id']} of job {frame['job_id']}, {frame['outcome']}"))
+        if answer["since"]:
+            out.print(line(f"published from {show(answer['since'])} until {show(answer['until'])} UTC"))
         out.print(line(("balanced", "green") if answer["balanced"] else ("NOT balanced", "red")))
     if not answer["balanced"]:
         raise typer.Exit(1)
