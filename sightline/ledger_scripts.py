@@ -20,7 +20,8 @@ LINES: Final = tuple(f"{lane}:{pipeline}" for lane in Lane for pipeline in Pipel
 HOURS_KEPT_S: Final = 31 * 24 * 3600
 HOUR_S: Final = 3600
 
-_HEAD = """
+_HEAD = (
+    """
 local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
 local lines = {'@LINES@'}
@@ -54,9 +55,10 @@ local function forget(job_id)  -- returns the lane it was entered in and its pay
   for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
   return string.match(payload, '"lane":"(%a+)"'), payload
 end
-"""
-for _name, _value in (("LINES", "', '".join(LINES)), ("HOUR", str(HOUR_S)), ("KEPT", str(HOURS_KEPT_S))):
-    _HEAD = _HEAD.replace(f"@{_name}@", _value)
+""".replace("@LINES@", "', '".join(LINES))
+    .replace("@HOUR@", str(HOUR_S))
+    .replace("@KEPT@", str(HOURS_KEPT_S))
+)
 
 # ARGV: job_id, line, payload, due_at, limit in total, limit per source, then source, frames, ...
 _ADMIT = """

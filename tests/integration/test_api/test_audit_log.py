@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +15,7 @@ from sightline.errors import StoreUnavailableError
 from sightline.settings import Settings
 from sightline.types import FrameResult
 from storage import acts
+from storage.__main__ import main as storage
 from storage.audit_log import AuditEntry, forget_entries, list_entries
 from storage.database import Database, open_database
 from storage.keys import Role, create_key, list_keys
@@ -152,17 +150,16 @@ def test_old_entries_are_deleted(client: TestClient, database: Database) -> None
     assert newest(database) == []
 
 
-def test_a_command_on_the_database_is_logged_with_the_user(settings: Settings, database: Database) -> None:
-    environment = os.environ | {"SIGHTLINE_DATABASE_URL": settings.sqlalchemy_url, "USER": "ada", "LOGNAME": "ada"}
-
-    def storage(*arguments: str) -> str:
-        command = [sys.executable, "-m", "storage", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip()
-
-    made = storage("create-key", "robot", "viewer")
+def test_a_command_on_the_database_is_logged_with_the_user(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", settings.sqlalchemy_url)
+    monkeypatch.setenv("LOGNAME", "ada")
+    storage(["create-key", "robot", "viewer"])
+    made = capsys.readouterr().out.strip()
     key_id = made.split("_")[1]
-    storage("revoke-key", key_id)
-    storage("revoke-key", key_id)
+    storage(["revoke-key", key_id])
+    storage(["revoke-key", key_id])
     entries = newest(database, 9)
     assert [(e.action, e.target, e.outcome) for e in entries] == [
         ("revoke-key", key_id, "failed: no such valid key"),
