@@ -42,7 +42,7 @@ types: .venv/dev ## pyright
 	@$(BIN)/pyright
 
 bench: .venv/dev ## cost per frame of batching, camera and publishing
-	@for bench in batching camera pipeline; do $(BIN)/python -m benchmarks.$$bench; done
+	@for bench in batching camera pipeline audit_log; do $(BIN)/python -m benchmarks.$$bench; done
 
 FAULTS ?= 40
 FRAMES ?= 6000

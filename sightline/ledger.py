@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -182,11 +182,28 @@ class Ledger:
         """Frames per source and outcome: published, stored, repeated, dead, dropped:<reason>."""
         with broker_errors():
             found: Any = self._redis.hgetall(_COUNTS)
-        counts: dict[str, dict[str, int]] = defaultdict(dict)
-        for field, frames in found.items():
-            source_id, _, outcome = field.partition("|")
-            counts[source_id][outcome] = int(frames)
-        return dict(counts)
+        return _by_source([found])
+
+    def hourly_counts(self, hours: range) -> dict[str, dict[str, int]]:
+        """The same of jobs published in these hours (counted since 1970, UTC), as far back as they are kept."""
+        with broker_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for hour in hours:
+                pipe.hgetall(f"{_COUNTS}:{hour}")
+            return _by_source(pipe.execute())
+
+    def hourly_since(self) -> float | None:
+        """When the counts by hours began, in epoch seconds: at the first job, or when Redis had lost everything."""
+        with broker_errors():
+            since: Any = self._redis.get(f"{_COUNTS}:since")
+        return None if since is None else float(since)
+
+    def open_between(self, since: float, until: float) -> list[Job]:
+        """Open jobs that were published between two epoch times. Reads all that are open."""
+        with broker_errors():
+            payloads = [payload for _, payload in self._redis.hscan_iter(_JOBS, count=500)]
+        jobs = (Job.model_validate_json(payload) for payload in payloads)
+        return [job for job in jobs if since <= job.published_at < until]
 
     def close(self) -> None:
         self._redis.close()
@@ -201,6 +218,15 @@ def frames_per_source(job: Job) -> dict[str, int]:
     for frame in job.frames:
         counts[frame.source_id] += 1
     return dict(counts)
+
+
+def _by_source(hashes: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for fields in hashes:
+        for field, frames in fields.items():
+            source_id, _, outcome = field.partition("|")
+            counts[source_id][outcome] += int(frames)
+    return {source_id: dict(outcomes) for source_id, outcomes in counts.items()}
 
 
 def _line(lane: Lane, pipeline: Pipeline) -> str:

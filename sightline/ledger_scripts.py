@@ -3,6 +3,9 @@
 An open job stands in `jobs` (its payload) and in one sorted set of its *line* (`<lane>:<pipeline>`) by the time it is
 due. `open` counts frames per `<lane>|<source>`; `*` stands for all sources. A finished job leaves a `done` mark, which
 expires.
+
+What `counts` counts for ever is also counted per hour of publishing, in `counts:<hour>`: a frame's end counts in the
+hour in which its job was published, so every hour balances by itself.
 """
 
 from __future__ import annotations
@@ -13,32 +16,49 @@ from sightline.types import Lane, Pipeline
 
 LINES: Final = tuple(f"{lane}:{pipeline}" for lane in Lane for pipeline in Pipeline)
 
-_HEAD = """
+#: The counts of an hour are kept for so long; `counts:since` says when counting by hours began.
+HOURS_KEPT_S: Final = 31 * 24 * 3600
+HOUR_S: Final = 3600
+
+_HEAD = (
+    """
 local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
 local lines = {'@LINES@'}
 local function lane_of(line) return string.match(line, '^[^:]*') end
-local function enter(line, first)
+local function count(payload, field, frames)
+  redis.call('HINCRBY', counts, field, frames)
+  local at = tonumber(string.match(payload, '"published_at":([^,}]+)') or '') or 0
+  if not (at >= 0 and at < 1e11) then at = 0 end
+  local hour = string.format('%s:%d', counts, math.floor(at / @HOUR@))
+  redis.call('HINCRBY', hour, field, frames)
+  redis.call('EXPIRE', hour, @KEPT@)
+end
+local function enter(line, payload, first)
   local lane = lane_of(line)
   for i = first, #ARGV, 2 do
     redis.call('HINCRBY', open, lane .. '|' .. ARGV[i], ARGV[i + 1])
     redis.call('HINCRBY', open, lane .. '|*', ARGV[i + 1])
-    redis.call('HINCRBY', counts, ARGV[i] .. '|published', ARGV[i + 1])
+    count(payload, ARGV[i] .. '|published', ARGV[i + 1])
   end
+  redis.call('SETNX', counts .. ':since', redis.call('TIME')[1])
 end
 local function free(lane, source, frames)
   for _, field in ipairs({lane .. '|' .. source, lane .. '|*'}) do
     if redis.call('HINCRBY', open, field, -frames) <= 0 then redis.call('HDEL', open, field) end
   end
 end
-local function forget(job_id)  -- returns the lane it was entered in; nothing if it was not open
+local function forget(job_id)  -- returns the lane it was entered in and its payload; nothing if it was not open
   local payload = redis.call('HGET', jobs, job_id)
   if not payload then return nil end
   for _, key in ipairs({jobs, attempts, sightings}) do redis.call('HDEL', key, job_id) end
   for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
-  return string.match(payload, '"lane":"(%a+)"')
+  return string.match(payload, '"lane":"(%a+)"'), payload
 end
 """.replace("@LINES@", "', '".join(LINES))
+    .replace("@HOUR@", str(HOUR_S))
+    .replace("@KEPT@", str(HOURS_KEPT_S))
+)
 
 # ARGV: job_id, line, payload, due_at, limit in total, limit per source, then source, frames, ...
 _ADMIT = """
@@ -55,7 +75,7 @@ for i = 7, #ARGV, 2 do
   end
 end
 if tonumber(redis.call('HGET', open, lane .. '|*') or 0) + all > tonumber(ARGV[5]) then return {'full', '*'} end
-enter(ARGV[2], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
+enter(ARGV[2], ARGV[3], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
 redis.call('HSET', jobs, ARGV[1], ARGV[3])
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
 redis.call('DEL', done, result)  -- it died or was dropped before: this is a new try
@@ -66,7 +86,7 @@ return {'admitted', ''}
 _BEGIN = """
 if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then
   if ARGV[6] == '1' or redis.call('EXISTS', done) == 1 then return 0 end
-  enter(ARGV[2], 7)
+  enter(ARGV[2], ARGV[3], 7)
   redis.call('HSET', jobs, ARGV[1], ARGV[3])
 end
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
@@ -76,14 +96,14 @@ return 1 + tonumber(redis.call('HGET', sightings, ARGV[1]) or 0)
 
 # ARGV: job_id, how it ended, seconds that is remembered, then source, outcome, frames, ...
 _SETTLE = """
-local lane = forget(ARGV[1])
+local lane, payload = forget(ARGV[1])
 if not lane then return 0 end
 local ended = ARGV[2]
 for i = 4, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
 redis.call('SET', done, ended, 'EX', ARGV[3])
 for i = 4, #ARGV, 3 do
   free(lane, ARGV[i], ARGV[i + 2])
-  redis.call('HINCRBY', counts, ARGV[i] .. '|' .. ARGV[i + 1], ARGV[i + 2])
+  count(payload, ARGV[i] .. '|' .. ARGV[i + 1], ARGV[i + 2])
 end
 return 1
 """
@@ -91,11 +111,11 @@ return 1
 # ARGV: job_id, then source, frames, ...
 _WITHDRAW = """
 if redis.call('HEXISTS', attempts, ARGV[1]) == 1 then return 0 end  -- joined by another publisher, or sent already
-local lane = forget(ARGV[1])
+local lane, payload = forget(ARGV[1])
 if not lane then return 0 end
 for i = 2, #ARGV, 2 do
   free(lane, ARGV[i], ARGV[i + 1])
-  redis.call('HINCRBY', counts, ARGV[i] .. '|published', -ARGV[i + 1])
+  count(payload, ARGV[i] .. '|published', -ARGV[i + 1])
 end
 return 1
 """

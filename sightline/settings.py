@@ -146,6 +146,10 @@ class Settings(BaseSettings):
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
     allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
 
+    audit_log_keep_s: Seconds = Field(
+        365 * 24 * 3600, description="Who searched and changed what is known for so long; then entries are deleted."
+    )
+
     # Camera process
     camera_tick_ms: Milliseconds = Field(100, description="The newest frames of all cameras of a tick travel together.")
     camera_jpeg_quality: Annotated[int, Field(ge=10, le=100)] = Field(90, description="Quality of published frames.")

@@ -7,6 +7,8 @@ import sys
 
 from sightline.errors import SightlineError
 from sightline.settings import load_settings
+from storage.acts import DONE, FAILED, act_of_this_user, acting
+from storage.audit_log import record
 from storage.database import (
     Database,
     check_revision,
@@ -25,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         url = load_settings().sqlalchemy_url
         if options.action == "upgrade":
-            print(upgrade(url))
+            with acting(act_of_this_user("upgrade")):
+                print(upgrade(url))
             return 0
         require_existing(url)
         database = open_database(url)
@@ -56,13 +59,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, database: Database) -> int:
     if options.action == "create-key":
-        print(create_key(database, options.name, options.role))
+        with acting(act_of_this_user("create-key", options.name, role=options.role)):
+            print(create_key(database, options.name, options.role))
     elif options.action == "list-keys":
+        record(database, act_of_this_user("list-keys"), DONE)
         for key in list_keys(database):
             state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "valid"
             print(f"{key.key_id}  {key.role.value:<8}  {state}  {key.name}")
     elif options.action == "revoke-key":
-        if not revoke_key(database, options.key_id):
+        act = act_of_this_user("revoke-key", options.key_id)
+        with acting(act):
+            ended = revoke_key(database, options.key_id)
+        if not ended:
+            record(database, act, f"{FAILED}no such valid key")
             print(f"there is no valid key {options.key_id!r}; `list-keys` shows them", file=sys.stderr)
             return 1
     else:

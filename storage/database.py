@@ -18,6 +18,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
+from storage.acts import note_current
 from storage.tables import Base
 
 if TYPE_CHECKING:
@@ -54,12 +55,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
-        """A transaction that may write: committed at the end of the block, rolled back on any exception."""
+        """A transaction that may write: committed at the end of the block, rolled back on any exception.
+
+        The first one of a person's act also writes its entry of the audit log (`acts`).
+        """
         if self._turn is not None and not self._turn.acquire(timeout=LOCK_TIMEOUT_S):
             raise StoreUnavailableError(f"other writers kept the database busy for {LOCK_TIMEOUT_S} s")
         try:
             with database_errors(), self._writing.begin() as connection:
                 yield connection
+                act = note_current(connection)
+            if act is not None:
+                act.noted = True
         finally:
             if self._turn is not None:
                 self._turn.release()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -16,12 +16,15 @@ import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
 from sightline.types import Value
+from storage.acts import tell
 from storage.database import Database
-from storage.tables import ApiKeys
+from storage.tables import ApiKeys, PageSessions
 
 PREFIX: Final = "sl_"
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
+#: A session of the page ends after this.
+SESSION_AGE_S: Final = 12 * 3600
 
 
 class Role(StrEnum):
@@ -29,7 +32,7 @@ class Role(StrEnum):
 
     VIEWER = "viewer"  #: query
     OPERATOR = "operator"  #: submit jobs, manage cameras
-    ADMIN = "admin"  #: everything
+    ADMIN = "admin"  #: everything, also read the audit log
 
 
 class ApiKey(Value):
@@ -50,6 +53,7 @@ def create_key(database: Database, name: str, role: Role | str) -> str:
     new = sa.insert(ApiKeys).values(
         key_id=key_id, name=name, role=Role(role).value, secret_sha256=_sha256(secret), created_at=datetime.now(UTC)
     )
+    tell(key_id=key_id)
     with database.write() as connection:
         connection.execute(new)
     return f"{PREFIX}{key_id}_{secret}"
@@ -66,6 +70,33 @@ def check_key(database: Database, plaintext: str) -> ApiKey | None:
     # Compared even without a row, and in constant time: how long it takes tells nothing about the secret.
     right = hmac.compare_digest(_sha256(secret), row["secret_sha256"] if row is not None else _sha256(""))
     return _view(row) if row is not None and right and row["revoked_at"] is None else None
+
+
+def open_session(database: Database, key_id: str) -> str:
+    """A token that stands for a key on the page, until it expires, is closed, or the key is revoked."""
+    token, now = secrets.token_urlsafe(_SECRET_BYTES), datetime.now(UTC)
+    row = {"session_sha256": _sha256(token), "key_id": key_id, "expires_at": now + timedelta(seconds=SESSION_AGE_S)}
+    with database.write() as connection:
+        connection.execute(sa.delete(PageSessions).where(PageSessions.expires_at < now))
+        connection.execute(sa.insert(PageSessions), [row])
+    return token
+
+
+def check_session(database: Database, token: str) -> ApiKey | None:
+    """Whose session this is; None if it is unknown, over, or its key is revoked."""
+    wanted = (
+        sa.select(ApiKeys.__table__)
+        .join(PageSessions, PageSessions.key_id == ApiKeys.key_id)
+        .where(PageSessions.session_sha256 == _sha256(token), PageSessions.expires_at > datetime.now(UTC))
+    )
+    with database.read() as connection:
+        row = connection.execute(wanted.where(ApiKeys.revoked_at.is_(None))).mappings().first()
+    return None if row is None else _view(row)
+
+
+def close_session(database: Database, token: str) -> None:
+    with database.write() as connection:
+        connection.execute(sa.delete(PageSessions).where(PageSessions.session_sha256 == _sha256(token)))
 
 
 def list_keys(database: Database) -> list[ApiKey]:

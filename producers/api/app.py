@@ -10,7 +10,20 @@ from fastapi import Depends, FastAPI, Security
 from fastapi.staticfiles import StaticFiles
 
 import sightline
-from producers.api import books, cameras, dead_letters, health, jobs, page, pictures, reference, results, sinks
+from producers.api import (
+    audit_log,
+    books,
+    cameras,
+    dead_letters,
+    health,
+    jobs,
+    page,
+    pictures,
+    reference,
+    results,
+    sinks,
+)
+from producers.api.audit_trail import Looks
 from producers.api.auth import SCHEMES, KeyChecker
 from producers.api.headers import ResponseHeaders
 from producers.api.limits import BodyLimit
@@ -38,9 +51,10 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.state.services = opened
     app.state.keys = KeyChecker()
+    app.state.looks = Looks()
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
-    for part in (jobs, results, dead_letters, cameras, sinks, books):
+    for part in (jobs, results, dead_letters, cameras, sinks, books, audit_log):
         app.include_router(part.router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     for part in (health, page, reference):

@@ -1,14 +1,17 @@
 """Who may do what: API keys with roles, and a read-only look from the same machine.
 
-A key comes as `X-API-Key`, as `Authorization: Bearer`, or, for reading in a browser, as a cookie set by `/login`.
+A key comes as `X-API-Key` or `Authorization: Bearer`. A browser has a session instead, opened by `/login`: its cookie
+is good for reading only, ends by itself, and is not the key.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import HTTPException, Request
@@ -16,9 +19,10 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from producers.api.services import Services, get_services
-from storage.keys import Role, check_key
+from storage.database import Database
+from storage.keys import ApiKey, Role, check_key, check_session
 
-COOKIE: Final = "sightline_key"
+COOKIE: Final = "sightline_session"
 _RANK: Final = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 #: A checked key is trusted for so long; a revoked one works no longer than this.
 _TRUSTED_S: Final = 5.0
@@ -36,65 +40,95 @@ SCHEMES: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a key by its id and name, or somebody on this machine without one."""
+
+    name: str
+    role: Role
+    key_id: str | None = None
+
+
 class KeyChecker:
-    """Roles of keys, with a short memory. Only valid keys are remembered."""
+    """Whose a key or session is, with a short memory. Only valid ones are remembered, by their hash."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[float, Role]] = {}
+        self._known: dict[bytes, tuple[float, Caller]] = {}
 
-    def role_of(self, services: Services, key: str) -> Role | None:
+    def caller_of(self, services: Services, key: str) -> Caller | None:
+        return self._find(services, b"key", key, check_key)
+
+    def caller_of_session(self, services: Services, token: str) -> Caller | None:
+        return self._find(services, b"session", token, check_session)
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    def _find(
+        self, services: Services, kind: bytes, secret: str, check: Callable[[Database, str], ApiKey | None]
+    ) -> Caller | None:
+        # Looked up by hash: how long that takes tells nothing about the secret, and no dump of memory holds it.
+        mark = hashlib.sha256(kind + secret.encode("utf-8", "replace")).digest()
         now = time.monotonic()
-        checked_at, role = self._known.get(key, (-_TRUSTED_S, Role.VIEWER))
-        if now - checked_at < _TRUSTED_S:
-            return role
-        self._known.pop(key, None)
-        found = check_key(services.database, key)
+        checked_at, caller = self._known.get(mark, (-_TRUSTED_S, None))
+        if caller is not None and now - checked_at < _TRUSTED_S:
+            return caller
+        self._known.pop(mark, None)
+        found = check(services.database, secret)
         if found is None:
             return None
         if len(self._known) > 1000:
             self._known.clear()
-        self._known[key] = (now, found.role)
-        return found.role
+        caller = Caller(found.name, found.role, found.key_id)
+        self._known[mark] = (now, caller)
+        return caller
 
 
 def require(role: Role) -> Callable[[Request], Awaitable[None]]:
     """A dependency that lets pass whoever has this role or a higher one."""
 
     async def check(request: Request) -> None:
-        held = await role_of(request)
+        held = (await caller_of(request)).role
         if _RANK[held] < _RANK[role]:
             raise HTTPException(403, f"API key: its role is {held}, this needs {role}")
 
     return check
 
 
-async def role_of(request: Request) -> Role:
-    """What whoever asks may do. Raises a 401 where that is nothing."""
+async def caller_of(request: Request) -> Caller:
+    """Who asks. Raises a 401 where nobody is known who may."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        known = request.state.caller = await _find_caller(request)
+    return known
+
+
+async def _find_caller(request: Request) -> Caller:
     services = get_services(request)
-    key = _key_of(request)
-    if key:
-        checker: KeyChecker = request.app.state.keys
-        held = await run_in_threadpool(checker.role_of, services, key)
-        if held is None:
-            raise HTTPException(401, "API key: unknown or revoked", _CHALLENGE)
-        return held
-    if request.method in _READING and _is_local_look(request, services):
-        return Role.VIEWER
-    raise HTTPException(
-        401,
-        "API key: none given; send it as X-API-Key or Authorization: Bearer "
-        "(`python -m storage create-key NAME operator` makes one)",
-        _CHALLENGE,
-    )
+    checker: KeyChecker = request.app.state.keys
+    if key := _key_of(request):
+        found = await run_in_threadpool(checker.caller_of, services, key)
+    # Other sites can make a browser send the cookie: it is good for reading only.
+    elif (token := request.cookies.get(COOKIE, "")) and request.method in _READING:
+        found = await run_in_threadpool(checker.caller_of_session, services, token)
+    elif request.method in _READING and _is_local_look(request, services):
+        return Caller("local", Role.VIEWER)
+    else:
+        raise HTTPException(
+            401,
+            "API key: none given; send it as X-API-Key or Authorization: Bearer "
+            "(`python -m storage create-key NAME operator` makes one)",
+            _CHALLENGE,
+        )
+    if found is None:
+        raise HTTPException(401, "API key: unknown or revoked", _CHALLENGE)
+    return found
 
 
 def _key_of(request: Request) -> str:
     header = request.headers.get("x-api-key", "")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if header or scheme.lower() == "bearer":
-        return header or token.strip()
-    # Other sites can make a browser send the cookie: it is good for reading only.
-    return request.cookies.get(COOKIE, "") if request.method in _READING else ""
+    return header or (token.strip() if scheme.lower() == "bearer" else "")
 
 
 def _is_local_look(request: Request, services: Services) -> bool:
@@ -103,6 +137,7 @@ def _is_local_look(request: Request, services: Services) -> bool:
     return (
         services.settings.loopback_viewer
         and not any(name in request.headers for name in _PROXIED)
+        and request.scope.get("http_version") != "1.0"  # nginx as it comes speaks it, and says nothing else
         and is_loopback(services.settings.api_host)
         and request.client is not None
         and is_loopback(request.client.host)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from producers.api.auth import require
+from producers.api.hours import Audit, SourceAudit, audit_hours
 from producers.api.problems import ALWAYS
+from producers.api.queries import Since, Until
 from producers.api.services import Given, Services
 from storage import queries
 from storage.keys import Role
@@ -29,26 +32,6 @@ class Queues(BaseModel):
     open_frames: dict[str, int] = Field(examples=[{"gate": 24}])
 
 
-class SourceAudit(BaseModel):
-    """One source. `rows` and `dead_rows` are in the database, everything else is what the ledger counted."""
-
-    source_id: str
-    published: int
-    stored: int
-    repeated: int
-    dropped: dict[str, int]
-    dead: int
-    open: int
-    rows: int
-    dead_rows: int
-    balanced: bool
-
-
-class Audit(BaseModel):
-    balanced: bool
-    sources: list[SourceAudit]
-
-
 @router.get("/queues", summary="What waits")
 def get_queues(services: Given) -> Queues:
     """Messages that wait per queue, and frames that are open per source."""
@@ -56,20 +39,24 @@ def get_queues(services: Given) -> Queues:
 
 
 @router.get("/audit", summary="Where every frame went")
-def get_audit(services: Given) -> Audit:
+def get_audit(services: Given, since: Since = None, until: Until = None) -> Audit:
     """Per source: published = stored + repeated + dead + dropped + open, and what is stored or dead has its row.
 
-    There may be more rows than the ledger counts, where Redis was emptied and the database was not; never fewer.
+    Of all time there may be more rows than the ledger counts, where Redis was emptied and the database was not; never
+    fewer. With `since` or `until` it is about the frames published in that time, in whole hours, of the last 31 days;
+    there too many rows are told as well: Redis lost its memory, and what it had accepted can not be proven.
     """
     for _ in range(_LOOKS - 1):
-        audit = _audit(services)
+        audit = _audit(services, since, until)
         if audit.balanced:
             return audit
         time.sleep(_PAUSE_S)
-    return _audit(services)
+    return _audit(services, since, until)
 
 
-def _audit(services: Services) -> Audit:
+def _audit(services: Services, since: datetime | None, until: datetime | None) -> Audit:
+    if since is not None or until is not None:
+        return audit_hours(services, since, until)
     # The database last: rows are written before the ledger counts them.
     open_frames = services.publisher.ledger.open_frames()
     counts = services.publisher.ledger.counts()

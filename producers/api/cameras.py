@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from producers.api.audit_trail import ChangesLogged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, described
 from producers.api.services import Given, Services
@@ -20,7 +21,7 @@ from storage import cameras
 from storage.cameras import Camera
 from storage.keys import Role
 
-router = APIRouter(prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
+router = APIRouter(route_class=ChangesLogged, prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
 
 CameraId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Fps = Annotated[float, Field(ge=0.1, le=60, description="Frames a second that are looked at.")]

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Self
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from producers.api.audit_trail import Logged
 from producers.api.auth import require
 from producers.api.pictures import picture_response, read_picture
 from producers.api.problems import ALWAYS, NotFoundError, described
@@ -20,7 +21,11 @@ from storage.keys import Role
 from storage.views import DeadLetterView, Page
 
 router = APIRouter(
-    prefix="/v1/dead-letters", tags=["dead letters"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))]
+    route_class=Logged,
+    prefix="/v1/dead-letters",
+    tags=["dead letters"],
+    responses=ALWAYS,
+    dependencies=[Depends(require(Role.VIEWER))],
 )
 _OPERATOR: Final = [Depends(require(Role.OPERATOR))]
 

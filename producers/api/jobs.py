@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
+from producers.api.audit_trail import LooksLogged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
@@ -21,7 +22,7 @@ from storage import queries
 from storage.keys import Role
 from storage.views import JobView
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
+router = APIRouter(route_class=LooksLogged, prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
 
 JobIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 Wait = Annotated[float, Query(ge=0, le=60, description="Wait up to so many seconds for the result.")]

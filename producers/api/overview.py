@@ -39,11 +39,15 @@ class Overview:
     letter_count: int | None = None  #: dead letters that are neither stored since nor discarded
 
 
-def make_overview(services: Services) -> Overview:
-    """Ask for every part. Where Redis or the database does not answer, the rest is shown."""
+def make_overview(services: Services, note_look: Callable[[], None]) -> Overview:
+    """Ask for every part. Where Redis or the database does not answer, the rest is shown.
+
+    What is in the database is shown only once `note_look` has noted who looks.
+    """
     database, ledger = services.database, services.publisher.ledger
     troubles: list[str] = []
     redis, rows = _Asker(troubles), _Asker(troubles)
+    rows.ask(note_look, None)
     return Overview(
         now=datetime.now(UTC),
         troubles=troubles,

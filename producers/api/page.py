@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from producers.api.auth import COOKIE, KeyChecker, require, role_of
+from producers.api.audit_trail import Looks, new_act
+from producers.api.auth import COOKIE, Caller, KeyChecker, caller_of, require
 from producers.api.dead_letters import LetterPath, describe_letter
 from producers.api.overview import make_overview
 from producers.api.services import Given, get_services
 from producers.api.templating import render
-from storage.keys import Role
+from storage.acts import DONE, acting
+from storage.audit_log import record
+from storage.keys import SESSION_AGE_S, Role, close_session, open_session
 
 router = APIRouter(include_in_schema=False)
-
-_COOKIE_AGE_S: Final = 30 * 24 * 3600
 
 
 @router.get("/", response_class=HTMLResponse)
 async def get_page(request: Request) -> Response:
     """The whole page; whoever may not look is asked for a key."""
     try:
-        await role_of(request)
+        await caller_of(request)
     except HTTPException:
         return RedirectResponse("/login", 303)
     return await run_in_threadpool(_render, request, "page.html")
@@ -39,6 +40,7 @@ def get_live(request: Request) -> Response:
 @router.get("/dead-letters/{letter_id}", response_class=HTMLResponse, dependencies=[Depends(require(Role.VIEWER))])
 def get_letter(request: Request, letter_id: LetterPath, services: Given) -> Response:
     """One dead letter, and what can be done about it."""
+    record(services.database, new_act(request, _caller(request), "get_dead_letter"), DONE)
     return render(request, "letter.html", {"letter": describe_letter(services, letter_id)})
 
 
@@ -49,27 +51,41 @@ def get_login(request: Request) -> Response:
 
 @router.post("/login", response_class=HTMLResponse)
 def post_login(request: Request, services: Given, key: Annotated[str, Form(max_length=200)]) -> Response:
-    """Keep the key in a cookie that only this site's own pages send and no script can read."""
+    """Open a session. Its token is in a cookie that only this site's own pages send and no script can read."""
     checker: KeyChecker = request.app.state.keys
-    if checker.role_of(services, key.strip()) is None:
+    caller = checker.caller_of(services, key.strip())
+    if caller is None or caller.key_id is None:
         return render(request, "login.html", {"wrong": True}, status=401)
+    with acting(new_act(request, caller, "login")):
+        token = open_session(services.database, caller.key_id)
     response = RedirectResponse("/", 303)
     secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
-    response.set_cookie(COOKIE, key.strip(), max_age=_COOKIE_AGE_S, httponly=True, samesite="strict", secure=secure)
+    response.set_cookie(COOKIE, token, max_age=SESSION_AGE_S, httponly=True, samesite="strict", secure=secure)
     return response
 
 
 @router.post("/logout")
-def post_logout() -> Response:
+def post_logout(request: Request, services: Given) -> Response:
+    """End the session; a copy of its cookie is worth nothing then."""
+    checker: KeyChecker = request.app.state.keys
+    if token := request.cookies.get(COOKIE, ""):
+        close_session(services.database, token)
+        checker.forget()
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 
 
 def _render(request: Request, name: str) -> Response:
+    services, looks = get_services(request), cast(Looks, request.app.state.looks)
+    act = new_act(request, _caller(request), "get_page")
     shown = {
-        "it": make_overview(get_services(request)),
+        "it": make_overview(services, lambda: looks.note(services, act)),
         "has_key": COOKIE in request.cookies,
         "base_url": str(request.base_url).rstrip("/"),
     }
     return render(request, name, shown)
+
+
+def _caller(request: Request) -> Caller:
+    return cast(Caller, request.state.caller)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from producers.api.annotate import annotate, cut
+from producers.api.audit_trail import Logged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.results import PassageId
@@ -16,7 +17,11 @@ from storage import queries
 from storage.keys import Role
 
 router = APIRouter(
-    prefix="/v1", tags=["pictures"], responses=ALWAYS | described(404), dependencies=[Depends(require(Role.VIEWER))]
+    route_class=Logged,
+    prefix="/v1",
+    tags=["pictures"],
+    responses=ALWAYS | described(404),
+    dependencies=[Depends(require(Role.VIEWER))],
 )
 
 FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]

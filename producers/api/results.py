@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from producers.api.audit_trail import Logged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
@@ -14,7 +15,9 @@ from storage import queries
 from storage.keys import Role
 from storage.views import DetectionView, Page, PassageView, ReadingView
 
-router = APIRouter(prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
+router = APIRouter(
+    route_class=Logged, prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))]
+)
 
 PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
 Text = Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from producers.api.audit_trail import ChangesLogged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, described
 from producers.api.queries import Moment
@@ -21,7 +22,7 @@ from storage.deliveries import SinkCounts
 from storage.keys import Role
 from storage.sinks import Sink
 
-router = APIRouter(prefix="/v1/sinks", tags=["sinks"], responses=ALWAYS)
+router = APIRouter(route_class=ChangesLogged, prefix="/v1/sinks", tags=["sinks"], responses=ALWAYS)
 
 SinkId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Events = Annotated[list[Event], Field(min_length=1, description="What it gets.")]

@@ -34,6 +34,7 @@ for _command in (
     queries.jobs,
     queries.queues,
     queries.audit,
+    queries.audit_log,
 ):
     app.command()(_command)
 

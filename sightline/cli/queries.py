@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from sightline.api_client import call_api
-from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.errors import SettingsError
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
 Since = Annotated[str | None, typer.Option(help="From then on: 15m, 1h, 2d, or a date and time.")]
+Until = Annotated[str | None, typer.Option(help="Before then, written like --since.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 Data = Annotated[Path | None, typer.Option(help="Data folder of `sightline up`.")]
 
@@ -128,9 +130,13 @@ def queues(as_json: JsonFlag = False, data: Data = None) -> None:
     )
 
 
-def audit(as_json: JsonFlag = False, data: Data = None) -> None:
-    """Prove that every published frame is stored, dropped, dead or open. Exit code 1 if not."""
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit")
+def audit(since: Since = None, until: Until = None, as_json: JsonFlag = False, data: Data = None) -> None:
+    """Prove that every published frame is stored, dropped, dead or open. Exit code 1 if not.
+
+    With --since or --until: those published in that time, in whole hours.
+    """
+    query = {"since": since, "until": until}
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit", query=query)
     if as_json:
         print_json(answer)
     else:
@@ -138,10 +144,52 @@ def audit(as_json: JsonFlag = False, data: Data = None) -> None:
             name: name.replace("_", " ")
             for name in ("source_id", "published", "stored", "repeated", "dropped", "dead", "open", "rows", "balanced")
         }
-        print_rows(answer["sources"], columns, as_json=False, empty="nothing was published yet")
+        print_rows(answer["sources"], columns, as_json=False, empty="nothing was published")
+        for note in answer["notes"]:
+            out.print(line(note), soft_wrap=True)
+        for frame in answer["missing"]:
+            out.print(line(f"no row: frame {frame['frame_id']} of job {frame['job_id']}, {frame['outcome']}"))
+        if answer["since"]:
+            out.print(line(f"published from {show(answer['since'])} until {show(answer['until'])} UTC"))
         out.print(line(("balanced", "green") if answer["balanced"] else ("NOT balanced", "red")))
     if not answer["balanced"]:
         raise typer.Exit(1)
+
+
+def audit_log(
+    actor: Annotated[str | None, typer.Option(help="Only this key, by name or id.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this, such as list_passages or add_camera.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only what was done to this.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Who searched and changed what. (`audit` is about frames: where each of them went.) Needs an admin's key."""
+    query = {"actor": actor, "action": action, "target": target, "since": since, "until": until, "limit": limit}
+    columns = {
+        "at": "when (UTC)",
+        "actor": "who",
+        "key_id": "key",
+        "address": "from",
+        "action": "action",
+        "target": "target",
+        "query": "query",
+        "outcome": "outcome",
+    }
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit-log", query=query)
+    rows = answer["items"]
+    if not as_json:
+        rows = [row | {"query": _in_words(row["query"])} for row in rows]
+    print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no entries yet"))
+
+
+def _in_words(query: Mapping[str, Any]) -> str:
+    """`text=KAB* limit=50`; of what was asked, without what was not."""
+    return " ".join(
+        f"{name}={json.dumps(value) if isinstance(value, dict) else value}" for name, value in query.items()
+    )
 
 
 def _list(

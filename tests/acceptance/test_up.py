@@ -7,15 +7,21 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from demo.scene import write_clip
 from tests.acceptance.machine import ROOT, Machine
@@ -175,6 +181,42 @@ def test_results_are_pushed_to_a_sink(machine: Machine, photo: Photo, tmp_path: 
         assert time.monotonic() < until, machine.log()
         time.sleep(0.1)
     machine.cli("sinks", "remove", "archive")
+
+
+def test_nothing_listens_beyond_loopback_and_nobody_changes_anything_without_a_key(machine: Machine) -> None:
+    """Every socket that any process of ours listens on: three, each with a lock."""
+    ours = psutil.Process(machine.process.pid)
+    listening = {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in (ours, *ours.children(recursive=True))
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+    }
+    redis_port = int((machine.folder / "redis/port").read_text())
+    ports = [urlsplit(url).port for url in (machine.api_url, machine.flower_url)]
+    assert listening == {("127.0.0.1", port) for port in (redis_port, *ports)}
+    with redis.Redis(port=redis_port, retry=Retry(NoBackoff(), 0)) as nobody, pytest.raises(redis.AuthenticationError):
+        nobody.ping()
+    assert httpx.get(f"{machine.flower_url}/api/workers", trust_env=False).status_code == 401
+    for method, path in (("POST", "/v1/jobs"), ("DELETE", "/v1/cameras/gate"), ("GET", "/v1/audit-log")):
+        assert httpx.request(method, machine.api_url + path, trust_env=False).status_code in (401, 403)
+    proxied = {"X-Forwarded-For": "203.0.113.9"}
+    assert httpx.get(f"{machine.api_url}/v1/passages", headers=proxied, trust_env=False).status_code == 401
+    # A proxy that says nothing but speaks the HTTP of 1996.
+    with socket.create_connection(("127.0.0.1", int(ports[0] or 0))) as connection:
+        connection.sendall(f"GET /v1/passages HTTP/1.0\r\nHost: 127.0.0.1:{ports[0]}\r\n\r\n".encode())
+        assert b" 401 " in connection.recv(100)
+
+
+def test_who_searched_and_changed_what_is_told(machine: Machine) -> None:
+    machine.cli("passages", "ZZZ*")
+    rows = machine.rows("audit-log", "--since", "1h", "--limit", "1000")
+    (search,) = [row for row in rows if row["query"].get("text") == "ZZZ*"]
+    assert (search["actor"], search["role"], search["action"]) == ("local", "admin", "list_passages")
+    (made,) = [row for row in rows if row["action"] == "create-key"]
+    assert (made["actor"].startswith("os:"), made["target"]) == (True, "local")
+    assert "text=ZZZ*" in machine.cli("audit-log", "--action", "list_passages").stdout
+    assert "published from" in machine.cli("audit", "--since", "2h").stdout
 
 
 def test_flower_lists_the_workers_to_those_with_the_key(machine: Machine) -> None:

@@ -142,6 +142,31 @@ def test_only_what_serves_the_database_knows_its_password() -> None:
     assert knows == {"migrate", "api", "camera", "deliver", "worker-write"}
 
 
+def test_only_what_asks_for_a_key_is_published() -> None:
+    """The image of the API listens on all addresses, which alone makes it want a key; Flower has its password."""
+    published = {name for name, service in SERVICES.items() if service.get("ports")}
+    assert published == {"api", "flower"}
+    assert "FLOWER_BASIC_AUTH" in SERVICES["flower"]["environment"]
+    (listens,) = [step.arguments for step in STAGES["api"].steps if "SIGHTLINE_API_HOST" in step.arguments]
+    assert "SIGHTLINE_API_HOST=0.0.0.0" in listens
+    assert all(service.get("network_mode") is None for service in SERVICES.values())
+
+
+def test_each_role_is_a_user_of_its_own_in_redis() -> None:
+    users = (ROOT / "deploy/redis/users.acl").read_text()
+    known = {name.upper(): name for name in re.findall(r"^user (\w+) on \{[A-Z]+\}", users, re.MULTILINE)}
+    assert re.search(r"^user default off$", users, re.MULTILINE)
+    assert "nopass" not in users
+    start = SERVICES["redis"]["environment"]
+    assert {f"REDIS_{name}_PASSWORD" for name in known} == set(start) - {"REDISCLI_AUTH"}
+    wanted = {"api": "producer", "camera": "producer", "worker-write": "writer", "flower": "flower"}
+    for name, service in SERVICES.items():
+        for text in all_texts(list((service.get("environment") or {}).values())):
+            for user, variable in re.findall(r"redis://(\w+):\$\{(\w+):", text):
+                assert user == wanted.get(name, "worker"), name
+                assert variable == f"REDIS_{user.upper()}_PASSWORD"
+
+
 def test_settings_in_deployment_files_exist() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for path in (COMPOSE_FILE, ROOT / "deploy/Dockerfile"):

@@ -14,6 +14,7 @@ from typing import Any
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.settings import Settings
+from storage.audit_log import forget_entries
 from storage.database import Database
 from storage.deliveries import due_sinks, forget_sent
 from storage.outbox import finalize_passages
@@ -44,6 +45,7 @@ class Deliverer:
         self._chores = [
             _Chore(_FINALIZE_EVERY_S, self._finalize),
             _Chore(_FORGET_EVERY_S, self._forget_sent),
+            _Chore(_FORGET_EVERY_S, self._forget_entries),
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -121,6 +123,11 @@ class Deliverer:
         gone = forget_sent(self._database, datetime.now(UTC) - timedelta(seconds=self._settings.delivery_keep_s))
         if gone:
             log.info("%d sent events are forgotten", gone)
+
+    def _forget_entries(self) -> None:
+        gone = forget_entries(self._database, datetime.now(UTC) - timedelta(seconds=self._settings.audit_log_keep_s))
+        if gone:
+            log.info("%d old entries of the audit log are deleted", gone)
 
 
 class _Chore:

@@ -53,7 +53,7 @@ def test_a_parameter_that_is_none_is_refused(client: TestClient) -> None:
     for path, word, cure in (
         ("/v1/passages?sorce=gate", "sorce", "did you mean source?"),
         ("/v1/jobs?state=open", "state", "did you mean status?"),
-        ("/v1/audit?x=1", "x", "there are none"),
+        ("/v1/queues?x=1", "x", "there are none"),
     ):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["field"]) == (422, word)

@@ -1,0 +1,73 @@
+"""What the database can say about the frames of a range of time, by when their jobs were published."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Literal
+
+import sqlalchemy as sa
+
+from sightline.types import JobStatus, Value
+from storage.database import Database
+from storage.job_rows import DEAD, STORED
+from storage.tables import DeadLetters, Frames, Jobs
+
+_AT_ONCE = 500
+
+
+class MissingFrame(Value):
+    """A frame whose job says `outcome`, and the row that belongs to it is not there."""
+
+    frame_id: str
+    job_id: str
+    outcome: Literal["stored", "dead"]
+
+
+def rows_between(database: Database, since: datetime, until: datetime) -> dict[str, int]:
+    """Stored frames per source, of jobs published from `since` on and before `until`."""
+    # A job ends after it was published: by that index what is older is left out.
+    rows = (
+        sa.select(Frames.source_id, sa.func.count())
+        .join(Jobs, Jobs.job_id == Frames.job_id)
+        .where(Jobs.finished_at >= since, Frames.published_at >= since, Frames.published_at < until)
+        .group_by(Frames.source_id)
+    )
+    with database.read() as connection:
+        return {source_id: int(count) for source_id, count in connection.execute(rows)}
+
+
+def missing_between(
+    database: Database, since: datetime, until: datetime, *, dead_only: bool, limit: int = 100
+) -> list[MissingFrame]:
+    """Frames whose job of that time says that they are stored or dead, without their row. Reads every such job.
+
+    With `dead_only` only jobs with a dead frame are read: far fewer.
+    """
+    jobs = sa.select(Jobs.job_id, Jobs.outcomes).where(
+        Jobs.finished_at >= since, Jobs.published_at >= since, Jobs.published_at < until
+    )
+    if dead_only:
+        jobs = jobs.where(Jobs.status == JobStatus.DEAD.value)
+    missing: list[MissingFrame] = []
+    with database.read() as connection:
+        found = connection.execution_options(yield_per=1000).execute(jobs.order_by(Jobs.finished_at))
+        ended = ((job_id, frame_id, outcome) for job_id, outcomes in found for frame_id, outcome in outcomes)
+        while some := list(islice(ended, _AT_ONCE)):
+            missing += _without_row(connection, some)
+            if len(missing) >= limit:
+                break
+    return missing[:limit]
+
+
+def _without_row(connection: sa.Connection, ended: list[tuple[str, str, str]]) -> list[MissingFrame]:
+    frame_ids = [frame_id for _, frame_id, _ in ended]
+    there = {
+        STORED: set(connection.scalars(sa.select(Frames.frame_id).where(Frames.frame_id.in_(frame_ids)))),
+        DEAD: set(connection.scalars(sa.select(DeadLetters.frame_id).where(DeadLetters.frame_id.in_(frame_ids)))),
+    }
+    return [
+        MissingFrame.model_validate({"frame_id": frame_id, "job_id": job_id, "outcome": outcome})
+        for job_id, frame_id, outcome in ended
+        if outcome in there and frame_id not in there[outcome]
+    ]
