@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         validation_alias=_also("REDIS_URL", "REDIS_URL"),
         description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF).",
     )
+    broker_url: str = Field(
+        "",
+        pattern=r"^($|rediss?://|unix://|amqps?://)",
+        description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
+    )
     frames_url: str = Field(
         "", description="Frame store: `redis://…`, `file:///folder`, `s3://bucket/prefix`. Empty: `redis_url`."
     )
@@ -157,6 +162,10 @@ class Settings(BaseSettings):
     camera_read_timeout_s: Seconds = Field(10, description="A stream silent for this long is reconnected.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level of every process.")
+
+    @property
+    def celery_broker_url(self) -> str:
+        return self.broker_url or self.redis_url
 
     @property
     def frame_store_url(self) -> str:
