@@ -11,7 +11,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 from celery import bootsteps
 
@@ -45,7 +45,7 @@ class LaneExecutor(ThreadPoolExecutor):
 class LaneOrder(bootsteps.StartStopStep):
     """Gives the worker's thread pool a `LaneExecutor`. Not on Redis."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires: ClassVar = {"celery.worker.components:Pool"}
 
     def include_if(self, parent: Any) -> bool:
         return parent.app.connection_for_read().transport.driver_type == "amqp"
@@ -67,4 +67,4 @@ def add_lane_step(app: Any) -> None:
 
     app.steps["worker"].add(LaneOrder)
     # For tasks with a date, which we have none of, Celery would make 28 queues wherever it sees a quorum queue.
-    DelayedDelivery.include_if = lambda *_: False
+    DelayedDelivery.include_if = lambda self, c: False  # noqa: ARG005 - Celery's signature

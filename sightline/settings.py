@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     delivery_keep_s: Seconds = Field(7 * 24 * 3600, description="Sent events can be replayed for so long.")
 
     # API
+    api_durable: bool = Field(
+        True,
+        description="Jobs the API accepted outlive the loss of Redis: noted in the database, and, where the frame "
+        "store is a Redis, their pixels in the picture store.",
+    )
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Port of the API.")
     flower_port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -170,6 +175,10 @@ class Settings(BaseSettings):
     @property
     def frame_store_url(self) -> str:
         return self.frames_url or self.redis_url
+
+    @property
+    def frames_are_in_redis(self) -> bool:
+        return self.frame_store_url.startswith(("redis", "unix"))
 
     @property
     def picture_store_url(self) -> str:

@@ -1,7 +1,7 @@
 """What differs between brokers: Redis and RabbitMQ. Everything else says `queue` and `lane` and does not ask.
 
-Redis keeps one list per queue and lane, which a worker reads in the order of the lanes. RabbitMQ's quorum queues know no
-such order: there each lane is a queue of its own, `<queue>.<lane>`, and `lanes.py` keeps the order in the worker.
+Redis keeps one list per queue and lane, which a worker reads in the order of the lanes. RabbitMQ's quorum queues know
+no such order: there each lane is a queue of its own, `<queue>.<lane>`, and `lanes.py` keeps the order in the worker.
 """
 
 from __future__ import annotations
@@ -118,9 +118,8 @@ class RabbitTransport:
 
     def depth(self, channel: Any, queue: str, lane: Lane) -> int:
         # Not passive: asking for a queue that nobody used yet would close the channel.
-        declared = channel.queue_declare(
-            queue=_lane_queue(queue, lane), arguments=_QUORUM, durable=True, auto_delete=False
-        )
+        name = _lane_queue(queue, lane)
+        declared = channel.queue_declare(queue=name, durable=True, auto_delete=False, arguments=_QUORUM)
         return int(declared.message_count)
 
     def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
