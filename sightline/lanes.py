@@ -36,6 +36,11 @@ class LaneExecutor(ThreadPoolExecutor):
             heapq.heappush(self._waiting, (rank, next(self._numbers), lambda: fn(*args, **kwargs)))
         return super().submit(self._run_best)
 
+    @property
+    def waiting(self) -> int:
+        """How much is not begun."""
+        return len(self._waiting)
+
     def _run_best(self) -> Any:
         with self._change:
             *_, work = heapq.heappop(self._waiting)
