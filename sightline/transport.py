@@ -111,7 +111,8 @@ class RabbitTransport:
         return [Queue(name, routing_key=name, queue_arguments=_QUORUM) for name in names]
 
     def address(self, queue: str, lane: Lane) -> dict[str, Any]:
-        return {"queue": _lane_queue(queue, lane)}
+        # A message without a queue would be confirmed and gone.
+        return {"queue": _lane_queue(queue, lane), "mandatory": True}
 
     def consumed(self, queues: set[str]) -> list[str]:
         return [_lane_queue(queue, lane) for queue in sorted(queues) for lane in Lane]

@@ -17,7 +17,7 @@ from sightline.transport import RabbitTransport
 
 #: Where Debian keeps the script that starts a node as whoever calls it; the one in PATH starts the machine's service.
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 120
 
 
 @contextmanager

@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
+from celery import Celery
+from kombu import Queue
 
 from sightline.broker import Broker
 from sightline.celery_app import create_app
+from sightline.errors import BrokerUnavailableError
 from sightline.queues import DETECT_TASK, QUEUES, WRITE_TASK
 from sightline.settings import Settings, load_settings
 from sightline.types import Lane, Pipeline
+from tests.rabbitmq import empty_queues
 
 
 @pytest.fixture
@@ -41,3 +45,22 @@ def test_a_lane_knows_since_when_something_waits_in_it(broker: Broker, settings:
     assert broker.waiting_since(Lane.BULK, Pipeline.PLATES) > sent_at
     is_told = settings.celery_broker_url.startswith("redis")  # RabbitMQ does not tell: 0, as long as any waits
     assert (broker.waiting_since(Lane.LIVE, Pipeline.PLATES) >= before) == is_told
+
+
+def test_a_message_without_a_queue_is_not_sent(redis_url: str, rabbitmq_url: str) -> None:
+    """RabbitMQ confirms what no queue takes."""
+    broker = Broker(create_app(load_settings(redis_url=redis_url, broker_url=rabbitmq_url)))
+    broker.send(DETECT_TASK, {}, task_id="job-1:detect", lane=Lane.LIVE)
+    empty_queues(rabbitmq_url)
+    with pytest.raises(BrokerUnavailableError):
+        broker.send(DETECT_TASK, {}, task_id="job-2:detect", lane=Lane.LIVE)
+
+
+def test_any_celery_app_can_send_to_a_lane(redis_url: str, rabbitmq_url: str) -> None:
+    """As `docs/wire.md` tells it."""
+    broker = Broker(create_app(load_settings(redis_url=redis_url, broker_url=rabbitmq_url)))
+    broker.depths()  # as workers do, this makes the queues
+    queue = Queue("gpu.detect.live", queue_arguments={"x-queue-type": "quorum"}, no_declare=True)
+    with Celery("somebody", broker=rabbitmq_url, set_as_current=False) as app:
+        app.send_task("sightline.detect", kwargs={"message": {}}, queue=queue)
+    assert broker.depths()["gpu.detect"] == 1
