@@ -48,12 +48,16 @@ def test_a_lane_knows_since_when_something_waits_in_it(broker: Broker, settings:
 
 
 def test_a_message_without_a_queue_is_not_sent(redis_url: str, rabbitmq_url: str) -> None:
-    """RabbitMQ confirms what no queue takes."""
+    """RabbitMQ confirms what no queue takes. Workers ask for the depths all the time, which makes the queues again."""
     broker = Broker(create_app(load_settings(redis_url=redis_url, broker_url=rabbitmq_url)))
+    broker.depths()
     broker.send(DETECT_TASK, {}, task_id="job-1:detect", lane=Lane.LIVE)
     empty_queues(rabbitmq_url)
-    with pytest.raises(BrokerUnavailableError):
+    with pytest.raises(BrokerUnavailableError, match="NO_ROUTE"):
         broker.send(DETECT_TASK, {}, task_id="job-2:detect", lane=Lane.LIVE)
+    assert broker.depths()["gpu.detect"] == 0
+    broker.send(DETECT_TASK, {}, task_id="job-2:detect", lane=Lane.LIVE)
+    assert broker.depths()["gpu.detect"] == 1
 
 
 def test_any_celery_app_can_send_to_a_lane(redis_url: str, rabbitmq_url: str) -> None:
