@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from sightline import ledger_scripts as scripts
 from sightline.errors import BacklogFullError
+from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.redis_connection import broker_errors
 from sightline.types import Lane, Pipeline
@@ -40,6 +41,7 @@ _DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS = (
 )
 _KEYS = (_DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS)
 _DONE = _PREFIX + "done:"
+_GENERATION = _PREFIX + "generation"
 _TOTAL = "*"  # no source id contains it
 
 
@@ -151,6 +153,20 @@ class Ledger:
         with broker_errors():
             ended: Any = self._redis.get(f"{_DONE}{job_id}")
         return set((ended or "").split()[1:])
+
+    def generation(self) -> str:
+        """The name of this ledger's life. A Redis that lost its memory gets a new one."""
+        with broker_errors():
+            self._redis.set(_GENERATION, new_id(), nx=True)
+            return str(self._redis.get(_GENERATION))
+
+    def which_are_open(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that are open."""
+        with broker_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hexists(_JOBS, job_id)
+            return {job_id for job_id, is_open in zip(job_ids, pipe.execute(), strict=True) if is_open}
 
     def open_job(self, job_id: str) -> Job | None:
         """The open job with this id, or None."""

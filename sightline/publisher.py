@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from sightline.broker import Broker, task_id
 from sightline.celery_app import create_app
-from sightline.errors import BacklogFullError, StoreUnavailableError
+from sightline.errors import BacklogFullError, SightlineError
 from sightline.frames import FrameStore, open_frame_store
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.messages import Job, Message
@@ -18,6 +18,8 @@ from sightline.types import FrameRef, Lane
 if TYPE_CHECKING:
     from sightline.settings import Settings
 
+Keep = Callable[[Job, Mapping[str, bytes]], None]
+
 
 class Publisher:
     """Admission and ledger in one atomic step, then the pixels, then the message.
@@ -26,17 +28,20 @@ class Publisher:
     Safe to use from several threads.
     """
 
-    def __init__(self, ledger: Ledger, frames: FrameStore, broker: Broker) -> None:
+    def __init__(self, ledger: Ledger, frames: FrameStore, broker: Broker, keep: Keep | None = None) -> None:
         self.ledger = ledger
         self.frames = frames
         self.broker = broker
+        self._keep = keep or _keep_nothing
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Publisher:
+    def from_settings(cls, settings: Settings, keep: Keep | None = None) -> Publisher:
+        """`keep` is called with each job that is about to be accepted, and its pixels; what it raises refuses it."""
         return cls(
             Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)),
             open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
             Broker(create_app(settings)),
+            keep,
         )
 
     def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
@@ -53,14 +58,14 @@ class Publisher:
         wanted = job.frames
         job, verdict = self._admit(job.model_copy(update={"entered": True}))
         if verdict == "admitted":
-            self._put_new_pixels(job, pixels)
+            self._put_new(job, pixels)
             message = Message(job=job).dump()
             self.broker.send(DETECT_TASK, message, task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane)
         elif verdict == "open":
             # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
             # The earlier try may have been accepted without some frames.
             job = self.ledger.open_job(job.job_id) or job
-            self.frames.put_many(_pixels_of(job, pixels))
+            self._put(job, pixels)
         elif verdict == "done" and (sources := self.ledger.done_sources(job.job_id)):
             frames = tuple(frame for frame in job.frames if frame.source_id in sources)
             job = job.model_copy(update={"frames": frames})
@@ -87,13 +92,18 @@ class Publisher:
                     return job, "refused"
                 job = job.model_copy(update={"frames": frames})
 
-    def _put_new_pixels(self, job: Job, pixels: Mapping[str, bytes]) -> None:
+    def _put_new(self, job: Job, pixels: Mapping[str, bytes]) -> None:
         try:
-            self.frames.put_many(_pixels_of(job, pixels))
-        except StoreUnavailableError:
+            self._put(job, pixels)
+        except SightlineError:
             self.ledger.withdraw(job)
             raise
 
+    def _put(self, job: Job, pixels: Mapping[str, bytes]) -> None:
+        wanted = {frame.frame_id: pixels[frame.frame_id] for frame in job.frames if frame.frame_id in pixels}
+        self.frames.put_many(wanted)
+        self._keep(job, wanted)
 
-def _pixels_of(job: Job, pixels: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {frame.frame_id: pixels[frame.frame_id] for frame in job.frames if frame.frame_id in pixels}
+
+def _keep_nothing(_job: Job, _pixels: Mapping[str, bytes]) -> None:
+    """Redis is memory enough for whoever can submit again."""

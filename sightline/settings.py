@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         validation_alias=_also("REDIS_URL", "REDIS_URL"),
         description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF).",
     )
+    broker_url: str = Field(
+        "",
+        pattern=r"^($|rediss?://|unix://|amqps?://)",
+        description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
+    )
     frames_url: str = Field(
         "", description="Frame store: `redis://…`, `file:///folder`, `s3://bucket/prefix`. Empty: `redis_url`."
     )
@@ -135,6 +140,11 @@ class Settings(BaseSettings):
     delivery_keep_s: Seconds = Field(7 * 24 * 3600, description="Sent events can be replayed for so long.")
 
     # API
+    api_durable: bool = Field(
+        True,
+        description="Jobs the API accepted outlive the loss of Redis: noted in the database, and, where the frame "
+        "store is a Redis, their pixels in the picture store.",
+    )
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Port of the API.")
     flower_port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -159,8 +169,16 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level of every process.")
 
     @property
+    def celery_broker_url(self) -> str:
+        return self.broker_url or self.redis_url
+
+    @property
     def frame_store_url(self) -> str:
         return self.frames_url or self.redis_url
+
+    @property
+    def frames_are_in_redis(self) -> bool:
+        return self.frame_store_url.startswith(("redis", "unix"))
 
     @property
     def picture_store_url(self) -> str:

@@ -9,6 +9,7 @@ import itertools
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from sightline.broker import Broker, task_id
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
@@ -28,13 +29,22 @@ class Sweeper:
     """A daemon thread. `sweep` does one round and is what tests call."""
 
     def __init__(
-        self, ledger: Ledger, broker: Broker, frames: FrameStore, *, interval_s: float, max_attempts: int
+        self,
+        ledger: Ledger,
+        broker: Broker,
+        frames: FrameStore,
+        *,
+        interval_s: float,
+        max_attempts: int,
+        afterwards: Callable[[], None] = lambda: None,
     ) -> None:
+        """`afterwards` is called after each sweep; it may raise what a sweep may."""
         self._ledger = ledger
         self._broker = broker
         self._frames = frames
         self._interval_s = interval_s
         self._max_attempts = max_attempts
+        self._afterwards = afterwards
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -75,6 +85,7 @@ class Sweeper:
                 if rounds % _PRUNE_EVERY == 0:
                     self._frames.prune()
                 rounds += 1
+                self._afterwards()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
                 log.warning("sweep put off: %s", error)
             except Exception:  # the last line of defense must not end by a bug; it is loud and tries again

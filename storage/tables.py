@@ -109,6 +109,28 @@ class Jobs(Base):
     )
 
 
+class AcceptedJobs(Base):
+    """Jobs the API accepted, until shortly after they are finished."""
+
+    __tablename__ = "accepted_jobs"
+
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    published_at: Mapped[datetime]
+    job: Mapped[dict[str, Any]]
+
+
+class LedgerLooks(Base):
+    """How many frames of a source the ledger had open at the last look, and how many of such were lost with a Redis."""
+
+    __tablename__ = "ledger_looks"
+
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    generation: Mapped[str]  #: which life of the ledger that was
+    open_frames: Mapped[int]
+    lost_frames: Mapped[int]
+    lost_at: Mapped[datetime | None]
+
+
 class Frames(Base):
     """One stored frame, with what every stage did to it."""
 

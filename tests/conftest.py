@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rabbitmq import empty_queues, rabbitmq_node
+
 TIERS = ("unit", "integration", "acceptance", "gpu")
 
 
@@ -68,3 +70,23 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real RabbitMQ of this test run. Skips where it is not installed."""
+    with rabbitmq_node(tmp_path_factory.mktemp("rabbitmq"), (free_port(), free_port(), free_port())) as url:
+        yield url
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq_server: str) -> str:
+    """The run's RabbitMQ, its queues emptied for this test."""
+    empty_queues(rabbitmq_server)
+    return rabbitmq_server
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker_url(request: pytest.FixtureRequest, redis_url: str) -> str:
+    """Each broker in turn; the ledger is in the Redis of `redis_url` either way."""
+    return redis_url if request.param == "redis" else request.getfixturevalue("rabbitmq_url")

@@ -15,11 +15,13 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, 
 
 from sightline.celery_app import create_app
 from sightline.errors import SightlineError
+from sightline.lanes import add_lane_step
 from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
 from sightline.patience import Patience
-from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, ROUTES, WRITE_TASK
+from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, QUEUES, ROUTES, WRITE_TASK
 from sightline.settings import Settings, load_settings
+from sightline.transport import transport_of
 from workers.liveness import Liveness
 from workers.services import Services, open_services
 from workers.stage import Stage, run_burial, run_stage
@@ -40,13 +42,14 @@ class Worker:
 
     def open(self, sender: str, instance: Any, **_: object) -> None:
         try:
-            self._open(sender, instance)
+            self._open(sender, instance.app.amqp.queues)
         except SightlineError as error:
             # Celery would log it and go on without stages.
             raise SystemExit(f"{sender} cannot start: {error}") from error
 
-    def _open(self, sender: str, instance: Any) -> None:
-        queues = set(instance.app.amqp.queues.consume_from)
+    def _open(self, sender: str, celery_queues: Any) -> None:
+        queues = set(celery_queues.consume_from) & set(QUEUES)
+        celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(self._app, self._settings, sender, self._patience)
         for task, open_stage in _FACTORIES.items():
             if ROUTES[task] in queues:
@@ -113,6 +116,7 @@ def create_worker_app(settings: Settings) -> Celery:
     celery_app = create_app(settings)
     patience = Patience()
     add_delivery_steps(celery_app, patience)
+    add_lane_step(celery_app)
     worker = Worker(celery_app, settings, patience)
 
     for task_name in _FACTORIES:

@@ -6,16 +6,19 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sightline.errors import StoreUnavailableError
+from sightline.errors import FrameMissingError, StoreUnavailableError
 from sightline.frames import FrameStore, open_frame_store
 from sightline.messages import Message
-from sightline.queues import WRITE_TASK
+from sightline.publisher import Publisher
+from sightline.queues import DETECT_TASK, WRITE_TASK
 from sightline.sweeper import Sweeper
 from sightline.types import FrameResult
+from storage.accepted import Accepted
 from storage.database import check_revision, open_database
 from storage.dead_letters import bury_message
 from storage.store import Store, Stored
 from workers.batching import Batcher
+from workers.rebuild import Rebuild
 from workers.services import Services
 from workers.stage import pixel_keys
 
@@ -40,16 +43,26 @@ class WriteStage:
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(self._store_group, max_batch_size=_MAX_GROUP, max_wait_ms=0, name="write")
         }
+        delivery = services.delivery
+        self._accepted = Accepted.from_settings(self._database, settings)
+        rebuild = Rebuild(
+            self._database,
+            self._accepted,
+            Publisher(delivery.ledger, services.frames, delivery.broker),
+        )
         self._sweeper = Sweeper(
-            services.delivery.ledger,
-            services.delivery.broker,
+            delivery.ledger,
+            delivery.broker,
             services.frames,
             interval_s=settings.sweep_interval_s,
             max_attempts=settings.max_attempts,
+            afterwards=rebuild.run,
         )
         self._sweeper.start()
 
     def work(self, message: Message) -> None:
+        if self._is_worth_another_try(message):
+            return
         kept = self._keep_pictures(message)
         stored = self.batchers["write"].submit([(message, kept)])[0].result().value
         # The waiting client first: it must find the result even if the rest is repeated after a crash.
@@ -65,6 +78,19 @@ class WriteStage:
         self._sweeper.stop()
         self.batchers["write"].close()
         self._database.close()
+
+    def _is_worth_another_try(self, message: Message) -> bool:
+        """Whether pixels that Redis lost on the way were found again; then the job starts over, with them."""
+        job, attempt = message.job, message.job.attempt + 1
+        lacks_pixels = any(
+            result.error and result.error.reason == FrameMissingError.reason for result in message.results
+        )
+        if not lacks_pixels or attempt > self._services.settings.max_attempts:
+            return False
+        if not self._accepted.restore_pixels(self._services.frames, job):
+            return False
+        self._services.delivery.hand_over(DETECT_TASK, job.model_copy(update={"attempt": attempt}), ())
+        return True
 
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))

@@ -17,6 +17,7 @@ from producers.api.queries import Since, Until
 from producers.api.services import Given, Services
 from storage import queries
 from storage.keys import Role
+from storage.ledger_looks import lost_frames
 
 router = APIRouter(prefix="/v1", tags=["operations"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
 
@@ -61,14 +62,23 @@ def _audit(services: Services, since: datetime | None, until: datetime | None) -
     open_frames = services.publisher.ledger.open_frames()
     counts = services.publisher.ledger.counts()
     rows = queries.counts_by_source(services.database)
+    lost = lost_frames(services.database)
     sources = [
-        _audit_source(source_id, counts.get(source_id, {}), open_frames.get(source_id, 0), rows.get(source_id, {}))
-        for source_id in sorted(counts.keys() | open_frames.keys() | rows.keys())
+        _audit_source(
+            source_id,
+            counts.get(source_id, {}),
+            open_frames.get(source_id, 0),
+            rows.get(source_id, {}),
+            lost.get(source_id, 0),
+        )
+        for source_id in sorted(counts.keys() | open_frames.keys() | rows.keys() | lost.keys())
     ]
     return Audit(balanced=all(source.balanced for source in sources), sources=sources)
 
 
-def _audit_source(source_id: str, counts: Mapping[str, int], open_frames: int, rows: Mapping[str, int]) -> SourceAudit:
+def _audit_source(
+    source_id: str, counts: Mapping[str, int], open_frames: int, rows: Mapping[str, int], lost: int
+) -> SourceAudit:
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
     published, stored, repeated, dead = (counts.get(name, 0) for name in ("published", "stored", "repeated", "dead"))
     ended = stored + repeated + dead + sum(dropped.values())
@@ -83,5 +93,6 @@ def _audit_source(source_id: str, counts: Mapping[str, int], open_frames: int, r
         open=open_frames,
         rows=rows.get("stored", 0),
         dead_rows=rows.get("dead", 0),
+        lost=lost,
         balanced=published == ended + open_frames and in_database,
     )

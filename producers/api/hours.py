@@ -31,6 +31,7 @@ class SourceAudit(BaseModel):
     open: int
     rows: int
     dead_rows: int
+    lost: int = 0  #: at most so many were in Redis alone when it lost its memory; of all time only
     balanced: bool
 
 

@@ -14,6 +14,7 @@ from sightline.publisher import Publisher
 from sightline.redis_connection import connect, connect_async
 from sightline.results import AsyncResultBoard
 from sightline.settings import Settings
+from storage.accepted import Accepted
 from storage.database import Database, open_database
 
 #: Requests that wait for a result; each holds a connection to Redis and one to its client, and processes may often
@@ -25,6 +26,7 @@ _MAX_WAITING: Final = 400
 class Services:
     settings: Settings
     database: Database
+    accepted: Accepted
     publisher: Publisher
     board: AsyncResultBoard
     pictures: FrameStore
@@ -40,11 +42,14 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Connects lazily: the API starts, and says so in `/readyz`, while Redis or the database is down."""
+    database = open_database(settings.sqlalchemy_url)
+    accepted = Accepted.from_settings(database, settings)
     async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
     return Services(
         settings=settings,
-        database=open_database(settings.sqlalchemy_url),
-        publisher=Publisher.from_settings(settings),
+        database=database,
+        accepted=accepted,
+        publisher=Publisher.from_settings(settings, accepted.keep if settings.api_durable else None),
         board=AsyncResultBoard(async_redis),
         pictures=open_frame_store(settings.picture_store_url, ttl_s=None),
         redis=connect(settings.redis_url),

@@ -142,7 +142,18 @@ def audit(since: Since = None, until: Until = None, as_json: JsonFlag = False, d
     else:
         columns = {
             name: name.replace("_", " ")
-            for name in ("source_id", "published", "stored", "repeated", "dropped", "dead", "open", "rows", "balanced")
+            for name in (
+                "source_id",
+                "published",
+                "stored",
+                "repeated",
+                "dropped",
+                "dead",
+                "open",
+                "rows",
+                "lost",
+                "balanced",
+            )
         }
         print_rows(answer["sources"], columns, as_json=False, empty="nothing was published")
         for note in answer["notes"]:

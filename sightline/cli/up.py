@@ -114,9 +114,10 @@ def _api_key(data_dir: Path, environment: dict[str, str]) -> str:
 
 def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     """For the CLI and Python clients on this machine; holds secrets."""
-    wanted = ("REDIS_URL", "FRAMES_URL", "DATABASE_URL", "API_URL", "API_KEY")
+    wanted = ("REDIS_URL", "BROKER_URL", "FRAMES_URL", "DATABASE_URL", "API_URL", "API_KEY")
     path.touch(mode=0o600)
-    path.write_text("".join(f"{PREFIX}{name}={environment[PREFIX + name]}\n" for name in wanted))
+    known = [PREFIX + name for name in wanted if PREFIX + name in environment]
+    path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
 
 
 def _run_once(module: str, *arguments: str, environment: dict[str, str]) -> str:

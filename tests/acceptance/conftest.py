@@ -19,6 +19,14 @@ def system(tmp_path: Path, redis_url: str) -> Iterator[System]:
     running.stop()
 
 
+@pytest.fixture
+def system_on(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[System]:
+    """The same on each broker."""
+    running = System(tmp_path, redis_url, broker_url=broker_url)
+    yield running
+    running.stop()
+
+
 @cache
 def _photo(plate: str, seed: int) -> bytes:
     return cv2.imencode(".jpg", draw_photo(plate, seed))[1].tobytes()

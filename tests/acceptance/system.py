@@ -27,7 +27,7 @@ class System:
 
     def __init__(self, folder: Path, redis_url: str, **changes: object) -> None:
         self.settings: Settings = load_settings(
-            data_dir=folder, redis_url=redis_url, frames_url=(folder / "frames").as_uri(), **(FAST | changes)
+            data_dir=folder, redis_url=redis_url, **({"frames_url": (folder / "frames").as_uri()} | FAST | changes)
         )
         self.folder = folder
         self.workers: dict[str, subprocess.Popen[bytes]] = {}

@@ -43,28 +43,41 @@ def test_a_photo_becomes_rows(system: System, photo: Photo) -> None:
         assert detection.inference_ms > 0
 
 
-def test_a_killed_worker_loses_nothing(system: System, photo: Photo) -> None:
+def test_a_killed_worker_loses_nothing(system_on: System, photo: Photo) -> None:
     """Two workers a role share the work; one of each is killed with kill -9 under load."""
-    system.start("detect1", "detect2", "ocr1", "ocr2", "write1", "write2")
-    with Sightline(system.settings) as client:
+    system_on.start("detect1", "detect2", "ocr1", "ocr2", "write1", "write2")
+    with Sightline(system_on.settings) as client:
         for number in range(60):
             client.submit(photo(f"KAB {4000 + number}", number % 5), lane=Lane.BULK, source_id=f"cam{number % 3}")
+            if number == 25:
+                _wait_for_rows_of(system_on, "detect1")
             if number in (25, 35, 45):
-                system.kill({25: "detect1", 35: "ocr1", 45: "write1"}[number])
+                system_on.kill({25: "detect1", 35: "ocr1", 45: "write1"}[number])
                 time.sleep(0.2)
-        system.wait_until_quiet(90)
+        system_on.wait_until_quiet(90)
         ledger = client.publisher.ledger
         counts = ledger.counts()
     assert {source: count["published"] for source, count in counts.items()} == {"cam0": 20, "cam1": 20, "cam2": 20}
     assert {source: count.get("stored", 0) for source, count in counts.items()} == {"cam0": 20, "cam1": 20, "cam2": 20}
-    with system.database() as database, database.read() as connection:
+    with system_on.database() as database, database.read() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM frames")) == 60
         assert connection.scalar(sa.text("SELECT count(*) FROM dead_letters")) == 0
         twice = "SELECT count(*) FROM (SELECT 1 FROM readings GROUP BY frame_id, detection_index HAVING count(*) > 1) t"
         assert connection.scalar(sa.text(twice)) == 0
         workers = Counter(name for (name,) in connection.execute(sa.text("SELECT worker FROM detections")))
     assert {name.split("@")[0] for name in workers} == {"detect1", "detect2"}
-    assert list((system.folder / "frames").glob("*/*")) == []  # the pixels of finished frames are freed
+    assert list((system_on.folder / "frames").glob("*/*")) == []  # the pixels of finished frames are freed
+
+
+def _wait_for_rows_of(system: System, worker: str) -> None:
+    until = time.monotonic() + 30
+    with system.database() as database:
+        while time.monotonic() < until:
+            with database.read() as connection:
+                if connection.scalar(sa.text(f"SELECT count(*) FROM detections WHERE worker LIKE '{worker}@%'")):
+                    return
+            time.sleep(0.2)
+    raise AssertionError(system.log(worker))
 
 
 async def test_sixty_four_jobs_in_flight_from_asyncio(system: System, photo: Photo) -> None:

@@ -1,0 +1,140 @@
+"""What differs between brokers: Redis and RabbitMQ. Everything else says `queue` and `lane` and does not ask.
+
+Redis keeps one list per queue and lane, which a worker reads in the order of the lanes. RabbitMQ's quorum queues know
+no such order: there each lane is a queue of its own, `<queue>.<lane>`, and `lanes.py` keeps the order in the worker.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sightline.queues import LANE_PRIORITY, QUEUES
+from sightline.types import Lane
+
+if TYPE_CHECKING:
+    from kombu.entity import Queue
+
+    from sightline.settings import Settings
+
+#: Header with the epoch time of sending, so that the age of a waiting message can be read without its body.
+SENT_AT_HEADER: Final = "sightline_sent_at"
+#: How often unacknowledged messages of dead workers are looked for.
+_RESTORE_INTERVAL_S: Final = 5
+_QUORUM: Final = {"x-queue-type": "quorum"}
+
+
+class Transport(Protocol):
+    """One broker's ways. `channel` is kombu's, open."""
+
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """Celery's `broker_transport_options`."""
+        ...
+
+    def task_queues(self) -> list[Queue]:
+        """Celery's `task_queues`."""
+        ...
+
+    def address(self, queue: str, lane: Lane) -> dict[str, Any]:
+        """Where a message goes, as arguments of `send_task`."""
+        ...
+
+    def consumed(self, queues: set[str]) -> list[str]:
+        """What a worker reads that was given these queues."""
+        ...
+
+    def depth(self, channel: Any, queue: str, lane: Lane) -> int:
+        """How many messages wait."""
+        ...
+
+    def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
+        """When the oldest waiting message was sent, or a time before that; None if none waits."""
+        ...
+
+
+def transport_of(broker_url: str) -> Transport:
+    return RabbitTransport() if broker_url.startswith("amqp") else RedisTransport()
+
+
+class RedisTransport:
+    def options(self, settings: Settings) -> dict[str, Any]:
+        return {
+            "visibility_timeout": settings.visibility_timeout_s,
+            "unacked_restore_interval": _RESTORE_INTERVAL_S,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 15,  # a sweeper that dies in its sweep blocks the others no longer than this
+            "priority_steps": sorted(LANE_PRIORITY.values()),  # one list a lane, served in this order
+            "socket_timeout": 10,  # a silent peer must not hang the worker's main loop
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+            "retry_on_timeout": False,  # a repeated LPUSH would be a second message
+            "max_connections": 64,
+            "body_encoding": "utf-8",
+        }
+
+    def task_queues(self) -> list[Queue]:
+        from kombu.entity import Queue
+
+        return [Queue(name, routing_key=name) for name in QUEUES]
+
+    def address(self, queue: str, lane: Lane) -> dict[str, Any]:
+        return {"queue": queue, "priority": LANE_PRIORITY[lane]}
+
+    def consumed(self, queues: set[str]) -> list[str]:
+        return sorted(queues)
+
+    def depth(self, channel: Any, queue: str, lane: Lane) -> int:
+        # `queue_declare` would bind and publish; the size alone is read here
+        return int(channel.client.llen(channel._q_for_pri(queue, LANE_PRIORITY[lane])))
+
+    def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
+        message = channel.client.lindex(channel._q_for_pri(queue, LANE_PRIORITY[lane]), -1)
+        return None if message is None else _sent_at(message)
+
+
+class RabbitTransport:
+    def options(self, settings: Settings) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
+        return {
+            "confirm_publish": True,  # a message is sent when a majority of the queue's replicas wrote it down
+            "connect_timeout": 3,
+            "read_timeout": 30,  # a silent peer must not hang a publisher for ever
+            "write_timeout": 10,
+            "max_retries": 0,  # whoever must not fail tries again
+        }
+
+    def task_queues(self) -> list[Queue]:
+        from kombu.entity import Queue
+
+        # Workers are given the plain names, which nobody declares: `consumed` turns them into those of the lanes.
+        names = [*QUEUES, *(_lane_queue(queue, lane) for queue in QUEUES for lane in Lane)]
+        return [Queue(name, routing_key=name, queue_arguments=_QUORUM) for name in names]
+
+    def address(self, queue: str, lane: Lane) -> dict[str, Any]:
+        # A message without a queue would be confirmed and gone.
+        return {"queue": _lane_queue(queue, lane), "mandatory": True}
+
+    def consumed(self, queues: set[str]) -> list[str]:
+        return [_lane_queue(queue, lane) for queue in sorted(queues) for lane in Lane]
+
+    def depth(self, channel: Any, queue: str, lane: Lane) -> int:
+        # Not passive: asking for a queue that nobody used yet would close the channel.
+        name = _lane_queue(queue, lane)
+        declared = channel.queue_declare(queue=name, durable=True, auto_delete=False, arguments=_QUORUM)
+        return int(declared.message_count)
+
+    def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
+        # Its queues cannot be looked into without taking: what waits may be of any age.
+        return 0.0 if self.depth(channel, queue, lane) else None
+
+
+def _lane_queue(queue: str, lane: Lane) -> str:
+    return f"{queue}.{lane}"
+
+
+def _sent_at(message: Any) -> float:
+    """When a waiting message was sent; 0 where it does not say so, or is no message at all."""
+    try:
+        return float(json.loads(message)["headers"].get(SENT_AT_HEADER) or 0.0)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return 0.0

@@ -1,0 +1,41 @@
+"""The order of lanes in a worker that was given more than it has threads for."""
+
+from __future__ import annotations
+
+import threading
+
+from sightline.lanes import LaneExecutor
+
+
+def test_the_highest_lane_is_begun_first_and_in_order_within() -> None:
+    busy, done = threading.Event(), list[str]()
+
+    def work(lane: str, name: str) -> None:
+        if name == "first":
+            busy.wait(5)
+        done.append(f"{lane} {name}")
+
+    executor = LaneExecutor(1, lambda lane, _name: lane)
+    futures = [executor.submit(work, "bulk", "first")]
+    while executor.waiting:
+        pass  # it is begun before anything else is there
+    for lane in ("bulk", "live", "interactive", "unheard-of"):
+        futures += [executor.submit(work, lane, name) for name in ("a", "b")]
+    busy.set()
+    for future in futures:
+        future.result(5)
+    assert done[0] == "bulk first"
+    assert done[1:5] == ["interactive a", "interactive b", "unheard-of a", "unheard-of b"]
+    assert done[5:] == ["live a", "live b", "bulk a", "bulk b"]
+    executor.shutdown()
+
+
+def test_an_error_of_the_work_is_its_own() -> None:
+    def fail(_lane: str) -> None:
+        raise ValueError("its own")
+
+    executor = LaneExecutor(1, lambda lane: lane)
+    failed, fine = executor.submit(fail, "live"), executor.submit(str, "live")
+    assert isinstance(failed.exception(5), ValueError)
+    assert fine.result(5) == "live"
+    executor.shutdown()
