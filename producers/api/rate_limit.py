@@ -34,8 +34,8 @@ _FREE_PATHS: Final = frozenset({"/healthz", "/readyz"})
 _WRONG_KEYS: Final = 20
 _WRONG_KEY_S: Final = 3.0
 #: Without Redis nobody is counted; it is not waited for either, nor asked again at once.
-_PATIENCE_S: Final = 0.25
-_PAUSE_S: Final = 5.0
+_PATIENCE_S: Final = 1.0
+_PAUSE_S: Final = 1.0
 
 # KEYS: buckets. ARGV: for each its interval and its burst x interval in ms, and 1 to take a token, 0 to look.
 # Returns the number of the first empty bucket and the ms until it has a token, or 0 and 0; then nothing is taken.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from sightline.errors import BadImageError
@@ -24,10 +25,8 @@ def main() -> None:
     for picture in made:
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         held_mb = _memory_mb("VmRSS")
-        try:
+        with suppress(BadImageError):
             decode(picture.data, max_mpx=max_mpx, max_mb=1)
-        except BadImageError:
-            pass
         worst = max(worst, (_memory_mb("VmHWM") - held_mb, picture.kind))
     result = {"pictures": len(made), "peak_mb": round(worst[0], 1), "of": worst[1]}
     print(json.dumps(result | {"grown_mb": round(_memory_mb("VmRSS") - first_mb, 1)}))

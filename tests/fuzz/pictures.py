@@ -18,7 +18,15 @@ WIDTH, HEIGHT = 160, 120
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: What a 32-bit or 16-bit length is changed to: ends of ranges, signs, sizes of bombs.
 _LENGTHS = (0, 1, 2, 7, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
-_POLYGLOTS = (b"PK\x03\x04", b"%PDF-1.7\n", b"<script>alert(1)</script>", b"<?php phpinfo();", b"GIF89a", b"MZ", b"\x7fELF")
+_POLYGLOTS = (
+    b"PK\x03\x04",
+    b"%PDF-1.7\n",
+    b"<script>alert(1)</script>",
+    b"<?php phpinfo();",
+    b"GIF89a",
+    b"MZ",
+    b"\x7fELF",
+)
 
 
 class Picture(NamedTuple):
@@ -51,7 +59,9 @@ def odd_pictures() -> tuple[Picture, ...]:
     made = [*_plain(), *_exif(), *_bombs(), *_strange_sizes(), *_renamed()]
     made += [Picture(f"polyglot {text[:5]!r}", good() + text * 50) for text in _POLYGLOTS]
     made += [Picture(f"polyglot first {text[:5]!r}", text + good()) for text in _POLYGLOTS]
-    made.append(Picture("png with a zip inside", _with_chunk(_saved("PNG"), b"zTXt", b"a\0\0" + zlib.compress(bytes(10**7)))))
+    made.append(
+        Picture("png with a zip inside", _with_chunk(_saved("PNG"), b"zTXt", b"a\0\0" + zlib.compress(bytes(10**7))))
+    )
     return tuple(made)
 
 
@@ -74,7 +84,9 @@ def _plain() -> Iterator[Picture]:
     yield Picture("jpeg lossless", good().replace(b"\xff\xc0\x00\x11", b"\xff\xc3\x00\x11", 1))
     yield Picture("jpeg twelve bits", good().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc1\x00\x11\x0c", 1))
     for mode in ("L", "LA", "P", "RGB", "RGBA", "1", "I;16"):
-        yield Picture(f"png {mode}", _saved("PNG", Image.new("I;16", (WIDTH, HEIGHT)) if mode == "I;16" else rgb.convert(mode)))
+        yield Picture(
+            f"png {mode}", _saved("PNG", Image.new("I;16", (WIDTH, HEIGHT)) if mode == "I;16" else rgb.convert(mode))
+        )
     yield Picture("png transparency", _saved("PNG", rgb.convert("P"), transparency=bytes(range(256))))
     yield Picture("png 16 bits", cv2.imencode(".png", _drawn().astype(np.uint16) * 257)[1].tobytes())
     rows = zlib.compress(bytes(100_000))
@@ -148,7 +160,9 @@ def _bits_flipped(data: bytes, chance: random.Random) -> bytes:
 def _header_changed(data: bytes, chance: random.Random) -> bytes:
     changed = bytearray(data)
     for _ in range(chance.randint(1, 4) if changed else 0):
-        changed[chance.randrange(min(len(changed), 600))] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        changed[chance.randrange(min(len(changed), 600))] = chance.choice(
+            (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
+        )
     return bytes(changed)
 
 

@@ -45,8 +45,12 @@ def port(settings: Settings, key: Key, monkeypatch: pytest.MonkeyPatch) -> Itera
         (b"", b"", b""),
         (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X-A: b\r\n", b""),
         (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ", b"a", b""),
-        (b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n"
-         b"Content-Type: application/x-www-form-urlencoded\r\n\r\n", b"k", b"HTTP/1.1 408"),
+        (
+            b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+            b"k",
+            b"HTTP/1.1 408",
+        ),
     ],
     ids=["silent", "header by header", "byte by byte", "body"],
 )
@@ -63,7 +67,9 @@ async def test_slow_ones_are_cut_off_and_others_are_answered(
             took_s.append(time.monotonic() - asked_at)
             assert time.monotonic() - started_at < 60
             await asyncio.sleep(0.1)
-    print(f"{MANY} slow clients gone after {time.monotonic() - started_at:.1f} s, others answered in {max(took_s):.3f} s")
+    print(
+        f"{MANY} slow clients gone after {time.monotonic() - started_at:.1f} s, others answered in {max(took_s):.3f} s"
+    )
     assert all(task.result().startswith(answer) for task in slow)
     assert max(took_s) < 10
 
