@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     loopback_viewer: bool = Field(
         True, description="On a loopback address the page and read-only queries need no key. Writing always does."
     )
+    rate_limit_per_s: Annotated[float, Field(ge=0)] = Field(
+        50,
+        description="Requests a second of one key, or of one address without a key; 0: any number. "
+        "Whoever asks from this machine is not limited.",
+    )
+    rate_limit_burst: Count = Field(500, description="So many may come at once before that.")
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
     allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from producers.api.app import create_app
 from producers.api.auth import is_loopback
+from producers.api.protocol import ImpatientProtocol
 from producers.api.services import Services, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
@@ -35,6 +36,7 @@ def main() -> int:
         create_app(settings, services),
         host=settings.api_host,
         port=settings.api_port,
+        http=ImpatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -29,6 +29,7 @@ from producers.api.headers import ResponseHeaders
 from producers.api.limits import BodyLimit
 from producers.api.problems import add_handlers
 from producers.api.queries import refuse_unknown
+from producers.api.rate_limit import RateLimit
 from producers.api.services import Services, open_services
 from sightline.settings import Settings
 
@@ -61,5 +62,6 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb)
+    app.add_middleware(RateLimit, settings=settings, client=opened.async_redis)
     app.add_middleware(ResponseHeaders)
     return app

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,7 +136,7 @@ def _is_local_look(request: Request, services: Services) -> bool:
     host = _HOST.fullmatch(request.headers.get("host", ""))
     return (
         services.settings.loopback_viewer
-        and not any(name in request.headers for name in _PROXIED)
+        and not is_proxied(request.headers)
         and request.scope.get("http_version") != "1.0"  # nginx as it comes speaks it, and says nothing else
         and is_loopback(services.settings.api_host)
         and request.client is not None
@@ -144,6 +144,10 @@ def _is_local_look(request: Request, services: Services) -> bool:
         and host is not None
         and is_loopback(host[1])
     )
+
+
+def is_proxied(headers: Mapping[str, str]) -> bool:
+    return any(name in headers for name in _PROXIED)
 
 
 def is_loopback(host: str) -> bool:

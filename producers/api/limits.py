@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +16,8 @@ _UPLOAD_PATH: Final = "/v1/jobs"
 _SMALL_MB: Final = 1.0
 #: A sender that is silent for so long in the middle of a body has gone.
 _SILENCE_S: Final = 30.0
+#: Who sends slower than this, after as long, holds a connection and sends nothing of use.
+_MIN_BYTES_PER_S: Final = 2_000
 #: A client that is still sending does not look for the answer: what it sends is thrown away for so long.
 _LINGER_S: Final = 5.0
 
@@ -46,7 +49,8 @@ class _Body:
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_mb: float) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._max_mb = max_mb
-        self._left = int(max_mb * 1_000_000)
+        self._left = self._most = int(max_mb * 1_000_000)
+        self._began_at = time.monotonic()
         headers = dict(scope["headers"])
         self._length: bytes = headers.get(b"content-length", b"")
         self._complete = not self._length.strip(b"0") and b"transfer-encoding" not in headers
@@ -64,9 +68,10 @@ class _Body:
         if self._complete:
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), _SILENCE_S)
+            message = await asyncio.wait_for(self._receive(), self._patience_s())
         except TimeoutError:
-            await self._refuse(408, f"request body: nothing came for {_SILENCE_S:g} s; send it again")
+            slow = f"nothing came for {_SILENCE_S:g} s, or less than {_MIN_BYTES_PER_S / 1000:g} kB a second"
+            await self._refuse(408, f"request body: {slow}; send it again")
             raise _RefusedError from None
         self._left -= len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
@@ -74,6 +79,11 @@ class _Body:
             await self._refuse(413, self._too_large(f"more than {self._max_mb:g} MB"))
             raise _RefusedError
         return message
+
+    def _patience_s(self) -> float:
+        """Seconds until the next part must be here: a drop now and then is not enough."""
+        earned_s = _SILENCE_S + (self._most - self._left) / _MIN_BYTES_PER_S
+        return min(_SILENCE_S, max(0.0, self._began_at + earned_s - time.monotonic()))
 
     async def send(self, message: Message) -> None:
         if self._refused:

@@ -83,7 +83,8 @@ _TEXTS: Final[dict[int, str]] = {
     413: "The body is larger than `max_upload_mb`.",
     415: "The body is neither a form nor JSON.",
     422: "The request is wrong; `detail` names field, value and cure.",
-    429: "The backlog is full; `Retry-After` says when to try again.",
+    408: "Nothing came for some time in the middle of the body.",
+    429: "Too many requests, or the backlog is full; `Retry-After` says when to try again.",
     503: "Redis, the frame store or the database does not answer; `Retry-After` says when to try again.",
 }
 
@@ -95,7 +96,7 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 #: What any endpoint under `/v1` may answer.
-ALWAYS: Final = described(401, 403, 422, 503)
+ALWAYS: Final = described(401, 403, 422, 429, 503)
 
 
 def problem(

@@ -1,0 +1,105 @@
+"""Clients that send slowly, many at a time: they are cut off, and the others are answered meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import uvicorn
+
+from producers.api import limits, protocol
+from producers.api.app import create_app
+from sightline.settings import Settings
+from tests.conftest import free_port
+from tests.integration.test_api.conftest import Key
+
+MANY = 200
+
+
+@pytest.fixture
+def port(settings: Settings, key: Key, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(protocol, "HEAD_S", 2.0)
+    monkeypatch.setattr(limits, "_SILENCE_S", 2.0)
+    port = free_port()
+    config = uvicorn.Config(
+        create_app(settings), port=port, http=protocol.ImpatientProtocol, log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield port
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.mark.parametrize(
+    ("first", "drop", "answer"),
+    [
+        (b"", b"", b""),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X-A: b\r\n", b""),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ", b"a", b""),
+        (
+            b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+            b"k",
+            b"HTTP/1.1 408",
+        ),
+    ],
+    ids=["silent", "header by header", "byte by byte", "body"],
+)
+async def test_slow_ones_are_cut_off_and_others_are_answered(
+    port: int, first: bytes, drop: bytes, answer: bytes
+) -> None:
+    started_at = time.monotonic()
+    slow = [asyncio.create_task(_dribble(port, first, drop)) for _ in range(MANY)]
+    took_s: list[float] = []
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+        while not all(task.done() for task in slow):
+            asked_at = time.monotonic()
+            assert (await client.get("/healthz")).status_code == 200
+            took_s.append(time.monotonic() - asked_at)
+            assert time.monotonic() - started_at < 60
+            await asyncio.sleep(0.1)
+    print(
+        f"{MANY} slow clients gone after {time.monotonic() - started_at:.1f} s, others answered in {max(took_s):.3f} s"
+    )
+    assert all(task.result().startswith(answer) for task in slow)
+    assert max(took_s) < 10
+
+
+async def _dribble(port: int, first: bytes, drop: bytes) -> bytes:
+    """What came until the server closed the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reading = asyncio.create_task(reader.read())
+    try:
+        writer.write(first)
+        while not reading.done():
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.wait([reading], timeout=0.3)
+        return await reading
+    except ConnectionError:
+        return b"" if not reading.done() or reading.exception() else reading.result()
+    finally:
+        reading.cancel()
+        writer.close()
+
+
+async def test_a_whole_request_after_a_pause_is_answered(port: int) -> None:
+    """A connection that is kept alive may rest, and a head may come in pieces."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        for part in (b"GET /healthz HTTP/1.1\r\n", b"Host: 127.0.0.1\r\n", b"\r\n"):
+            writer.write(part)
+            await asyncio.sleep(0.3)
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(1.5)
+        await reader.read(100_000)
+    writer.close()
