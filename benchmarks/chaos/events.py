@@ -23,8 +23,8 @@ def judge_events(rounds: Sequence[Round], found: Findings) -> list[str]:
         round_at(rounds, receipt.at).acted_twice += receipt.digest in first
         first |= {receipt.digest} & twice
     return [
+        *(f"event with body {digest}: the receiver acted on it twice" for digest in sorted(twice)),
         *_outbox(found),
-        *(f"events {digest}: the receiver acted on it twice" for digest in sorted(twice)),
         *_untold(found),
     ]
 

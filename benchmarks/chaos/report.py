@@ -48,7 +48,7 @@ def rows_of(verdict: Verdict) -> list[dict[str, Any]]:
 
 
 def show(verdict: Verdict, options: Options, console: Console | None = None) -> None:
-    console = console or Console(width=170)
+    console = console or Console(width=200)
     without = f", without {', '.join(options.without)}" if options.without else ""
     table = Table(title=f"{options.faults} faults, {options.frames} frames, seed {options.seed}{without}")
     rows = rows_of(verdict)
@@ -69,6 +69,13 @@ def show(verdict: Verdict, options: Options, console: Console | None = None) -> 
     console.print("every promise was kept" if not verdict.violations else f"{len(verdict.violations)} violations")
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table as documents have it."""
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in rows[0]) + " |", "| --- " * len(rows[0]) + "|"]
+    lines += ["| " + " | ".join("-" if value is None else str(value) for value in row.values()) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
 def write(verdict: Verdict, options: Options, path: Path) -> None:
     rounds = [
         {**{name: value for name, value in vars(this).items() if name != "fault"}, "fault": this.fault.name}
@@ -82,6 +89,7 @@ def write(verdict: Verdict, options: Options, path: Path) -> None:
         "rounds": rounds,
     }
     path.write_text(json.dumps(report, indent=2) + "\n")
+    path.with_suffix(".md").write_text(markdown([*rows_of(verdict), _totals(verdict)]))
 
 
 def _totals(verdict: Verdict) -> dict[str, Any]:

@@ -9,7 +9,8 @@ WITHOUT: Final = "CHAOS_WITHOUT"
 FOLDER: Final = "CHAOS_FOLDER"
 
 #: lease: messages that are worked on keep no lease. ledger: nobody sends overdue jobs again. in-body-hand-over: the
-#: next stage's message gets one try, and its own is acknowledged anyway. webhook-id: each attempt has an id of its own.
+#: next stage's message gets one try, and its own is acknowledged anyway. webhook-id: each further attempt
+#: has an id of its own.
 PROTECTIONS: Final = ("lease", "ledger", "in-body-hand-over", "webhook-id")
 
 NO_MEMORY_FILE: Final = "no-memory"  #: while it is there, no detector gets memory

@@ -194,8 +194,7 @@ class System:
     def _worker(self, name: str, queue: str) -> Part:
         options = ["-P", "threads", "-c", "4", "-Q", queue, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
         command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.worker", "worker", *options]
-        # The clock of the writers is that of the database: it stays right.
-        stepped = self._needs.stepped_clocks and name in ("detect2", "ocr2")
+        stepped = self._needs.stepped_clocks and name.endswith("2")
         return Part(name, command, environment=clock.environment(self.folder, name) if stepped else {})
 
 

@@ -7,8 +7,9 @@ import signal
 import time
 from typing import ClassVar
 
-from benchmarks.chaos.clock import STEP_S, find_library, step
+from benchmarks.chaos.clock import STEP_S, step
 from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.faults.workers import any_role
 from benchmarks.chaos.switches import CAMERA, RECEIVER_MOOD_FILE
 from benchmarks.chaos.system import System
 from storage.cameras import update_camera
@@ -20,6 +21,7 @@ class KillDeliver(Fault):
     name, repeats = "kill-deliver", False
 
     def strike(self, system: System, rng: random.Random) -> None:
+        time.sleep(rng.uniform(0.3, 1.0))  # until there are events
         system.signal(system.pick("deliver", rng), signal.SIGKILL)
 
 
@@ -102,12 +104,8 @@ class ClockStep(Fault):
 
     name = "clock-step"
 
-    @classmethod
-    def missing(cls, database: str) -> str:  # noqa: ARG003
-        return "" if find_library() else "libfaketime is not there (apt-get install faketime)"
-
     def strike(self, system: System, rng: random.Random) -> None:
-        part = system.parts[f"{rng.choice(('detect', 'ocr'))}2"]
+        part = system.parts[f"{any_role(rng)}2"]
         step(system.folder, part.name, rng.choice((-STEP_S, STEP_S)))
         time.sleep(2 * system.settings.visibility_timeout_s)
         step(system.folder, part.name, 0)

@@ -7,7 +7,7 @@ import os
 import random
 import sqlite3
 import time
-from pathlib import Path
+from io import FileIO
 
 from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.system import System
@@ -57,23 +57,22 @@ class DiskFull(Fault):
         return "" if os.geteuid() == 0 else "only root may mount the small file system that it fills"
 
     def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        filler = system.frames_folder / ".filler"
+        filler, until = system.frames_folder / ".filler", time.monotonic() + 3.0
+        with filler.open("wb", buffering=0) as file:
+            while time.monotonic() < until:
+                _fill(file)  # pictures that are freed make room
+                time.sleep(0.01)
+        filler.unlink()
+
+
+def _fill(file: FileIO) -> None:
+    for size in (1 << 16, 1 << 9):
         try:
-            _fill(filler)
-            time.sleep(3.0)
-        finally:
-            filler.unlink()
-
-
-def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 9, 1):
-            try:
-                while True:
-                    file.write(bytes(size))
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+            while True:
+                file.write(bytes(size))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
 
 def _lock_sqlite(url: str, seconds: float) -> None:
