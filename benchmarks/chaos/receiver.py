@@ -44,17 +44,21 @@ class Receipts:
     def __init__(self, path: Path) -> None:
         self._known = {receipt.message_id for receipt in read_receipts(path)}
         self._lock = threading.Lock()
-        self._file = path.open("ab", buffering=0)
-        if self._file.tell():
-            self._file.write(b"\n")  # ends a line that a kill cut off: that event was not acted on
+        self._path = path
+        if path.exists():
+            self._append(b"\n")  # ends a line that a kill cut off: that event was not acted on
 
     def take(self, message_id: str, body: bytes) -> None:
         """Act on it, if it is new."""
         with self._lock:
             line = [message_id, time.time(), hashlib.sha256(body).hexdigest()[:16], message_id not in self._known]
-            self._file.write(json.dumps(line).encode() + b"\n")
-            os.fsync(self._file.fileno())
+            self._append(json.dumps(line).encode() + b"\n")
             self._known.add(message_id)
+
+    def _append(self, line: bytes) -> None:
+        with self._path.open("ab", buffering=0) as file:
+            file.write(line)
+            os.fsync(file.fileno())
 
 
 def read_receipts(path: Path) -> Iterator[Receipt]:

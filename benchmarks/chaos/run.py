@@ -68,8 +68,8 @@ def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> V
     try:
         system.start()
         rounds = _Rounds(system, options, names).run(say)
-        restarts = ", ".join(f"{part.name} {len(part.ends)}" for part in system.parts.values() if part.ends)
-        say(f"started again: {restarts or 'nothing'}")
+        restarts = ", ".join(f"{part.name} {part.ends}" for part in system.parts.values() if part.ends)
+        say(f"started again, after the exit status: {restarts or 'nothing'}")
         entries = _all_entries(folder, rounds)
         return judge(rounds, entries, look(system, entries), options.seed)
     finally:
