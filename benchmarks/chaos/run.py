@@ -34,7 +34,8 @@ _GIVE_UP_S = 30.0
 
 @dataclass(frozen=True)
 class Options:
-    """`only`: kinds of faults, all if none is named. `without`: protections that are off."""
+    """`only`: kinds of faults, all if none is named. `without`: protections that are off. `timely`: judge also what a
+    machine without a free core breaks, that a worker renews its leases in time and so no work is done twice."""
 
     faults: int
     frames: int
@@ -42,6 +43,7 @@ class Options:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     database: str = "sqlite"
+    timely: bool = True
 
 
 def missing_faults(database: str) -> dict[str, str]:
@@ -71,7 +73,7 @@ def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> V
         restarts = ", ".join(f"{part.name} {part.ends}" for part in system.parts.values() if part.ends)
         say(f"started again, after the exit status: {restarts or 'nothing'}")
         entries = _all_entries(folder, rounds)
-        return judge(rounds, entries, look(system, entries), options.seed)
+        return judge(rounds, entries, look(system, entries), options.seed, timely=options.timely)
     finally:
         system.stop()
 

@@ -27,8 +27,10 @@ class Verdict:
     violations: list[str] = field(default_factory=list[str])
 
 
-def judge(rounds: Sequence[Round], entries: Mapping[str, Entry], found: Findings, seed: int) -> Verdict:
-    """Compare what the producers know with what was found after the run. Fills in the rounds."""
+def judge(
+    rounds: Sequence[Round], entries: Mapping[str, Entry], found: Findings, seed: int, *, timely: bool = True
+) -> Verdict:
+    """Compare what the producers know with what was found after the run. Fills in the rounds. See `Options.timely`."""
     verdict = Verdict(list(rounds))
     verdict.violations += [
         f"job {entry.job.job_id}: its producer never learned whether it was accepted"
@@ -39,7 +41,7 @@ def judge(rounds: Sequence[Round], entries: Mapping[str, Entry], found: Findings
     _judge_frames(verdict, entries, accepted, found)
     _judge_sources(verdict, entries, accepted, found)
     _judge_contents(verdict, entries, found, seed)
-    _judge_work(verdict, entries, found)
+    _judge_work(verdict, entries, found, timely=timely)
     verdict.violations += judge_events(verdict.rounds, found)
     measure(verdict.rounds, entries, found)
     verdict.violations += found.left_over
@@ -141,13 +143,13 @@ def _judge_contents(verdict: Verdict, entries: Mapping[str, Entry], found: Findi
     verdict.violations += [f"frame {frame_id}: stored, but never published" for frame_id in sorted(unknown)]
 
 
-def _judge_work(verdict: Verdict, entries: Mapping[str, Entry], found: Findings) -> None:
+def _judge_work(verdict: Verdict, entries: Mapping[str, Entry], found: Findings, *, timely: bool) -> None:
     """Work is done twice only after faults that take workers or connections away."""
     for (job_id, _), starts in found.starts.items():
         if job_id in entries:
             verdict.rounds[entries[job_id].round or 0].repeated_work += starts - 1
     for this in verdict.rounds:
-        if this.repeated_work and not this.fault.repeats:
+        if timely and this.repeated_work and not this.fault.repeats:
             verdict.violations.append(
                 f"round {this.number + 1} ({this.fault.name}): {this.repeated_work} stages did their work twice"
             )

@@ -128,6 +128,8 @@ def test_a_reading_of_another_picture_and_a_second_detection_are_found(journal: 
 def test_work_done_twice_is_found_where_no_fault_explains_it(journal: Journal, found: Findings) -> None:
     found.starts[next(iter(journal.read())), "gpu.detect"] += 1
     assert verdict_on(journal.read(), found).violations == ["round 1 (redis-refuses): 1 stages did their work twice"]
+    verdict = judge([Round(0, RedisRefuses())], journal.read(), found, SEED, timely=False)
+    assert (verdict.violations, verdict.rounds[0].repeated_work) == ([], 1)
 
 
 def test_what_is_left_over_and_unknown_is_found(journal: Journal, found: Findings) -> None:
