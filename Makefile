@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos fuzz docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos soak fuzz docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,10 @@ chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is 
 fuzz: .venv/dev ## thousands of damaged pictures and strange requests (FUZZ_PICTURES=10000 FUZZ_UPLOADS=300 FUZZ_REQUESTS=50 FUZZ_SEED=1)
 	@FUZZ_PICTURES=$${FUZZ_PICTURES:-10000} FUZZ_UPLOADS=$${FUZZ_UPLOADS:-300} FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50} $(BIN)/python -m pytest -q -s --timeout 3600 \
 		tests/unit/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
+
+MINUTES ?= 30
+soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate

@@ -1,6 +1,6 @@
 """Prove that no accepted frame is lost and none is stored twice, whatever dies: `python -m benchmarks.chaos`.
 
-Real processes on a Redis and a SQLite file of their own; see docs/chaos.md. Exit status 1 if a promise was broken.
+Real processes on a Redis and a database of their own; see docs/chaos.md. Exit status 1 if a promise was broken.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.chaos import report
 from benchmarks.chaos.faults import FAULTS
-from benchmarks.chaos.run import Options, run
+from benchmarks.chaos.postgres import find_binaries
+from benchmarks.chaos.run import Options, missing_faults, run
 from benchmarks.chaos.switches import PROTECTIONS
 
 #: Fewer frames than this in a round leave nothing to lose.
@@ -28,12 +29,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed: the same frames and faults (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=FAULTS, metavar="FAULT", default=[], help=", ".join(FAULTS))
     parser.add_argument("--without", nargs="+", choices=PROTECTIONS, default=[], help="switch protections off")
+    parser.add_argument(
+        "--database",
+        choices=("postgresql", "sqlite"),
+        help="PostgreSQL if its programs are there, unless told otherwise",
+    )
     parser.add_argument("--json", type=Path, default=Path("chaos.json"), help="where the numbers go (%(default)s)")
     arguments = parser.parse_args()
     if arguments.faults < 1 or arguments.frames < arguments.faults * _FRAMES_PER_FAULT:
         parser.error(f"--frames: at least {_FRAMES_PER_FAULT} for each of {arguments.faults} faults are needed")
+    database = arguments.database or ("postgresql" if find_binaries() else "sqlite")
+    missing = missing_faults(database)
+    if arguments.only and not set(arguments.only) - missing.keys():
+        parser.error(f"--only: {'; '.join(f'{name}: {missing[name]}' for name in arguments.only)}")
     options = Options(
-        arguments.faults, arguments.frames, arguments.seed, tuple(arguments.only), tuple(arguments.without)
+        arguments.faults, arguments.frames, arguments.seed, tuple(arguments.only), tuple(arguments.without), database
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
     folder = Path(tempfile.mkdtemp(prefix="sightline-chaos-"))

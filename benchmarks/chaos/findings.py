@@ -1,4 +1,6 @@
-"""What is there after a run: rows, the ledger, queues, pictures, and how often each stage worked on each job."""
+"""What is there after a run: rows, the ledger, queues, pictures, what the receiver acted on, and how often each stage
+worked on each job.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from typing import Any, cast
 import redis
 
 from benchmarks.chaos.journal import Entry
+from benchmarks.chaos.receiver import Receipt, read_receipts
 from benchmarks.chaos.rows import Rows
-from benchmarks.chaos.switches import RUNS_FOLDER
+from benchmarks.chaos.switches import RECEIPTS, RUNS_FOLDER
 from benchmarks.chaos.system import System
 from producers.api.books import get_audit
 from sightline.frames import open_frame_store
@@ -22,12 +25,12 @@ from sightline.publisher import Publisher
 from sightline.queues import LANE_PRIORITY, QUEUES
 from sightline.results import ResultBoard
 from sightline.settings import Settings
-from storage.database import open_database
 
 
 @dataclass(frozen=True)
 class Findings:
     rows: Rows
+    receipts: list[Receipt]
     counts: dict[str, dict[str, int]]  #: the ledger's, by source and outcome
     dropped: set[str]  #: frames whose result says that a rule dropped them
     balanced: bool  #: what `sightline audit` says
@@ -36,16 +39,16 @@ class Findings:
 
 
 def look(system: System, entries: Mapping[str, Entry]) -> Findings:
-    """Read everything. Redis must be up and nothing may be on its way any more."""
+    """Read everything. All services must be up and nothing may be on its way any more."""
     settings = system.settings
     publisher = Publisher.from_settings(settings)
-    database = open_database(settings.sqlalchemy_url)
     try:
-        rows = Rows.read(database)
+        rows = Rows.read(system.database)
         dropped = _dropped(system, entries, rows)
-        audit = get_audit(cast("Any", SimpleNamespace(publisher=publisher, database=database)))
+        audit = get_audit(cast("Any", SimpleNamespace(publisher=publisher, database=system.database)))
         return Findings(
             rows=rows,
+            receipts=list(read_receipts(system.folder / RECEIPTS)),
             counts=publisher.ledger.counts(),
             dropped=dropped,
             balanced=audit.balanced,
@@ -57,7 +60,6 @@ def look(system: System, entries: Mapping[str, Entry]) -> Findings:
             ],
         )
     finally:
-        database.close()
         publisher.close()
 
 
@@ -79,7 +81,7 @@ def _dropped(system: System, entries: Mapping[str, Entry], rows: Rows) -> set[st
     board = ResultBoard(system.redis, result_ttl_s=system.settings.result_ttl_s)
     dropped: set[str] = set()
     for job_id, entry in entries.items():
-        if entry.accepted_frames.keys() - rows.frames.keys() - rows.dead.keys():
+        if entry.frame_ids - rows.frames.keys() - rows.dead.keys():
             result = board.wait(job_id, timeout_s=0.0)
             dropped |= {frame.frame.frame_id for frame in result.frames if frame.dropped} if result else set[str]()
     return dropped

@@ -1,7 +1,8 @@
-"""The producer's journal: what it knows of each job, one JSON line a fact, on disk before the next step.
+"""A producer's journal: what it knows of each job, one JSON line a fact, on disk before the next step.
 
 `trying` comes before a publish and holds the job, so that a producer that was killed repeats it with the same ids.
-A job that has no other line after it is unknown: it may have been accepted or not.
+A job that has no other line after it is unknown: it may have been accepted or not. A camera's journal is the same, but
+a camera repeats nothing: there a job may stay unknown.
 """
 
 from __future__ import annotations
@@ -24,11 +25,17 @@ class Entry:
     """One job, as far as its producer knows."""
 
     job: Job
-    round: int
+    round: int | None  #: None: the producer does not know of rounds
     poison: bool
     verdict: Verdict = "unknown"
     refused: frozenset[str] = frozenset()  #: ids of frames that were not accepted although others of the job were
     tries: int = 0
+    repeated: bool = True  #: its producer publishes it until it knows
+
+    @property
+    def frame_ids(self) -> set[str]:
+        """All that may have been accepted."""
+        return {frame.frame_id for frame in self.job.frames} - self.refused
 
     @property
     def accepted_frames(self) -> dict[str, str]:

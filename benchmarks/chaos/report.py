@@ -12,10 +12,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.chaos.rounds import Round
 from benchmarks.chaos.run import Options
-from benchmarks.chaos.verdict import Round, Verdict
+from benchmarks.chaos.verdict import Verdict
 
-_COUNTS = ("accepted", "refused", "lost", "duplicated", "innocent_dead", "repeated_work")
+_COUNTS = (
+    "accepted",
+    "refused",
+    "lost",
+    "duplicated",
+    "innocent_dead",
+    "repeated_work",
+    "events",
+    "events_again",
+    "acted_twice",
+)
 _SHOWN_VIOLATIONS = 20
 
 
@@ -30,14 +41,14 @@ def rows_of(verdict: Verdict) -> list[dict[str, Any]]:
             "count": len(rounds),
             **{count: sum(getattr(this, count) for this in rounds) for count in _COUNTS},
             **_times("goes_on", (this.goes_on_s for this in rounds)),
-            **_times("slowest_job", (this.slowest_s for this in rounds)),
+            **_times("recovered", (this.recovered_s for this in rounds)),
         }
         for name, rounds in sorted(by_name.items())
     ]
 
 
 def show(verdict: Verdict, options: Options, console: Console | None = None) -> None:
-    console = console or Console(width=150)
+    console = console or Console(width=200)
     without = f", without {', '.join(options.without)}" if options.without else ""
     table = Table(title=f"{options.faults} faults, {options.frames} frames, seed {options.seed}{without}")
     rows = rows_of(verdict)
@@ -58,6 +69,13 @@ def show(verdict: Verdict, options: Options, console: Console | None = None) -> 
     console.print("every promise was kept" if not verdict.violations else f"{len(verdict.violations)} violations")
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table as documents have it."""
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in rows[0]) + " |", "| --- " * len(rows[0]) + "|"]
+    lines += ["| " + " | ".join("-" if value is None else str(value) for value in row.values()) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
 def write(verdict: Verdict, options: Options, path: Path) -> None:
     rounds = [
         {**{name: value for name, value in vars(this).items() if name != "fault"}, "fault": this.fault.name}
@@ -71,6 +89,7 @@ def write(verdict: Verdict, options: Options, path: Path) -> None:
         "rounds": rounds,
     }
     path.write_text(json.dumps(report, indent=2) + "\n")
+    path.with_suffix(".md").write_text(markdown([*rows_of(verdict), _totals(verdict)]))
 
 
 def _totals(verdict: Verdict) -> dict[str, Any]:
@@ -79,7 +98,7 @@ def _totals(verdict: Verdict) -> dict[str, Any]:
         "count": len(verdict.rounds),
         **{count: sum(getattr(this, count) for this in verdict.rounds) for count in _COUNTS},
         **_times("goes_on", (this.goes_on_s for this in verdict.rounds)),
-        **_times("slowest_job", (this.slowest_s for this in verdict.rounds)),
+        **_times("recovered", (this.recovered_s for this in verdict.rounds)),
     }
 
 

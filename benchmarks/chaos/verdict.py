@@ -1,4 +1,4 @@
-"""The verdict on a run: where every accepted frame ended, what is there twice, and how long it took.
+"""The verdict on a run: where every accepted frame ended, what is there twice, and what the receiver did.
 
 Every line in `Verdict.violations` is a promise that was broken.
 """
@@ -9,31 +9,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.chaos.faults import Fault
+from benchmarks.chaos.events import judge_events
 from benchmarks.chaos.findings import Findings
 from benchmarks.chaos.journal import Entry
 from benchmarks.chaos.load import text_of
-from sightline.types import Pipeline
-
-
-@dataclass
-class Round:
-    """One fault and the frames that were published around it. Times are epoch seconds."""
-
-    number: int
-    fault: Fault
-    struck_at: float = 0.0
-    quiet: bool = True  #: nothing was open any more when it ended
-    accepted: int = 0
-    refused: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    innocent_dead: int = 0  #: dead letters of jobs without a poisoned picture
-    repeated_work: int = 0  #: stages that began once more on a job
-    #: From the fault to the first end of a job that was published after it.
-    goes_on_s: float | None = None
-    #: The longest that a job of this round took from its publish to its rows.
-    slowest_s: float | None = None
+from benchmarks.chaos.recovery import measure
+from benchmarks.chaos.rounds import Round
+from benchmarks.chaos.stream import texts_of
+from benchmarks.chaos.switches import CAMERA
+from sightline.types import FrameRef, Pipeline
 
 
 @dataclass
@@ -43,35 +27,51 @@ class Verdict:
     violations: list[str] = field(default_factory=list[str])
 
 
-def judge(rounds: Sequence[Round], entries: Mapping[str, Entry], found: Findings, seed: int) -> Verdict:
-    """Compare what the producer knows with what was found after the run. Fills in the rounds."""
+def judge(
+    rounds: Sequence[Round], entries: Mapping[str, Entry], found: Findings, seed: int, *, timely: bool = True
+) -> Verdict:
+    """Compare what the producers know with what was found after the run. Fills in the rounds. See `Options.timely`."""
     verdict = Verdict(list(rounds))
     verdict.violations += [
         f"job {entry.job.job_id}: its producer never learned whether it was accepted"
         for entry in entries.values()
-        if entry.verdict == "unknown"
+        if entry.verdict == "unknown" and entry.repeated
     ]
-    _judge_frames(verdict, entries, found)
-    _judge_sources(verdict, entries, found)
+    accepted = {job_id: _accepted(entry, found) for job_id, entry in entries.items()}
+    _judge_frames(verdict, entries, accepted, found)
+    _judge_sources(verdict, entries, accepted, found)
     _judge_contents(verdict, entries, found, seed)
-    _judge_work(verdict, entries, found)
-    _measure(verdict, entries, found)
+    _judge_work(verdict, entries, found, timely=timely)
+    verdict.violations += judge_events(verdict.rounds, found)
+    measure(verdict.rounds, entries, found)
     verdict.violations += found.left_over
     return verdict
 
 
-def _judge_frames(verdict: Verdict, entries: Mapping[str, Entry], found: Findings) -> None:
+def _accepted(entry: Entry, found: Findings) -> dict[str, str]:
+    """Source by frame. What a camera does not know of was accepted if it has an end; the ledger says so too, or not."""
+    if entry.verdict != "unknown" or entry.repeated:
+        return entry.accepted_frames
+    sources = {frame.frame_id: frame.source_id for frame in entry.job.frames}
+    return {frame_id: source_id for frame_id, source_id in sources.items() if _ends(frame_id, found)}
+
+
+def _ends(frame_id: str, found: Findings) -> list[str]:
+    places = {"stored": found.rows.frames, "dead": found.rows.dead, "dropped": found.dropped}
+    return [name for name, place in places.items() if frame_id in place]
+
+
+def _judge_frames(
+    verdict: Verdict, entries: Mapping[str, Entry], accepted: Mapping[str, Mapping[str, str]], found: Findings
+) -> None:
     """Every accepted frame has exactly one end."""
     outcomes: Counter[str] = Counter()
-    rows = found.rows
-    for entry in entries.values():
-        this = verdict.rounds[entry.round]
-        accepted = entry.accepted_frames
-        this.accepted += len(accepted)
-        this.refused += len(entry.job.frames) - len(accepted)
-        for frame_id in accepted:
-            places = {"stored": rows.frames, "dead": rows.dead, "dropped": found.dropped}
-            ends = [name for name, place in places.items() if frame_id in place]
+    for job_id, entry in entries.items():
+        this = verdict.rounds[entry.round or 0]
+        this.accepted += len(accepted[job_id])
+        this.refused += len(entry.job.frames) - len(accepted[job_id])
+        for frame_id in accepted[job_id]:
+            ends = _ends(frame_id, found)
             outcomes.update(ends)
             this.lost += not ends
             this.duplicated += len(ends) > 1
@@ -79,13 +79,15 @@ def _judge_frames(verdict: Verdict, entries: Mapping[str, Entry], found: Finding
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): ends {ends or 'nowhere'}")
             if "dead" in ends and not entry.poison:
                 this.innocent_dead += 1
-                reason = rows.dead[frame_id][1]
+                reason = found.rows.dead[frame_id][1]
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): innocent, but dead as {reason}")
     outcomes["refused"] = sum(this.refused for this in verdict.rounds)
     verdict.outcomes = dict(outcomes)
 
 
-def _judge_sources(verdict: Verdict, entries: Mapping[str, Entry], found: Findings) -> None:
+def _judge_sources(
+    verdict: Verdict, entries: Mapping[str, Entry], accepted: Mapping[str, Mapping[str, str]], found: Findings
+) -> None:
     """The journal, the ledger's counts and the rows agree for each source.
 
     A job that was dropped or died before its producer knew of its admission is a new job when it is published again:
@@ -94,8 +96,8 @@ def _judge_sources(verdict: Verdict, entries: Mapping[str, Entry], found: Findin
     expected: dict[str, Counter[str]] = {}
     again: Counter[str] = Counter()
     rows = found.rows
-    for entry in entries.values():
-        for frame_id, source_id in entry.accepted_frames.items():
+    for job_id, entry in entries.items():
+        for frame_id, source_id in accepted[job_id].items():
             counts = expected.setdefault(source_id, Counter())
             counts["published"] += 1
             counts["stored"] += frame_id in rows.frames
@@ -120,40 +122,34 @@ def _judge_sources(verdict: Verdict, entries: Mapping[str, Entry], found: Findin
 
 def _judge_contents(verdict: Verdict, entries: Mapping[str, Entry], found: Findings, seed: int) -> None:
     """A stored frame has the one detection and the one reading that its picture shows."""
-    rows = found.rows
+    rows, of_stream = found.rows, texts_of(seed)
+
+    def shown(frame: FrameRef) -> set[str]:
+        return of_stream if frame.source_id == CAMERA else {text_of(seed, frame.seq)}
+
     for entry in entries.values():
         for frame in entry.job.frames:
             if frame.frame_id not in rows.frames:
                 continue
-            texts = [] if entry.job.pipeline is Pipeline.OBJECTS else [text_of(seed, frame.seq)]
-            got = (rows.detections[frame.frame_id], rows.readings.get(frame.frame_id, []))
-            if got != (1, texts):
-                verdict.rounds[entry.round].duplicated += got[0] > 1 or len(got[1]) > len(texts)
-                verdict.violations.append(f"frame {frame.frame_id}: {got[0]} detections, read {got[1]}, not {texts}")
+            texts = set[str]() if entry.job.pipeline is Pipeline.OBJECTS else shown(frame)
+            detections, readings = rows.detections[frame.frame_id], rows.readings.get(frame.frame_id, [])
+            if detections != 1 or len(readings) != bool(texts) or not texts >= set(readings):
+                verdict.rounds[entry.round or 0].duplicated += detections > 1 or len(readings) > bool(texts)
+                verdict.violations.append(
+                    f"frame {frame.frame_id}: {detections} detections, read {readings}, not {sorted(texts)[:3]}"
+                )
     verdict.violations += [f"passage {id}: does not count the readings it has" for id in rows.wrong_passages]
     unknown = rows.frames.keys() - {frame.frame_id for entry in entries.values() for frame in entry.job.frames}
     verdict.violations += [f"frame {frame_id}: stored, but never published" for frame_id in sorted(unknown)]
 
 
-def _judge_work(verdict: Verdict, entries: Mapping[str, Entry], found: Findings) -> None:
+def _judge_work(verdict: Verdict, entries: Mapping[str, Entry], found: Findings, *, timely: bool) -> None:
     """Work is done twice only after faults that take workers or connections away."""
     for (job_id, _), starts in found.starts.items():
         if job_id in entries:
-            verdict.rounds[entries[job_id].round].repeated_work += starts - 1
+            verdict.rounds[entries[job_id].round or 0].repeated_work += starts - 1
     for this in verdict.rounds:
-        if this.repeated_work and not this.fault.repeats:
+        if timely and this.repeated_work and not this.fault.repeats:
             verdict.violations.append(
                 f"round {this.number + 1} ({this.fault.name}): {this.repeated_work} stages did their work twice"
             )
-
-
-def _measure(verdict: Verdict, entries: Mapping[str, Entry], found: Findings) -> None:
-    for entry in entries.values():
-        this, job = verdict.rounds[entry.round], entry.job
-        finished_at = found.rows.finished_at.get(job.job_id)
-        if finished_at is None or entry.poison:
-            continue
-        this.slowest_s = max(this.slowest_s or 0.0, finished_at - job.published_at)
-        if job.published_at > this.struck_at:
-            after_s = finished_at - this.struck_at
-            this.goes_on_s = min(this.goes_on_s or after_s, after_s)

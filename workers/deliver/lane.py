@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Events taken together, at most; what was not begun after `_BATCH_S` is given back.
+#: Events taken together, at most; what was not begun after `BATCH_S` is given back.
 _BATCH = 32
-_BATCH_S = 10.0
-_MARGIN_S = 30.0
+BATCH_S = 10.0
+MARGIN_S = 30.0  #: on top of a batch and the last answer, before what was taken is due again
 _DATABASE_PAUSE_S = 1.0
 
 
@@ -52,7 +52,7 @@ class Lane:
         self._settings = settings
         self._breaker = Breaker(first_s=settings.delivery_retry_s, max_s=min(60, settings.delivery_max_retry_s))
         self._slots = asyncio.Semaphore(settings.delivery_concurrency)
-        self._lease = timedelta(seconds=_BATCH_S + settings.delivery_timeout_s + _MARGIN_S)
+        self._lease = timedelta(seconds=BATCH_S + settings.delivery_timeout_s + MARGIN_S)
         self._due = asyncio.Event()
         self._stop = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -107,7 +107,7 @@ class Lane:
         for delivery in batch:
             by_source[delivery.source_id].append(delivery)
         outcome = _Outcome()
-        ends_at = asyncio.get_running_loop().time() + _BATCH_S
+        ends_at = asyncio.get_running_loop().time() + BATCH_S
         async with asyncio.TaskGroup() as group:
             for queue in by_source.values():
                 group.create_task(self._send_source(queue, outcome, ends_at))

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys
 from workers.deliver import lane
-lane._BATCH_S, lane._MARGIN_S = 0.5, 0.2
+lane.BATCH_S, lane.MARGIN_S = 0.5, 0.2
 from workers.deliver.__main__ import main
 sys.exit(main())
 """

@@ -1,0 +1,75 @@
+"""Redis dies, refuses, is full; and messages on it that are none of ours."""
+
+from __future__ import annotations
+
+import random
+import time
+from uuid import uuid4
+
+from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.system import System
+from sightline.celery_app import create_app
+from sightline.queues import QUEUES
+
+
+class RedisKill(Fault):
+    """kill -9 of Redis, a second away, back from its append-only file."""
+
+    name = "redis-kill"
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        system.kill_redis(away_s=1.0)
+
+
+class RedisDisconnect(Fault):
+    """CLIENT KILL of every connection."""
+
+    name = "redis-disconnect"
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        for kind in ("normal", "pubsub"):
+            system.redis.client_kill_filter(_type=kind, skipme=True)
+
+
+class RedisRefuses(Fault):
+    """No message can be put on a list for three seconds; everything else works."""
+
+    name, repeats = "redis-refuses", False
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        system.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
+        time.sleep(3.0)
+        system.redis.execute_command("ACL", "SETUSER", "default", "+lpush")
+
+
+class RedisFull(Fault):
+    """Out of memory for three seconds: every command that could need more is refused."""
+
+    name = "redis-full"
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        system.redis.config_set("maxmemory", 1)
+        time.sleep(3.0)
+        system.redis.config_set("maxmemory", 0)
+
+
+class Garbage(Fault):
+    """Items that are no Celery message, on a queue that somebody took for a plain list."""
+
+    name = "garbage"
+
+    def strike(self, system: System, rng: random.Random) -> None:
+        for item in ("no JSON", "[1, 2]", "{}"):
+            system.redis.lpush(rng.choice(QUEUES), item)
+
+
+class UnknownTask(Fault):
+    """A task that no worker knows, as after a half-done deployment."""
+
+    name, repeats = "unknown-task", False
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        app = create_app(system.settings)
+        for queue in QUEUES:
+            app.send_task("sightline.nonsense", queue=queue, task_id=str(uuid4()))
+        app.close()

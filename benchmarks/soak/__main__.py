@@ -1,0 +1,41 @@
+"""Does anything grow? `python -m benchmarks.soak`: half an hour of `sightline up` near its capacity.
+
+Measures how many frames a second it finishes, publishes four fifths of that, and looks at the memory and the open files
+of every role. Exit status 1 if one of them grew. See docs/soak.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.soak import report
+from benchmarks.soak.machine import Machine
+from benchmarks.soak.run import Options, run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30, help="under load, warm-up included (%(default)s)")
+    parser.add_argument("--share", type=float, default=0.8, help="of the measured capacity (%(default)s)")
+    parser.add_argument("--every", type=float, default=5, help="seconds between two looks (%(default)s)")
+    parser.add_argument("--json", type=Path, default=Path("soak.json"), help="where the samples go (%(default)s)")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
+    options = Options(arguments.minutes, arguments.share, arguments.every)
+    with (
+        tempfile.TemporaryDirectory(prefix="sightline-soak-", ignore_cleanup_errors=True) as name,
+        Machine(Path(name)) as machine,
+    ):
+        result = run(options, machine, say=lambda line: print(line, flush=True))
+    rows = report.rows_of(result)
+    report.show(rows, result)
+    report.write(rows, result, options, arguments.json)
+    return any(row["grew"] for row in rows)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,165 @@
+"""The machine under test: `sightline up` as a user starts it, with stub models, a camera and a webhook."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from sightline.settings import PREFIX, Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+_READY_TIMEOUT_S = 180
+_ENVIRONMENT = {
+    "PLATES_MODEL": "stub",
+    "TEXT_MODEL": "stub",
+    "OBJECTS_MODEL": "stub",
+    "RECOGNIZER": "stub",
+    "KEEP_PICTURES": "none",
+    # What is kept for a while must have been kept for long before the first look counts.
+    "RESULT_TTL_S": "30",
+    "PASSAGE_GAP_S": "3",
+}
+#: What the processes of each role have on their command line.
+_ROLES = {
+    r"redis-server": "redis",
+    r"-n detect": "detect",
+    r"-n ocr": "ocr",
+    r"-n write": "write",
+    r"producers\.api": "api",
+    r"producers\.camera": "camera",
+    r"workers\.deliver": "deliver",
+    r" flower ": "flower",
+}
+
+
+class Machine:
+    """Runs while the `with` block does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ports = _free_ports(4)
+        self.received = 0  #: events at the webhook
+
+    def __enter__(self) -> Self:
+        api, flower, hook, stream = self._ports
+        self._server = _receiver(self, hook)
+        self._stream = subprocess.Popen([sys.executable, "-m", "benchmarks.chaos.stream", str(stream), "1"], cwd=ROOT)
+        with (self._folder / "log").open("wb") as log:
+            self._up = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "sightline", "up", "--data", str(self._folder / "data")),
+                    *("--port", str(api), "--flower-port", str(flower)),
+                ],
+                cwd=ROOT,
+                env=_environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_up()
+            self._add(f"http://127.0.0.1:{hook}/hook", f"http://127.0.0.1:{stream}/gate")
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def settings(self) -> Settings:
+        """As a client on this machine reads them."""
+        return load_settings(data_dir=self._folder / "data", passage_gap_s=3)
+
+    def api(self) -> httpx.Client:
+        key = self.settings.api_key.get_secret_value()
+        return httpx.Client(base_url=self.settings.api_url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
+
+    def processes(self) -> dict[str, psutil.Process]:
+        """By role; the supervisor too."""
+        up = psutil.Process(self._up.pid)
+        found = {"supervisor": up}
+        for child in up.children(recursive=True):
+            command = " ".join(child.cmdline())
+            role = next((role for pattern, role in _ROLES.items() if re.search(pattern, command)), None)
+            if role is not None:
+                found.setdefault(role, child)
+        return found
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
+    def _wait_until_up(self) -> None:
+        until = time.monotonic() + _READY_TIMEOUT_S
+        while "Sightline is up" not in self.log():
+            if time.monotonic() > until or self._up.poll() is not None:
+                raise RuntimeError(f"`sightline up` does not start:\n{self.log()[-4000:]}")
+            time.sleep(0.5)
+
+    def _add(self, hook: str, stream: str) -> None:
+        with self.api() as api:
+            sink = {"sink_id": "receiver", "url": hook}
+            api.post("/v1/sinks", json=sink).raise_for_status()
+            camera = {"camera_id": "gate", "url": stream, "fps": 5, "motion": False}
+            api.post("/v1/cameras", json=camera).raise_for_status()
+
+    def _stop(self) -> None:
+        self._up.send_signal(signal.SIGINT)
+        try:
+            self._up.wait(40)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._up.pid, signal.SIGKILL)
+            self._up.wait(10)
+        self._stream.kill()
+        self._stream.wait(10)
+        self._server.shutdown()
+
+
+def _receiver(machine: Machine, port: int) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            machine.received += 1
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Not a line for each."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _environment() -> dict[str, str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+    ours = {PREFIX + name: value for name, value in _ENVIRONMENT.items()}
+    return clean | ours | {"OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
+
+
+def _free_ports(count: int) -> list[int]:
+    """All held until all are known, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports

@@ -1,0 +1,95 @@
+"""The samples as one table, as JSON and, where matplotlib is installed, as a plot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.soak.run import Options, Result, Sample
+
+#: The first fifth is warm-up. Of the rest the last quarter is compared with the first.
+_WARM_UP = 0.2
+_MAX_GROWTH = 0.02
+
+
+def rows_of(result: Result) -> list[dict[str, Any]]:
+    """One row a role: medians of the first and the last quarter after the warm-up."""
+    rows: list[dict[str, Any]] = []
+    for role, samples in sorted(result.samples.items()):
+        warm = samples[int(len(samples) * _WARM_UP) :]
+        first, last = warm[: max(1, len(warm) // 4)], warm[-max(1, len(warm) // 4) :]
+        rss = [median(sample.rss for sample in part) / 1e6 for part in (first, last)]
+        files = [median(sample.files for sample in part) for part in (first, last)]
+        growth, restarts = rss[1] / rss[0] - 1, result.restarts.get(role, 0)
+        rows.append(
+            {
+                "role": role,
+                "memory_mb_at_first": round(rss[0], 1),
+                "memory_mb_at_last": round(rss[1], 1),
+                "growth_percent": round(100 * growth, 1),
+                "mb_per_hour": round(_slope(warm), 1),
+                "files_at_first": files[0],
+                "files_at_last": files[1],
+                "restarts": restarts,
+                "grew": growth > _MAX_GROWTH or files[1] > files[0] or restarts > 0,
+            }
+        )
+    return rows
+
+
+def show(rows: Sequence[dict[str, Any]], result: Result, console: Console | None = None) -> None:
+    console = console or Console(width=150)
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        table.add_row(*(_text(value) for value in row.values()))
+    console.print(table)
+    console.print(
+        f"frames/s: capacity {result.capacity:.0f}, offered {result.offered:.1f}, finished {result.finished:.1f}\n"
+        f"{result.refused} frames refused, {result.failed_visits} visits failed, {result.events} events received"
+    )
+
+
+def write(rows: Sequence[dict[str, Any]], result: Result, options: Options, path: Path) -> None:
+    path.write_text(json.dumps({"options": asdict(options), "roles": rows, **asdict(result)}) + "\n")
+    _plot(result, path.with_suffix(".png"))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _slope(samples: Sequence[Sample]) -> float:
+    """Of the line that fits best, MB an hour."""
+    count = len(samples)
+    mean_s, mean_rss = sum(one.at_s for one in samples) / count, sum(one.rss for one in samples) / count
+    spread = sum((one.at_s - mean_s) ** 2 for one in samples)
+    if not spread:
+        return 0.0
+    return sum((one.at_s - mean_s) * (one.rss - mean_rss) for one in samples) / spread * 3600 / 1e6
+
+
+def _plot(result: Result, path: Path) -> None:
+    try:
+        from matplotlib.figure import Figure  # pyright: ignore
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    figure: Any = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True)
+    for role, samples in sorted(result.samples.items()):
+        minutes = [sample.at_s / 60 for sample in samples]
+        axes[0].plot(minutes, [sample.rss / 1e6 for sample in samples], label=role)
+        axes[1].plot(minutes, [sample.files for sample in samples], label=role)
+    axes[0].set(ylabel="memory, MB", ylim=(0, None))
+    axes[1].set(ylabel="open files", xlabel="minutes", ylim=(0, None))
+    axes[0].legend(ncols=3, fontsize="small")
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,104 @@
+"""One soak: measure the capacity, publish a share of it, look at every role all the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from benchmarks.soak.load import Load, Visitors
+from benchmarks.soak.machine import Machine
+from sightline.publisher import Publisher
+
+_WARM_CAPACITY_S, _CAPACITY_S = 20.0, 40.0
+_DRAIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Options:
+    minutes: float
+    share: float
+    every_s: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    at_s: float  #: since the load began
+    rss: int  #: bytes
+    files: int  #: open file descriptors
+
+
+@dataclass
+class Result:
+    capacity: float = 0.0  #: frames a second
+    offered: float = 0.0  #: the same
+    finished: float = 0.0  #: the same
+    refused: int = 0  #: frames
+    events: int = 0  #: that reached the webhook
+    failed_visits: int = 0
+    samples: dict[str, list[Sample]] = field(default_factory=dict[str, list[Sample]])  #: by role
+    restarts: dict[str, int] = field(default_factory=dict[str, int])  #: by role
+
+
+def run(options: Options, machine: Machine, say: Callable[[str], None]) -> Result:
+    result = Result()
+    publisher = Publisher.from_settings(machine.settings)
+    load, visitors = Load(publisher), Visitors(machine.api())
+    visitors.start()
+    result.capacity = load.measure_capacity(_WARM_CAPACITY_S, _CAPACITY_S)
+    result.offered = options.share * result.capacity
+    say(f"capacity {result.capacity:.0f} frames/s, from now on {result.offered:.0f}")
+    watch = _Watch(machine, result, options.every_s, say)
+    before, seconds = load.stored(), options.minutes * 60
+    load.keep_up(result.offered, seconds, watch.look_if_due)
+    result.finished = (load.stored() - before) / seconds
+    visitors.stop()
+    _drain(publisher)
+    result.refused, result.failed_visits, result.events = load.refused, visitors.failed, machine.received
+    publisher.close()
+    return result
+
+
+class _Watch:
+    def __init__(self, machine: Machine, result: Result, every_s: float, say: Callable[[str], None]) -> None:
+        self._machine = machine
+        self._result = result
+        self._every_s = every_s
+        self._say = say
+        self._began_at = self._next_at = time.monotonic()
+        self._said_at = 0.0
+        self._processes = machine.processes()
+
+    def look_if_due(self) -> None:
+        now = time.monotonic()
+        if now < self._next_at:
+            return
+        self._next_at = now + self._every_s
+        self._notice_restarts()
+        for role, process in self._processes.items():
+            try:
+                sample = Sample(round(now - self._began_at, 1), process.memory_info().rss, process.num_fds())
+            except psutil.Error:
+                continue
+            self._result.samples.setdefault(role, []).append(sample)
+        if now - self._said_at >= 60:
+            self._said_at = now
+            sizes = ", ".join(f"{role} {these[-1].rss / 1e6:.1f}" for role, these in self._result.samples.items())
+            self._say(f"{(now - self._began_at) / 60:5.1f} min, MB: {sizes}")
+
+    def _notice_restarts(self) -> None:
+        if all(process.is_running() for process in self._processes.values()):
+            return
+        found = self._machine.processes()
+        for role, process in found.items():
+            if self._processes.get(role) != process:
+                self._result.restarts[role] = self._result.restarts.get(role, 0) + 1
+        self._processes |= found
+
+
+def _drain(publisher: Publisher) -> None:
+    until = time.monotonic() + _DRAIN_S
+    while sum(publisher.ledger.open_frames().values()) > 8 and time.monotonic() < until:  # a camera goes on
+        time.sleep(0.5)
