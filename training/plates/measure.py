@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +27,8 @@ from workers.recognizers.recognizer import Recognizer
 
 _EQUAL = str.maketrans("OIB", "018")
 #: known wrong labels of the public OpenALPR benchmark: the letter O where the plate has a zero
-_CORRECTED = {name: name.replace("O", "0") for name in ("RK6O5AB", "RK3OOAG")} | {
-    "RKO26AJ": "RK026AJ", "RKO82AL": "RK082AL", "RKO99AN": "RK099AN", "OYO9FEU": "OY09FEU", "BA302OZ": "BA302OZ",
+_CORRECTED = {
+    "RK6O5AB": "RK605AB", "RKO26AJ": "RK026AJ", "RKO82AL": "RK082AL", "RKO99AN": "RK099AN", "RK3OOAG": "RK300AG", "OYO9FEU": "OY09FEU",
 }  # fmt: skip
 
 
@@ -48,36 +49,50 @@ def load_photos(folder: Path, margin: float) -> list[Photo]:
                 x, y, w, h = (float(row[key]) for key in ("x", "y", "width", "height"))
                 image = np.asarray(cv2.imread(str(table.parent / row["file"])), np.uint8)
                 box = Detection(xyxy=(x, y, x + w, y + h), label="plate", class_id=0, confidence=1)
-                photos.append(
-                    Photo(
-                        table.parent.name, number % 2 == 0, row["file"], row["plate"], crop(image, box, margin=margin)
-                    )
-                )
+                cut = crop(image, box, margin=margin)
+                photos.append(Photo(table.parent.name, number % 2 == 0, row["file"], row["plate"], cut))
     return photos
 
 
+class Shares(NamedTuple):
+    count: int
+    exact: float
+    equal: float
+    corrected: float
+    confidence: float
+
+
+def shares(photos: list[Photo], readings: list[Reading], *, group: str = "all", half: str = "both") -> Shares:
+    """How much of a group (a folder's name) and half (dev, test) is read right."""
+    chosen = [
+        (photo.plate, plain(reading.text), reading.confidence)
+        for photo, reading in zip(photos, readings, strict=True)
+        if group in (photo.group, "all") and half in ("dev" if photo.is_dev else "test", "both")
+    ]
+    return Shares(
+        count=len(chosen),
+        exact=_mean(truth == text for truth, text, _ in chosen),
+        equal=_mean(truth.translate(_EQUAL) == text.translate(_EQUAL) for truth, text, _ in chosen),
+        corrected=_mean(_CORRECTED.get(truth, truth) == text for truth, text, _ in chosen),
+        confidence=_mean(confidence for _, _, confidence in chosen),
+    )
+
+
 def report(photos: list[Photo], readings: list[Reading]) -> str:
-    """A table: a line for each group and half, exact / eq / corrected-and-exact, and the mean confidence."""
+    """A table with a line for each group and half."""
     lines = ["group half    n  exact     eq  corrected  confidence"]
     for group in [*sorted({photo.group for photo in photos}), "all"]:
         for half in ("dev", "test", "both"):
-            chosen = [
-                (photo, reading)
-                for photo, reading in zip(photos, readings, strict=True)
-                if group in (photo.group, "all") and half in ("dev" if photo.is_dev else "test", "both")
-            ]
-            texts = [
-                (photo.plate, _CORRECTED.get(photo.plate, photo.plate), plain(reading.text))
-                for photo, reading in chosen
-            ]
-            exact = np.mean([truth == text for truth, _, text in texts])
-            equal = np.mean([truth.translate(_EQUAL) == text.translate(_EQUAL) for truth, _, text in texts])
-            corrected = np.mean([true == text for _, true, text in texts])
-            sure = np.mean([reading.confidence for _, reading in chosen])
+            count, exact, equal, corrected, sure = shares(photos, readings, group=group, half=half)
             lines.append(
-                f"{group:5} {half:4} {len(texts):4}  {exact:.3f}  {equal:.3f}      {corrected:.3f}       {sure:.3f}"
+                f"{group:5} {half:4} {count:4}  {exact:.3f}  {equal:.3f}      {corrected:.3f}       {sure:.3f}"
             )
     return "\n".join(lines)
+
+
+def _mean(values: Iterable[float]) -> float:
+    every = list(values)
+    return sum(every) / max(len(every), 1)
 
 
 def plain(text: str) -> str:
