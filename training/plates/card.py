@@ -17,16 +17,18 @@ from workers.recognizers.plates import PlateRecognizer, reading_of
 
 _HEAD = """# plates-recognizer
 
-Reads the text of a cut-out licence plate, of one or two lines: A-Z and 0-9 without separators; nothing where no plate can be
-read. Input (N, 64, 160) grey uint8, output (N, 80, 37) probabilities for CTC. Trained from scratch with the code of this
-repository (`training/plates`) on drawn plates only: no photo of a plate and no other weights went into it.
+Reads the text of a cut-out licence plate, of one or two lines: A-Z and 0-9 without separators; nothing where no
+plate can be read. Input (N, 64, 160) grey uint8, output (N, 80, 37) probabilities for CTC. Trained from scratch with
+the code of this repository (`training/plates`) on drawn plates only: no photo of a plate and no other weights went
+into it.
 
 License: Apache-2.0, as the project. The letters are libre fonts of Debian packages and our own strokes.
 """
 _PHOTOS = """
-Real photos of the public OpenALPR benchmark, cut by their true boxes plus a margin (a share of the box height, on all sides). `dev`
-was looked at while the drawing was improved and the vote was tuned, `test` was only counted; neither was trained on. `exact`: the
-label as it is; `eq`: O and 0, I and 1, B and 8 are equal. `python -m training.plates.measure PHOTOS` prints the larger tables.
+Real photos of the public OpenALPR benchmark, cut by their true boxes plus a margin (a share of the box height, on
+all sides). `dev` was looked at while the drawing was improved and the vote was tuned, `test` was only counted;
+neither was trained on. `exact`: the label as it is; `eq`: O and 0, I and 1, B and 8 are equal. `python -m
+training.plates.measure PHOTOS` prints the larger tables.
 """
 _SPEED_CROPS = 64
 _MARGINS = (0.0, 0.1)

@@ -34,9 +34,11 @@ def make_recognizer(work: Path, recipe: Recipe, *, processes: int, photos: Path 
          "--seed", recipe.seed, "--threads", processes)  # fmt: skip
     _TARGET.parent.mkdir(exist_ok=True)
     _run("export_recognizer", work / "run" / "weights.pt", _TARGET)
-    write_card(
-        _TARGET, f"- Crops: {recipe.crops}, seed {recipe.seed}, sha256 `{data}`\n- Training: {recipe}", photos, note
-    )
+    made = [
+        f"Crops: {recipe.crops}, seed {recipe.seed}, sha256 of pictures and texts `{data}`",
+        f"Training: {recipe.steps} steps of 32 crops, AdamW, cosine from {recipe.peak_rate}, seed {recipe.seed}",
+    ]
+    write_card(_TARGET, made, photos)
 
 
 def _run(module: str, *arguments: object) -> None:

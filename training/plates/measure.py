@@ -28,8 +28,13 @@ from workers.recognizers.recognizer import Recognizer
 _EQUAL = str.maketrans("OIB", "018")
 #: known wrong labels of the public OpenALPR benchmark: the letter O where the plate has a zero
 _CORRECTED = {
-    "RK6O5AB": "RK605AB", "RKO26AJ": "RK026AJ", "RKO82AL": "RK082AL", "RKO99AN": "RK099AN", "RK3OOAG": "RK300AG", "OYO9FEU": "OY09FEU",
-}  # fmt: skip
+    "RK6O5AB": "RK605AB",
+    "RKO26AJ": "RK026AJ",
+    "RKO82AL": "RK082AL",
+    "RKO99AN": "RK099AN",
+    "RK3OOAG": "RK300AG",
+    "OYO9FEU": "OY09FEU",
+}
 
 
 class Photo(NamedTuple):
@@ -55,7 +60,7 @@ def load_photos(folder: Path, margin: float) -> list[Photo]:
 
 
 class Shares(NamedTuple):
-    count: int
+    plates: int
     exact: float
     equal: float
     corrected: float
@@ -70,7 +75,7 @@ def shares(photos: list[Photo], readings: list[Reading], *, group: str = "all", 
         if group in (photo.group, "all") and half in ("dev" if photo.is_dev else "test", "both")
     ]
     return Shares(
-        count=len(chosen),
+        plates=len(chosen),
         exact=_mean(truth == text for truth, text, _ in chosen),
         equal=_mean(truth.translate(_EQUAL) == text.translate(_EQUAL) for truth, text, _ in chosen),
         corrected=_mean(_CORRECTED.get(truth, truth) == text for truth, text, _ in chosen),
