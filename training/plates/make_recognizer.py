@@ -1,0 +1,62 @@
+"""`python -m training.plates.make_recognizer WORK`: draw crops, train, export, measure, write the card.
+
+Everything between is kept in WORK, so that an interrupted run goes on where it was. Needs torch and onnx beside the
+`cpu` extra. The result is `weights/plates-recognizer.onnx` and its card, `weights/plates-recognizer.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from training.plates.card import write_card
+from training.plates.make_crops import make_crops
+from workers.models import BUILT_IN
+
+_TARGET = Path(BUILT_IN["plates-recognizer"].source)
+
+
+class Recipe(NamedTuple):
+    crops: int = 240_000
+    steps: int = 20_000
+    seed: int = 1
+    peak_rate: float = 1.5e-3
+
+
+def make_recognizer(work: Path, recipe: Recipe, *, processes: int, photos: Path | None) -> None:
+    data = make_crops(work / "crops", count=recipe.crops, seed=recipe.seed, processes=processes)
+    # Each in a process of its own: torch, onnx and onnxruntime together take much memory.
+    _run("train_recognizer", work / "crops", work / "run", "--steps", recipe.steps, "--peak-rate", recipe.peak_rate,
+         "--seed", recipe.seed, "--threads", processes)  # fmt: skip
+    _TARGET.parent.mkdir(exist_ok=True)
+    _run("export_recognizer", work / "run" / "weights.pt", _TARGET)
+    made = [
+        f"Crops: {recipe.crops}, seed {recipe.seed}, sha256 of pictures and texts `{data}`",
+        f"Training: {recipe.steps} steps of 32 crops, AdamW, cosine from {recipe.peak_rate}, seed {recipe.seed}",
+    ]
+    write_card(_TARGET, made, photos)
+
+
+def _run(module: str, *arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", f"training.plates.{module}", *map(str, arguments)], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.plates.make_recognizer", description=__doc__)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--crops", type=int, default=Recipe().crops)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
+    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--photos", type=Path, help="folder with photos and truth.tsv, for the card")
+    args = parser.parse_args()
+    recipe = Recipe(crops=args.crops, steps=args.steps, seed=args.seed)
+    make_recognizer(args.work, recipe, processes=args.processes, photos=args.photos)
+
+
+if __name__ == "__main__":
+    main()
