@@ -20,9 +20,9 @@ _PLATE_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LOOK_ALIKES: Final = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
 #: Readers mix these up whatever the plate: the difference says nothing.
 _CONFUSED: Final = str.maketrans("OIBSZG", "018526")
-#: Clocks and dates that cameras write into the picture.
+#: Clocks and dates that cameras write into the picture. Two round stickers read as a colon are neither: `4B0:4979`.
 _CLOCK: Final = re.compile(
-    r"\d{1,2}:\d{2}|(?<!\d)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d)"
+    r"(?<!\w)\d{1,2}:\d{2}(?!\d)|(?<!\d)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d)"
 )
 
 
