@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos accuracy docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,10 @@ FRAMES ?= 6000
 SEED ?= 1
 chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is lost (FAULTS=40 FRAMES=6000 SEED=1 ARGS=)
 	@$(BIN)/python -m benchmarks.chaos --faults $(FAULTS) --frames $(FRAMES) --seed $(SEED) $(ARGS)
+
+PHOTOS ?= ../shared/plates
+accuracy: .venv/dev ## plates found and read right on photos with a table of true plates (PHOTOS=folder ARGS=)
+	@$(BIN)/python -m benchmarks.accuracy $(PHOTOS) $(ARGS)
 
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate
