@@ -111,7 +111,7 @@ def show(rows: Sequence[Figures], console: Console) -> None:
 def as_json(rows: Sequence[Figures], judged: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
     """All figures, and each photo's fate."""
     return {
-        "figures": [_plain(row) for row in rows],
+        "figures": [plain(row._asdict() | {"bins": [each._asdict() for each in row.bins]}) for row in rows],
         "photos": [
             {
                 "config": config,
@@ -161,15 +161,9 @@ def _sentence(row: Figures) -> str:
     return f"misses: {reasons or 'none'}. Confidence {bins}"
 
 
-def _plain(row: Figures) -> dict[str, Any]:
-    return {
-        name: value._asdict()
-        if isinstance(value, Share)
-        else [each._asdict() for each in value]
-        if name == "bins"
-        else value
-        for name, value in row._asdict().items()
-    }
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as JSON knows it."""
+    return {name: value._asdict() if isinstance(value, Share) else value for name, value in row.items()}
 
 
 def _median(times_ms: Sequence[float | None]) -> float | None:
