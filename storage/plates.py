@@ -65,10 +65,8 @@ def refusal(text: str) -> str | None:
     if _CLOCK.search(text):
         return "a clock or a date"
     plate = plate_chars(text)
-    if len(plate) < MIN_PLATE_CHARS:
-        return f"{len(plate)} letters and digits, plates have at least {MIN_PLATE_CHARS}"
-    if len(plate) > MAX_PLATE_CHARS:
-        return f"{len(plate)} letters and digits, plates have at most {MAX_PLATE_CHARS}"
+    if not MIN_PLATE_CHARS <= len(plate) <= MAX_PLATE_CHARS:
+        return f"{len(plate)} of A-Z and 0-9, plates have {MIN_PLATE_CHARS} to {MAX_PLATE_CHARS}"
     if not any(char.isdigit() for char in plate):
         return "no digit"
     return None
