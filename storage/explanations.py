@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from enum import StrEnum
-from functools import reduce
-from operator import add
 from typing import Final, NamedTuple
 
-from sightline.messages import Job
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun, Value
-from storage.passages import Point, Tally, link
 from storage.plates import plate_chars, refusal
-from storage.rows import sightings
 
 #: Text lower than this is seldom read right (docs/accuracy.md has the shares by height).
 SMALL_PX: Final = 16
@@ -111,31 +105,6 @@ def explain(
         stages=result.stages,
         error=result.error,
     )
-
-
-def explain_alone(
-    job: Job, result: FrameResult, *, gap: timedelta, min_confidence: float, min_reading_confidence: float
-) -> Explanation:
-    """Explain a frame that is all there is of its source: its readings alone make its passages.
-
-    Readings and boxes below the limits are shown, but have no say.
-    """
-    sure = {index for index, each in enumerate(result.detections) if each.confidence >= min_confidence}
-    heard = [
-        index
-        for index, each in enumerate(result.readings)
-        if each.text and each.confidence >= min_reading_confidence and each.detection_index in sure
-    ]
-    kept = result.model_copy(update={"readings": tuple(result.readings[index] for index in heard)})
-    found = sightings(job, kept)
-    by_key = {one.key: one for one in found}
-    seats: dict[int, Seat] = {}
-    for keys in link([Point(one.key, one.text, one.seen_at) for one in found], gap):
-        tally = reduce(add, (Tally.of(by_key[key]) for key in sorted(keys)))
-        for key in keys:
-            seat = Seat(min(keys), tally.text, tally.confidence, tally.reading_count)
-            seats[heard[by_key[key].reading_index]] = seat
-    return explain(result, seats, min_confidence=min_confidence, min_reading_confidence=min_reading_confidence)
 
 
 def _weak(index: int, detection: Detection, limit: float) -> Candidate:

@@ -162,22 +162,17 @@ def get_frame(database: Database, frame_id: str) -> FrameResult | None:
 
 def explain_frame(database: Database, frame_id: str) -> Explanation | None:
     """Why a stored frame has the plate it has, or none, or why it is dead; None if there is no such frame."""
+    result = get_frame(database, frame_id)
+    return None if result is None else explain(result, seats_of(database, frame_id))
+
+
+def seats_of(database: Database, frame_id: str) -> dict[int, Seat]:
+    """The passages of a frame's readings as they stand now, by index of the reading."""
+    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
+    rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)
     with database.read() as connection:
-        result = results.load_frame(connection, frame_id)
-        if result is None:
-            return None
-        rows = connection.execute(
-            sa.select(
-                Readings.reading_index,
-                Passages.passage_id,
-                Passages.text,
-                Passages.confidence,
-                Passages.reading_count,
-            )
-            .join(Passages, Passages.passage_id == Readings.passage_id)
-            .where(Readings.frame_id == frame_id)
-        ).all()
-    return explain(result, {row[0]: Seat(*row[1:]) for row in rows})
+        found = connection.execute(rows.where(Readings.frame_id == frame_id)).all()
+    return {row[0]: Seat(*row[1:]) for row in found}
 
 
 def latest_frame(database: Database, source_id: str) -> FrameView | None:

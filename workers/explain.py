@@ -8,16 +8,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 from sightline.errors import BadImageError, SightlineError
 from sightline.settings import Settings, load_settings
-from storage.explanations import Explanation, explain_alone
-from workers.local import LocalStages
-
-#: Below this a detector is guessing.
-_LEAST_CONFIDENCE = 0.05
+from storage.explanations import Explanation
+from workers.local import LocalSystem
 
 
 def explain_photo(photo: Path, settings: Settings) -> Explanation:
@@ -31,19 +27,8 @@ def explain_photo(photo: Path, settings: Settings) -> Explanation:
         data = photo.read_bytes()
     except OSError as error:
         raise BadImageError(f"{photo}: {error.strerror}") from error
-    least = min(_LEAST_CONFIDENCE, settings.min_confidence)
-    stages = LocalStages(settings.model_copy(update={"min_confidence": least, "min_reading_confidence": 0.0}))
-    try:
-        job, result = stages.read_photo(data, str(photo), "explain")
-    finally:
-        stages.close()
-    return explain_alone(
-        job,
-        result,
-        gap=timedelta(seconds=settings.passage_gap_s),
-        min_confidence=settings.min_confidence,
-        min_reading_confidence=settings.min_reading_confidence,
-    )
+    with LocalSystem(settings, show_all=True) as system:
+        return system.explain_photo(data, str(photo), "explain")
 
 
 def main() -> int:

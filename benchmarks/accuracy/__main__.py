@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.accuracy import passages, report
 from benchmarks.accuracy.judge import Judged
 from benchmarks.accuracy.page import write_page
-from benchmarks.accuracy.run import CONFIGS, opened, read_all
+from benchmarks.accuracy.run import CONFIGS, read_all
 from benchmarks.accuracy.truth import read_photos
 from sightline.errors import ModelError, SettingsError, SightlineError
 from sightline.testing import make_picture
+from workers.local import LocalSystem
 
 _COLUMNS = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -34,6 +36,7 @@ def main() -> int:
     parser.add_argument("--clips", type=int, default=0, metavar="N", help="also N drawn passages (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed: the same clips (%(default)s)")
     arguments = parser.parse_args()
+    logging.disable(logging.WARNING)  # what is wrong is said once, by the error
     if not arguments.photos and not arguments.clips:
         parser.error("nothing to measure: name a folder of photos, or give --clips")
     try:
@@ -77,8 +80,8 @@ def _available(wanted: list[str], console: Console) -> list[str]:
     found: list[str] = []
     for name in wanted or CONFIGS:
         try:
-            with opened(CONFIGS[name]) as stages:
-                stages.read_photo(make_picture(""), name, "first")
+            with LocalSystem(CONFIGS[name].settings()) as system:
+                system.explain_photo(make_picture(""), name, "first")
             found.append(name)
         except (ModelError, SettingsError) as error:
             if wanted:

@@ -1,12 +1,10 @@
-"""Drawn clips through stages and storage: does the vote of a passage beat its best reading?"""
+"""Drawn clips through all stages: does the vote of a passage beat its best reading?"""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -14,15 +12,12 @@ from rich.table import Table
 from benchmarks.accuracy.clips import FPS, Clip, draw_clip
 from benchmarks.accuracy.metrics import Share, wilson
 from benchmarks.accuracy.report import percent
-from benchmarks.accuracy.run import Config, opened
+from benchmarks.accuracy.run import Config
 from sightline.jobs import NewFrame, make_job
-from sightline.messages import Message
 from sightline.types import Lane, Pipeline
-from storage.database import open_database, upgrade
 from storage.plates import plate_chars, read_plate
 from storage.queries import list_passages
-from storage.store import Store
-from workers.local import LocalStages
+from workers.local import LocalSystem
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 #: Plate heights in pixels, in the middle of the passage.
@@ -51,37 +46,30 @@ def watch_all(config: Config, *, clips: int, seed: int, advance: Callable[[], No
     Raises:
         ModelError, SettingsError: the configuration is not to be had on this machine.
     """
-    with tempfile.TemporaryDirectory() as folder, opened(config) as stages:
-        url = f"sqlite:///{Path(folder) / 'clips.sqlite3'}"
-        upgrade(url)
-        database = open_database(url)
-        store = Store(database, passage_gap_s=config.settings().passage_gap_s)
-        watched: list[Watched] = []
+    watched: list[Watched] = []
+    with LocalSystem(config.settings()) as system:
         for number in range(clips):
             clip, source_id = draw_clip(seed, number), f"clip-{number}"
-            readings = _store(clip, source_id, stages, store, config)
-            passages = list_passages(database, source=source_id).items
+            readings = _watch(clip, source_id, system, config)
+            passages = list_passages(system.database, source=source_id).items
             most = max(passages, key=lambda each: (each.reading_count, each.confidence), default=None)
             best = max(readings, key=lambda each: each[1], default=("", 0.0))
             texts = tuple(text for text, _ in readings)
             watched.append(Watched(clip, texts, best[0], most.text if most else "", len(passages)))
             advance()
-        database.close()
     return watched
 
 
-def _store(clip: Clip, source_id: str, stages: LocalStages, store: Store, config: Config) -> list[tuple[str, float]]:
+def _watch(clip: Clip, source_id: str, system: LocalSystem, config: Config) -> list[tuple[str, float]]:
     """Returns the plate-like readings with their confidences."""
     frames = [
         NewFrame(data, _START + timedelta(seconds=step / FPS), position_s=step / FPS)
         for step, data in enumerate(clip.frames)
     ]
     job, pixels = make_job(frames, config.settings(), pipeline=Pipeline.PLATES, lane=Lane.BULK, source_id=source_id)
-    results = stages.run(job, pixels)
-    store.store([Message(job=job, results=results)], kept=())
     return [
         (plate_chars(reading.text), reading.confidence)
-        for result in results
+        for result in system.process(job, pixels)
         for reading in result.readings
         if read_plate(reading.text, reading.confidence)
     ]

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from benchmarks.accuracy.judge import Judged, judge
 from benchmarks.accuracy.truth import Photo
 from sightline.settings import Settings, load_settings
-from storage.explanations import explain_alone
-from workers.local import LocalStages
+from workers.local import LocalSystem
 
 
 class Config(NamedTuple):
-    """What `SIGHTLINE_PLATES_MODEL` and `SIGHTLINE_RECOGNIZER` say."""
+    """Settings that make a configuration, and what it is."""
 
-    plates_model: str
-    recognizer: str
     about: str
+    given: dict[str, Any]
 
     def settings(self) -> Settings:
-        """The settings of this process with the two names of this configuration.
+        """The settings of this process with those of this configuration.
 
         Raises:
-            SettingsError: there is no such recognizer.
+            SettingsError: there is no such setting or value.
         """
-        return load_settings(plates_model=self.plates_model, recognizer=self.recognizer)
+        return load_settings(**self.given)
 
 
 CONFIGS = {
-    "ppocr": Config("ppocr-text", "rapidocr", "PP-OCR on the whole image: text detection and recognition"),
-    "plates+ppocr": Config("plates", "rapidocr", "our detector, PP-OCR on its boxes"),
-    "plates": Config("plates", "plates", "our detector and our recognizer"),
+    "ppocr": Config("PP-OCR on the whole image: text detection and recognition", {"plates_model": "ppocr-text"}),
+    "plates+ppocr": Config("our detector, PP-OCR on its boxes", {"plates_model": "plates"}),
+    "plates": Config("our detector and our recognizer", {"plates_model": "plates", "plates_recognizer": "plates"}),
+    "plates+voted": Config(
+        "our detector, our recognizer and PP-OCR where it is in doubt",
+        {"plates_model": "plates", "plates_recognizer": "voted"},
+    ),
 }
-
-
-@contextmanager
-def opened(config: Config) -> Iterator[LocalStages]:
-    """The stages of a configuration, warm."""
-    stages = LocalStages(config.settings())
-    try:
-        yield stages
-    finally:
-        stages.close()
 
 
 def read_all(photos: Sequence[Photo], config: Config, advance: Callable[[], None]) -> list[Judged]:
@@ -54,17 +44,10 @@ def read_all(photos: Sequence[Photo], config: Config, advance: Callable[[], None
         BadImageError: a photo cannot be read; names it.
         ModelError, SettingsError: the configuration is not to be had on this machine.
     """
-    settings, judged = config.settings(), list[Judged]()
-    with opened(config) as stages:
+    judged: list[Judged] = []
+    with LocalSystem(config.settings()) as system:
         for photo in photos:
-            job, result = stages.read_photo(photo.path.read_bytes(), str(photo.path), f"{photo.country}-{photo.row}")
-            explanation = explain_alone(
-                job,
-                result,
-                gap=timedelta(seconds=settings.passage_gap_s),
-                min_confidence=settings.min_confidence,
-                min_reading_confidence=settings.min_reading_confidence,
-            )
-            judged.append(judge(photo, explanation))
+            source_id = f"{photo.country}-{photo.row}"
+            judged.append(judge(photo, system.explain_photo(photo.path.read_bytes(), str(photo.path), source_id)))
             advance()
     return judged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,11 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CONFIGS, "stub", Config("stub", "stub", "drawn pictures"))
+    monkeypatch.setitem(CONFIGS, "stub", Config("drawn pictures", {"plates_model": "stub", "recognizer": "stub"}))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(logging, "disable", lambda _level: None)  # of the whole process
     monkeypatch.setattr("sys.argv", ["accuracy", *map(str, arguments)])
     return command.main()
 
@@ -64,7 +66,9 @@ def test_what_is_not_to_be_had_is_left_out_unless_asked_for(
 ) -> None:
     for name in [name for name in CONFIGS if name != "stub"]:
         monkeypatch.delitem(CONFIGS, name)
-    monkeypatch.setitem(CONFIGS, "none", Config("none", "stub", "weights that nobody has"))
+    monkeypatch.setitem(
+        CONFIGS, "none", Config("weights that nobody has", {"plates_model": "none", "recognizer": "stub"})
+    )
     assert run(monkeypatch, photos) == 0
     assert "none: left out, unknown model 'none'" in capsys.readouterr().out
     assert run(monkeypatch, photos, "--config", "none") == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,9 @@ from benchmarks.accuracy.metrics import (
 from benchmarks.accuracy.report import figures
 from benchmarks.accuracy.truth import Photo, read_photos
 from sightline.errors import SettingsError
-from sightline.messages import Job
-from sightline.types import Detection, FrameRef, FrameResult, Pipeline, Reading, Xyxy
-from storage.explanations import explain_alone
+from sightline.types import Detection, FrameRef, FrameResult, Reading, Xyxy
+from storage.explanations import Seat, explain
+from storage.plates import read_plate
 
 ON_PLATE, BESIDE, FAR = (100.0, 50.0, 200.0, 80.0), (150.0, 50.0, 250.0, 80.0), (300.0, 200.0, 400.0, 230.0)
 
@@ -46,9 +46,12 @@ def judged(of: Photo, *found: tuple[Xyxy, str, float]) -> Judged:
         if text
     )
     result = FrameResult(frame=frame, width=640, height=480, detections=detections, readings=readings)
-    job = Job(job_id="job-00001", pipeline=Pipeline.PLATES, frames=(frame,))
-    gap = timedelta(seconds=10)
-    return judge(of, explain_alone(job, result, gap=gap, min_confidence=0.25, min_reading_confidence=0.5))
+    seats = {
+        index: Seat(f"p{index}", plate.text, reading.confidence, 1)
+        for index, reading in enumerate(readings)
+        if (plate := read_plate(reading.text, reading.confidence))
+    }
+    return judge(of, explain(result, seats, min_confidence=0.25, min_reading_confidence=0.5))
 
 
 def test_wilson() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from sightline.messages import Job
-from sightline.types import Detection, FrameError, FrameRef, FrameResult, Pipeline, Reading, Xyxy
-from storage.explanations import Explanation, Seat, Verdict, explain, explain_alone
+from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, Xyxy
+from storage.explanations import Explanation, Seat, Verdict, explain
+from storage.plates import read_plate
 
 FRAME = FrameRef(frame_id="frame-00001", source_id="gate", captured_at=datetime(2026, 1, 1, tzinfo=UTC))
 BOX, FAR = (100.0, 50.0, 200.0, 80.0), (300.0, 200.0, 400.0, 230.0)
@@ -31,9 +31,13 @@ def result(*found: tuple[Xyxy, str, float], box_confidence: float = 0.9) -> Fram
 
 
 def alone(of: FrameResult) -> Explanation:
-    job = Job(job_id="job-00001", pipeline=Pipeline.PLATES, frames=(FRAME,))
-    gap = timedelta(seconds=10)
-    return explain_alone(job, of, gap=gap, min_confidence=0.25, min_reading_confidence=0.5)
+    """With a passage for each reading that is sure enough and looks like a plate."""
+    seats = {
+        index: Seat(f"p{index}", plate.text, reading.confidence, 1)
+        for index, reading in enumerate(of.readings)
+        if reading.confidence >= 0.5 and (plate := read_plate(reading.text, reading.confidence))
+    }
+    return explain(of, seats, min_confidence=0.25, min_reading_confidence=0.5)
 
 
 def verdicts(explanation: Explanation) -> list[Verdict]:
