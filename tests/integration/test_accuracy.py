@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.accuracy import __main__ as command
+from benchmarks.accuracy import passages
+from benchmarks.accuracy.clips import Clip
 from benchmarks.accuracy.run import CONFIGS, Config
 from sightline.testing import make_picture
 
@@ -81,3 +83,24 @@ def test_a_damaged_photo_is_named(
     (photos / "here" / "b.png").write_bytes(b"no picture")
     assert run(monkeypatch, photos, "--config", "stub") == 2
     assert "b.png" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stub")
+def test_clips_go_through_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = tuple(make_picture(text) for text in ("AB12CD", "AB12CD", "A812CD"))
+    monkeypatch.setattr(passages, "draw_clip", lambda _seed, _number: Clip("AB12CD", 20.0, frames))
+    figures = tmp_path / "c.json"
+    assert run(monkeypatch, "--config", "stub", "--clips", "2", "--json", figures) == 0
+    assert "only the" in capsys.readouterr().out
+    *_, everything = json.loads(figures.read_text())["clips"]
+    assert (everything["clips"], everything["readings"], everything["passages_a_clip"]) == (2, 6, 1)
+    assert everything["voted_exact"]["value"] == 1
+    assert everything["reading_exact"]["value"] == pytest.approx(2 / 3)
+
+
+def test_nothing_to_measure_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch)
+    assert "name a folder of photos, or give --clips" in capsys.readouterr().err
