@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun, Value
 from storage.plates import plate_chars, refusal
 
-#: Text lower than this is seldom read right (docs/accuracy.md has the shares by height).
+#: A third of the 48 px that PP-OCR scales every crop to.
 SMALL_PX: Final = 16
 
 
