@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos soak fuzz docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos soak fuzz accuracy docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,10 @@ fuzz: .venv/dev ## thousands of damaged pictures and strange requests (FUZZ_PICT
 MINUTES ?= 30
 soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
+
+PHOTOS ?= ../shared/plates
+accuracy: .venv/dev ## plates found and read right on photos with a table of true plates (PHOTOS=folder ARGS=)
+	@$(BIN)/python -m benchmarks.accuracy $(PHOTOS) $(ARGS)
 
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate

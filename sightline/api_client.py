@@ -22,6 +22,16 @@ def call_api(
         BrokerUnavailableError: nothing answers at `api_url`, or it says to try later.
         BadMessageError: the API refused the request; its explanation is the text.
     """
+    response = _ask(settings, method, path, query=query, body=body)
+    return response.json() if response.content else None
+
+
+def fetch(settings: Settings, path: str) -> bytes:
+    """The picture that `/v1<path>` gives. Raises as `call_api` does."""
+    return _ask(settings, "GET", path, query=None, body=None).content
+
+
+def _ask(settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None, body: Any) -> httpx.Response:
     key = settings.api_key.get_secret_value()
     try:
         response = httpx.request(
@@ -38,7 +48,7 @@ def call_api(
             f"no answer from {settings.api_url}: {error} (is `sightline up` running? SIGHTLINE_API_URL says where)"
         ) from error
     if response.is_success:
-        return response.json() if response.content else None
+        return response
     raise _refused(response)
 
 

@@ -20,9 +20,9 @@ _PLATE_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LOOK_ALIKES: Final = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
 #: Readers mix these up whatever the plate: the difference says nothing.
 _CONFUSED: Final = str.maketrans("OIBSZG", "018526")
-#: Clocks and dates that cameras write into the picture.
+#: Clocks and dates that cameras write into the picture. Two round stickers read as a colon are neither: `4B0:4979`.
 _CLOCK: Final = re.compile(
-    r"\d{1,2}:\d{2}|(?<!\d)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d)"
+    r"(?<!\w)\d{1,2}:\d{2}(?!\d)|(?<!\d)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d)"
 )
 
 
@@ -50,15 +50,26 @@ def read_plate(text: str, confidence: float, char_confidences: Sequence[float] =
 
     `char_confidences` has one entry per character of `text`; with any other length `confidence` stands for all.
     """
-    if _CLOCK.search(text):
+    if refusal(text):
         return None
     if len(char_confidences) != len(text):
         char_confidences = [confidence] * len(text)
     pairs = [
         (char, weight(each)) for raw, each in zip(text, char_confidences, strict=True) for char in plate_chars(raw)
     ]
-    plate = Plate("".join(char for char, _ in pairs), tuple(each for _, each in pairs))
-    return plate if _looks_like_plate(plate.text) else None
+    return Plate("".join(char for char, _ in pairs), tuple(each for _, each in pairs))
+
+
+def refusal(text: str) -> str | None:
+    """Why a text is no plate, in words; None if it looks like one."""
+    if _CLOCK.search(text):
+        return "a clock or a date"
+    plate = plate_chars(text)
+    if not MIN_PLATE_CHARS <= len(plate) <= MAX_PLATE_CHARS:
+        return f"{len(plate)} of A-Z and 0-9, plates have {MIN_PLATE_CHARS} to {MAX_PLATE_CHARS}"
+    if not any(char.isdigit() for char in plate):
+        return "no digit"
+    return None
 
 
 def weight(confidence: float) -> int:
@@ -82,10 +93,6 @@ def similar(one: str, other: str) -> bool:
 def _plate_char(raw: str) -> str:
     """What one character contributes to a plate: usually itself or nothing."""
     return "".join(char for char in normalize(raw) if char in _PLATE_ALPHABET)
-
-
-def _looks_like_plate(text: str) -> bool:
-    return MIN_PLATE_CHARS <= len(text) <= MAX_PLATE_CHARS and any(char.isdigit() for char in text)
 
 
 def _edits(one: str, other: str) -> int:

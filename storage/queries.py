@@ -19,6 +19,7 @@ from sightline.types import FrameResult, JobResult, JobStatus
 from storage import results
 from storage.database import Database
 from storage.dead_letters import IS_TROUBLE, select_letters, view_letter
+from storage.explanations import Explanation, Seat, explain
 from storage.paging import read_page
 from storage.plates import normalize, plate_chars
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings
@@ -157,6 +158,21 @@ def get_frame(database: Database, frame_id: str) -> FrameResult | None:
     """All that is known of a frame: stored, or else dead with its reason. None for other ids."""
     with database.read() as connection:
         return results.load_frame(connection, frame_id)
+
+
+def explain_frame(database: Database, frame_id: str) -> Explanation | None:
+    """Why a stored frame has the plate it has, or none, or why it is dead; None if there is no such frame."""
+    result = get_frame(database, frame_id)
+    return None if result is None else explain(result, seats_of(database, frame_id))
+
+
+def seats_of(database: Database, frame_id: str) -> dict[int, Seat]:
+    """The passages of a frame's readings as they stand now, by index of the reading."""
+    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
+    rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)
+    with database.read() as connection:
+        found = connection.execute(rows.where(Readings.frame_id == frame_id)).all()
+    return {row[0]: Seat(*row[1:]) for row in found}
 
 
 def latest_frame(database: Database, source_id: str) -> FrameView | None:

@@ -33,7 +33,7 @@ def annotate(picture: bytes, result: FrameResult, *, max_width_px: int = 1280) -
         BadImageError: the stored picture is damaged.
     """
     with _turn:
-        image = _decode(picture)
+        image = decode(picture)
         scale = min(1.0, max_width_px / image.shape[1])
         if scale < 1.0:
             image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
@@ -43,7 +43,7 @@ def annotate(picture: bytes, result: FrameResult, *, max_width_px: int = 1280) -
         outlines = [_outline(image, detection, scale, read=index in readings) for index, detection in drawn]
         for (index, detection), outline in zip(drawn, outlines, strict=True):
             _label(image, detection, readings.get(index), outline)
-        return _encode(image)
+        return encode(image)
 
 
 def cut(picture: bytes, xyxy: Xyxy, *, margin: float = 0.25) -> bytes:
@@ -53,17 +53,22 @@ def cut(picture: bytes, xyxy: Xyxy, *, margin: float = 0.25) -> bytes:
         BadImageError: the stored picture is damaged, or the box lies outside of it.
     """
     with _turn:
-        image = _decode(picture)
+        image = decode(picture)
         x1, y1, x2, y2 = xyxy
         pad = (y2 - y1) * margin
         left, top = max(0, int(x1 - pad)), max(0, int(y1 - pad))
         right, bottom = min(image.shape[1], int(x2 + pad) + 1), min(image.shape[0], int(y2 + pad) + 1)
         if right <= left or bottom <= top:
             raise BadImageError(f"box {xyxy} lies outside the picture of {image.shape[1]} x {image.shape[0]}")
-        return _encode(image[top:bottom, left:right])
+        return encode(image[top:bottom, left:right])
 
 
-def _decode(picture: bytes) -> Image:
+def decode(picture: bytes) -> Image:
+    """A picture that was stored, or may be.
+
+    Raises:
+        BadImageError: it is damaged, or of an unknown format.
+    """
     check_image(picture, max_mb=_MAX_MB, max_mpx=_MAX_MPX)
     try:
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
@@ -74,12 +79,13 @@ def _decode(picture: bytes) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def _encode(image: Image) -> bytes:
+def encode(image: Image) -> bytes:
+    """As JPEG."""
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
 def _outline(image: Image, detection: Detection, scale: float, *, read: bool) -> npt.NDArray[np.int32]:
-    corners = np.array(detection.corners or _corners(detection.xyxy), np.float64) * scale
+    corners = np.array(detection.corners or corners_of(detection.xyxy), np.float64) * scale
     outline = np.clip(corners.round(), -10_000, 20_000).astype(np.int32)
     thickness = max(2, round(image.shape[1] / 640))
     cv2.polylines(image, [outline], True, _INK, thickness + 2, cv2.LINE_AA)  # seen on any ground
@@ -101,6 +107,7 @@ def _label(image: Image, detection: Detection, reading: Reading | None, outline:
     cv2.putText(image, text, (left + pad, top + height + pad // 2), _FONT, size, _INK, 1, cv2.LINE_AA)
 
 
-def _corners(xyxy: Xyxy) -> Sequence[Point]:
+def corners_of(xyxy: Xyxy) -> Sequence[Point]:
+    """Clockwise from top left."""
     x1, y1, x2, y2 = xyxy
     return ((x1, y1), (x2, y1), (x2, y2), (x1, y2))

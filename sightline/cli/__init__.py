@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from sightline.cli import cameras, dead_letters, queries, sinks, submit, up
+from sightline.cli import cameras, dead_letters, explain, queries, sinks, submit, up
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(submit.submit)
+app.command()(explain.explain)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(sinks.app, name="sinks")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +36,7 @@ def up(
     ocr_workers: Annotated[int, typer.Option(min=1, help="Processes that read text.")] = 1,
 ) -> None:
     """Start Redis, the database, the workers, the camera process, the API with its page, and Flower."""
-    _require_checkout()
+    require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     os.umask(0o077)  # cameras' passwords and pictures of people: what is made here is its owner's alone
@@ -45,8 +45,8 @@ def up(
         _require_free_ports(settings)
         redis = prepare_redis(settings.data_dir / "redis")
         environment = _environment(settings, redis)
-        _run_once("workers.check", environment=environment)
-        _run_once("storage", "upgrade", environment=environment)
+        run_once("workers.check", environment=environment)
+        run_once("storage", "upgrade", environment=environment)
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
@@ -106,7 +106,7 @@ def _api_key(data_dir: Path, environment: dict[str, str]) -> str:
     """The key of this machine's CLI, made at the first start."""
     path = data_dir / "api.key"
     if not path.exists():
-        made = _run_once("storage", "create-key", "local", "admin", environment=environment)
+        made = run_once("storage", "create-key", "local", "admin", environment=environment)
         path.touch(mode=0o600)
         path.write_text(made.strip().splitlines()[-1])
     return path.read_text().strip()
@@ -120,9 +120,19 @@ def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
 
 
-def _run_once(module: str, *arguments: str, environment: dict[str, str]) -> str:
+def run_once(module: str, *arguments: str, environment: Mapping[str, str], given: str | None = None) -> str:
+    """Run a module of the checkout to its end, with `given` as its input. Returns what it printed.
+
+    Raises:
+        SettingsError: it failed; the text is what it said.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, *arguments],
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         said = done.stderr.strip()
@@ -196,9 +206,10 @@ def _is_ready(url: str, key: str) -> bool:
     return ready.is_success and ours.is_success
 
 
-def _require_checkout() -> None:
-    missing = [name for name in ("workers", "producers", "storage", "circus") if importlib.util.find_spec(name) is None]
+def require_checkout(*packages: str) -> None:
+    """Raises SettingsError if a package is not there: the wheel alone has none of them."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
-            f"`sightline up` needs {', '.join(missing)}: run it from a checkout after `make setup`, or use the image"
+            f"this needs {', '.join(missing)}: run it from a checkout after `make setup`, or use the image"
         )

@@ -21,6 +21,10 @@ from storage.plates import fold, normalize, plate_chars, read_plate, similar
         ("ABC1234567", None),  # too long
         ("", None),
         ("12:34:56", None),  # a clock in the picture
+        ("7:45", None),
+        ("CAM1 12:34", None),
+        ("4B0:4979", "4B04979"),  # the two round stickers of a Czech plate read as a colon
+        ("1T4: 3213", "1T43213"),
         ("2026-05-01", None),
         ("01.05.2026", None),
     ],

@@ -44,6 +44,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/frames/{frame_id}/picture"): Rule(LOOK, "get_picture"),
     ("GET", "/v1/frames/{frame_id}/annotated"): Rule(LOOK, "get_annotated"),
     ("GET", "/v1/frames/{frame_id}/detections/{detection_index}/crop"): Rule(LOOK, "get_detection_crop"),
+    ("GET", "/v1/frames/{frame_id}/explanation"): Rule(LOOK, "get_explanation"),
+    ("GET", "/v1/frames/{frame_id}/explanation/picture"): Rule(LOOK, "get_explained_picture"),
     ("GET", "/v1/dead-letters"): Rule(LOOK, "list_dead_letters"),
     ("GET", "/v1/dead-letters/{letter_id}"): Rule(LOOK, "get_dead_letter"),
     ("GET", "/v1/dead-letters/{letter_id}/picture"): Rule(LOOK, "get_dead_letter_picture"),

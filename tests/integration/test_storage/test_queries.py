@@ -15,6 +15,7 @@ from sightline.types import JobStatus, Pipeline
 from storage import queries
 from storage.database import Database
 from storage.dead_letters import bury_message
+from storage.explanations import Verdict
 from storage.paging import encode_cursor
 from storage.store import Store
 from storage.views import Page
@@ -181,6 +182,24 @@ def test_single_look_ups(filled: Database) -> None:
     assert dead.error.reason == "bad_image"
     for ask in (queries.get_frame, queries.get_job, queries.get_passage, queries.latest_frame):
         assert ask(filled, "unknown-id") is None
+
+
+def test_a_frame_is_explained_by_the_passage_it_is_part_of(database: Database, store: Store) -> None:
+    misread = frame_result([("A812CD", 0.6), "TAXI"], at_s=2)
+    store.store([message(frame_result(at_s=0), frame_result(at_s=1), misread)], kept=())
+    explanation = queries.explain_frame(database, misread.frame.frame_id)
+    assert explanation is not None
+    assert explanation.plate == "AB12CD"
+    first, second = explanation.candidates
+    assert (first.verdict, first.passage_text) == (Verdict.VOTED_OUT, "AB12CD")
+    assert first.why == "3 readings of this passage voted AB12CD"
+    assert (second.verdict, second.passage_id) == (Verdict.NOT_A_PLATE, None)
+    assert queries.explain_frame(database, "frame-none") is None
+    dead = frame_result(error="bad_image")
+    store.store([message(dead)], kept=())
+    explained = queries.explain_frame(database, dead.frame.frame_id)
+    assert explained is not None
+    assert explained.why == "dead, bad_image in stage detect: it is bad_image"
 
 
 def test_latest_frame_is_the_newest_with_a_picture(filled: Database) -> None:

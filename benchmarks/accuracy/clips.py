@@ -1,0 +1,147 @@
+"""Drawn passages: a car comes closer in 8 to 15 bad pictures. The same seed draws the same clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from storage.plates import refusal
+from training.plates.plate import Plate, draw_plate
+from workers.images import BgrImage, encode_jpeg
+
+FPS = 5
+_WIDTH, _HEIGHT = 640, 360
+_SCALE = 2  #: drawn so much larger, then averaged, as a lens does
+_MIN_PX, _MAX_PX = 12.0, 30.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One vehicle. `height_px` is that of its plate in the middle of the passage."""
+
+    text: str
+    height_px: float
+    frames: tuple[bytes, ...]  #: JPEG files
+
+
+@dataclass(frozen=True)
+class _Weather:
+    """How bad the pictures of one passage are; each frame has its own part of it."""
+
+    blur_px: float
+    motion_px: float
+    light: float
+    noise: float
+    quality: int
+
+    @classmethod
+    def of(cls, rng: np.random.Generator) -> _Weather:
+        light = float(rng.uniform(0.15, 0.4) if rng.random() < 0.4 else rng.uniform(0.5, 1.1))
+        return cls(
+            blur_px=float(rng.uniform(0.3, 1.9)),
+            motion_px=float(rng.uniform(0, 7)),
+            light=light,
+            noise=float(rng.uniform(3, 15) + 6 * max(0.0, 0.5 - light)),
+            quality=int(rng.integers(35, 85)),
+        )
+
+
+def draw_clip(seed: int, number: int) -> Clip:
+    """Plates of one line that have the form of a plate; each clip has one of any style that can be drawn."""
+    rng = np.random.default_rng((seed, number))
+    plate = draw_plate(rng)
+    while len(plate.lines) > 1 or refusal(plate.text):
+        plate = draw_plate(rng)
+    weather = _Weather.of(rng)
+    far = float(rng.uniform(_MIN_PX, 24))
+    near = min(_MAX_PX, far * float(rng.uniform(1.1, 1.6)))
+    count = int(rng.integers(8, 16))
+    paint = rng.uniform(20, 220, 3)
+    street = _street(rng)
+    at = rng.uniform((0.4, 0.55), (0.6, 0.7))
+    way = rng.uniform((-0.08, 0.0), (0.08, 0.12))
+    frames: list[bytes] = []
+    for step in range(count):
+        progress = step / (count - 1)
+        x, y = at + way * progress
+        height_px = far + (near - far) * progress
+        image = _draw_car(rng, street, plate, paint, (x * _WIDTH, y * _HEIGHT), height_px)
+        frames.append(encode_jpeg(_degrade(rng, image, weather), quality=weather.quality))
+    return Clip(plate.text, (far + near) / 2, tuple(frames))
+
+
+def _street(rng: np.random.Generator) -> BgrImage:
+    """Soft patches of gray: a ground on which nothing looks like text."""
+    patches = rng.uniform(60, 190, (6, 9, 3)).astype(np.float32)
+    patches = patches * 0.25 + patches.mean(axis=2, keepdims=True) * 0.75
+    size = (_WIDTH * _SCALE, _HEIGHT * _SCALE)
+    return np.clip(cv2.resize(patches, size, interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
+
+
+def _draw_car(
+    rng: np.random.Generator,
+    street: BgrImage,
+    plate: Plate,
+    paint: npt.NDArray[np.float64],
+    center: tuple[float, float],
+    height_px: float,
+) -> BgrImage:
+    """The back of a car around its plate; `center` and `height_px` are those of the plate in the finished picture."""
+    image = street.copy()
+    high = height_px * _SCALE
+    wide = high * plate.width_mm / plate.height_mm
+    x, y = center[0] * _SCALE, center[1] * _SCALE
+    w = wide * (3.6 if wide > 3 * high else 5.4)  # the car is as wide whatever the plate's shape
+    dark = tuple(float(part) * 0.4 for part in paint)
+    _box(image, (x, y - w * 0.14), (w, w * 0.52), tuple(float(part) for part in paint))
+    _box(image, (x, y - w * 0.29), (w * 0.74, w * 0.19), (62, 58, 52))
+    _box(image, (x, y + w * 0.14), (w * 1.02, w * 0.11), dark)
+    _box(image, (x, y), (wide * 1.12, high * 1.35), dark)
+    for side in (-1, 1):
+        _box(image, (x + side * w * 0.43, y - w * 0.06), (w * 0.12, w * 0.12), (35, 35, 170))
+        _box(image, (x + side * w * 0.36, y + w * 0.25), (w * 0.16, w * 0.13), (25, 25, 25))
+    _put_plate(rng, image, plate, (x, y), (wide, high))
+    return np.asarray(cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _put_plate(
+    rng: np.random.Generator, image: BgrImage, plate: Plate, center: tuple[float, float], size: tuple[float, float]
+) -> None:
+    """Seen a little from the side, and never twice from the same one."""
+    wide, high = size
+    small = cv2.resize(plate.image, (max(8, round(wide)), max(4, round(high))), interpolation=cv2.INTER_AREA)
+    rows, columns = small.shape[:2]
+    corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
+    lean, turn = rng.normal(0, 0.03) * wide, rng.normal(0, 0.04) * high
+    target = corners - (columns / 2, rows / 2) + center
+    target += np.array([[0, -lean / 4], [0, lean / 4], [turn, lean / 4], [turn, -lean / 4]]) + rng.normal(
+        0, 0.4, (4, 2)
+    )
+    left, top = np.maximum(target.min(axis=0).astype(int) - 2, 0)
+    right, bottom = np.minimum(target.max(axis=0).astype(int) + 3, (image.shape[1], image.shape[0]))
+    transform = cv2.getPerspectiveTransform(corners, (target - (left, top)).astype(np.float32))
+    placed = cv2.warpPerspective(small, transform, (int(right - left), int(bottom - top))).astype(np.float32)
+    alpha = placed[:, :, 3:] / 255
+    part = image[top:bottom, left:right]
+    part[:] = np.rint(part * (1 - alpha) + placed[:, :, :3] * alpha)
+
+
+def _degrade(rng: np.random.Generator, image: BgrImage, weather: _Weather) -> BgrImage:
+    """Out of focus, moving, dark, noisy; some frames of a passage are better than others."""
+    part = float(rng.uniform(0.4, 1.3))
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), max(0.15, weather.blur_px * part)), np.uint8)
+    length = round(weather.motion_px * part)
+    if length > 1:
+        image = np.asarray(cv2.blur(image, (length, 1)), np.uint8)
+    noise = rng.standard_normal(image.shape, np.float32) * weather.noise
+    lit = image * np.float32(weather.light * rng.uniform(0.9, 1.1)) + noise
+    return np.clip(lit, 0, 255).astype(np.uint8)
+
+
+def _box(image: BgrImage, center: tuple[float, float], size: tuple[float, float], color: tuple[float, ...]) -> None:
+    (x, y), (width, height) = center, size
+    top_left = (round(x - width / 2), round(y - height / 2))
+    cv2.rectangle(image, top_left, (round(x + width / 2), round(y + height / 2)), color, -1)
