@@ -80,15 +80,15 @@ class RateLimit:
             name = "API key" if key else f"address {address}"
             await self._refuse(name, empty == 2, wait_ms / 1000)(scope, receive, send)
             return
-        status = 0
+        statuses: list[int] = []
 
         async def watched(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
             await send(message)
 
         await self._app(scope, receive, watched)
-        if status == HTTPStatus.UNAUTHORIZED:
+        if HTTPStatus.UNAUTHORIZED in statuses:
             await self._ask((*wrong, 1))
 
     def _refuse(self, who: str, wrong_keys: bool, wait_s: float) -> Any:
