@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 import sqlalchemy as sa
@@ -123,7 +124,7 @@ def _similar_plates(connection: sa.Connection, folded: str, errors: int) -> list
         _with_part(connection, folded, start, length, errors) for start, length in _parts(len(folded) + 1, errors + 1)
     ]
     by_errors: dict[int, list[str]] = defaultdict(list)
-    for plate in connection.scalars(sa.union(*parts)):
+    for plate in connection.execute(sa.union(*parts)).scalars():
         count = Levenshtein.distance(folded, plate, score_cutoff=errors)
         if count <= errors:
             by_errors[count].append(plate)
@@ -133,10 +134,10 @@ def _similar_plates(connection: sa.Connection, folded: str, errors: int) -> list
 def _parts(ring: int, count: int) -> list[tuple[int, int]]:
     """Start and length of parts of a ring. The last one lies across its seam, where a place is known best."""
     edges = [round(index * ring / count) - 1 for index in range(count + 1)]
-    return [(start % ring, end - start) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [(start % ring, end - start) for start, end in pairwise(edges)]
 
 
-def _with_part(connection: sa.Connection, folded: str, start: int, length: int, errors: int) -> sa.Select[tuple[str]]:
+def _with_part(connection: sa.Connection, folded: str, start: int, length: int, errors: int) -> sa.Select[str]:
     """Plates of about the same length that have this part at about this place."""
     ring = folded + SEAM
     part = (ring[start:] + ring[:start])[:length]
