@@ -16,7 +16,7 @@ _TIMEOUT_S = 30.0
 def call_api(
     settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
 ) -> Any:
-    """Call `/v1<path>` and give the decoded answer (None for an empty one).
+    """Call `/v1<path>` and give the decoded answer (None for an empty one; text as it is).
 
     Raises:
         BrokerUnavailableError: nothing answers at `api_url`, or it says to try later.

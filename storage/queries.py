@@ -39,15 +39,19 @@ def list_passages(
     database: Database,
     *,
     text: str | None = None,
+    list_name: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[PassageView]:
-    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character."""
+    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character.
+
+    `list_name`: only those that were on this list of known plates when they were stored.
+    """
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
-    rows = _equal(rows, Passages.source_id, source)
+    rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
     if text is not None:
         rows = rows.where(_matches(Passages.text, text, plate_chars))
     return read_page(
