@@ -25,6 +25,7 @@ from storage.plates import fold, similar
 
 #: Read twice at one place, so far apart in time: it stands.
 REST: Final = timedelta(seconds=1)
+_NOTHING: Final = timedelta(0)
 
 
 class Point(NamedTuple):
@@ -70,7 +71,7 @@ def link(
     for stand in stands:
         for text, its in by_text.items():
             if similar(text, stand.folded):
-                _join_standing(sets, stand, its, parked_gap)
+                _join_standing(sets, stand, its, gap, parked_gap)
     return sets.all()
 
 
@@ -80,14 +81,23 @@ def find_stands(points: Iterable[Point], gap: timedelta) -> list[Stand]:
     for point in sorted(points, key=lambda point: point.seen_at):
         if point.spot is not None:
             by_label[fold(point.text), point.spot].append(point)
-    stands: list[Stand] = []
+    spans: dict[tuple[str, int], list[Stand]] = defaultdict(list)
     for (label, its), (other, others) in combinations_with_replacement(list(by_label.items()), 2):
         if is_still(label[1], other[1]) and similar(label[0], other[0]):
-            pairs = [*_rests(its, others, gap), *(_rests(others, its, gap) if label != other else ())]
-            for one, two in pairs:
+            for one, two in [*_rests(its, others, gap), *(_rests(others, its, gap) if label != other else ())]:
                 first, last = sorted((one.seen_at, two.seen_at))
-                stands += [Stand(one.key, *each, first, last) for each in {label, other}]
-    return stands
+                for each in {label, other}:
+                    _note(spans[each], Stand(one.key, *each, first, last))
+    return [stand for of_label in spans.values() for stand in of_label]
+
+
+def _note(stands: list[Stand], new: Stand) -> None:
+    """Stands of one label: those that overlap are one."""
+    apart = [stand for stand in stands if stand.last_seen < new.first_seen or new.last_seen < stand.first_seen]
+    overlapping = [stand for stand in stands if stand not in apart]
+    first = min([new.first_seen, *(stand.first_seen for stand in overlapping)])
+    last = max([new.last_seen, *(stand.last_seen for stand in overlapping)])
+    stands[:] = [*apart, new._replace(first_seen=first, last_seen=last)]
 
 
 def _rests(its: list[Point], others: list[Point], gap: timedelta) -> list[tuple[Point, Point]]:
@@ -115,7 +125,8 @@ def _join_equal(sets: _DisjointSets, alike: list[Point], gap: timedelta) -> None
             if too_far or (joined_at is not None and before.seen_at < joined_at):
                 break
             if point.frame_id != before.frame_id:
-                sets.join(point.key, before.key)
+                if point.key != before.key:
+                    sets.join(point.key, before.key)
                 if before.seen_at < point.seen_at:
                     joined_at = before.seen_at
             elif point.is_new and is_same_box(point.xyxy, before.xyxy):
@@ -131,11 +142,14 @@ def _join_similar(sets: _DisjointSets, its: list[Point], others: Sequence[Point]
                 sets.join(point.key, other.key)
 
 
-def _join_standing(sets: _DisjointSets, stand: Stand, its: list[Point], parked_gap: timedelta) -> None:
+def _join_standing(sets: _DisjointSets, stand: Stand, its: list[Point], gap: timedelta, parked_gap: timedelta) -> None:
     for point in its:
-        in_time = stand.first_seen <= point.seen_at and point.seen_at - stand.last_seen <= parked_gap
-        news = stand.is_new or point.is_new
-        if news and in_time and point.spot is not None and is_still(point.spot, stand.spot):
+        if point.spot is None or point.seen_at < stand.first_seen or not (stand.is_new or point.is_new):
+            continue
+        later = point.seen_at - stand.last_seen
+        # Up to `gap` it is linked to a reading of the stand itself.
+        is_near = later <= gap and (stand.is_new or later >= _NOTHING)
+        if not is_near and later <= parked_gap and is_still(point.spot, stand.spot):
             sets.join(point.key, stand.key)
 
 

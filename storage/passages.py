@@ -43,7 +43,7 @@ class Sighting(NamedTuple):
 
     @property
     def spot(self) -> int | None:
-        return spot_of(self.xyxy)
+        return spot_of(self.xyxy)  # cached there: it is asked for more than once
 
     @property
     def score(self) -> int:

@@ -46,6 +46,7 @@ class _Center(NamedTuple):
     step: int  #: of the size, half octaves
 
 
+@lru_cache(maxsize=1 << 12)
 def spot_of(box: Xyxy | None) -> int | None:
     """The spot of a box; None if there is no box or nothing in it."""
     if box is None or box[2] <= box[0]:
