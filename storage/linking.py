@@ -82,7 +82,10 @@ def find_stands(points: Iterable[Point], gap: timedelta) -> list[Stand]:
         if point.spot is not None:
             by_label[fold(point.text), point.spot].append(point)
     spans: dict[tuple[str, int], list[Stand]] = defaultdict(list)
+    news = {label for label, its in by_label.items() if any(point.is_new for point in its)}
     for (label, its), (other, others) in combinations_with_replacement(list(by_label.items()), 2):
+        if not (label in news or other in news):
+            continue
         if is_still(label[1], other[1]) and similar(label[0], other[0]):
             for one, two in [*_rests(its, others, gap), *(_rests(others, its, gap) if label != other else ())]:
                 first, last = sorted((one.seen_at, two.seen_at))

@@ -58,6 +58,7 @@ def spot_of(box: Xyxy | None) -> int | None:
     return (step << 2 * _BITS) | ((column + _OFFSET) << _BITS) | (row + _OFFSET)
 
 
+@lru_cache(maxsize=1 << 14)
 def is_still(one: int, other: int) -> bool:
     """Whether two spots are the same place in the picture, as far as a detector can tell."""
     a, b = _center(one), _center(other)
