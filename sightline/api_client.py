@@ -16,7 +16,7 @@ _TIMEOUT_S = 30.0
 def call_api(
     settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
 ) -> Any:
-    """Call `/v1<path>` and give the decoded answer (None for an empty one; text as it is).
+    """Call `/v1<path>` and give the decoded answer (None for an empty one).
 
     Raises:
         BrokerUnavailableError: nothing answers at `api_url`, or it says to try later.
@@ -27,7 +27,7 @@ def call_api(
 
 
 def fetch(settings: Settings, path: str) -> bytes:
-    """The picture that `/v1<path>` gives. Raises as `call_api` does."""
+    """The bytes that `/v1<path>` gives. Raises as `call_api` does."""
     return _ask(settings, "GET", path, query=None, body=None).content
 
 

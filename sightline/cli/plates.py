@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from sightline.api_client import call_api
+from sightline.api_client import call_api, fetch
 from sightline.cli.output import JsonFlag, out, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
 from sightline.errors import BadMessageError
@@ -93,7 +93,7 @@ def export_csv(
     data: Data = None,
 ) -> None:
     """Known plates as CSV, as `import` reads it."""
-    text: str = call_api(settings_for(data), "GET", "/plates/export", query={"list": name})
+    text = fetch(settings_for(data), "/plates/export" + (f"?list={quote(name, safe='')}" if name else "")).decode()
     if file is None:
         sys.stdout.write(text)
     else:

@@ -97,7 +97,8 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
 _OLD_PASSAGE = (
     "INSERT INTO sources (source_id, created_at) VALUES ('gate', '2026-05-01 12:00:00')",
     "INSERT INTO jobs (job_id, pipeline, lane, status, attempt, frame_count, published_at, finished_at, outcomes,"
-    " dropped) VALUES ('job-0001', 'plates', 'live', 'stored', 1, 1, '2026-05-01 12:00:00', '2026-05-01 12:00:00', '[]', '[]')",
+    " dropped) VALUES ('job-0001', "
+    "'plates', 'live', 'stored', 1, 1, '2026-05-01 12:00:00', '2026-05-01 12:00:00', '[]', '[]')",
     "INSERT INTO frames (frame_id, source_id, job_id, captured_at, seq, name, width, height, stages, picture_kept,"
     " published_at, stored_at) VALUES ('frame-0001', 'gate', 'job-0001', '2026-05-01 12:00:00', 0, '', 9, 9, '[]',"
     " false, '2026-05-01 12:00:00', '2026-05-01 12:00:00')",
