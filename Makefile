@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos soak fuzz accuracy docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-search chaos soak fuzz accuracy docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,10 @@ types: .venv/dev ## pyright
 
 bench: .venv/dev ## cost per frame of batching, camera and publishing
 	@for bench in batching camera pipeline audit_log; do $(BIN)/python -m benchmarks.$$bench; done
+
+PASSAGES ?= 1000000
+bench-search: .venv/dev ## how fast plates are found among PASSAGES=1000000, on SQLite and PostgreSQL (ARGS=)
+	@$(BIN)/python -m benchmarks.search --passages $(PASSAGES) $(ARGS)
 
 FAULTS ?= 40
 FRAMES ?= 6000

@@ -27,6 +27,12 @@ GROUP, FRAMES = 8, 8
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
+def box(number: int) -> tuple[float, float, float, float]:
+    """The car moves by half its plate from frame to frame."""
+    left = 10.0 + 50 * (number % 20)
+    return (left, 20.0, left + 100, 50.0)
+
+
 def bundle(number: int) -> Message:
     """One frame of each camera; every camera sees another car each 20 bundles."""
     results = tuple(
@@ -38,7 +44,7 @@ def bundle(number: int) -> Message:
             ),
             width=1280,
             height=720,
-            detections=(Detection(xyxy=(10, 20, 110, 50), label="plate", class_id=0, confidence=0.9),),
+            detections=(Detection(xyxy=box(number), label="plate", class_id=0, confidence=0.9),),
             readings=(Reading(text=f"AB{number // 20 % 90 + 10}CD", confidence=0.95, detection_index=0),),
         )
         for camera in range(FRAMES)
@@ -56,7 +62,7 @@ def measure(groups: int, events: Sequence[Event]) -> dict[str, Any]:
         database = open_database(url)
         if events:
             add_sink(database, new_sink(sink_id="bench", url="http://127.0.0.1:9/", events=events))
-        store = Store(database, passage_gap_s=10)
+        store = Store(database, passage_gap_s=10, parked_gap_s=600)
         took_ms: list[float] = []
         for group in range(groups):
             messages = [bundle(group * GROUP + index) for index in range(GROUP)]

@@ -27,7 +27,7 @@ def call_api(
 
 
 def fetch(settings: Settings, path: str) -> bytes:
-    """The picture that `/v1<path>` gives. Raises as `call_api` does."""
+    """The bytes that `/v1<path>` gives. Raises as `call_api` does."""
     return _ask(settings, "GET", path, query=None, body=None).content
 
 

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
         description="Which pictures outlive their job. Those of dead letters do unless `none`, for a replay.",
     )
     passage_gap_s: Seconds = Field(10, description="Readings of one plate further apart than this are two passages.")
+    parked_gap_s: Annotated[float, Field(ge=0)] = Field(
+        600, description="The same for a vehicle that stands still at one place of the picture; 0: no difference."
+    )
 
     # Sinks
     public_url: str = Field(

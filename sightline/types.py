@@ -76,12 +76,17 @@ class Detection(Value):
 
 
 class Reading(Value):
-    """One recognized text. `detection_index` points into the frame's detections."""
+    """One recognized text. `detection_index` points into the frame's detections.
+
+    `sharpness` of its crop is the variance of the Laplacian of its gray values, the crop scaled to 48 px in height;
+    None where it was not measured.
+    """
 
     text: str
     confidence: Confidence
     char_confidences: tuple[Confidence, ...] = ()
     detection_index: int | None = None
+    sharpness: Annotated[float, Field(ge=0)] | None = None
 
 
 class FrameError(Value):

@@ -24,7 +24,7 @@ from storage.passages import Tally
 from storage.rows import clean
 from storage.sinks import Sink, load_sinks, wanted_events
 from storage.tables import Deliveries, Passages
-from storage.views import PassageView
+from storage.views import PassageState, PassageView, to_match, view_passage
 
 #: A sink that was added or changed is heard of within this time.
 _SINKS_EVERY_S = 2.0
@@ -91,7 +91,7 @@ def finalize_passages(database: Database, gap: timedelta, now: datetime) -> int:
         rows = sa.select(Passages.__table__).where(*silent).order_by(Passages.updated_at).limit(_MAX_FINAL)
         found = connection.execute(rows.with_for_update(skip_locked=True)).mappings().all()
         for row in found:
-            view = PassageView.model_validate({name: row[name] for name in PassageView.model_fields})
+            view = view_passage({**row, "final_at": now})
             event = NewEvent(Event.PASSAGE_FINAL, view.source_id, (view.passage_id,), _passage_data(view))
             _insert(connection, [sink for sink in sinks if sink.created_at <= row["updated_at"]], [event], now)
         if found:
@@ -130,15 +130,15 @@ def _insert(connection: sa.Connection, sinks: Sequence[Sink], events: Iterable[N
 def _passage_events(placed: Placed, wanted: frozenset[Event]) -> Iterator[NewEvent]:
     if Event.PASSAGE_NEW in wanted:
         for passage_id, tally in sorted(placed.new.items(), key=_first_seen):
-            data = _passage_data(_view(passage_id, tally))
+            data = _passage_data(_view(passage_id, tally, placed))
             yield NewEvent(Event.PASSAGE_NEW, tally.source_id, (passage_id,), data)
     if Event.PASSAGE_UPDATE in wanted:
         for passage_id, tally in sorted(placed.changed.items(), key=_first_seen):
             merged = sorted(gone for gone, survivor in placed.merged.items() if survivor == passage_id)
-            if merged or tally.text != placed.known[passage_id].text:
-                data = _passage_data(_view(passage_id, tally)) | {"merged_passage_ids": merged}
-                # A passage only ever gets more readings: their number says which state this is.
-                identity = (passage_id, str(tally.reading_count))
+            if merged or tally.text != placed.known[passage_id]:
+                data = _passage_data(_view(passage_id, tally, placed)) | {"merged_passage_ids": merged}
+                # Readings only ever get more: their number says which state this is.
+                identity = (passage_id, str(placed.totals[passage_id]))
                 yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data)
 
 
@@ -146,7 +146,7 @@ def _first_seen(entry: tuple[str, Tally]) -> tuple[datetime, str]:
     return entry[1].first_seen, entry[0]
 
 
-def _view(passage_id: str, tally: Tally) -> PassageView:
+def _view(passage_id: str, tally: Tally, placed: Placed) -> PassageView:
     return PassageView(
         passage_id=passage_id,
         source_id=tally.source_id,
@@ -157,6 +157,9 @@ def _view(passage_id: str, tally: Tally) -> PassageView:
         reading_count=tally.reading_count,
         best_frame_id=tally.best.frame_id,
         best_xyxy=tally.best.xyxy,
+        direction=tally.direction,
+        state=PassageState.FINAL if passage_id in placed.final else PassageState.OPEN,
+        match=to_match(placed.matches[passage_id]),
     )
 
 

@@ -46,6 +46,18 @@ def read_page(
     return Page(items=tuple(view(row) for row in rows[:limit]), next_cursor=next_cursor)
 
 
+def between(
+    rows: sa.Select[Any], column: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
+) -> sa.Select[Any]:
+    """The rows from `since` on and before `until`. Raises BadMessageError naming the one that has no time zone."""
+    for name, time in (("since", since), ("until", until)):
+        if time is not None and time.tzinfo is None:
+            raise BadMessageError(f"{name}: {time.isoformat()} has no time zone", field=name)
+    if since is not None:
+        rows = rows.where(column >= since)
+    return rows if until is None else rows.where(column < until)
+
+
 def encode_cursor(values: Sequence[datetime | str | int]) -> str:
     """An opaque text for a URL."""
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]

@@ -1,20 +1,26 @@
-"""Which readings belong to one passage, and what a passage says. Pure: no SQL here.
+"""What a passage says. Pure: no SQL here; which readings it is made of is decided in `linking` and `contests`.
 
-Two plate-like readings of one source belong together if their times are at most `passage_gap_s` apart and their texts
-are similar; a passage is everything connected in this way (single linkage). A passage is described by sums, minima and
-maxima alone, so neither the order of readings nor their division into bundles can change it.
+A passage is described by sums, minima and maxima alone, so neither the order of readings nor their division into
+bundles can change it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import combinations
-from typing import NamedTuple, TypedDict
+from datetime import datetime
+from functools import cached_property
+from typing import Final, NamedTuple
 
 from sightline.types import Xyxy
-from storage.plates import WEIGHT_OF_CERTAINTY, fold, similar, weight
+from storage.places import Direction, direction, spot_of
+from storage.plates import weight
+from storage.votes import Verdict, Votes, add_votes, count_votes, vote
+
+#: A plate this wide, in pixels, is as good as any wider one.
+_WIDE_PX: Final = 160.0
+#: Sharpness at which a crop is half as good as a perfectly sharp one; see `Reading.sharpness`.
+_HALF_SHARP: Final = 100.0
 
 
 class Sighting(NamedTuple):
@@ -28,16 +34,29 @@ class Sighting(NamedTuple):
     weights: tuple[int, ...]
     confidence: float
     xyxy: Xyxy | None
+    sharpness: float | None = None
 
     @property
     def key(self) -> str:
         """Names the reading, and the passage it founds."""
         return f"{self.frame_id}.{self.reading_index}"
 
+    @property
+    def spot(self) -> int | None:
+        return spot_of(self.xyxy)  # cached there: it is asked for more than once
+
+    @property
+    def score(self) -> int:
+        """How good its crop is to look at, in thousandths: confidence, size and, where it is known, sharpness."""
+        size = 1.0 if self.xyxy is None else min(1.0, math.sqrt(max(0.0, self.xyxy[2] - self.xyxy[0]) / _WIDE_PX))
+        sharp = 1.0 if self.sharpness is None else self.sharpness / (self.sharpness + _HALF_SHARP)
+        return round(1000 * self.confidence * size * sharp)
+
 
 class Best(NamedTuple):
-    """The surest reading of a passage: whose crop to show."""
+    """The reading of a passage whose crop is best to look at."""
 
+    score: int
     confidence: float
     seen_at: datetime
     frame_id: str
@@ -45,19 +64,16 @@ class Best(NamedTuple):
     xyxy: Xyxy | None
 
 
-class LengthVotes(TypedDict):
-    """Votes of all readings of one length. JSON-able; weights are thousandths."""
+class Place(NamedTuple):
+    """Where the plate was at one moment. Ordered by time."""
 
-    count: int
-    weight: int
-    chars: list[dict[str, int]]  #: per position: character -> weight
-
-
-#: Length of the text -> votes. JSON knows no integer keys, hence strings.
-Votes = dict[str, LengthVotes]
+    seen_at: datetime
+    frame_id: str
+    reading_index: int
+    xyxy: Xyxy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tally:
     """What a set of readings says together. `of` starts one, `+` joins two; the order does not matter."""
 
@@ -67,119 +83,58 @@ class Tally:
     reading_count: int
     best: Best
     votes: Votes
+    path: tuple[Place, Place] | None  #: its first and last place; None if no reading has a box
 
     @classmethod
     def of(cls, one: Sighting) -> Tally:
-        chars = [{char: weight} for char, weight in zip(one.text, one.weights, strict=True)]
-        votes: Votes = {str(len(one.text)): {"count": 1, "weight": weight(one.confidence), "chars": chars}}
-        best = Best(one.confidence, one.seen_at, one.frame_id, one.reading_index, one.xyxy)
-        return cls(one.source_id, one.seen_at, one.seen_at, 1, best, votes)
+        place = None if one.xyxy is None else Place(one.seen_at, one.frame_id, one.reading_index, one.xyxy)
+        return cls(
+            source_id=one.source_id,
+            first_seen=one.seen_at,
+            last_seen=one.seen_at,
+            reading_count=1,
+            best=Best(one.score, one.confidence, one.seen_at, one.frame_id, one.reading_index, one.xyxy),
+            votes=vote(one.text, one.weights, weight(one.confidence)),
+            path=place and (place, place),
+        )
 
     def __add__(self, other: Tally) -> Tally:
+        paths = [path for path in (self.path, other.path) if path]
         return Tally(
             source_id=self.source_id,
             first_seen=min(self.first_seen, other.first_seen),
             last_seen=max(self.last_seen, other.last_seen),
             reading_count=self.reading_count + other.reading_count,
             best=min(self.best, other.best, key=_rank),
-            votes=_add_votes(self.votes, other.votes),
+            votes=add_votes(self.votes, other.votes),
+            path=(min(path[0] for path in paths), max(path[1] for path in paths)) if paths else None,
         )
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        return count_votes(self.votes)
 
     @property
     def text(self) -> str:
-        """The voted plate: the surest character at each position, among readings of the surest length."""
-        return "".join(max(sorted(votes), key=votes.__getitem__) for votes in self._winners["chars"])
+        """The voted plate."""
+        return self.verdict.text
 
     @property
     def confidence(self) -> float:
-        """How sure the voted characters are on average; a reading that saw another character counts as 0 there."""
-        winners = self._winners
-        total = sum(max(votes.values()) for votes in winners["chars"])
-        return min(1.0, total / (WEIGHT_OF_CERTAINTY * winners["count"] * len(winners["chars"])))
+        return self.verdict.confidence
 
     @property
-    def _winners(self) -> LengthVotes:
-        length = max(self.votes, key=lambda length: (self.votes[length]["weight"], int(length)))
-        return self.votes[length]
+    def direction(self) -> Direction:
+        return Direction.UNKNOWN if self.path is None else direction(self.path[0].xyxy, self.path[1].xyxy)
 
 
-class Point(NamedTuple):
-    """A reading as far as linking goes. Points of one `key` belong together from the start."""
-
-    key: str
-    text: str
-    seen_at: datetime
-
-
-def link(points: Iterable[Point], gap: timedelta) -> list[set[str]]:
-    """The keys of one source that belong together, as disjoint sets.
-
-    Equal texts are joined to runs without a pause longer than `gap`. Between the first and the last reading of a run
-    every moment has a reading within `gap`, so two runs of similar texts touch exactly if their intervals do.
-    """
-    sets = _DisjointSets()
-    runs: dict[str, list[_Run]] = {}
-    for point in sorted(points, key=lambda point: point.seen_at):
-        of_text = runs.setdefault(fold(point.text), [])
-        if of_text and point.seen_at - of_text[-1].end <= gap:
-            of_text[-1].end = point.seen_at
-            sets.join(of_text[-1].key, point.key)
-        else:
-            of_text.append(_Run(point.key, point.seen_at, point.seen_at))
-            sets.add(point.key)
-    for (one, its_runs), (other, other_runs) in combinations(runs.items(), 2):
-        if similar(one, other):
-            for a in its_runs:
-                for b in other_runs:
-                    if a.start - b.end <= gap and b.start - a.end <= gap:
-                        sets.join(a.key, b.key)
-    return sets.all()
-
-
-@dataclass(slots=True)
-class _Run:
-    """Readings of one text without a pause."""
-
-    key: str
-    start: datetime
-    end: datetime
-
-
-class _DisjointSets:
-    def __init__(self) -> None:
-        self._parent: dict[str, str] = {}
-
-    def add(self, key: str) -> str:
-        while (parent := self._parent.setdefault(key, key)) != key:
-            self._parent[key] = self._parent[parent]  # halve the path for the next one
-            key = self._parent[key]
-        return key
-
-    def join(self, one: str, other: str) -> None:
-        self._parent[self.add(one)] = self.add(other)
-
-    def all(self) -> list[set[str]]:
-        sets: dict[str, set[str]] = {}
-        for key in list(self._parent):
-            sets.setdefault(self.add(key), set()).add(key)
-        return list(sets.values())
-
-
-def _rank(best: Best) -> tuple[float, datetime, str, int]:
-    return (-best.confidence, best.seen_at, best.frame_id, best.reading_index)
-
-
-def _add_votes(one: Votes, other: Votes) -> Votes:
-    total: Votes = dict(one)
-    for length, votes in other.items():
-        mine = total.get(length)
-        total[length] = votes if mine is None else _add_length(mine, votes)
+def sum_tallies(tallies: list[Tally]) -> Tally:
+    """What they say together; at least one."""
+    total = tallies[0]
+    for tally in tallies[1:]:
+        total = total + tally
     return total
 
 
-def _add_length(one: LengthVotes, other: LengthVotes) -> LengthVotes:
-    chars = [
-        {char: a.get(char, 0) + b.get(char, 0) for char in sorted(a.keys() | b.keys())}
-        for a, b in zip(one["chars"], other["chars"], strict=True)
-    ]
-    return {"count": one["count"] + other["count"], "weight": one["weight"] + other["weight"], "chars": chars}
+def _rank(best: Best) -> tuple[int, float, datetime, str, int]:
+    return (-best.score, -best.confidence, best.seen_at, best.frame_id, best.reading_index)

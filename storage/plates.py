@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from rapidfuzz.distance import Levenshtein
+
 MIN_PLATE_CHARS: Final = 4
 MAX_PLATE_CHARS: Final = 9
 #: From this length on two errors are forgiven instead of one.
 LONG_PLATE_CHARS: Final = 7
+#: What it costs to take one character for another that looks like it; any other costs 1.
+CONFUSED_COST: Final = 0.25
 #: Confidences are summed as whole thousandths: sums of integers do not depend on their order.
 WEIGHT_OF_CERTAINTY: Final = 1000
 
@@ -86,22 +90,34 @@ def fold(plate: str) -> str:
 def similar(one: str, other: str) -> bool:
     """Whether two folded plates may be readings of the same one: at most one error, two if either is long."""
     allowed = 2 if max(len(one), len(other)) >= LONG_PLATE_CHARS else 1
-    return one == other or (abs(len(one) - len(other)) <= allowed and _edits(one, other) <= allowed)
+    return one == other or (abs(len(one) - len(other)) <= allowed and edits(one, other, allowed) <= allowed)
+
+
+def edits(one: str, other: str, limit: int) -> int:
+    """Characters to change, add or leave out (Levenshtein); above `limit` some number above it."""
+    return Levenshtein.distance(one, other, score_cutoff=limit)
+
+
+@lru_cache(maxsize=1 << 16)
+def plate_distance(one: str, other: str) -> float:
+    """How different two plates are: 1 for a character changed, added or left out, 0.25 for one that readers mix up."""
+    previous = [float(column) for column in range(len(other) + 1)]
+    for row, char in enumerate(one, 1):
+        current = [float(row)]
+        for column, against in enumerate(other, 1):
+            replaced = previous[column - 1] + _replacement(char, against)
+            current.append(min(replaced, previous[column] + 1, current[-1] + 1))
+        previous = current
+    return previous[-1]
+
+
+def _replacement(one: str, other: str) -> float:
+    if one == other:
+        return 0.0
+    return CONFUSED_COST if fold(one) == fold(other) else 1.0
 
 
 @lru_cache(maxsize=1 << 12)
 def _plate_char(raw: str) -> str:
     """What one character contributes to a plate: usually itself or nothing."""
     return "".join(char for char in normalize(raw) if char in _PLATE_ALPHABET)
-
-
-def _edits(one: str, other: str) -> int:
-    """Levenshtein distance."""
-    previous = list(range(len(other) + 1))
-    for row, char in enumerate(one, 1):
-        current = [row]
-        for column, against in enumerate(other, 1):
-            replaced = previous[column - 1] + (char != against)
-            current.append(min(replaced, previous[column] + 1, current[-1] + 1))
-        previous = current
-    return previous[-1]

@@ -14,36 +14,49 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
-from sightline.errors import BadMessageError
 from sightline.types import FrameResult, JobResult, JobStatus
 from storage import results
 from storage.database import Database
 from storage.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.explanations import Explanation, Seat, explain
-from storage.paging import read_page
+from storage.paging import between, read_page
 from storage.plates import normalize, plate_chars
+from storage.search import WILDCARDS
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings
-from storage.views import DeadLetterView, DetectionView, FrameView, JobView, Page, PassageView, ReadingView
-
-_WILDCARDS = "*?"
+from storage.views import (
+    DeadLetterView,
+    DetectionView,
+    FrameView,
+    JobView,
+    Page,
+    PassageView,
+    ReadingView,
+    view_passage,
+)
 
 
 def list_passages(
     database: Database,
     *,
     text: str | None = None,
+    list_name: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[PassageView]:
-    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character."""
-    rows = _between(sa.select(Passages.__table__), Passages.first_seen, since, until)
-    rows = _equal(rows, Passages.source_id, source)
+    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character.
+
+    `list_name`: only those that were on this list of known plates when they were stored.
+    """
+    rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
+    rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
     if text is not None:
         rows = rows.where(_matches(Passages.text, text, plate_chars))
-    return read_page(database, rows, [Passages.first_seen, Passages.passage_id], _passage, limit=limit, cursor=cursor)
+    return read_page(
+        database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
+    )
 
 
 def get_passage(database: Database, passage_id: str) -> PassageView | None:
@@ -51,7 +64,7 @@ def get_passage(database: Database, passage_id: str) -> PassageView | None:
     with database.read() as connection:
         rows = connection.execute(sa.select(Passages.__table__).where(Passages.passage_id == passage_id))
         row = rows.mappings().first()
-    return None if row is None else _passage(row)
+    return None if row is None else view_passage(row)
 
 
 def list_detections(
@@ -65,7 +78,7 @@ def list_detections(
     until: datetime | None = None,
 ) -> Page[DetectionView]:
     """Detections by time of capture, of one `label` or all."""
-    rows = _between(sa.select(Detections.__table__), Detections.captured_at, since, until)
+    rows = between(sa.select(Detections.__table__), Detections.captured_at, since, until)
     rows = _equal(_equal(rows, Detections.source_id, source), Detections.label, label)
     keys = [Detections.captured_at, Detections.frame_id, Detections.detection_index]
     return read_page(database, rows, keys, _detection, limit=limit, cursor=cursor)
@@ -83,7 +96,7 @@ def list_readings(
     until: datetime | None = None,
 ) -> Page[ReadingView]:
     """Readings by time of capture. `text` as for passages, over letters and digits of any script."""
-    rows = _between(sa.select(Readings.__table__), Readings.captured_at, since, until)
+    rows = between(sa.select(Readings.__table__), Readings.captured_at, since, until)
     rows = _equal(_equal(rows, Readings.source_id, source), Readings.passage_id, passage_id)
     if text is not None:
         rows = rows.where(_matches(Readings.normalized, text, normalize))
@@ -101,7 +114,7 @@ def list_frames(
     until: datetime | None = None,
 ) -> Page[FrameView]:
     """Stored frames by time of capture."""
-    rows = _between(sa.select(Frames.__table__), Frames.captured_at, since, until)
+    rows = between(sa.select(Frames.__table__), Frames.captured_at, since, until)
     rows = _equal(rows, Frames.source_id, source)
     return read_page(
         database, rows, [Frames.captured_at, Frames.frame_id], FrameView.model_validate, limit=limit, cursor=cursor
@@ -119,7 +132,7 @@ def list_jobs(
     until: datetime | None = None,
 ) -> Page[JobView]:
     """Finished jobs by the time they finished; of `source`: those with a stored frame of it."""
-    rows = _between(sa.select(Jobs.__table__), Jobs.finished_at, since, until)
+    rows = between(sa.select(Jobs.__table__), Jobs.finished_at, since, until)
     rows = _equal(rows, Jobs.status, None if status is None else JobStatus(status).value)
     if source is not None:
         rows = rows.where(Jobs.job_id.in_(sa.select(Frames.job_id).where(Frames.source_id == source)))
@@ -142,7 +155,7 @@ def list_dead_letters(
     With `ended` also those whose frame is stored since, and those that were discarded.
     """
     rows = select_letters() if ended else select_letters().where(IS_TROUBLE)
-    rows = _between(rows, DeadLetters.died_at, since, until)
+    rows = between(rows, DeadLetters.died_at, since, until)
     rows = _equal(_equal(rows, DeadLetters.source_id, source), DeadLetters.reason, reason)
     keys = [DeadLetters.died_at, DeadLetters.frame_id, DeadLetters.job_id]
     return read_page(database, rows, keys, view_letter, limit=limit, cursor=cursor)
@@ -204,17 +217,6 @@ def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str 
     return rows if value is None else rows.where(column == value)
 
 
-def _between(
-    rows: sa.Select[Any], column: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
-) -> sa.Select[Any]:
-    for name, time in (("since", since), ("until", until)):
-        if time is not None and time.tzinfo is None:
-            raise BadMessageError(f"{name}: {time.isoformat()} has no time zone", field=name)
-    if since is not None:
-        rows = rows.where(column >= since)
-    return rows if until is None else rows.where(column < until)
-
-
 def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[str], str]) -> sa.ColumnElement[bool]:
     """`column` is spelled by `spell`, and so is what stands between the wildcards of `wanted`."""
     pattern = like_pattern(wanted, spell)
@@ -223,12 +225,12 @@ def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[s
 
 def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:
     """The pattern for LIKE with a backslash as escape; None if there are no wildcards."""
-    if not any(char in _WILDCARDS for char in wanted):
+    if not any(char in WILDCARDS for char in wanted):
         return None
     parts: list[str] = []
     literal = ""
     for char in [*wanted, "*"]:
-        if char not in _WILDCARDS:
+        if char not in WILDCARDS:
             literal += char
             continue
         parts += [
@@ -237,10 +239,6 @@ def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:
         ]
         literal = ""
     return "".join(parts[:-1])
-
-
-def _passage(row: sa.RowMapping) -> PassageView:
-    return PassageView.model_validate({name: row[name] for name in PassageView.model_fields})
 
 
 def _detection(row: sa.RowMapping) -> DetectionView:

@@ -105,4 +105,5 @@ def _reading(row: sa.RowMapping) -> Reading:
         confidence=row["confidence"],
         char_confidences=row["char_confidences"],
         detection_index=row["detection_index"],
+        sharpness=row["sharpness"],
     )

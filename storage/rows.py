@@ -58,14 +58,15 @@ def detection_rows(result: FrameResult) -> list[Row]:
     return [common | _detection_row(index, detection) for index, detection in enumerate(result.detections)]
 
 
-def reading_rows(result: FrameResult, passage_ids: dict[str, str]) -> list[Row]:
-    """`passage_ids` by the key of the sighting; readings that are no sighting have none."""
+def reading_rows(result: FrameResult, passage_ids: dict[str, str], spots: dict[str, int | None]) -> list[Row]:
+    """`passage_ids` and `spots` by the key of the sighting; readings that are no sighting have none."""
     common = _of_frame(result) | _of_stage(result, "ocr")
-    frame_id = result.frame.frame_id
-    return [
-        common | _reading_row(index, reading) | {"passage_id": passage_ids.get(f"{frame_id}.{index}")}
-        for index, reading in enumerate(result.readings)
-    ]
+    found: list[Row] = []
+    for index, reading in enumerate(result.readings):
+        key = f"{result.frame.frame_id}.{index}"
+        placed = {"passage_id": passage_ids.get(key), "spot": spots.get(key)}
+        found.append(common | _reading_row(index, reading) | placed)
+    return found
 
 
 def dead_letter_row(job: Job, result: FrameResult, *, job_id: str, picture_kept: bool, now: datetime) -> Row:
@@ -108,6 +109,7 @@ def sightings(job: Job, result: FrameResult) -> list[Sighting]:
                     weights=plate.weights,
                     confidence=reading.confidence,
                     xyxy=_box_of(reading, result),
+                    sharpness=reading.sharpness,
                 )
             )
     return found
@@ -160,4 +162,5 @@ def _reading_row(index: int, reading: Reading) -> Row:
         "confidence": reading.confidence,
         "char_confidences": reading.char_confidences,
         "detection_index": reading.detection_index,
+        "sharpness": reading.sharpness,
     }

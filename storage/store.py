@@ -16,8 +16,9 @@ from storage import rows
 from storage.database import Database, insert_into
 from storage.job_rows import DEAD, DROPPED, REPEATED, STORED, JobRecord, claim_jobs, settle_jobs
 from storage.outbox import Outbox
-from storage.passage_rows import lock_sources, place_sightings
+from storage.passage_rows import Rules, lock_sources, place_sightings
 from storage.passages import Sighting
+from storage.plate_lists import ListReader
 from storage.results import load_job
 from storage.tables import Base, DeadLetters, Detections, Frames, Readings, Sources
 
@@ -35,12 +36,24 @@ class Stored(NamedTuple):
 
 
 class Store:
-    """Writes what the stages found. Safe to share between threads."""
+    """Writes what the stages found. Safe to share between threads.
 
-    def __init__(self, database: Database, passage_gap_s: float, outbox: Outbox | None = None) -> None:
+    Without `parked_gap_s` a vehicle that stands still is treated as any other.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        passage_gap_s: float,
+        outbox: Outbox | None = None,
+        *,
+        parked_gap_s: float = 0.0,
+        lists: ListReader | None = None,
+    ) -> None:
         self._database = database
-        self._gap = timedelta(seconds=passage_gap_s)
+        self._rules = Rules(timedelta(seconds=passage_gap_s), timedelta(seconds=parked_gap_s))
         self._outbox = outbox or Outbox()
+        self._lists = lists or ListReader()
 
     def store(self, messages: Sequence[Message], kept: Collection[str]) -> list[Stored]:
         """Store all messages in one transaction: all or none. `kept`: frame_ids whose picture is in the picture store.
@@ -90,8 +103,10 @@ class Store:
         lock_sources(connection, {one.source_id for frame in good for one in frame.sightings})
         new = _insert_frames(connection, good, kept, now)
         _insert(connection, Detections, [row for frame in new for row in rows.detection_rows(frame.result)])
-        placed = place_sightings(connection, [one for frame in new for one in frame.sightings], self._gap, now)
-        read = [row for frame in new for row in rows.reading_rows(frame.result, placed.passage_ids)]
+        sightings = [one for frame in new for one in frame.sightings]
+        placed = place_sightings(connection, sightings, self._rules, self._lists.read(connection), now)
+        spots = {one.key: one.spot for one in sightings}
+        read = [row for frame in new for row in rows.reading_rows(frame.result, placed.passage_ids, spots)]
         _insert(connection, Readings, read)
         stored = {(frame.job.job_id, frame.result.frame.frame_id) for frame in new}
         stored_before = _rows_of_failed(connection, messages)

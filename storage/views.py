@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from sightline.types import FrameId, FrameRef, JobId, JobStatus, Lane, Pipeline, Point, SourceId, StageRun, Value, Xyxy
+from storage.places import Direction
+from storage.plate_lists import Match
 
 View = TypeVar("View")
 
@@ -16,6 +19,19 @@ class Page(Value, Generic[View]):
 
     items: tuple[View, ...]
     next_cursor: str | None = None
+
+
+class PassageState(StrEnum):
+    OPEN = "open"  #: more readings may come
+    FINAL = "final"  #: none came for `passage_gap_s`; said once, late ones still join
+
+
+class MatchView(Value):
+    """The known plate that a voted one was taken for. `distance` 0: exactly this one; see `plates.plate_distance`."""
+
+    list: str
+    matched: str
+    distance: float
 
 
 class PassageView(Value):
@@ -28,8 +44,37 @@ class PassageView(Value):
     first_seen: datetime
     last_seen: datetime
     reading_count: int
-    best_frame_id: FrameId  #: the frame with the surest reading
+    best_frame_id: FrameId  #: the frame whose crop is best to look at: sure, sharp and large
     best_xyxy: Xyxy | None  #: where the plate is on it
+    direction: Direction
+    state: PassageState
+    match: MatchView | None  #: None if it is on no list
+
+
+class FoundPassageView(PassageView):
+    """A passage that is like what was searched for; `distance` says how much it differs."""
+
+    distance: float
+
+
+def view_passage(row: Mapping[Any, Any]) -> PassageView:
+    return PassageView.model_validate(_passage_fields(row))
+
+
+def view_found(row: Mapping[Any, Any], distance: float) -> FoundPassageView:
+    return FoundPassageView.model_validate(_passage_fields(row) | {"distance": distance})
+
+
+def to_match(found: Match | None) -> MatchView | None:
+    return found and MatchView(list=found.list_name, matched=found.plate, distance=found.distance)
+
+
+def _passage_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
+    found = Match(row["list_name"], row["list_plate"], row["list_distance"]) if row["list_name"] else None
+    return {name: row[name] for name in PassageView.model_fields if name not in ("state", "match")} | {
+        "state": PassageState.OPEN if row["final_at"] is None else PassageState.FINAL,
+        "match": to_match(found),
+    }
 
 
 class StageView(Value):

@@ -11,7 +11,7 @@ from sightline.models import LoadedModel
 from sightline.queues import OCR_TASK, WRITE_TASK
 from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
 from workers.batching import Batched, Batcher
-from workers.images import BgrImage, decode
+from workers.images import BgrImage, decode, sharpness
 from workers.outcomes import outcome_of
 from workers.recognizers import open_plates_recognizer, open_recognizer
 from workers.services import Services
@@ -54,12 +54,14 @@ class OcrStage:
                 results.append(result.model_copy(update={"error": cut}))
                 continue
             mine, read = read[: len(cut)], read[len(cut) :]
+            # Pixels are at hand here, and nowhere later.
+            measured = [sharpness(image) for image in cut]
             failed = next((item for item in mine if isinstance(item, FrameError)), None)
             if failed is not None:
                 results.append(result.model_copy(update={"error": failed}))
                 continue
             batched = [item for item in mine if isinstance(item, Batched)]
-            results.append(self._with_readings(result, batched, model, waited_ms))
+            results.append(self._with_readings(result, batched, measured, model, waited_ms))
         self._services.delivery.hand_over(WRITE_TASK, message.job, results)
 
     def close(self) -> None:
@@ -92,7 +94,12 @@ class OcrStage:
         return images
 
     def _with_readings(
-        self, result: FrameResult, read: list[Batched[Reading]], model: LoadedModel, waited_ms: float
+        self,
+        result: FrameResult,
+        read: list[Batched[Reading]],
+        measured: list[float],
+        model: LoadedModel,
+        waited_ms: float,
     ) -> FrameResult:
         if not read:
             return result
@@ -107,7 +114,7 @@ class OcrStage:
             batch_size=max(item.batch_size for item in read),
         )
         readings = tuple(
-            item.value.model_copy(update={"detection_index": index})
+            item.value.model_copy(update={"detection_index": index, "sharpness": measured[index]})
             for index, item in enumerate(read)
             if item.value.text and item.value.confidence >= self._services.settings.min_reading_confidence
         )

@@ -39,7 +39,7 @@ class WriteStage:
         self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
         self._database = open_database(settings.sqlalchemy_url)
         check_revision(self._database)
-        self._store = Store(self._database, passage_gap_s=settings.passage_gap_s)
+        self._store = Store(self._database, passage_gap_s=settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(self._store_group, max_batch_size=_MAX_GROUP, max_wait_ms=0, name="write")
         }

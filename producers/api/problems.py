@@ -18,6 +18,7 @@ from sightline.errors import BacklogFullError, BadMessageError, RetryableError, 
 from sightline.redaction import redact_text
 from storage.cameras import CameraExistsError, CameraNotFoundError
 from storage.dead_letters import LetterNotFoundError
+from storage.plate_lists import PlateNotListedError
 from storage.sinks import SinkExistsError, SinkNotFoundError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -44,6 +45,7 @@ _STATUS: Final[tuple[tuple[type[SightlineError], int], ...]] = (
     (NotFoundError, 404),
     (CameraNotFoundError, 404),
     (LetterNotFoundError, 404),
+    (PlateNotListedError, 404),
     (SinkNotFoundError, 404),
     (CameraExistsError, 409),
     (SinkExistsError, 409),

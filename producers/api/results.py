@@ -13,7 +13,8 @@ from producers.api.queries import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given
 from storage import queries
 from storage.keys import Role
-from storage.views import DetectionView, Page, PassageView, ReadingView
+from storage.search import find_passages
+from storage.views import DetectionView, FoundPassageView, Page, PassageView, ReadingView
 
 router = APIRouter(
     route_class=Logged, prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))]
@@ -33,12 +34,43 @@ def list_passages(
     source: Source = None,
     since: Since = None,
     until: Until = None,
+    list: Annotated[str | None, Query(max_length=32, description="Only those on this list of known plates.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[PassageView]:
     """Vehicles that passed a camera, one plate each, newest first."""
     return queries.list_passages(
-        services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database,
+        text=text,
+        list_name=list,
+        source=source,
+        since=since,
+        until=until,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+@router.get("/passages/like", summary="Vehicles whose plate is like another")
+def list_similar_passages(
+    services: Given,
+    text: Annotated[str, Query(min_length=1, max_length=64, description="A plate in any spelling, no wildcards.")],
+    max_distance: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=2,
+            description="A character changed, added or left out counts 1; one that looks alike (O and 0) 0.25.",
+        ),
+    ] = 1,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+) -> Page[FoundPassageView]:
+    """The likeliest first, of equals the newest. There are no further pages."""
+    return find_passages(
+        services.database, text, max_distance=max_distance, source=source, since=since, until=until, limit=limit
     )
 
 

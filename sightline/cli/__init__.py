@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from sightline.cli import cameras, dead_letters, explain, queries, sinks, submit, up
+from sightline.cli import cameras, dead_letters, explain, plates, queries, sinks, submit, up
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(submit.submit)
 app.command()(explain.explain)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(plates.app, name="plates")
 app.add_typer(sinks.app, name="sinks")
 for _command in (
     queries.passages,

@@ -11,7 +11,7 @@ import typer
 
 from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
-from sightline.errors import SettingsError
+from sightline.errors import BadMessageError, SettingsError
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
@@ -36,6 +36,13 @@ def settings_for(data: Path | None) -> Settings:
 
 def passages(
     text: Annotated[str | None, typer.Argument(help="Plate; * and ? stand for any characters or one.")] = None,
+    like: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=2, help="Plates that differ from it by so much: 1 a character, 0.25 for O and 0; nearest first."
+        ),
+    ] = None,
+    list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
     source: Source = None,
     since: Since = None,
     limit: Limit = 50,
@@ -43,7 +50,12 @@ def passages(
     data: Data = None,
 ) -> None:
     """Vehicles that passed: one plate each, voted from all its readings."""
+    if like is not None and (text is None or list_name is not None):
+        raise BadMessageError("--like: give the plate to compare with, and no --list", field="like")
     query = {"text": text, "source": source, "since": since, "limit": limit}
+    query |= {"list": list_name} if like is None else {"max_distance": like}
+    path = "/passages" if like is None else "/passages/like"
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", path, query=query)
     columns = {
         "text": "plate",
         "source_id": "source",
@@ -51,8 +63,20 @@ def passages(
         "last_seen": "last seen (UTC)",
         "reading_count": "readings",
         "confidence": "confidence",
-    }
-    _list("/passages", query, columns, as_json=as_json, data=data, empty="no passages yet")
+        "direction": "direction",
+        "state": "state",
+        "on_list": "list",
+    } | ({} if like is None else {"distance": "distance"})
+    rows = answer["items"]
+    if not as_json:
+        rows = [row | {"on_list": _on_list(row.get("match"))} for row in rows]
+    print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no passages yet"))
+
+
+def _on_list(match: Mapping[str, Any] | None) -> str:
+    if match is None:
+        return ""
+    return f"{match['list']}: {match['matched']}" + (f" ({match['distance']:g})" if match["distance"] else "")
 
 
 def detections(

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.passages import Point, Sighting, Tally, link
+from storage.linking import Point, find_stands, link
+from storage.passages import Sighting, Tally
+from storage.places import spot_of
 from storage.plates import fold, similar, weight
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -20,7 +22,11 @@ TEXTS = ["AB12CD", "AB12CO", "AB12C0", "AB13CE", "AB12CDE", "XY99ZZZ", "XY99Z"]
 points = st.lists(
     st.tuples(st.sampled_from(TEXTS), st.integers(0, 12).map(lambda fives: fives * 5)),
     max_size=14,
-).map(lambda pairs: [Point(f"p{i}", text, NOON + timedelta(seconds=at_s)) for i, (text, at_s) in enumerate(pairs)])
+).map(
+    lambda pairs: [
+        Point(f"p{i}", text, NOON + timedelta(seconds=at_s), f"f{i}") for i, (text, at_s) in enumerate(pairs)
+    ]
+)
 
 
 def sighting(text: str, *, at_s: float = 0, confidence: float = 0.9, chars: list[float] | None = None) -> Sighting:
@@ -57,7 +63,9 @@ def test_link_is_single_linkage(all_points: list[Point]) -> None:
 def test_points_of_earlier_passages_keep_together(all_points: list[Point], known: int) -> None:
     """Linking in two steps gives the groups of linking at once."""
     earlier = {key: f"passage-{number}" for number, group in enumerate(link(all_points[:known], GAP)) for key in group}
-    second = [point._replace(key=earlier.get(point.key, point.key)) for point in all_points]
+    second = [
+        point._replace(key=earlier.get(point.key, point.key), is_new=point.key not in earlier) for point in all_points
+    ]
     groups = link(second, GAP)
     as_points = {
         frozenset(point.key for point in all_points if earlier.get(point.key, point.key) in group) for group in groups
@@ -66,20 +74,20 @@ def test_points_of_earlier_passages_keep_together(all_points: list[Point], known
 
 
 def test_two_cars_at_the_same_time_stay_two() -> None:
-    pair = [Point("a", "AB12CD", NOON), Point("b", "XY99ZZ", NOON)]
+    pair = [Point("a", "AB12CD", NOON, "f1"), Point("b", "XY99ZZ", NOON, "f2")]
     assert len(link(pair, GAP)) == 2
 
 
 def test_the_gap_is_inclusive() -> None:
-    first = Point("a", "AB12CD", NOON)
-    assert len(link([first, Point("b", "AB12CD", NOON + GAP)], GAP)) == 1
-    assert len(link([first, Point("b", "AB12CD", NOON + GAP + timedelta(microseconds=1))], GAP)) == 2
+    first = Point("a", "AB12CD", NOON, "f1")
+    assert len(link([first, Point("b", "AB12CD", NOON + GAP, "f2")], GAP)) == 1
+    assert len(link([first, Point("b", "AB12CD", NOON + GAP + timedelta(microseconds=1), "f2")], GAP)) == 2
 
 
 def test_a_reading_in_between_joins_two_passages() -> None:
-    outer = [Point("a", "AB12CD", NOON), Point("b", "AB12CD", NOON + timedelta(seconds=18))]
+    outer = [Point("a", "AB12CD", NOON, "f1"), Point("b", "AB12CD", NOON + timedelta(seconds=18), "f2")]
     assert len(link(outer, GAP)) == 2
-    assert len(link([*outer, Point("c", "AB12C", NOON + timedelta(seconds=9))], GAP)) == 1
+    assert len(link([*outer, Point("c", "AB12C", NOON + timedelta(seconds=9), "f3")], GAP)) == 1
 
 
 def test_characters_are_voted_by_confidence() -> None:
@@ -89,11 +97,31 @@ def test_characters_are_voted_by_confidence() -> None:
     assert tally(sure, *unsure, sighting("AB17CD", at_s=3, chars=[0.9, 0.9, 0.9, 0.4, 0.9, 0.9])).text == "AB17CD"
 
 
-def test_only_the_winning_length_votes() -> None:
+def test_what_stood_still_is_linked_over_a_pause() -> None:
+    spot = spot_of((100, 400, 200, 425))
+    stood = [Point(name, "AB12CD", NOON + timedelta(seconds=at_s), name, spot) for name, at_s in (("a", 0), ("b", 2))]
+    again = Point("c", "A812CD", NOON + timedelta(seconds=40), "c", spot_of((103, 402, 203, 427)))
+    elsewhere = again._replace(
+        key="d", frame_id="d", seen_at=NOON + timedelta(seconds=55), spot=spot_of((300, 400, 400, 425))
+    )
+    every = [*stood, again, elsewhere]
+    groups = link(every, GAP, find_stands(every, GAP), timedelta(seconds=60))
+    assert sorted(map(sorted, groups)) == [["a", "b", "c"], ["d"]]
+    assert len(link(every, GAP, find_stands(every, GAP), timedelta(seconds=30))) == 3
+    assert find_stands([stood[0], again], GAP) == []
+
+
+def test_the_winning_length_decides_how_long_the_plate_is() -> None:
     full = [sighting("AB12CDE", at_s=at_s) for at_s in (0, 1)]
     cut = sighting("B12CDE", at_s=2, confidence=0.99)
     assert tally(*full, cut).text == "AB12CDE"
     assert tally(*full, cut).reading_count == 3
+
+
+def test_a_reading_that_lost_a_character_votes_for_the_others() -> None:
+    torn = [sighting("AB12CD", confidence=0.9), sighting("AB17CD", at_s=1, confidence=0.88)]
+    assert tally(*torn).text == "AB12CD"
+    assert tally(*torn, sighting("B17CD", at_s=2, confidence=0.5)).text == "AB17CD"
 
 
 def test_of_equal_lengths_in_weight_the_longer_wins() -> None:
@@ -108,7 +136,7 @@ def test_confidence_falls_with_disagreement() -> None:
     assert tally(sighting("AB12CD", confidence=1.0)).confidence == 1.0
 
 
-def test_the_surest_reading_is_the_best_and_of_equals_the_first() -> None:
+def test_the_surest_of_equal_crops_is_the_best_and_of_equals_the_first() -> None:
     total = tally(sighting("AB12CD", at_s=5), sighting("AB12CD", at_s=3), sighting("AB12CD", at_s=1, confidence=0.5))
     assert total.best.frame_id == "frame-3"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.plates import fold, normalize, plate_chars, read_plate, similar
+from storage.plates import fold, normalize, plate_chars, plate_distance, read_plate, similar
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,20 @@ def test_normalize_keeps_letters_and_digits_of_any_script() -> None:
 def test_similar(one: str, other: str, same: bool) -> None:
     assert similar(fold(one), fold(other)) is same
     assert similar(fold(other), fold(one)) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [
+        ("AB12CD", "AB12CD", 0),
+        ("ABO2CD", "AB02CD", 0.25),
+        ("OISZ", "0152", 1.0),  # four of them
+        ("AB12CD", "AB12CE", 1),
+        ("AB12CD", "AB2CD", 1),
+        ("AB12CD", "AB12CDE", 1),
+        ("AB12CD", "A812C", 1.25),
+        ("", "AB", 2),
+    ],
+)
+def test_what_readers_mix_up_costs_a_quarter(one: str, other: str, distance: float) -> None:
+    assert plate_distance(one, other) == plate_distance(other, one) == distance

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from storage import queries
 from storage.database import (
     Database,
     alembic_config,
@@ -18,7 +19,10 @@ from storage.database import (
 )
 from storage.queries import list_dead_letters
 from storage.rows import letter_id
+from storage.search import find_passages
+from storage.store import Store
 from storage.tables import Base
+from tests.integration.test_storage.bundles import frame_result, message
 from tests.integration.test_storage.test_concurrency import run_all
 
 
@@ -71,11 +75,52 @@ def test_letters_from_before_get_their_name(empty_url: str) -> None:
     database.close()
 
 
+def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) -> None:
+    database = open_database(empty_url)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for statement in _OLD_PASSAGE:
+            connection.execute(sa.text(statement))
+    upgrade(empty_url)
+    (passage,) = find_passages(database, "A8I2CD", max_distance=0.5).items
+    assert (passage.text, passage.direction, passage.match, passage.distance) == ("AB12CD", "unknown", None, 0.5)
+    assert queries.list_passages(database, text="?B12C?").items[0].passage_id == passage.passage_id
+    Store(database, 10, parked_gap_s=60).store([message(frame_result(["AB12CD"], at_s=3))], ())
+    (grown,) = queries.list_passages(database).items
+    assert (grown.passage_id, grown.reading_count, grown.best_frame_id) == (passage.passage_id, 2, "frame-0001")
+    assert {view.passage_id for view in queries.list_readings(database).items} == {passage.passage_id}
+    database.close()
+
+
+_OLD_PASSAGE = (
+    "INSERT INTO sources (source_id, created_at) VALUES ('gate', '2026-05-01 12:00:00')",
+    "INSERT INTO jobs (job_id, pipeline, lane, status, attempt, frame_count, published_at, finished_at, outcomes,"
+    " dropped) VALUES ('job-0001', "
+    "'plates', 'live', 'stored', 1, 1, '2026-05-01 12:00:00', '2026-05-01 12:00:00', '[]', '[]')",
+    "INSERT INTO frames (frame_id, source_id, job_id, captured_at, seq, name, width, height, stages, picture_kept,"
+    " published_at, stored_at) VALUES ('frame-0001', 'gate', 'job-0001', '2026-05-01 12:00:00', 0, '', 9, 9, '[]',"
+    " false, '2026-05-01 12:00:00', '2026-05-01 12:00:00')",
+    "INSERT INTO passages (passage_id, source_id, text, confidence, first_seen, last_seen, reading_count,"
+    " best_confidence, best_seen, best_frame_id, best_reading_index, votes, updated_at) VALUES ('frame-0001.0', 'gate',"
+    " 'AB12CD', 0.95, '2026-05-01 12:00:00', '2026-05-01 12:00:00', 1, 0.95, '2026-05-01 12:00:00', 'frame-0001', 0,"
+    ' \'{"6"\\:{"count"\\:1,"weight"\\:950,"chars"\\:[{"A"\\:950},{"B"\\:950},{"1"\\:950},{"2"\\:950},'
+    '{"C"\\:950},{"D"\\:950}]}}\', \'2026-05-01 12:00:00\')',
+    "INSERT INTO readings (frame_id, reading_index, source_id, captured_at, text, normalized, confidence,"
+    " char_confidences, passage_id) VALUES ('frame-0001', 0, 'gate', '2026-05-01 12:00:00', 'AB12CD', 'AB12CD', 0.95,"
+    " '[]', 'frame-0001.0')",
+)
+
+
 def test_searches_use_indexes(database: Database) -> None:
     """A prefix of a plate and a camera's timeline must not read the whole table."""
     questions = [
         "SELECT * FROM passages WHERE text LIKE 'AB1%' ESCAPE '\\'",
         "SELECT * FROM passages WHERE text = 'AB12'",
+        "SELECT * FROM passages WHERE folded = 'A812' ORDER BY first_seen DESC LIMIT 10",
+        "SELECT folded FROM plate_rotations WHERE rotation >= 'A8' AND rotation < 'A8~'",
+        "SELECT * FROM passages WHERE list_name = 'deny' ORDER BY first_seen DESC LIMIT 10",
         "SELECT * FROM detections WHERE source_id = 'a' ORDER BY captured_at DESC LIMIT 10",
         "SELECT * FROM readings WHERE source_id = 'a' AND captured_at > '2026-01-01'",
         "SELECT * FROM frames WHERE source_id = 'a' AND picture_kept ORDER BY captured_at DESC LIMIT 1",
@@ -92,5 +137,5 @@ def test_searches_use_indexes(database: Database) -> None:
                     f"{explain} {question}".replace("%", "%%" if explain == "EXPLAIN" else "%")
                 )
             )
-            assert "INDEX" in plan.upper(), plan
+            assert "INDEX" in plan.upper() or "PRIMARY KEY" in plan.upper(), plan
             assert "SEQ SCAN" not in plan.upper(), plan

@@ -1,0 +1,96 @@
+"""Known plates and the search for plates over HTTP and on the page, on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from producers.api.app import create_app
+from sightline.settings import Settings, load_settings
+from storage.database import Database, open_database, upgrade
+from storage.keys import Role, create_key
+from storage.store import Store
+from tests.integration.test_storage.bundles import frame_result, message
+
+DENIED = {"list": "deny", "plate": "kab 4721", "note": "stolen"}
+
+
+@pytest.fixture
+def settings(redis_url: str, tmp_path: Path) -> Settings:
+    return load_settings(data_dir=tmp_path, redis_url=redis_url, frames_url=(tmp_path / "frames").as_uri())
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    upgrade(settings.sqlalchemy_url)
+    opened = open_database(settings.sqlalchemy_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(settings: Settings, database: Database) -> Iterator[TestClient]:
+    """An operator."""
+    headers = {"X-API-Key": create_key(database, "test", Role.OPERATOR)}
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8080", headers=headers) as client:
+        yield client
+
+
+def test_plates_come_and_go(client: TestClient, database: Database) -> None:
+    made = client.post("/v1/plates", json=DENIED)
+    assert (made.status_code, made.json()["plate"], made.json()["tolerance"]) == (201, "KAB4721", 1)
+    client.post("/v1/plates", json=DENIED | {"tolerance": 0})
+    (listed,) = client.get("/v1/plates", params={"list": "deny"}).json()["items"]
+    assert (listed["tolerance"], listed["note"]) == (0, "stolen")
+    imported = client.post("/v1/plates/import", json={"csv": "plate,note\nAB12CD,=boss\n", "list": "allow"})
+    assert imported.json() == {"count": 1}
+    exported = client.get("/v1/plates/export")
+    assert exported.text.splitlines() == ["list,plate,tolerance,note", "allow,AB12CD,1,'=boss", "deny,KAB4721,0,stolen"]
+    viewer = {"X-API-Key": create_key(database, "viewer", Role.VIEWER)}
+    assert client.get("/v1/plates", headers=viewer).status_code == 200
+    assert client.post("/v1/plates", json=DENIED, headers=viewer).status_code == 403
+    assert client.delete("/v1/plates/deny/KAB4721", headers=viewer).status_code == 403
+    assert client.delete("/v1/plates/deny/kab-4721").status_code == 204
+    missing = client.delete("/v1/plates/deny/KAB4721")
+    assert (missing.status_code, missing.json()["type"]) == (404, "urn:sightline:plate_not_listed")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("", {"list": "Deny!", "plate": "AB12"}, "list"),
+        ("", {"list": "deny", "plate": "--"}, "no letter"),
+        ("", {"list": "deny", "plate": "AB12", "tolerance": 9}, "tolerance"),
+        ("/import", {"csv": "name\nAB12\n"}, "first line"),
+        ("/import", {"csv": "list,plate\ndeny,AB12CD\ndeny,??\n"}, "line 3"),
+    ],
+)
+def test_what_is_wrong_is_named(client: TestClient, path: str, body: dict[str, object], words: str) -> None:
+    refused = client.post(f"/v1/plates{path}", json=body)
+    assert refused.status_code == 422
+    assert words in refused.json()["detail"]
+    assert client.get("/v1/plates").json() == {"items": []}
+
+
+def test_passages_tell_their_list_and_are_found_by_likeness(client: TestClient, database: Database) -> None:
+    client.post("/v1/plates", json=DENIED)
+    store = Store(database, passage_gap_s=10)
+    for number, plate in enumerate(["KAB4721", "KA84721", "XY99ZZ"]):
+        store.store([message(frame_result([plate], at_s=number * 60))], ())
+    denied = client.get("/v1/passages", params={"list": "deny"}).json()["items"]
+    assert [(each["text"], each["match"]) for each in denied] == [
+        ("KA84721", {"list": "deny", "matched": "KAB4721", "distance": 0.25}),
+        ("KAB4721", {"list": "deny", "matched": "KAB4721", "distance": 0.0}),
+    ]
+    like = client.get("/v1/passages/like", params={"text": "kab 4727", "max_distance": 2}).json()
+    assert [(each["text"], each["distance"]) for each in like["items"]] == [("KAB4721", 1.0), ("KA84721", 1.25)]
+    assert like["next_cursor"] is None
+    assert client.get("/v1/passages/like", params={"text": "KAB*"}).status_code == 422
+    page = client.get("/plates", params={"text": "KA?4721"}).text
+    assert page.count("KA84721") == 1
+    assert "deny: KAB4721 (0.25)" in page
+    assert "must be a plate" in client.get("/plates", params={"text": "KA*", "like": 1}).text
+    assert "deny: KAB4721" in client.get("/live").text

@@ -1,0 +1,136 @@
+"""Plates by wildcards and by likeness, against looking at every plate; and which list a plate is on."""
+
+from __future__ import annotations
+
+import random
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sightline.errors import BadMessageError
+from storage import plate_lists, queries
+from storage.database import Database
+from storage.outbox import Outbox, finalize_passages
+from storage.plate_lists import ListReader, PlateLists, PlateNotListedError, add_plates, new_plate
+from storage.plates import plate_distance
+from storage.search import find_passages
+from storage.store import Store
+from tests.integration.test_storage.bundles import NOON, frame_result, message
+from tests.integration.test_storage.conftest import GAP_S
+from tests.integration.test_storage.test_outbox import later, outbox, sink
+
+
+def plates(count: int) -> list[str]:
+    """Of few characters, so that many are alike."""
+    chance = random.Random(3)
+    found = {"".join(chance.choice("A8B01O") for _ in range(chance.randint(3, 6))) + "7" for _ in range(count)}
+    return sorted(found)
+
+
+@pytest.fixture
+def filled(database: Database, store: Store) -> Database:
+    results = [frame_result([plate], at_s=number * 60) for number, plate in enumerate(plates(120))]
+    for start in range(0, len(results), 60):
+        store.store([message(*results[start : start + 60])], ())
+    return database
+
+
+def test_wildcards_find_what_looking_at_every_plate_finds(filled: Database) -> None:
+    chance = random.Random(4)
+    for _ in range(60):
+        plate = chance.choice(plates(120))
+        pattern = "".join(chance.choice((char, char, "?", "*")) for char in plate)
+        wanted = re.compile(re.sub(r"\*+", ".*", pattern.replace("?", ".")))
+        found = {view.text for view in queries.list_passages(filled, text=pattern, limit=1000).items}
+        assert found == {each for each in plates(120) if wanted.fullmatch(each)}, pattern
+
+
+@pytest.mark.parametrize("max_distance", [0, 0.5, 1, 1.5, 2])
+def test_likeness_finds_what_comparing_with_every_plate_finds(filled: Database, max_distance: float) -> None:
+    chance = random.Random(5)
+    for _ in range(20):
+        plate = chance.choice(plates(120))
+        asked = plate.replace(chance.choice(plate), chance.choice("8BX")) + chance.choice(["", "1"])
+        found = find_passages(filled, asked, max_distance=max_distance, limit=1000).items
+        expected = {each: plate_distance(asked, each) for each in plates(120)}
+        assert {view.text: view.distance for view in found} == {
+            each: distance for each, distance in expected.items() if distance <= max_distance
+        }
+        assert [view.distance for view in found] == sorted(view.distance for view in found)
+
+
+def test_likeness_and_other_filters(filled: Database) -> None:
+    every = plates(120)
+    plate = max(every, key=lambda plate: sum(plate_distance(plate, each) <= 2 for each in every))
+    (exact,) = find_passages(filled, plate, max_distance=0).items
+    assert exact.first_seen == NOON + timedelta(minutes=every.index(plate))
+    assert find_passages(filled, plate, source="yard").items == ()
+    assert find_passages(filled, plate, max_distance=0, since=NOON + timedelta(hours=3)).items == ()
+    assert len(find_passages(filled, plate, max_distance=2, limit=3).items) == 3
+    bad: list[dict[str, Any]] = [{"limit": 0}, {"max_distance": 3}, {"text": "A*"}, {"text": "--"}]
+    for arguments in bad:
+        with pytest.raises(BadMessageError) as caught:
+            find_passages(filled, **({"text": plate} | arguments))
+        assert [caught.value.field] == list(arguments)
+
+
+def test_a_plate_whose_vote_changes_is_found_under_its_new_text(database: Database, store: Store) -> None:
+    for at_s, reading in enumerate([("A712CD", 0.6), ("AB12CD", 0.99), ("AB12CD", 0.99)]):
+        store.store([message(frame_result([reading], at_s=at_s))], ())
+    assert len(queries.list_passages(database, text="?B12C?").items) == 1
+    assert queries.list_passages(database, text="?712C?").items == ()
+
+
+def test_the_nearest_plate_within_its_tolerance_counts() -> None:
+    lists = PlateLists(
+        [
+            new_plate("allow", "AB12CD"),
+            new_plate("deny", "AB12CE", tolerance=0),
+            new_plate("deny", "XY99ZZ", tolerance=2),
+            new_plate("watch", "AB12CD"),
+        ]
+    )
+    assert lists.match("AB12CD") == ("allow", "AB12CD", 0)
+    assert lists.match("AB12CE") == ("deny", "AB12CE", 0)
+    assert lists.match("A8I2CD") == ("allow", "AB12CD", 0.5)
+    assert lists.match("AB12CF") == ("allow", "AB12CD", 1)
+    assert lists.match("XY9922") == ("deny", "XY99ZZ", 0.5)
+    assert lists.match("XY98Z") == ("deny", "XY99ZZ", 2)
+    assert lists.match("QQ77QQ") is None
+    assert PlateLists().match("AB12CD") is None
+
+
+def test_a_match_is_stored_with_the_passage_and_told(database: Database) -> None:
+    store = Store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
+    sink(database)
+    store.store([message(frame_result(["KAB4721"]))], ())
+    assert add_plates(database, [new_plate("deny", "kab 4727", note="stolen")]) == 1
+    store.store([message(frame_result(["KAB4721"], at_s=600))], ())
+    match = {"list": "deny", "matched": "KAB4727", "distance": 1.0}
+    newest, oldest = queries.list_passages(database).items
+    assert oldest.match is None
+    assert newest.match is not None
+    assert newest.match.model_dump() == match
+    assert queries.list_passages(database, list_name="deny").items == (newest,)
+    finalize_passages(database, timedelta(seconds=GAP_S), later())
+    told = [
+        (row["topic"], row["payload"]["data"]["match"], row["payload"]["data"]["state"]) for row in outbox(database)
+    ]
+    assert told[0] == ("passage.new", None, "open")
+    assert told[1] == ("passage.new", match, "open")
+    assert sorted(map(str, told[2:])) == sorted(
+        map(str, [("passage.final", None, "final"), ("passage.final", match, "final")])
+    )
+    plate_lists.remove_plate(database, "deny", "KAB-4727")
+    with pytest.raises(PlateNotListedError):
+        plate_lists.remove_plate(database, "deny", "KAB4727")
+
+
+def test_csv_comes_back_as_it_went(database: Database) -> None:
+    known = [new_plate("deny", "KAB4721", tolerance=0.5, note='says "no", twice'), new_plate("allow", "AB12CD")]
+    add_plates(database, known)
+    text = plate_lists.to_csv(plate_lists.list_plates(database))
+    again = [(each.list_name, each.plate, each.tolerance, each.note) for each in plate_lists.from_csv(text)]
+    assert again == [("allow", "AB12CD", 1.0, ""), ("deny", "KAB4721", 0.5, 'says "no", twice')]
