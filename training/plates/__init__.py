@@ -1,0 +1,1 @@
+"""Drawn licence plates, crops of them, and the recognizer trained on these."""
