@@ -29,7 +29,7 @@ def finish(rng: np.random.Generator, image: BgrImage, relief: Mask) -> None:
         light += (np.linspace(-1, 1, height, dtype=np.float32) * rng.normal(0, 14))[:, None]
         light += np.linspace(-1, 1, width, dtype=np.float32) * rng.normal(0, 14)
     if rng.random() < 0.5:
-        light += _noise(rng, height, width, int(rng.integers(2, 9))) * rng.uniform(2, 14)
+        light += smooth_noise(rng, height, width, int(rng.integers(2, 9))) * rng.uniform(2, 14)
     cv2.add(image, cv2.merge([light] * 3), image, dtype=cv2.CV_8U)
     if rng.random() < 0.22:
         _dirty(rng, image)
@@ -69,7 +69,7 @@ def draw_frame(rng: np.random.Generator, image: BgrImage, *, with_text: bool) ->
         part[:] = np.where(scaled[:, :, None] > 110, ink, part)
 
 
-def _noise(rng: np.random.Generator, height: int, width: int, cells: int) -> npt.NDArray[np.float32]:
+def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> npt.NDArray[np.float32]:
     """Smooth noise, about standard normal."""
     small = rng.standard_normal((cells, max(cells * width // height, 2)), np.float32)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -78,7 +78,7 @@ def _noise(rng: np.random.Generator, height: int, width: int, cells: int) -> npt
 def _dirty(rng: np.random.Generator, image: BgrImage) -> None:
     height, width = image.shape[:2]
     mud = np.array([40, 55, 70]) * rng.uniform(0.6, 2.2)
-    amount = np.clip(_noise(rng, height, width, int(rng.integers(4, 16))) - rng.uniform(0.2, 1.4), 0, 1) * rng.uniform(
+    amount = np.clip(smooth_noise(rng, height, width, int(rng.integers(4, 16))) - rng.uniform(0.2, 1.4), 0, 1) * rng.uniform(
         0.3, 0.85
     )
     image[:] = (image + (mud - image) * amount[:, :, None]).astype(np.uint8)
@@ -86,7 +86,7 @@ def _dirty(rng: np.random.Generator, image: BgrImage) -> None:
 
 def _wear_off(rng: np.random.Generator, image: BgrImage, relief: Mask) -> None:
     height, width = image.shape[:2]
-    bare = (_noise(rng, height, width, int(rng.integers(10, 24))) > rng.uniform(0.7, 1.6)) & (relief > 100)
+    bare = (smooth_noise(rng, height, width, int(rng.integers(10, 24))) > rng.uniform(0.7, 1.6)) & (relief > 100)
     paper = np.median(image.reshape(-1, 3)[::37], 0)
     image[bare] = np.clip(paper * rng.uniform(0.8, 1.1), 0, 255)
 
