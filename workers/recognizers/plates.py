@@ -2,12 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sightline.errors import ModelError
+from sightline.models import LoadedModel
+from sightline.settings import Settings
+from sightline.types import Reading
+from workers.images import BgrImage
+from workers.models import ModelFile, Runtime, find_model, resolve
+from workers.runtimes import choose_runtime
+
+_MODEL = "plates-recognizer"
+
 #: What the network sees: a grey picture of this size, whatever the crop's shape was.
 WIDTH_PX, HEIGHT_PX = 160, 64
+#: Classes 1..36 of the network; class 0 is CTC's blank.
+CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Decoded(NamedTuple):
+    text: str
+    confidences: tuple[float, ...]  #: of each character
+    alternatives: tuple[tuple[tuple[str, float], ...], ...]  #: of each character, the likeliest first
+
+
+class PlateRecognizer:
+    """Reads plates: A-Z and 0-9, without separators. What shows no plate reads as nothing."""
+
+    def __init__(self, file: ModelFile, runtime: Runtime, *, threads: int, max_batch_size: int) -> None:
+        self.model = LoadedModel(
+            name=file.name, sha256=file.sha256, runtime=runtime, input_size=(WIDTH_PX, HEIGHT_PX)
+        )
+        self._max_batch_size = max_batch_size
+        try:
+            self._forward = (_openvino if runtime == "openvino" else _onnxruntime)(file.path, threads)
+        except Exception as error:  # the runtimes' errors have no root in common
+            raise ModelError(
+                f"model {file.name!r}: {file.path} cannot be loaded in {runtime}: {str(error)[:300]}", model=file.name
+            ) from error
+
+    def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
+        return [_reading(decoded) for decoded in self.decode(crops)]
+
+    def decode(self, crops: Sequence[BgrImage]) -> list[Decoded]:
+        """Like `recognize`, with the alternatives of every character."""
+        found: list[Decoded] = []
+        for start in range(0, len(crops), self._max_batch_size):
+            batch = np.stack([prepare(crop) for crop in crops[start : start + self._max_batch_size]])
+            found.extend(decode(one) for one in self._forward(batch))
+        return found
+
+
+def open_plate_recognizer(settings: Settings) -> PlateRecognizer:
+    """Load the weights that come with Sightline, or what the models file calls `plates-recognizer`.
+
+    Raises:
+        ModelError: missing or damaged weights, or no runtime is installed.
+    """
+    runtime = choose_runtime(_MODEL, find_model(_MODEL, settings), settings)
+    file = resolve(_MODEL, settings, suffix=".onnx")
+    return PlateRecognizer(file, runtime, threads=settings.threads, max_batch_size=settings.max_batch_size)
 
 
 def prepare(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -16,3 +76,51 @@ def prepare(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     shrinks = gray.shape[0] > HEIGHT_PX and gray.shape[1] > WIDTH_PX
     scaled = cv2.resize(gray, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(scaled, np.uint8)
+
+
+def decode(probabilities: npt.NDArray[np.float32], *, alternatives: int = 3) -> Decoded:
+    """Greedy CTC of one crop's (steps, classes): runs of one class are one character, blanks fall out.
+
+    A character's confidence is the best of its run, and its alternatives are those of that step.
+    """
+    classes = probabilities.argmax(1)
+    starts = np.flatnonzero(np.diff(classes, prepend=-1))
+    text: list[str] = []
+    ranked: list[tuple[tuple[str, float], ...]] = []
+    for start, end in zip(starts, [*starts[1:], len(classes)], strict=True):
+        found = classes[start]
+        if found == 0:
+            continue
+        peak = probabilities[start + probabilities[start:end, found].argmax()]
+        best = np.argsort(-peak[1:])[:alternatives]
+        text.append(CHARACTERS[found - 1])
+        ranked.append(tuple((CHARACTERS[i], min(float(peak[i + 1]), 1.0)) for i in best.tolist()))
+    return Decoded("".join(text), tuple(one[0][1] for one in ranked), tuple(ranked))
+
+
+def _reading(decoded: Decoded) -> Reading:
+    if not decoded.text:
+        return Reading(text="", confidence=0.0)
+    confidence = sum(decoded.confidences) / len(decoded.confidences)
+    return Reading(text=decoded.text, confidence=confidence, char_confidences=decoded.confidences)
+
+
+def _onnxruntime(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # with changing batch sizes the arena only grows
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda batch: np.asarray(session.run(None, {"crops": batch})[0], np.float32)
+
+
+def _openvino(path: Path, threads: int) -> Any:
+    import openvino
+
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
+    model = openvino.Core().compile_model(str(path), "CPU", config)
+    return lambda batch: np.array(model(batch)[0], np.float32)

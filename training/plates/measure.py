@@ -1,0 +1,106 @@
+"""`python -m training.plates.measure PHOTOS`: how many plates of real photos are read right, from their true boxes.
+
+PHOTOS has folders with a `truth.tsv` (file, x, y, width, height, plate). Even rows are for looking at failures (dev), odd
+rows are only counted (test). `eq` takes O and 0, I and 1, B and 8 as equal. `corrected` mends known wrong labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from sightline.settings import Settings, load_settings
+from sightline.types import Detection, Reading
+from workers.images import BgrImage, crop
+from workers.models import ModelFile, ModelSpec
+from workers.recognizers import open_recognizer
+from workers.recognizers.plates import PlateRecognizer
+from workers.recognizers.recognizer import Recognizer
+
+_EQUAL = str.maketrans("OIB", "018")
+#: known wrong labels of the public OpenALPR benchmark: the letter O where the plate has a zero
+_CORRECTED = {name: name.replace("O", "0") for name in ("RK6O5AB", "RK3OOAG")} | {
+    "RKO26AJ": "RK026AJ", "RKO82AL": "RK082AL", "RKO99AN": "RK099AN", "OYO9FEU": "OY09FEU", "BA302OZ": "BA302OZ",
+}  # fmt: skip
+
+
+class Photo(NamedTuple):
+    group: str
+    is_dev: bool
+    file: str
+    plate: str
+    crop: BgrImage
+
+
+def load_photos(folder: Path, margin: float) -> list[Photo]:
+    """All labelled plates, cut by their true boxes and a margin, a share of the box height."""
+    photos: list[Photo] = []
+    for table in sorted(folder.glob("*/truth.tsv")):
+        with table.open(newline="", encoding="utf-8") as file:
+            for number, row in enumerate(csv.DictReader(file, delimiter="\t")):
+                x, y, w, h = (float(row[key]) for key in ("x", "y", "width", "height"))
+                image = np.asarray(cv2.imread(str(table.parent / row["file"])), np.uint8)
+                box = Detection(xyxy=(x, y, x + w, y + h), label="plate", class_id=0, confidence=1)
+                photos.append(Photo(table.parent.name, number % 2 == 0, row["file"], row["plate"], crop(image, box, margin=margin)))
+    return photos
+
+
+def report(photos: list[Photo], readings: list[Reading]) -> str:
+    """A table: a line for each group and half, exact / eq / corrected-and-exact, and the mean confidence."""
+    lines = ["group half    n  exact     eq  corrected  confidence"]
+    for group in [*sorted({photo.group for photo in photos}), "all"]:
+        for half in ("dev", "test", "both"):
+            chosen = [
+                (photo, reading)
+                for photo, reading in zip(photos, readings, strict=True)
+                if group in (photo.group, "all") and half in ("dev" if photo.is_dev else "test", "both")
+            ]
+            texts = [(photo.plate, _CORRECTED.get(photo.plate, photo.plate), plain(reading.text)) for photo, reading in chosen]
+            exact = np.mean([truth == text for truth, _, text in texts])
+            equal = np.mean([truth.translate(_EQUAL) == text.translate(_EQUAL) for truth, _, text in texts])
+            corrected = np.mean([true == text for _, true, text in texts])
+            sure = np.mean([reading.confidence for _, reading in chosen])
+            lines.append(f"{group:5} {half:4} {len(texts):4}  {exact:.3f}  {equal:.3f}      {corrected:.3f}       {sure:.3f}")
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    return "".join(char for char in text.upper() if char.isalnum() and char.isascii())
+
+
+def open_named(name: str, settings: Settings) -> Recognizer:
+    """A recognizer of the settings, or an ONNX file of our own."""
+    if name.endswith(".onnx"):
+        file = ModelFile(Path(name).stem, ModelSpec(kind="stub", source=name), Path(name), "")
+        return PlateRecognizer(file, "onnxruntime", threads=settings.threads, max_batch_size=settings.max_batch_size)
+    return open_recognizer(settings.model_copy(update={"recognizer": name}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.plates.measure", description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--recognizer", default="plates", help="a name of SIGHTLINE_RECOGNIZER, or a .onnx file")
+    parser.add_argument("--margin", type=float, default=0.0, help="share of the box height added on all sides")
+    parser.add_argument("--failures", action="store_true", help="list the failures of the dev half")
+    args = parser.parse_args()
+    recognizer = open_named(args.recognizer, load_settings())
+    photos = load_photos(args.photos, args.margin)
+    recognizer.recognize([photo.crop for photo in photos[:2]])
+    began = time.perf_counter()
+    readings = recognizer.recognize([photo.crop for photo in photos])
+    each_ms = (time.perf_counter() - began) / len(photos) * 1000
+    print(f"{args.recognizer}, margin {args.margin}, {len(photos)} photos, {each_ms:.1f} ms a crop")
+    print(report(photos, readings))
+    for photo, reading in zip(photos, readings, strict=True):
+        if args.failures and photo.is_dev and plain(reading.text).translate(_EQUAL) != photo.plate.translate(_EQUAL):
+            print(f"{photo.group}/{photo.file}  {photo.plate}  read {reading.text!r} ({reading.confidence:.2f})")
+
+
+if __name__ == "__main__":
+    main()
