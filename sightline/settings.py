@@ -110,6 +110,16 @@ class Settings(BaseSettings):
     recognizer: Literal["rapidocr", "paddleocr", "stub"] = Field(
         "rapidocr", description="What reads text; `stub` reads only the synthetic pictures of `sightline.testing`."
     )
+    plates_recognizer: Literal["", "plates", "voted"] = Field(
+        "",
+        description="What reads the crops of `plates`: `plates`, our own recognizer, which reads whole plates only; "
+        "`voted`, it and PP-OCR where it is in doubt. Empty: `recognizer`.",
+    )
+    plate_countries: str = Field(
+        "",
+        description="Countries whose formats decide between characters that look alike (O and 0), such as `sk,cz`. "
+        "Empty: a plate must fit no format of any country before a character is changed.",
+    )
     paddleocr_dir: Path | None = Field(
         None, description="Folder with `inference.onnx` and `inference.yml` for PaddleOCR."
     )

@@ -24,13 +24,14 @@ from workers.download import download
 Runtime = Literal["torch", "onnxruntime", "openvino"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 _PACKAGE = "package:"
+_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"  #: trained by this project
 
 
 class ModelSpec(Value):
     """Where weights are and how they are to be used."""
 
-    #: `yolo26`: end-to-end detector, output (N, 300, 6); `text-…`: PP-OCR; `stub`: for tests.
-    kind: Literal["yolo26", "text-detection", "text-recognition", "stub"]
+    #: `yolo26`: end-to-end detector, output (N, 300, 6); `text-…`: PP-OCR; `plate-…`: our own; `stub`: for tests.
+    kind: Literal["yolo26", "text-detection", "text-recognition", "plate-recognition", "stub"]
     source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
@@ -63,6 +64,9 @@ BUILT_IN: Mapping[str, ModelSpec] = {
     ),
     "ppocr-rec": ModelSpec(
         kind="text-recognition", source="package:rapidocr/rapidocr/models/PP-OCRv6_rec_small.onnx", input_size=320
+    ),
+    "plates-recognizer": ModelSpec(
+        kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160
     ),
     "yolo26n": ModelSpec(
         kind="yolo26", source="https://github.com/ultralytics/assets/releases/download/v8.4.0/yolo26n.pt"

@@ -7,31 +7,36 @@ import time
 from sightline.errors import PoisonError
 from sightline.frames import crop_key
 from sightline.messages import Message
+from sightline.models import LoadedModel
 from sightline.queues import OCR_TASK, WRITE_TASK
-from sightline.types import FrameError, FrameResult, Reading, StageRun
+from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
 from workers.batching import Batched, Batcher
 from workers.images import BgrImage, decode
 from workers.outcomes import outcome_of
-from workers.recognizers import open_recognizer
+from workers.recognizers import open_plates_recognizer, open_recognizer
 from workers.services import Services
 
 
 class OcrStage:
-    """One recognizer and one batcher."""
+    """One recognizer and its batcher for all text, perhaps another for the crops of `plates`."""
 
     task = OCR_TASK
 
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._services = services
-        self._recognizer = open_recognizer(settings)
+        self._recognizers = {settings.recognizer: open_recognizer(settings)}
+        own = open_plates_recognizer(settings)
+        if own is not None:
+            self._recognizers[settings.plates_recognizer] = own
         self.batchers: dict[str, Batcher[BgrImage, Reading]] = {
-            settings.recognizer: Batcher(
-                self._recognizer.recognize,
+            name: Batcher(
+                recognizer.recognize,
                 max_batch_size=settings.max_batch_size,
                 max_wait_ms=settings.max_wait_ms,
-                name=settings.recognizer,
+                name=name,
             )
+            for name, recognizer in self._recognizers.items()
         }
 
     def work(self, message: Message) -> None:
@@ -40,7 +45,9 @@ class OcrStage:
         # All crops of the job go to the batcher at once, so that they share batches.
         crops = [(result, self._crops(result)) for result in message.results]
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
-        read = [outcome_of(future, "ocr") for future in self._batcher.submit(images)]
+        name = self._name_for(message.job.pipeline)
+        model = self._recognizers[name].model
+        read = [outcome_of(future, "ocr") for future in self.batchers[name].submit(images)]
         results: list[FrameResult] = []
         for result, cut in crops:
             if isinstance(cut, FrameError):
@@ -51,15 +58,21 @@ class OcrStage:
             if failed is not None:
                 results.append(result.model_copy(update={"error": failed}))
                 continue
-            results.append(self._with_readings(result, [item for item in mine if isinstance(item, Batched)], waited_ms))
+            batched = [item for item in mine if isinstance(item, Batched)]
+            results.append(self._with_readings(result, batched, model, waited_ms))
         self._services.delivery.hand_over(WRITE_TASK, message.job, results)
 
     def close(self) -> None:
-        self._batcher.close()
+        for batcher in self.batchers.values():
+            batcher.close()
 
-    @property
-    def _batcher(self) -> Batcher[BgrImage, Reading]:
-        return next(iter(self.batchers.values()))
+    def _name_for(self, pipeline: Pipeline) -> str:
+        settings = self._services.settings
+        return (
+            settings.plates_recognizer
+            if pipeline is Pipeline.PLATES and settings.plates_recognizer
+            else settings.recognizer
+        )
 
     def _crops(self, result: FrameResult) -> list[BgrImage] | FrameError:
         """The crops of a frame's detections, in order, or why they cannot be had."""
@@ -78,10 +91,11 @@ class OcrStage:
                 return FrameError(reason=error.reason, message=f"crop {key}: {error}"[:500], stage="ocr")
         return images
 
-    def _with_readings(self, result: FrameResult, read: list[Batched[Reading]], waited_ms: float) -> FrameResult:
+    def _with_readings(
+        self, result: FrameResult, read: list[Batched[Reading]], model: LoadedModel, waited_ms: float
+    ) -> FrameResult:
         if not read:
             return result
-        model = self._recognizer.model
         run = StageRun(
             stage="ocr",
             model=model.name,

@@ -1,7 +1,8 @@
 """Crops as a detector cuts them: `draw_crop` gives a grey picture of the recognizer's input size and what it says.
 
-The plate is seen from the side, in a holder, on paint; out of focus, far away, at night, behind a fence, compressed. A part
-of the crops shows no plate that can be read: their text is empty, so that the recognizer learns not to invent one.
+The plate is seen from the side, in a holder, on paint; out of focus, far away, at night, behind a fence, compressed.
+A part of the crops shows no plate that can be read: their text is empty, so that the recognizer learns not to invent
+one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ _Floats = npt.NDArray[np.float32]
 _EMPTY_SHARE = 0.06
 _READABLE = 0.55  #: likeness below which effects are drawn anew, so that no text is asked for that cannot be seen
 _WORDS = (
-    "VOLKSWAGEN", "TAXI", "POLICE", "SERVICE", "AUTO", "TDI", "QUATTRO", "TOYOTA", "SAAB", "www.garage.de", "0800 555 123", "CORSA", "EXIT",
-    "SALE", "1.6 HDi", "AMBULANCE", "STOP", "P", "Diesel", "4x4", "HYBRID", "Renault", "SINCE 1967", "FRAGILE", "24h", "OPEN", "Hotel",
+    "VOLKSWAGEN", "TAXI", "POLICE", "SERVICE", "AUTO", "TDI", "QUATTRO", "TOYOTA", "SAAB", "www.garage.de",
+    "0800 555 123", "CORSA", "EXIT",
+    "SALE", "1.6 HDi", "AMBULANCE", "STOP", "P", "Diesel", "4x4", "HYBRID", "Renault", "SINCE 1967", "FRAGILE", "24h",
+    "OPEN", "Hotel",
 )  # fmt: skip
 
 
@@ -69,15 +72,19 @@ def _see(rng: np.random.Generator, plate: Plate, height_px: float) -> GrayImage:
         image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     image, pad = _hold(rng, image)
     plate_h, plate_w = image.shape[0] - pad[0] - pad[1], image.shape[1] - 2 * pad[2]
-    width_px = height_px * plate.width_mm / plate.height_mm * rng.uniform(0.82, 1.06)  # seen from the side it is narrower
+    width_px = (
+        height_px * plate.width_mm / plate.height_mm * rng.uniform(0.82, 1.06)
+    )  # seen from the side it is narrower
     corners = _corners(rng, width_px, height_px)
     left, top = corners.min(0)
     right, bottom = corners.max(0)
     w, h = right - left, bottom - top
-    loose = np.clip(rng.normal((0.02, 0.03, 0.02, 0.03), (0.035, 0.07, 0.035, 0.07)), (-0.045, -0.06, -0.045, -0.06), 0.2)
+    loose = np.clip(
+        rng.normal((0.02, 0.03, 0.02, 0.03), (0.035, 0.07, 0.035, 0.07)), (-0.045, -0.06, -0.045, -0.06), 0.2
+    )
     box = (left - loose[0] * w, top - loose[1] * h, right + loose[2] * w, bottom + loose[3] * h)
     size = max(round(box[2] - box[0]), 12), max(round(box[3] - box[1]), 6)
-    in_image = np.array([[0, 0], [plate_w, 0], [plate_w, plate_h], [0, plate_h]]) + (pad[2], pad[0])
+    in_image = np.array([[0, 0], [plate_w, 0], [plate_w, plate_h], [0, plate_h]]) + np.array([pad[2], pad[0]])
     matrix = cv2.getPerspectiveTransform(in_image.astype(np.float32), (corners - box[:2]).astype(np.float32))
     warped = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR)
     ground = _ground(rng, size[1], size[0])
@@ -128,7 +135,9 @@ def _ground(rng: np.random.Generator, height: int, width: int) -> _Floats:
     ground += smooth_noise(rng, height, width, int(rng.integers(2, 8))) * rng.uniform(0, 40)
     for _ in range(rng.integers(0, 4)):  # edges of bumper, trunk, recess
         y = int(height * rng.choice([rng.uniform(-0.05, 0.2), rng.uniform(0.8, 1.05)]))
-        cv2.line(ground, (0, y), (width, y + int(rng.normal(0, 2))), float(rng.uniform(0, 255)), int(rng.integers(1, 5)))
+        cv2.line(
+            ground, (0, y), (width, y + int(rng.normal(0, 2))), float(rng.uniform(0, 255)), int(rng.integers(1, 5))
+        )
     return ground
 
 
@@ -154,7 +163,9 @@ def _no_plate(rng: np.random.Generator) -> GrayImage:
         for _ in range(rng.integers(1, 5)):
             center = int(rng.uniform(0, width)), int(rng.uniform(0, height))
             axes = int(rng.uniform(3, width / 2)), int(rng.uniform(3, height / 2))
-            cv2.ellipse(image, center, axes, 0, 0, 360, float(rng.uniform(0, 255)), int(rng.choice([-1, 1, 3])), cv2.LINE_AA)
+            cv2.ellipse(
+                image, center, axes, 0, 0, 360, float(rng.uniform(0, 255)), int(rng.choice([-1, 1, 3])), cv2.LINE_AA
+            )
     return image
 
 
@@ -170,7 +181,9 @@ def _spoil(rng: np.random.Generator, image: GrayImage, height_px: float) -> Gray
         center = rng.uniform(0, 1, 2) * (width, height)
         reach = height * rng.uniform(0.2, 0.8)
         ys, xs = np.ogrid[:height, :width]
-        light += rng.uniform(60, 200) * np.exp(-((xs - center[0]) ** 2 + (ys - center[1]) ** 2) / (2 * reach**2), dtype=np.float32)
+        light += rng.uniform(60, 200) * np.exp(
+            -((xs - center[0]) ** 2 + (ys - center[1]) ** 2) / (2 * reach**2), dtype=np.float32
+        )
     # the sharper the photo, the more blur it bears
     character_px = height_px * 0.5
     if rng.random() < 0.6:
@@ -218,7 +231,9 @@ def _move(rng: np.random.Generator, light: _Floats, length_px: float) -> _Floats
     angle = rng.choice([0.0, 0.0, np.pi / 2, rng.uniform(0, np.pi)])
     half = size // 2
     step = np.array([np.cos(angle), np.sin(angle)]) * half
-    cv2.line(kernel, (round(half - step[0]), round(half - step[1])), (round(half + step[0]), round(half + step[1])), 1.0)
+    cv2.line(
+        kernel, (round(half - step[0]), round(half - step[1])), (round(half + step[0]), round(half + step[1])), 1.0
+    )
     return cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
 
 

@@ -1,6 +1,7 @@
 """`python -m training.plates.export_recognizer WEIGHTS.pt OUT.onnx`: the trained recognizer as a small ONNX file.
 
-Input `crops` (N, 64, 160) uint8, output `probabilities` (N, 80, 37). Weights are stored as float16 and computed in float32.
+Input `crops` (N, 64, 160) uint8, output `probabilities` (N, 80, 37). Weights are stored as float16 and computed in
+float32.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 
 from training.plates.network import PlateNet
 from workers.recognizers.plates import CHARACTERS, HEIGHT_PX, WIDTH_PX

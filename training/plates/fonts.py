@@ -1,4 +1,6 @@
-"""Glyphs: libre fonts from Debian packages and our own strokes, cropped to the ink and of one height, as plates have them."""
+"""Glyphs: libre fonts from Debian packages and our own strokes, cropped to the ink and of one height, as plates have
+them.
+"""
 
 from __future__ import annotations
 
@@ -119,12 +121,12 @@ def check_fonts() -> None:
 
 @lru_cache(8192)
 def glyph(font: str, char: str) -> Mask:
-    """One character: ink 255 on 0, cropped to the ink, stretched to `HEIGHT_PX` high (a hyphen or dot keeps its shape)."""
+    """One character: ink 255 on 0, cropped to the ink, stretched to `HEIGHT_PX` high."""
     if font.startswith("strokes/"):
         return draw_letter(int(font.removeprefix("strokes/")), char)
     mask = _rendered(font, char, HEIGHT_PX + 26)
     width = max(round(mask.shape[1] * HEIGHT_PX / mask.shape[0]), 3)
-    return cv2.resize(mask, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(mask, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @lru_cache(8192)

@@ -1,7 +1,7 @@
 """`python -m training.plates.make_crops FOLDER`: draw crops for the recognizer's training into a folder.
 
-`crops.npy` holds the pictures (count, height, width; uint8), `texts.txt` a line for each: text, style. Crop `i` depends on
-the seed and `i` alone, not on the number of processes. A folder that is complete is left as it is.
+`crops.npy` holds the pictures (count, height, width; uint8), `texts.txt` a line for each: text, style. Crop `i`
+depends on the seed and `i` alone, not on the number of processes. A folder that is complete is left as it is.
 """
 
 from __future__ import annotations

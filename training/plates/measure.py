@@ -1,7 +1,8 @@
 """`python -m training.plates.measure PHOTOS`: how many plates of real photos are read right, from their true boxes.
 
-PHOTOS has folders with a `truth.tsv` (file, x, y, width, height, plate). Even rows are for looking at failures (dev), odd
-rows are only counted (test). `eq` takes O and 0, I and 1, B and 8 as equal. `corrected` mends known wrong labels.
+PHOTOS has folders with a `truth.tsv` (file, x, y, width, height, plate). Even rows are for looking at failures
+(dev), odd rows are only counted (test). `eq` takes O and 0, I and 1, B and 8 as equal. `corrected` mends known wrong
+labels.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sightline.settings import Settings, load_settings
 from sightline.types import Detection, Reading
 from workers.images import BgrImage, crop
 from workers.models import ModelFile, ModelSpec
-from workers.recognizers import open_recognizer
+from workers.recognizers import open_plates_recognizer, open_recognizer
 from workers.recognizers.plates import PlateRecognizer
 from workers.recognizers.recognizer import Recognizer
 
@@ -47,7 +48,11 @@ def load_photos(folder: Path, margin: float) -> list[Photo]:
                 x, y, w, h = (float(row[key]) for key in ("x", "y", "width", "height"))
                 image = np.asarray(cv2.imread(str(table.parent / row["file"])), np.uint8)
                 box = Detection(xyxy=(x, y, x + w, y + h), label="plate", class_id=0, confidence=1)
-                photos.append(Photo(table.parent.name, number % 2 == 0, row["file"], row["plate"], crop(image, box, margin=margin)))
+                photos.append(
+                    Photo(
+                        table.parent.name, number % 2 == 0, row["file"], row["plate"], crop(image, box, margin=margin)
+                    )
+                )
     return photos
 
 
@@ -61,12 +66,17 @@ def report(photos: list[Photo], readings: list[Reading]) -> str:
                 for photo, reading in zip(photos, readings, strict=True)
                 if group in (photo.group, "all") and half in ("dev" if photo.is_dev else "test", "both")
             ]
-            texts = [(photo.plate, _CORRECTED.get(photo.plate, photo.plate), plain(reading.text)) for photo, reading in chosen]
+            texts = [
+                (photo.plate, _CORRECTED.get(photo.plate, photo.plate), plain(reading.text))
+                for photo, reading in chosen
+            ]
             exact = np.mean([truth == text for truth, _, text in texts])
             equal = np.mean([truth.translate(_EQUAL) == text.translate(_EQUAL) for truth, _, text in texts])
             corrected = np.mean([true == text for _, true, text in texts])
             sure = np.mean([reading.confidence for _, reading in chosen])
-            lines.append(f"{group:5} {half:4} {len(texts):4}  {exact:.3f}  {equal:.3f}      {corrected:.3f}       {sure:.3f}")
+            lines.append(
+                f"{group:5} {half:4} {len(texts):4}  {exact:.3f}  {equal:.3f}      {corrected:.3f}       {sure:.3f}"
+            )
     return "\n".join(lines)
 
 
@@ -79,7 +89,8 @@ def open_named(name: str, settings: Settings) -> Recognizer:
     if name.endswith(".onnx"):
         file = ModelFile(Path(name).stem, ModelSpec(kind="stub", source=name), Path(name), "")
         return PlateRecognizer(file, "onnxruntime", threads=settings.threads, max_batch_size=settings.max_batch_size)
-    return open_recognizer(settings.model_copy(update={"recognizer": name}))
+    own = open_plates_recognizer(settings.model_copy(update={"plates_recognizer": name}))
+    return own or open_recognizer(settings.model_copy(update={"recognizer": name}))
 
 
 def main() -> None:

@@ -1,16 +1,16 @@
 """The recognizer's network: a small convolutional net, two attention layers, and CTC over two rows of steps.
 
-Why CTC over rows: every step is a local question ("which character is here?"), so that it is learnt from few crops, needs no
-largest length, and any text's likelihood can be computed from the output. A plate of two lines is the row above read first,
-then the row below: the picture is reduced to 2 x 40 steps, and a plate of one line may use either row, because the
-attention layers see both. Graves et al. 2006 (CTC), Vaswani et al. 2017 (attention).
+Why CTC over rows: every step is a local question ("which character is here?"), so that it is learnt from few crops,
+needs no largest length, and any text's likelihood can be computed from the output. A plate of two lines is the row
+above read first, then the row below: the picture is reduced to 2 x 40 steps, and a plate of one line may use either
+row, because the attention layers see both. Graves et al. 2006 (CTC), Vaswani et al. 2017 (attention).
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+import torch  # pyright: ignore[reportMissingImports]
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional as F  # noqa: N812  # pyright: ignore[reportMissingImports]
 
 from workers.recognizers.plates import CHARACTERS
 
@@ -19,7 +19,9 @@ CLASSES = len(CHARACTERS) + 1  #: class 0 is CTC's blank
 
 
 def _conv(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
 
 
 class _Residual(nn.Module):
@@ -57,7 +59,7 @@ class _Attention(nn.Module):
 class PlateNet(nn.Module):
     """Grey pictures (N, 1, 64, 160) with values 0..255 -> logarithms of probabilities (N, 80, 37)."""
 
-    def __init__(self, channels: tuple[int, int, int, int] = (32, 64, 96, 128)) -> None:
+    def __init__(self, channels: tuple[int, int, int, int] = (32, 32, 64, 96)) -> None:
         super().__init__()
         a, b, c, d = channels
         self.look = nn.Sequential(

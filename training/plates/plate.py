@@ -326,7 +326,7 @@ def _weighted(font: str, char: str, weight: float) -> Mask:
     if weight == 0 or min(mask.shape) < 20:
         return mask
     kernel = np.ones((3, 3), np.uint8)
-    return cv2.dilate(mask, kernel) if weight > 0 else cv2.erode(mask, kernel)
+    return np.asarray(cv2.dilate(mask, kernel) if weight > 0 else cv2.erode(mask, kernel), np.uint8)
 
 
 def _blend(

@@ -1,13 +1,13 @@
 """`python -m training.plates.train_recognizer CROPS FOLDER`: train the recognizer on drawn crops.
 
-Writes `checkpoint.pt` (all that is needed to go on) and `weights.pt` (the averaged weights) into FOLDER; started again, it
-goes on where it was. `--steps` makes a run that can be repeated; `--minutes` one that ends in time on any machine.
+Writes `checkpoint.pt` (all that is needed to go on) and `weights.pt` (the averaged weights) into FOLDER; started
+again, it goes on where it was. `--steps` makes a run that can be repeated; `--minutes` one that ends in time on any
+machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import time
 from pathlib import Path
@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+import torch  # pyright: ignore[reportMissingImports]
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional as F  # noqa: N812  # pyright: ignore[reportMissingImports]
 
 from training.plates.network import PlateNet
 from workers.recognizers.plates import CHARACTERS, decode
 
-_BATCH = 64
+_BATCH = 32
 _HELD_OUT = 1024  #: last crops of the set, never trained on
-_WARM_UP = 400  #: steps
-_AVERAGE = 0.998  #: share of the old in the averaged weights, each step
+_WARM_UP = 300  #: steps
+_AVERAGE = 0.999  #: share of the old in the averaged weights, each step
 
 
 class Crops(NamedTuple):
@@ -56,8 +56,12 @@ def train(crops: Crops, folder: Path, *, steps: int, minutes: float, peak_rate: 
         for name, value in network.state_dict().items():
             averaged[name].lerp_(value, 1 - keep) if value.is_floating_point() else averaged[name].copy_(value)
         if step % 100 == 0:
-            print(f"{time.monotonic() - began:7.0f} s  step {step}  done {done:.3f}  rate {rate:.5f}  loss {np.mean(losses[-100:]):.4f}", flush=True)
-        if step % 500 == 0:
+            print(
+                f"{time.monotonic() - began:7.0f} s  step {step}  done {done:.3f}  rate {rate:.5f}  "
+                f"loss {np.mean(losses[-100:]):.4f}",
+                flush=True,
+            )
+        if step % 1000 == 0:
             _save(folder, network, averaged, optimizer, step, time.monotonic() - began)
             print(f"held out: {_accuracy(averaged, crops):.4f}", flush=True)
     _save(folder, network, averaged, optimizer, step, time.monotonic() - began)
@@ -115,11 +119,15 @@ def _accuracy(weights: dict[str, Tensor], crops: Crops) -> float:
         images = torch.from_numpy(crops.images[start : start + 128].astype(np.float32))[:, None]
         with torch.autocast("cpu", torch.bfloat16):
             scores = network(images.contiguous(memory_format=torch.channels_last))
-        right += sum(decode(one).text == text for one, text in zip(scores.exp().numpy(), crops.texts[start:], strict=False))
+        right += sum(
+            decode(one).text == text for one, text in zip(scores.exp().numpy(), crops.texts[start:], strict=False)
+        )
     return right / _HELD_OUT
 
 
-def _resume(folder: Path, network: PlateNet, averaged: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def _resume(
+    folder: Path, network: PlateNet, averaged: dict[str, Tensor], optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
     if not (folder / "checkpoint.pt").exists():
         return 0, 0.0
     saved: dict[str, Any] = torch.load(folder / "checkpoint.pt", weights_only=True)
@@ -130,8 +138,21 @@ def _resume(folder: Path, network: PlateNet, averaged: dict[str, Tensor], optimi
     return saved["step"], saved["spent_s"]
 
 
-def _save(folder: Path, network: PlateNet, averaged: dict[str, Tensor], optimizer: torch.optim.Optimizer, step: int, spent_s: float) -> None:
-    state = {"network": network.state_dict(), "averaged": averaged, "optimizer": optimizer.state_dict(), "step": step, "spent_s": spent_s}
+def _save(
+    folder: Path,
+    network: PlateNet,
+    averaged: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    spent_s: float,
+) -> None:
+    state = {
+        "network": network.state_dict(),
+        "averaged": averaged,
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "spent_s": spent_s,
+    }
     torch.save(state, folder / "checkpoint.tmp")
     (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
     torch.save(averaged, folder / "weights.tmp")
@@ -151,7 +172,14 @@ def main() -> None:
     if not args.steps and not args.minutes:
         parser.error("--steps or --minutes must be given")
     torch.set_num_threads(args.threads)
-    train(load_crops(args.crops), args.folder, steps=args.steps, minutes=args.minutes, peak_rate=args.peak_rate, seed=args.seed)
+    train(
+        load_crops(args.crops),
+        args.folder,
+        steps=args.steps,
+        minutes=args.minutes,
+        peak_rate=args.peak_rate,
+        seed=args.seed,
+    )
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from training.plates.strokes import Mask
 
 BgrImage = npt.NDArray[np.uint8]
 _ADVERTS = (
-    "VOLKSWAGEN", "AUTO BAVER BRNO", "TOYOTA OF DOWNTOWN", "www.autohaus.de", "(408) 555-0123", "STEVENS CREEK", "University Dad", "HONDA",
-    "SLOVENSKA REPUBLIKA", "CESKA REPUBLIKA", "FORD", "I LOVE MY DOG", "RACING TEAM", "Mercedes-Benz", "FLORIDA KEYS", "SUNRISE MOTORS", "NSCA",
+    "VOLKSWAGEN", "AUTO BAVER BRNO", "TOYOTA OF DOWNTOWN", "www.autohaus.de", "(408) 555-0123", "STEVENS CREEK",
+    "University Dad", "HONDA",
+    "SLOVENSKA REPUBLIKA", "CESKA REPUBLIKA", "FORD", "I LOVE MY DOG", "RACING TEAM", "Mercedes-Benz", "FLORIDA KEYS",
+    "SUNRISE MOTORS", "NSCA",
 )  # fmt: skip
 
 
@@ -72,15 +74,15 @@ def draw_frame(rng: np.random.Generator, image: BgrImage, *, with_text: bool) ->
 def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> npt.NDArray[np.float32]:
     """Smooth noise, about standard normal."""
     small = rng.standard_normal((cells, max(cells * width // height, 2)), np.float32)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _dirty(rng: np.random.Generator, image: BgrImage) -> None:
     height, width = image.shape[:2]
     mud = np.array([40, 55, 70]) * rng.uniform(0.6, 2.2)
-    amount = np.clip(smooth_noise(rng, height, width, int(rng.integers(4, 16))) - rng.uniform(0.2, 1.4), 0, 1) * rng.uniform(
-        0.3, 0.85
-    )
+    amount = np.clip(
+        smooth_noise(rng, height, width, int(rng.integers(4, 16))) - rng.uniform(0.2, 1.4), 0, 1
+    ) * rng.uniform(0.3, 0.85)
     image[:] = (image + (mud - image) * amount[:, :, None]).astype(np.uint8)
 
 

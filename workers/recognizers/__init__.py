@@ -1,11 +1,29 @@
-"""Recognizers: `open_recognizer` loads the one the settings name."""
+"""Recognizers: `open_recognizer` and `open_plates_recognizer` load those the settings name."""
 
 from __future__ import annotations
 
 from sightline.settings import Settings
 from workers.recognizers.recognizer import Recognizer
 
-__all__ = ["Recognizer", "open_recognizer"]
+__all__ = ["Recognizer", "open_plates_recognizer", "open_recognizer"]
+
+
+def open_plates_recognizer(settings: Settings) -> Recognizer | None:
+    """Load what `SIGHTLINE_PLATES_RECOGNIZER` names; None if that is the same as `SIGHTLINE_RECOGNIZER`.
+
+    Raises:
+        ModelError: its library or its weights are missing or damaged; says what to do about it.
+        SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
+    """
+    if settings.plates_recognizer == "plates":
+        from workers.recognizers.plates import open_plate_recognizer
+
+        return open_plate_recognizer(settings)
+    if settings.plates_recognizer == "voted":
+        from workers.recognizers.voted import open_voted_recognizer
+
+        return open_voted_recognizer(settings)
+    return None
 
 
 def open_recognizer(settings: Settings) -> Recognizer:

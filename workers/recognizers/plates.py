@@ -16,6 +16,7 @@ from sightline.settings import Settings
 from sightline.types import Reading
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, find_model, resolve
+from workers.recognizers.formats import Formats
 from workers.runtimes import choose_runtime
 
 _MODEL = "plates-recognizer"
@@ -35,10 +36,11 @@ class Decoded(NamedTuple):
 class PlateRecognizer:
     """Reads plates: A-Z and 0-9, without separators. What shows no plate reads as nothing."""
 
-    def __init__(self, file: ModelFile, runtime: Runtime, *, threads: int, max_batch_size: int) -> None:
-        self.model = LoadedModel(
-            name=file.name, sha256=file.sha256, runtime=runtime, input_size=(WIDTH_PX, HEIGHT_PX)
-        )
+    def __init__(
+        self, file: ModelFile, runtime: Runtime, *, threads: int, max_batch_size: int, formats: Formats | None = None
+    ) -> None:
+        self.model = LoadedModel(name=file.name, sha256=file.sha256, runtime=runtime, input_size=(WIDTH_PX, HEIGHT_PX))
+        self.formats = formats or Formats()
         self._max_batch_size = max_batch_size
         try:
             self._forward = (_openvino if runtime == "openvino" else _onnxruntime)(file.path, threads)
@@ -48,7 +50,7 @@ class PlateRecognizer:
             ) from error
 
     def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
-        return [_reading(decoded) for decoded in self.decode(crops)]
+        return [reading_of(decoded, self.formats) for decoded in self.decode(crops)]
 
     def decode(self, crops: Sequence[BgrImage]) -> list[Decoded]:
         """Like `recognize`, with the alternatives of every character."""
@@ -64,10 +66,14 @@ def open_plate_recognizer(settings: Settings) -> PlateRecognizer:
 
     Raises:
         ModelError: missing or damaged weights, or no runtime is installed.
+        SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
     """
+    formats = Formats(settings.plate_countries.replace(",", " ").split())
     runtime = choose_runtime(_MODEL, find_model(_MODEL, settings), settings)
     file = resolve(_MODEL, settings, suffix=".onnx")
-    return PlateRecognizer(file, runtime, threads=settings.threads, max_batch_size=settings.max_batch_size)
+    return PlateRecognizer(
+        file, runtime, threads=settings.threads, max_batch_size=settings.max_batch_size, formats=formats
+    )
 
 
 def prepare(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -98,11 +104,18 @@ def decode(probabilities: npt.NDArray[np.float32], *, alternatives: int = 3) -> 
     return Decoded("".join(text), tuple(one[0][1] for one in ranked), tuple(ranked))
 
 
-def _reading(decoded: Decoded) -> Reading:
+def reading_of(decoded: Decoded, formats: Formats) -> Reading:
+    """A decoded text, with the characters that the formats decide. Such a character counts what both were given."""
     if not decoded.text:
         return Reading(text="", confidence=0.0)
-    confidence = sum(decoded.confidences) / len(decoded.confidences)
-    return Reading(text=decoded.text, confidence=confidence, char_confidences=decoded.confidences)
+    text = formats.resolve(decoded.text, decoded.alternatives)
+    confidences = tuple(
+        sure if new == old else min(1.0, sure + dict(alternatives).get(new, 0.0))
+        for old, new, sure, alternatives in zip(
+            decoded.text, text, decoded.confidences, decoded.alternatives, strict=True
+        )
+    )
+    return Reading(text=text, confidence=sum(confidences) / len(confidences), char_confidences=confidences)
 
 
 def _onnxruntime(path: Path, threads: int) -> Any:

@@ -1,0 +1,61 @@
+"""Formats decide between characters that look alike, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from sightline.errors import SettingsError
+from workers.recognizers.formats import FORMATS, Formats
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("country", "read", "resolved"),
+    [
+        ("sk", "RK6O5AB", "RK605AB"),
+        ("sk", "RKOO3A8", "RKOO3A8"),  # three changes: more than two are a guess
+        ("sk", "RK0O3AB", "RK003AB"),
+        ("br", "OKMO944", "OKM0944"),
+        ("br", "0KMO944", "OKM0944"),
+        ("gb", "OYO9FEU", "OY09FEU"),
+        ("sk", "RK735AS", "RK735AS"),
+        ("sk", "RKT35AS", "RKT35AS"),  # nothing that looks like T is a digit that the recognizer thought of
+        ("sk", "RK35AS", "RK35AS"),  # a missing character is never invented
+        ("sk", "RK7355AS", "RK7355AS"),
+        ("sk", "", ""),
+    ],
+)
+def test_a_format_decides_between_look_alikes(country: str, read: str, resolved: str) -> None:
+    assert Formats([country]).resolve(read) == resolved
+
+
+def test_a_text_that_fits_some_format_stays_when_all_are_asked() -> None:
+    assert Formats().resolve("OKM0944") == "OKM0944"
+    assert Formats().resolve("BA302OZ") == "BA302OZ"
+
+
+def test_formats_that_demand_different_changes_change_nothing() -> None:
+    # AAA 9999 makes it BOB8888 .. 9AAA999 makes it 8OBB888: which one cannot be told.
+    formats = Formats(["us"])
+    assert formats.resolve("8O88888") == "8O88888"
+
+
+def test_less_alike_characters_are_swapped_only_if_the_recognizer_thought_of_it() -> None:
+    formats = Formats(["sk"])
+    sure = [((char, 1.0),) for char in "RKS35AS"]
+    unsure = [*sure[:2], (("S", 0.7), ("5", 0.2)), *sure[3:]]
+    assert formats.resolve("RKS35AS", sure) == "RKS35AS"
+    assert formats.resolve("RKS35AS", unsure) == "RK535AS"
+
+
+def test_an_unknown_country_names_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="SIGHTLINE_PLATE_COUNTRIES: no formats of 'dee' are known; use ee, de"):
+        Formats(["dee"])
+
+
+def test_every_pattern_has_letters_and_digits_only_where_it_says_so() -> None:
+    for country, patterns in FORMATS.items():
+        for pattern in patterns:
+            assert 3 <= sum(sign in "A9" for sign in pattern) <= 10, (country, pattern)
+            assert set(pattern) <= set("A9 -"), (country, pattern)
