@@ -18,7 +18,7 @@ _Corner = tuple[float, float] | tuple[float, float, int]
 _Strokes = list[list[_Corner]]
 
 HEIGHT_PX = 64
-VARIANTS = 40
+VARIANTS = 60
 _O: list[_Corner] = [(0.5, 0), (1, 0), (1, 1), (0, 1), (0, 0), (0.5, 0)]
 _P: list[_Corner] = [(0, 1), (0, 0, 0), (1, 0), (1, 0.54), (0, 0.54)]
 _SIX: list[_Corner] = [(0.97, 0.22), (0.97, 0), (0, 0), (0, 1), (1, 1), (1, 0.44), (0, 0.44)]
@@ -36,6 +36,9 @@ class _Variant(NamedTuple):
     flat_three: bool
     straight_w: bool
     open_four: bool
+    broad_m: float  #: width of M and W, of a letter's; narrow ones have a thinner pen
+    deep_m: float  #: how far the middle of M and W reaches
+    flag: float  #: how far a 1 without serifs reaches to the left
 
 
 @lru_cache(VARIANTS)
@@ -52,7 +55,10 @@ def _variant(number: int) -> _Variant:
         bent=rng.random() < 0.4,
         flat_three=rng.random() < 0.15,
         straight_w=rng.random() < 0.5,
-        open_four=rng.random() < 0.3,
+        open_four=rng.random() < 0.35,
+        broad_m=rng.choice([1.0, 1.0, 1.1, 1.25]),
+        deep_m=rng.uniform(0.35, 0.85),
+        flag=rng.choice([0.0, 0.3, 0.42, 0.6]),
     )
 
 
@@ -61,12 +67,13 @@ def draw_letter(variant_number: int, char: str) -> Mask:
     variant = _variant(variant_number)
     width = variant.digit_width if char.isdigit() else variant.width
     if char in "MW":
-        width *= 1.18
+        width *= variant.broad_m
     if char == "I" or (char == "1" and variant.serifs):
         width *= 0.62
     if char == "1" and not variant.serifs:
-        width *= 0.42
-    height_px, pen_px = HEIGHT_PX, variant.pen * HEIGHT_PX
+        width = max(width * variant.flag, variant.pen * 1.05)
+    thin = 0.78 if char in "MW" and variant.broad_m < 1.2 else 1.0
+    height_px, pen_px = HEIGHT_PX, variant.pen * HEIGHT_PX * thin
     inner = np.array([max(width * height_px - pen_px, 1), height_px - pen_px])
     canvas: Mask = np.zeros((height_px + 4, int(width * height_px) + 8), np.uint8)
     for stroke in _strokes(char, variant):
@@ -115,7 +122,7 @@ def _strokes(char: str, v: _Variant) -> _Strokes:
         "J": [[(1, 0), (1, 1), (0, 1), (0, 0.7)], *([[(0.45, 0), (1, 0)]] if v.serifs and v.bent else [])],
         "K": [[(0, 0), (0, 1)], [(1, 0), (0, 0.6)], [(0.36, 0.42), (1, 1)]],
         "L": [[(0, 0), (0, 1, 0), (1, 1)]],
-        "M": [[(0, 1), (0, 0, 0), (0.5, 0.6, 0), (1, 0, 0), (1, 1)]],
+        "M": [[(0, 1), (0, 0, 0), (0.5, v.deep_m, 0), (1, 0, 0), (1, 1)]],
         "N": [[(0, 1), (0, 0, 0), (1, 1, 0), (1, 0)]],
         "O": [_O],
         "P": [_P],
@@ -126,9 +133,9 @@ def _strokes(char: str, v: _Variant) -> _Strokes:
         "U": [[(0, 0), (0, 1), (1, 1), (1, 0)]],
         "V": [[(0, 0), (0.5, 1, 0), (1, 0)]],
         "W": [
-            [(0, 0), (0, 1, 0), (0.5, 0.4, 0), (1, 1, 0), (1, 0)]
+            [(0, 0), (0, 1, 0), (0.5, 1 - v.deep_m, 0), (1, 1, 0), (1, 0)]
             if v.straight_w
-            else [(0, 0), (0.22, 1, 0), (0.5, 0.25, 0), (0.78, 1, 0), (1, 0)]
+            else [(0, 0), (0.22, 1, 0), (0.5, 1 - v.deep_m, 0), (0.78, 1, 0), (1, 0)]
         ],
         "X": [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
         "Y": [[(0, 0), (0.5, 0.52, 0), (1, 0)], [(0.5, 0.52), (0.5, 1)]],
