@@ -19,6 +19,7 @@ from training.plates.wear import smooth_noise
 from workers.recognizers.plates import prepare
 
 GrayImage = npt.NDArray[np.uint8]
+_GrayAlpha = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float32]
 
 _EMPTY_SHARE = 0.06
@@ -65,11 +66,11 @@ def _likeness(clean: GrayImage, spoilt: GrayImage) -> float:
 def _see(rng: np.random.Generator, plate: Plate, height_px: float) -> GrayImage:
     """The plate in its surroundings, in perspective, cut out by a box that does not fit exactly."""
     weights = np.clip(np.array([0.114, 0.587, 0.299]) + rng.normal(0, 0.08, 3), 0.02, 1)
-    image = cv2.transform(plate.image[:, :, :3], (weights / weights.sum())[None].astype(np.float32))
-    image = np.dstack([image, plate.image[:, :, 3]])
+    gray = cv2.transform(plate.image[:, :, :3], (weights / weights.sum())[None].astype(np.float32))
+    image: _GrayAlpha = np.dstack([np.asarray(gray, np.uint8), plate.image[:, :, 3]])
     shrink = height_px / image.shape[0]
     if shrink < 0.8:
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     image, pad = _hold(rng, image)
     plate_h, plate_w = image.shape[0] - pad[0] - pad[1], image.shape[1] - 2 * pad[2]
     width_px = (
@@ -101,7 +102,7 @@ def _corners(rng: np.random.Generator, width: float, height: float) -> _Floats:
     return (square @ matrix.T + rng.normal(0, 0.02, (4, 2)) * height).astype(np.float32)
 
 
-def _hold(rng: np.random.Generator, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int]]:
+def _hold(rng: np.random.Generator, image: _GrayAlpha) -> tuple[_GrayAlpha, tuple[int, int, int]]:
     """Put a holder around the plate, perhaps with a line of text below; returns paddings top, bottom, sides."""
     if rng.random() < 0.5:
         return image, (0, 0, 0)
@@ -109,22 +110,23 @@ def _hold(rng: np.random.Generator, image: npt.NDArray[np.uint8]) -> tuple[npt.N
     top, side = round(height * rng.uniform(0.01, 0.1)), round(height * rng.uniform(0.01, 0.12))
     bottom = round(height * rng.uniform(0.02, 0.3))
     tone = float(rng.uniform(10, 70) if rng.random() < 0.7 else rng.uniform(70, 245))
-    held = cv2.copyMakeBorder(image, top, bottom, side, side, cv2.BORDER_CONSTANT, value=(tone, 255))
-    gray = held[:, :, 0]
-    gray[held[:, :, 1] < 128] = int(tone)
+    held: _GrayAlpha = np.pad(image, ((top, bottom), (side, side), (0, 0)))
+    held[held[:, :, 1] < 128] = int(tone), 255
     held[:, :, 1] = 255
     if bottom > 4 and rng.random() < 0.6:
         mask = caption(CAPTIONS[rng.integers(len(CAPTIONS))], _WORDS[rng.integers(len(_WORDS))])
         h = max(round(bottom * rng.uniform(0.5, 0.9)), 3)
         w = min(round(mask.shape[1] * h / mask.shape[0] * rng.uniform(1, 2.5)), int(held.shape[1] * 0.9))
         y, x = held.shape[0] - bottom + (bottom - h) // 2, (held.shape[1] - w) // 2
-        _put(gray, cv2.resize(mask, (w, h), interpolation=cv2.INTER_AREA), x, y, 235.0 if tone < 120 else 25.0)
+        _put(held[:, :, 0], mask, (x, y, w, h), 235.0 if tone < 120 else 25.0)
     return held, (top, bottom, side)
 
 
-def _put(gray: GrayImage, mask: GrayImage, x: int, y: int, tone: float) -> None:
-    part = gray[y : y + mask.shape[0], x : x + mask.shape[1]]
-    amount = mask[: part.shape[0], : part.shape[1]].astype(np.float32) / 255
+def _put(gray: GrayImage, mask: GrayImage, place: tuple[int, int, int, int], tone: float) -> None:
+    """Write through a mask, scaled to x, y, width, height."""
+    x, y, w, h = place
+    part = gray[y : y + h, x : x + w]
+    amount = cv2.resize(mask, (w, h), interpolation=cv2.INTER_AREA)[: part.shape[0], : part.shape[1]] / np.float32(255)
     part[:] = (part + (tone - part) * amount).astype(np.uint8)
 
 
@@ -146,14 +148,14 @@ def _no_plate(rng: np.random.Generator) -> GrayImage:
     kind = rng.integers(4)
     if kind == 0:
         far = _see(rng, draw_plate(rng, None, height_px=44), float(rng.uniform(3.0, 4.5)))
-        return cv2.resize(far, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.resize(far, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR), np.uint8)
     height = int(rng.integers(20, 70))
     width = int(height * rng.uniform(1.6, 5))
     image = np.clip(_ground(rng, height, width), 0, 255).astype(np.uint8)
     if kind == 1:  # a word on paint or on a board
         mask = caption(CAPTIONS[rng.integers(len(CAPTIONS))], _WORDS[rng.integers(len(_WORDS))])
         h, w = int(height * rng.uniform(0.3, 0.8)), int(width * rng.uniform(0.4, 0.95))
-        _put(image, cv2.resize(mask, (w, h)), (width - w) // 2, (height - h) // 2, float(rng.uniform(0, 255)))
+        _put(image, mask, ((width - w) // 2, (height - h) // 2, w, h), float(rng.uniform(0, 255)))
     elif kind == 2:  # a grille
         step = int(rng.integers(4, 14))
         for at in range(0, max(height, width), step):
@@ -189,22 +191,23 @@ def _spoil(rng: np.random.Generator, image: GrayImage, height_px: float) -> Gray
     if rng.random() < 0.6:
         sigma = rng.uniform(0.02, 0.085) * character_px
         if sigma > 0.25:
-            light = cv2.GaussianBlur(light, (0, 0), sigma)
+            light = _blur(light, sigma)
     if rng.random() < 0.25:
         light = _move(rng, light, rng.uniform(0.08, 0.3) * character_px)
     light = _expose(rng, light)
     if rng.random() < 0.7:
         light += rng.standard_normal(light.shape, np.float32) * float(rng.uniform(0.5, 9))
     if rng.random() < 0.25:  # a camera's own sharpening
-        light += (light - cv2.GaussianBlur(light, (0, 0), rng.uniform(0.7, 1.6))) * rng.uniform(0.5, 2.5)
+        light += (light - _blur(light, rng.uniform(0.7, 1.6))) * rng.uniform(0.5, 2.5)
     if rng.random() < 0.15:  # scaled by a recorder
         factor = rng.uniform(0.6, 0.9)
         small = cv2.resize(light, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        light = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        light = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     done = np.clip(light, 0, 255).astype(np.uint8)
     if rng.random() < 0.75:
         quality = int(rng.uniform(18, 96)) if height_px > 20 else int(rng.uniform(40, 96))
-        done = cv2.imdecode(cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+        data = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        done = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
     return done
 
 
@@ -234,7 +237,11 @@ def _move(rng: np.random.Generator, light: _Floats, length_px: float) -> _Floats
     cv2.line(
         kernel, (round(half - step[0]), round(half - step[1])), (round(half + step[0]), round(half + step[1])), 1.0
     )
-    return cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _blur(light: _Floats, sigma: float) -> _Floats:
+    return np.asarray(cv2.GaussianBlur(light, (0, 0), sigma), np.float32)
 
 
 def _draw_bars(rng: np.random.Generator, light: _Floats) -> None:
