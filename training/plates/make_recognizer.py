@@ -86,7 +86,7 @@ def _accuracy(weights: Path, photos: Path) -> list[str]:
 
     lines = [
         "Real photos of the public OpenALPR benchmark, cut by their true boxes. `dev` was looked at while the drawing was",
-        "improved, `test` was only counted; neither was trained on. `eq` takes O and 0, I and 1, B and 8 as equal;",
+        "improved, `test` was only counted; neither was trained on. `eq`: O and 0, I and 1, B and 8 are equal;",
         "`corrected` mends known wrong labels. `python -m training.plates.measure PHOTOS` prints this.",
     ]
     for name, title in ((str(weights), "alone"), ("voted", "voted with PP-OCR"), ("rapidocr", "PP-OCR alone")):
