@@ -85,7 +85,7 @@ def _accuracy(weights: Path, photos: Path) -> list[str]:
     from sightline.settings import Settings
 
     lines = [
-        "Real photos of the public OpenALPR benchmark, cut by their true boxes. `dev` was looked at while the drawing was",
+        "Real photos of the public OpenALPR benchmark, cut by their true boxes. `dev` was looked at while drawing was",
         "improved, `test` was only counted; neither was trained on. `eq`: O and 0, I and 1, B and 8 are equal;",
         "`corrected` mends known wrong labels. `python -m training.plates.measure PHOTOS` prints this.",
     ]

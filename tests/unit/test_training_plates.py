@@ -1,0 +1,52 @@
+"""Drawn plates and crops: the same state draws the same picture, and its text is that of the plate."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from training.plates.crops import draw_crop
+from training.plates.fonts import check_fonts
+from training.plates.plate import draw_plate
+from training.plates.styles import STYLES
+from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
+
+try:
+    check_fonts()
+except FileNotFoundError as error:
+    pytestmark = [pytest.mark.unit, pytest.mark.skip(reason=str(error)[:300])]
+else:
+    pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_every_style_draws_what_it_says(style: str):
+    plate = draw_plate(np.random.default_rng(7), style)
+    assert re.fullmatch("[A-Z0-9]{1,12}", plate.text)
+    assert plate.text == "".join(plate.lines)
+    assert plate.style == style
+    assert plate.image.shape == (96, round(96 * plate.width_mm / plate.height_mm), 4)
+    assert plate.image[48, plate.image.shape[1] // 2, 3] == 255
+
+
+def test_the_same_state_draws_the_same_picture():
+    first, again = (draw_plate(np.random.default_rng(3)) for _ in range(2))
+    assert first.text == again.text
+    assert np.array_equal(first.image, again.image)
+    one, two = (draw_crop(np.random.default_rng([3, 4])) for _ in range(2))
+    assert np.array_equal(one.image, two.image)
+
+
+def test_crops_have_the_size_of_the_network_and_some_show_no_plate():
+    crops = [draw_crop(np.random.default_rng([1, index])) for index in range(120)]
+    assert {crop.image.shape for crop in crops} == {(HEIGHT_PX, WIDTH_PX)}
+    assert 0 < sum(not crop.text for crop in crops) < 30
+    assert all((crop.text == "") == (crop.style == "none") for crop in crops)
+
+
+def test_stacked_characters_count_only_where_the_pattern_says_so(monkeypatch: pytest.MonkeyPatch):
+    style = STYLES["any/any"]._replace(name="stacked", patterns=("[aa]99999{bbb}",))
+    monkeypatch.setitem(STYLES, "stacked", style)
+    assert re.fullmatch("AA[0-9]{5}", draw_plate(np.random.default_rng(1), "stacked").text)
