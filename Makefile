@@ -50,6 +50,12 @@ SEED ?= 1
 chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is lost (FAULTS=40 FRAMES=6000 SEED=1 ARGS=)
 	@$(BIN)/python -m benchmarks.chaos --faults $(FAULTS) --frames $(FRAMES) --seed $(SEED) $(ARGS)
 
+WORK ?= data/training
+weights: ## draw scenes, train, export and measure the plate detector, over an hour (SEED=1 QUICK=1: all steps in little PHOTOS=)
+	@$(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx onnxslim
+	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
+
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate
 
