@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-search chaos soak fuzz accuracy docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-search chaos soak fuzz accuracy weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,9 +62,14 @@ MINUTES ?= 30
 soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
-PHOTOS ?= ../shared/plates
 accuracy: .venv/dev ## plates found and read right on photos with a table of true plates (PHOTOS=folder ARGS=)
 	@$(BIN)/python -m benchmarks.accuracy $(PHOTOS) $(ARGS)
+
+WORK ?= data/training
+weights: ## draw scenes, train, export and measure the plate detector, over an hour (SEED=1 QUICK=1: all steps in little PHOTOS=)
+	@$(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx onnxslim
+	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
 
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate

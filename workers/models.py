@@ -30,8 +30,9 @@ _WEIGHTS = Path(__file__).resolve().parents[1] / "weights"  #: trained by this p
 class ModelSpec(Value):
     """Where weights are and how they are to be used."""
 
-    #: `yolo26`: end-to-end detector, output (N, 300, 6); `text-…`: PP-OCR; `plate-…`: our own; `stub`: for tests.
-    kind: Literal["yolo26", "text-detection", "text-recognition", "plate-recognition", "stub"]
+    #: `yolo26`: end-to-end detector, output (N, 300, 6); `yolo-raw`: one whose boxes need thinning, output (N, 4 +
+    #: classes, boxes); `text-…`: PP-OCR; `plate-…`: our own; `stub`: for tests.
+    kind: Literal["yolo26", "yolo-raw", "text-detection", "text-recognition", "plate-recognition", "stub"]
     source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
@@ -65,6 +66,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
     "ppocr-rec": ModelSpec(
         kind="text-recognition", source="package:rapidocr/rapidocr/models/PP-OCRv6_rec_small.onnx", input_size=320
     ),
+    "plates-detector": ModelSpec(kind="yolo-raw", source=str(_WEIGHTS / "plates-detector.onnx"), labels=("plate",)),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160
     ),

@@ -37,6 +37,35 @@ rectangles (float[{batch}, 3, {size}, {size}] images) => (float[{batch}, 300, 6]
 """
 
 
+#: The same, as a raw head says it: center, width and height, three times over.
+_RAW_TAIL = """    both_x = Add (x1, x2)
+    both_y = Add (y1, y2)
+    half = Constant <value = float {0.5}> ()
+    x = Mul (both_x, half)
+    y = Mul (both_y, half)
+    width = Sub (x2, x1)
+    height = Sub (y2, y1)
+    row = Concat <axis = 1> (x, y, width, height, confidence)
+    axes = Constant <value_ints = [2]> ()
+    column = Unsqueeze (row, axes)
+    output0 = Concat <axis = 2> (column, column, column)
+}
+"""
+
+
+def write_raw_rectangle_model(path: Path) -> Path:
+    """The rectangle model with a raw head, (N, 5, 3), for any number of pictures of any size."""
+    head = _GRAPH[: _GRAPH.index("    class_id")].format(batch="N", size="S").replace("[N, 300, 6]", "[N, 5, 3]")
+    head = head.replace("[N, 3, S, S]", "[N, 3, H, W]").replace(
+        ", float zero = {0.0}, int64[6] fill = {0, 0, 0, 0, 299, 0}", ""
+    )
+    model = parser.parse_model(head + _RAW_TAIL)
+    helper.set_model_props(model, {"names": "{0: 'plate'}"})
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
 def write_rectangle_model(path: Path, *, batch: int | None = None, size: int | None = 64, names: str = "") -> Path:
     """Write the model; `batch` None: any number of pictures, `size` None: any size."""
     text = _GRAPH.format(batch=batch or "N", size=size or "S")

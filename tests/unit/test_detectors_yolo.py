@@ -10,8 +10,9 @@ import pytest
 
 from sightline.errors import ModelError
 from sightline.settings import Settings
-from tests.unit.onnx_models import write_raw_head_model, write_rectangle_model
+from tests.unit.onnx_models import write_raw_head_model, write_raw_rectangle_model, write_rectangle_model
 from workers.detectors import Detector, open_detector
+from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import parse_labels, to_tensor
 from workers.detectors.yolo import Placement, decode, letterbox
 from workers.images import BgrImage
@@ -27,9 +28,11 @@ def picture(width: int, height: int, rectangle: tuple[int, int, int, int] | None
     return image
 
 
-def open_model(folder: Path, onnx_file: Path, runtime: str, entry: str = 'labels = ["plate"]') -> Detector:
+def open_model(
+    folder: Path, onnx_file: Path, runtime: str, entry: str = 'labels = ["plate"]', kind: str = "yolo26"
+) -> Detector:
     models = folder / "models.toml"
-    models.write_text(f'[models.own]\nkind = "yolo26"\nsource = "{onnx_file.name}"\ninput_size = 64\n{entry}\n')
+    models.write_text(f'[models.own]\nkind = "{kind}"\nsource = "{onnx_file.name}"\ninput_size = 64\n{entry}\n')
     return open_detector("own", Settings(models_file=models, runtime=runtime, threads=1))  # pyright: ignore[reportArgumentType]
 
 
@@ -153,3 +156,40 @@ def test_to_tensor_is_rgb_between_0_and_1():
 @pytest.mark.parametrize("names", ["", "nonsense(", "['a']", "{1: 'a'}", "3"])
 def test_labels_that_make_no_sense_are_no_labels(names: str):
     assert parse_labels(names) == ()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_raw_head_gives_one_box_for_each_object(tmp_path: Path, runtime: str):
+    detector = open_model(tmp_path, write_raw_rectangle_model(tmp_path / "own.onnx"), runtime, "", kind="yolo-raw")
+    wide, tall = (20, 10, 90, 40), (30, 100, 70, 180)
+    images = [picture(128, 72, wide), picture(96, 256, tall), picture(128, 72, None), picture(128, 72, wide)]
+    found = detector.detect(images)
+    assert [len(detections) for detections in found] == [1, 1, 0, 1]
+    assert found[0][0].xyxy == pytest.approx(wide, abs=2.1)
+    assert found[1][0].xyxy == pytest.approx(tall, abs=4.1)
+    assert (found[3][0].label, found[3][0].confidence) == ("plate", 1.0)
+
+
+def test_a_wrong_kind_says_which_is_right(tmp_path: Path):
+    detector = open_model(tmp_path, write_raw_rectangle_model(tmp_path / "own.onnx"), "onnxruntime", "")
+    with pytest.raises(ModelError, match="or `yolo-raw` without"):
+        detector.detect([picture(64, 64, None)])
+    (tmp_path / "other").mkdir()
+    file = write_rectangle_model(tmp_path / "other" / "own.onnx")
+    detector = open_model(tmp_path / "other", file, "onnxruntime", kind="yolo-raw")
+    with pytest.raises(ModelError, match=r"instead of \(1, 5, boxes\)"):
+        detector.detect([picture(64, 64, None)])
+
+
+def test_thinning_keeps_the_most_confident_of_boxes_that_overlap():
+    boxes = [
+        (50, 50, 40, 20, 0.6, 0.0),
+        (52, 50, 40, 20, 0.9, 0.0),
+        (50, 50, 40, 20, 0.1, 0.8),
+        (150, 50, 40, 20, 0.3, 0),
+    ]
+    rows = thin_out(np.array([*boxes, (90, 90, 10, 10, 0.2, 0.1)], np.float32).T, 0.25)
+    assert rows[np.argsort(-rows[:, 4])] == pytest.approx(
+        np.array([[32, 40, 72, 60, 0.9, 0], [30, 40, 70, 60, 0.8, 1], [130, 40, 170, 60, 0.3, 0]])
+    )
+    assert thin_out(np.zeros((5, 7), np.float32), 0.25).shape == (0, 6)

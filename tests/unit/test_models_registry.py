@@ -95,7 +95,7 @@ def test_a_missing_file_is_named(tmp_path: Path):
 def test_an_unknown_name_gets_near_names():
     with pytest.raises(ModelError, match="unknown model 'yolo26m'; did you mean yolo26n"):
         find_model("yolo26m", Settings())
-    with pytest.raises(ModelError, match="did you mean ppocr-rec or ppocr-text"):
+    with pytest.raises(ModelError, match="did you mean plates-detector or"):
         find_model("???", Settings())
 
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch  # pyright: ignore[reportMissingImports]
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 
+from training.plates.halve import halve
 from training.plates.network import PlateNet
 from workers.recognizers.plates import CHARACTERS, HEIGHT_PX, WIDTH_PX
-
-_SMALL = 256  #: values; smaller tensors stay float32
 
 
 class _Exported(nn.Module):
@@ -44,26 +41,10 @@ def export(weights: Path, target: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
-    model = _halved(onnx.load(target))
+    model = halve(onnx.load(target))
     model.metadata_props.add(key="characters", value=CHARACTERS)
     onnx.checker.check_model(model)
     onnx.save(model, target)
-
-
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large float32 tensors as float16; a Cast, folded when the file is loaded, makes them float32 again."""
-    casts: list[onnx.NodeProto] = []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _SMALL:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend([*casts, *nodes])
-    return model
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""YOLO26 in torch, on CUDA, MPS or CPU. The only file that uses ultralytics, an optional AGPL-3.0 library."""
+"""YOLO in torch, on CUDA, MPS or CPU. The only file that uses ultralytics, an optional AGPL-3.0 library."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class TorchSession:
 
 
 def load_net(file: ModelFile) -> tuple[Any, dict[int, str]]:
-    """The fused torch module with its end-to-end head chosen, and its labels.
+    """The fused torch module with the head that its kind names, and its labels.
 
     Raises:
-        ModelError: ultralytics is not installed, or the file is not a YOLO26 of torch.
+        ModelError: ultralytics is not installed, or the file is not a YOLO of torch.
     """
     # Without this, importing ultralytics probes the internet and may install packages.
     os.environ.setdefault("YOLO_OFFLINE", "true")
@@ -54,7 +54,8 @@ def load_net(file: ModelFile) -> tuple[Any, dict[int, str]]:
         raise ModelError(f"model {file.name!r} needs ultralytics: pip install '.[gpu]'", model=file.name) from error
     try:
         yolo: Any = YOLO(file.path, task="detect")
-        yolo.model.end2end = True  # ultralytics otherwise takes the head that needs non-maximum suppression
+        if file.spec.kind == "yolo26":
+            yolo.model.end2end = True  # ultralytics otherwise takes the head that needs non-maximum suppression
         return yolo.model.eval().fuse(verbose=False), dict(yolo.names)
     except Exception as error:  # unpickling a damaged file can raise anything
         raise ModelError(

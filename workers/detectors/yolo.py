@@ -1,4 +1,4 @@
-"""The YOLO26 detector: letterbox, forward in some runtime, decode. All runtimes share what is before and after."""
+"""The YOLO detector: letterbox, forward in some runtime, decode. All runtimes share what is before and after."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from sightline.errors import ModelError
 from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
+from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession, Session
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, resolve
 
 _PADDING_GRAY = 114  #: what the model saw around pictures in training
+_STRIDE = 64  #: pixels; sides of the input are multiples of it, a wide picture takes a wide input
 
 
 class Placement(NamedTuple):
@@ -30,7 +32,11 @@ class Placement(NamedTuple):
 
 
 class YoloDetector:
-    """Finds objects with an end-to-end YOLO26: its output (N, 300, 6) needs no non-maximum suppression."""
+    """Finds objects with a YOLO whose head is end-to-end (output (N, 300, 6)) or raw (kind `yolo-raw`).
+
+    Where the file does not fix its input, a picture gets one of its own shape, its longest side `input_size`: a 16:9
+    picture then costs 3/5 of a square. Pictures of one shape share a batch.
+    """
 
     def __init__(self, file: ModelFile, session: Session, *, min_confidence: float) -> None:
         width, height = session.input_size or (file.spec.input_size, file.spec.input_size)
@@ -42,32 +48,41 @@ class YoloDetector:
             input_size=(width, height),
         )
         self._session = session
+        self._raw = file.spec.kind == "yolo-raw"
         self._min_confidence = min_confidence
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
-        found: list[list[Detection]] = []
-        for part in _chunks(images, self._session.batch_size or len(images)):
-            batch, placements = letterbox(part, self.model.input_size)
-            rows = self._forward(batch)
-            for image, placement, image_rows in zip(part, placements, rows[: len(part)], strict=True):
-                found.append(decode(image_rows, placement, image.shape[:2], self.model.labels, self._min_confidence))
-        return found
+        sizes = [self._session.input_size or _input_size(image, self.model.input_size) for image in images]
+        found: dict[int, list[Detection]] = {}
+        for size in sorted(set(sizes)):
+            alike = [index for index, own in enumerate(sizes) if own == size]
+            for part in _chunks(alike, self._session.batch_size or len(alike)):
+                batch, placements = letterbox([images[index] for index in part], size)
+                for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
+                    shape = images[index].shape[:2]
+                    found[index] = decode(rows, placement, shape, self.model.labels, self._min_confidence)
+        return [found[index] for index in range(len(images))]
 
     def warm(self) -> None:
-        self.detect([np.zeros((480, 640, 3), np.uint8)])
+        self.detect([np.zeros((720, 1280, 3), np.uint8)])
 
-    def _forward(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def _forward(self, batch: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+        """The rows of each picture, and of the blanks behind them."""
         missing = (self._session.batch_size or len(batch)) - len(batch)
-        if missing:  # exported with a fixed batch: fill up with blanks, whose rows `detect` leaves out
+        if missing:  # exported with a fixed batch: fill up with blanks
             batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), np.uint8)])
-        rows = self._session.forward(batch)
-        if rows.ndim != 3 or rows.shape[0] != len(batch) or rows.shape[2] != 6:
-            raise ModelError(
-                f"model {self.model.name!r}: output {rows.shape} instead of ({len(batch)}, 300, 6), it was exported "
-                "without its end-to-end head; export it with `python -m workers.detectors.export`",
-                model=self.model.name,
-            )
-        return rows
+        output = self._session.forward(batch)
+        fits = output.ndim == 3 and output.shape[0] == len(batch)
+        if self._raw and fits and output.shape[1] == 4 + len(self.model.labels):
+            return [thin_out(raw, self._min_confidence) for raw in output]
+        if not self._raw and fits and output.shape[2] == 6:
+            return list(output)
+        wanted = f"({len(batch)}, {4 + len(self.model.labels)}, boxes)" if self._raw else f"({len(batch)}, 300, 6)"
+        raise ModelError(
+            f"model {self.model.name!r}: output {output.shape} instead of {wanted}: its kind must be `yolo26` with an "
+            "end-to-end head (`python -m workers.detectors.export` makes such a file), or `yolo-raw` without",
+            model=self.model.name,
+        )
 
 
 def letterbox(images: Sequence[BgrImage], input_size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], list[Placement]]:
@@ -82,7 +97,9 @@ def letterbox(images: Sequence[BgrImage], input_size: tuple[int, int]) -> tuple[
         left, top = (width - new_width) // 2, (height - new_height) // 2
         resized = image
         if (new_width, new_height) != (columns, rows):
-            resized = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+            # Linear alone skips pixels where a picture is made much smaller, and thin strokes with them.
+            how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+            resized = cv2.resize(image, (new_width, new_height), interpolation=how)
         target[top : top + new_height, left : left + new_width] = resized
         placements.append(Placement(scale, left, top))
     return batch, placements
@@ -114,7 +131,7 @@ def decode(
 
 
 def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloDetector:
-    """Load weights of kind `yolo26`.
+    """Load weights of kind `yolo26` or `yolo-raw`.
 
     Raises:
         ModelError: missing or damaged weights, or no such device; says what to do.
@@ -132,6 +149,13 @@ def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloD
     return YoloDetector(file, session, min_confidence=settings.min_confidence)
 
 
-def _chunks(images: Sequence[BgrImage], size: int) -> Iterator[Sequence[BgrImage]]:
-    for start in range(0, len(images), max(1, size)):
-        yield images[start : start + size]
+def _input_size(image: BgrImage, longest: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of an input that holds the image with its longest side at the model's."""
+    height, width = image.shape[:2]
+    scale = min(longest[0] / width, longest[1] / height)
+    return math.ceil(width * scale / _STRIDE) * _STRIDE, math.ceil(height * scale / _STRIDE) * _STRIDE
+
+
+def _chunks(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(indices), max(1, size)):
+        yield indices[start : start + size]
