@@ -19,6 +19,8 @@ from benchmarks.chaos.stream import texts_of
 from benchmarks.chaos.switches import CAMERA
 from sightline.types import FrameRef, Pipeline
 
+_MISSING = "frame_missing"
+
 
 @dataclass
 class Verdict:
@@ -61,6 +63,11 @@ def _ends(frame_id: str, found: Findings) -> list[str]:
     return [name for name, place in places.items() if frame_id in place]
 
 
+def _was_interrupted(entry: Entry) -> bool:
+    """Its producer may have died between the ledger and the pixels: then the sweeper may send it without them."""
+    return entry.tries > 1 or entry.verdict == "unknown"
+
+
 def _judge_frames(
     verdict: Verdict, entries: Mapping[str, Entry], accepted: Mapping[str, Mapping[str, str]], found: Findings
 ) -> None:
@@ -77,9 +84,9 @@ def _judge_frames(
             this.duplicated += len(ends) > 1
             if len(ends) != 1:
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): ends {ends or 'nowhere'}")
-            if "dead" in ends and not entry.poison:
+            reason = found.rows.dead[frame_id][1] if "dead" in ends else ""
+            if reason and not entry.poison and not (reason == _MISSING and _was_interrupted(entry)):
                 this.innocent_dead += 1
-                reason = found.rows.dead[frame_id][1]
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): innocent, but dead as {reason}")
     outcomes["refused"] = sum(this.refused for this in verdict.rounds)
     verdict.outcomes = dict(outcomes)

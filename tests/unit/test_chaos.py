@@ -116,6 +116,18 @@ def test_an_innocent_dead_frame_is_found(journal: Journal, found: Findings) -> N
     assert verdict.violations == [f"frame {frame_id} (redis-refuses): innocent, but dead as worker_lost"]
 
 
+def test_a_producer_that_died_may_leave_a_job_without_pixels(journal: Journal, found: Findings) -> None:
+    frame_id, source_id = found.rows.frames.popitem()
+    found.rows.dead[frame_id] = (source_id, "frame_missing")
+    found.rows.outbox[f"event of {frame_id}"] = OutboxRow(Event.FRAME_DEAD, frame_id, sent=True, last_error=None)
+    found.counts[source_id]["stored"] -= 1
+    found.counts[source_id]["dead"] = 1
+    assert len(verdict_on(journal.read(), found).violations) == 1
+    (entry,) = journal.read().values()
+    entry.tries = 2
+    assert verdict_on({entry.job.job_id: entry}, found).violations == []
+
+
 def test_a_reading_of_another_picture_and_a_second_detection_are_found(journal: Journal, found: Findings) -> None:
     first, second, *_ = found.rows.frames
     found.rows.readings[first] = ["OTHER"]
