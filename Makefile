@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench chaos weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,7 +53,7 @@ chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is 
 WORK ?= data/training
 weights: ## draw scenes, train, export and measure the plate detector, over an hour (SEED=1 QUICK=1: all steps in little PHOTOS=)
 	@$(PYTHON) -m venv .venv-torch
-	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx onnxslim
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx
 	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
 
 docs: .venv/dev ## write the generated pages again

@@ -57,15 +57,8 @@ def load_photos(folder: Path) -> list[Photo]:
                 if image is None:
                     raise FileNotFoundError(f"{table.parent / row['file']}: cannot be read, {table} names it")
                 x, y, w, h = (float(row[key]) for key in ("x", "y", "width", "height"))
-                photos.append(
-                    Photo(
-                        table.parent.name,
-                        row["file"],
-                        number % 2 == 0,
-                        (x, y, x + w, y + h),
-                        np.asarray(image, np.uint8),
-                    )
-                )
+                xyxy, picture = (x, y, x + w, y + h), np.asarray(image, np.uint8)
+                photos.append(Photo(table.parent.name, row["file"], number % 2 == 0, xyxy, picture))
     if not photos:
         raise FileNotFoundError(f"{folder}: no folder with a truth.tsv in it")
     return photos
