@@ -37,7 +37,7 @@ class Photo(NamedTuple):
 
 
 class Shares(NamedTuple):
-    count: int
+    number: int
     top1: float
     any: float
     false: float  #: boxes a photo
@@ -95,7 +95,7 @@ def report(photos: Sequence[Photo], found: Sequence[Sequence[Detection]]) -> str
     for group in [*sorted({photo.group for photo in photos}), "all"]:
         for half in ("dev", "test", "both"):
             one = shares(photos, found, group=group, half=half)
-            lines.append(f"{group:5} {half:4} {one.count:4}  {one.top1:.3f}  {one.any:.3f}   {one.false:.2f}")
+            lines.append(f"{group:5} {half:4} {one.number:4}  {one.top1:.3f}  {one.any:.3f}   {one.false:.2f}")
     return "\n".join(lines)
 
 
