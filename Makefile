@@ -68,7 +68,7 @@ accuracy: .venv/dev ## plates found and read right on photos with a table of tru
 WORK ?= data/training
 weights: ## draw, train, export and measure the plate detector and recognizer, some hours (SEED=1 PHOTOS=, QUICK=1: the detector's steps in little)
 	@$(PYTHON) -m venv .venv-torch
-	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx onnxslim
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx
 	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
 	@$(if $(QUICK),true,.venv-torch/bin/python -m training.plates.make_recognizer $(WORK)/recognizer --seed $(SEED) $(if $(PHOTOS),--photos $(PHOTOS)))
 

@@ -39,6 +39,13 @@ def test_the_same_state_draws_the_same_picture():
     assert np.array_equal(one.image, two.image)
 
 
+def test_a_plate_does_not_depend_on_those_drawn_before():
+    """A border once cut pieces out of the outline that later plates of the same size share."""
+    first = [draw_plate(np.random.default_rng(seed)).image for seed in range(26)]
+    again = [draw_plate(np.random.default_rng(seed)).image for seed in range(26)]
+    assert [seed for seed in range(26) if not np.array_equal(first[seed], again[seed])] == []
+
+
 def test_crops_have_the_size_of_the_network_and_some_show_no_plate():
     crops = [draw_crop(np.random.default_rng([1, index])) for index in range(120)]
     assert {crop.image.shape for crop in crops} == {(HEIGHT_PX, WIDTH_PX)}

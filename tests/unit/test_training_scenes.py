@@ -61,7 +61,8 @@ def test_truth_lies_in_the_picture_and_some_pictures_have_no_plate():
     assert max(counts) > 1
     for truth in (truth for scene in scenes for truth in scene.plates):
         left, top, right, bottom = truth.xyxy(160)
-        assert 0 <= left < right <= 160 and 0 <= top < bottom <= 160
+        assert 0 <= left < right <= 160
+        assert 0 <= top < bottom <= 160
         assert truth.text
 
 

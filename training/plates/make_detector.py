@@ -29,18 +29,19 @@ _SIZES_PX = (640, 384)
 
 _HEAD = """# plates-detector
 
-Finds licence plates. Input `images` (N, 3, height, width) RGB 0..1, sides multiples of 32; output (N, 5, boxes): center x,
-center y, width, height in pixels, confidence; the worker thins the boxes out (kind `yolo-raw`). The network is YOLO26n with
-one class and its one-to-many head. Trained from scratch with the code of this repository (`training/plates`) on drawn pictures
-only: no photo of a plate and no other weights went into it.
+Finds licence plates. Input `images` (N, 3, height, width) RGB 0..1, sides multiples of 32; output (N, 5, boxes):
+center x, center y, width, height in pixels, confidence; the worker thins the boxes out (kind `yolo-raw`). The network
+is YOLO26n with one class and its one-to-many head. Trained from scratch with the code of this repository
+(`training/plates`) on drawn pictures only: no photo of a plate and no other weights went into it.
 
-License: AGPL-3.0: the network and its loss are those of ultralytics, which holds that weights trained so are under its license.
+License: AGPL-3.0: the network and its loss are those of ultralytics, which holds that weights trained so are under
+its license.
 """
 _PHOTOS = """
-Real photos of the public OpenALPR benchmark, one labelled plate each. `dev` may be looked at, `test` is only counted; neither
-was trained on. `top1`: the most confident box is on the plate; `any`: some box of confidence 0.1 is (intersection over union
-0.5). `false`: boxes a photo of confidence 0.25 beside the labelled plate, some of which are plates without a label.
-`python -m training.plates.measure_detector PHOTOS` prints this.
+Real photos of the public OpenALPR benchmark, one labelled plate each. `dev` may be looked at, `test` is only counted;
+neither was trained on. `top1`: the most confident box is on the plate; `any`: some box of confidence 0.1 is
+(intersection over union 0.5). `false`: boxes a photo of confidence 0.25 beside the labelled plate, some of which are
+plates without a label. `python -m training.plates.measure_detector PHOTOS` prints this.
 """
 
 

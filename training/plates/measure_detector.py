@@ -37,7 +37,7 @@ class Photo(NamedTuple):
 
 
 class Shares(NamedTuple):
-    count: int
+    number: int
     top1: float
     any: float
     false: float  #: boxes a photo
@@ -57,15 +57,8 @@ def load_photos(folder: Path) -> list[Photo]:
                 if image is None:
                     raise FileNotFoundError(f"{table.parent / row['file']}: cannot be read, {table} names it")
                 x, y, w, h = (float(row[key]) for key in ("x", "y", "width", "height"))
-                photos.append(
-                    Photo(
-                        table.parent.name,
-                        row["file"],
-                        number % 2 == 0,
-                        (x, y, x + w, y + h),
-                        np.asarray(image, np.uint8),
-                    )
-                )
+                xyxy, picture = (x, y, x + w, y + h), np.asarray(image, np.uint8)
+                photos.append(Photo(table.parent.name, row["file"], number % 2 == 0, xyxy, picture))
     if not photos:
         raise FileNotFoundError(f"{folder}: no folder with a truth.tsv in it")
     return photos
@@ -102,7 +95,7 @@ def report(photos: Sequence[Photo], found: Sequence[Sequence[Detection]]) -> str
     for group in [*sorted({photo.group for photo in photos}), "all"]:
         for half in ("dev", "test", "both"):
             one = shares(photos, found, group=group, half=half)
-            lines.append(f"{group:5} {half:4} {one.count:4}  {one.top1:.3f}  {one.any:.3f}   {one.false:.2f}")
+            lines.append(f"{group:5} {half:4} {one.number:4}  {one.top1:.3f}  {one.any:.3f}   {one.false:.2f}")
     return "\n".join(lines)
 
 

@@ -359,7 +359,7 @@ def _draw_border(rng: np.random.Generator, image: BgrImage, style: Style, ink: C
     inset, thickness = round(height * rng.uniform(0.01, 0.035)), max(round(height * rng.uniform(0.01, 0.03)), 1)
     color = ink if rng.random() < 0.7 else (120, 120, 120)
     radius = round(height * style.radius)
-    outer = _shape(height, width, radius)
+    outer = _shape(height, width, radius).copy()
     inner = np.zeros_like(outer)
     cut = inset + thickness
     inner[cut : height - cut, cut : width - cut] = _shape(height - 2 * cut, width - 2 * cut, max(radius - cut, 0))
