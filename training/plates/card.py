@@ -13,6 +13,7 @@ from sightline.types import Reading
 from training.plates.measure import Photo, load_photos, open_named, report, shares
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import PlateRecognizer, reading_of
+from workers.recognizers.voted import VotedRecognizer
 
 _HEAD = """# plates-recognizer
 
@@ -64,7 +65,8 @@ def _steps(weights: Path, folder: Path) -> list[str]:
     """What each step adds, then groups in detail."""
     own = open_named(str(weights), load_settings())
     assert isinstance(own, PlateRecognizer)
-    other, voted = open_named("rapidocr", load_settings()), open_named("voted", load_settings())
+    other = open_named("rapidocr", load_settings())
+    voted = VotedRecognizer(own, other, own.formats)
     rows = ["| step | margin | dev exact | dev eq | test exact | test eq |", "| --- | --- | --- | --- | --- | --- |"]
     details: list[str] = []
     for margin in _MARGINS:
