@@ -66,11 +66,11 @@ accuracy: .venv/dev ## plates found and read right on photos with a table of tru
 	@$(BIN)/python -m benchmarks.accuracy $(PHOTOS) $(ARGS)
 
 WORK ?= data/training
-weights: ## draw, train, export and measure the plate detector and recognizer, some hours (SEED=1 PHOTOS=, QUICK=1: the detector's steps in little)
+weights: ## draw, train, export and measure plate detector and recognizer, hours (SEED=1 QUICK=1: all steps in little PHOTOS=)
 	@$(PYTHON) -m venv .venv-torch
 	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx
 	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
-	@$(if $(QUICK),true,.venv-torch/bin/python -m training.plates.make_recognizer $(WORK)/recognizer --seed $(SEED) $(if $(PHOTOS),--photos $(PHOTOS)))
+	@.venv-torch/bin/python -m training.plates.make_recognizer $(WORK)/$(if $(QUICK),quick-recognizer,recognizer) --seed $(SEED) $(if $(QUICK),--crops 1600 --steps 5 --target $(WORK)/quick-recognizer/plates-recognizer.onnx) $(if $(PHOTOS),--photos $(PHOTOS))
 
 docs: .venv/dev ## write the generated pages again
 	@$(BIN)/python -m docs.generate

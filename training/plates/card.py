@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.settings import Settings
+from sightline.settings import load_settings
 from sightline.types import Reading
 from training.plates.measure import Photo, load_photos, open_named, report, shares
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import PlateRecognizer, reading_of
+from workers.recognizers.voted import VotedRecognizer
 
 _HEAD = """# plates-recognizer
 
@@ -52,7 +53,7 @@ def write_card(weights: Path, made: list[str], photos: Path | None) -> None:
 def _speed(weights: Path) -> str:
     """CPU time on one thread, as other work on the machine changes it least."""
     crops = [np.random.default_rng(0).integers(0, 255, (40, 120, 3), dtype=np.uint8)] * _SPEED_CROPS
-    recognizer, times = open_named(str(weights), Settings(threads=1)), list[float]()
+    recognizer, times = open_named(str(weights), load_settings().model_copy(update={"threads": 1})), list[float]()
     for _ in range(7):
         began = time.process_time()
         recognizer.recognize(crops)
@@ -62,9 +63,10 @@ def _speed(weights: Path) -> str:
 
 def _steps(weights: Path, folder: Path) -> list[str]:
     """What each step adds, then groups in detail."""
-    own = open_named(str(weights), Settings())
+    own = open_named(str(weights), load_settings())
     assert isinstance(own, PlateRecognizer)
-    other, voted = open_named("rapidocr", Settings()), open_named("voted", Settings())
+    other = open_named("rapidocr", load_settings())
+    voted = VotedRecognizer(own, other, own.formats)
     rows = ["| step | margin | dev exact | dev eq | test exact | test eq |", "| --- | --- | --- | --- | --- | --- |"]
     details: list[str] = []
     for margin in _MARGINS:

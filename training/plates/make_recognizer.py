@@ -27,18 +27,18 @@ class Recipe(NamedTuple):
     peak_rate: float = 1.5e-3
 
 
-def make_recognizer(work: Path, recipe: Recipe, *, processes: int, photos: Path | None) -> None:
+def make_recognizer(work: Path, recipe: Recipe, *, target: Path, processes: int, photos: Path | None) -> None:
     data = make_crops(work / "crops", count=recipe.crops, seed=recipe.seed, processes=processes)
     # Each in a process of its own: torch, onnx and onnxruntime together take much memory.
     _run("train_recognizer", work / "crops", work / "run", "--steps", recipe.steps, "--peak-rate", recipe.peak_rate,
          "--seed", recipe.seed, "--threads", processes)  # fmt: skip
-    _TARGET.parent.mkdir(exist_ok=True)
-    _run("export_recognizer", work / "run" / "weights.pt", _TARGET)
+    target.parent.mkdir(exist_ok=True)
+    _run("export_recognizer", work / "run" / "weights.pt", target)
     made = [
         f"Crops: {recipe.crops}, seed {recipe.seed}, sha256 of pictures and texts `{data}`",
         f"Training: {recipe.steps} steps of 32 crops, AdamW, cosine from {recipe.peak_rate}, seed {recipe.seed}",
     ]
-    write_card(_TARGET, made, photos)
+    write_card(target, made, photos)
 
 
 def _run(module: str, *arguments: object) -> None:
@@ -53,9 +53,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--photos", type=Path, help="folder with photos and truth.tsv, for the card")
+    parser.add_argument("--target", type=Path, default=_TARGET, help="the file to write; its card lies beside it")
     args = parser.parse_args()
     recipe = Recipe(crops=args.crops, steps=args.steps, seed=args.seed)
-    make_recognizer(args.work, recipe, processes=args.processes, photos=args.photos)
+    make_recognizer(args.work, recipe, target=args.target, processes=args.processes, photos=args.photos)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from sightline.errors import SettingsError
+from sightline.settings import Settings
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "ar": ("AA 999 AA", "AAA 999"),
@@ -113,6 +114,15 @@ class Formats:
         fewest = min(found.values(), default=0)
         best = [candidate for candidate, changes in found.items() if changes == fewest]
         return best[0] if len(best) == 1 and 0 < fewest <= _MOST_CHANGES else text
+
+
+def open_formats(settings: Settings) -> Formats:
+    """The formats of the countries that SIGHTLINE_PLATE_COUNTRIES names, or of all.
+
+    Raises:
+        SettingsError: there is no such country; names the nearest ones.
+    """
+    return Formats(settings.plate_countries.replace(",", " ").split())
 
 
 def _fit(char: str, kind: str, alternatives: Alternatives) -> str:

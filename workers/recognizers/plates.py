@@ -16,7 +16,7 @@ from sightline.settings import Settings
 from sightline.types import Reading
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, find_model, resolve
-from workers.recognizers.formats import Formats
+from workers.recognizers.formats import Formats, open_formats
 from workers.runtimes import choose_runtime
 
 _MODEL = "plates-recognizer"
@@ -68,7 +68,7 @@ def open_plate_recognizer(settings: Settings) -> PlateRecognizer:
         ModelError: missing or damaged weights, or no runtime is installed.
         SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
     """
-    formats = Formats(settings.plate_countries.replace(",", " ").split())
+    formats = open_formats(settings)
     runtime = choose_runtime(_MODEL, find_model(_MODEL, settings), settings)
     file = resolve(_MODEL, settings, suffix=".onnx")
     return PlateRecognizer(
