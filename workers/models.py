@@ -37,6 +37,7 @@ class ModelSpec(Value):
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
     input_size: Annotated[int, Field(ge=32, le=8192)] = 640  #: longest side in pixels
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
     runtimes: tuple[Runtime, ...] = ()  #: what may execute it; empty: all that can
 
     @field_validator("source")
@@ -66,7 +67,9 @@ BUILT_IN: Mapping[str, ModelSpec] = {
     "ppocr-rec": ModelSpec(
         kind="text-recognition", source="package:rapidocr/rapidocr/models/PP-OCRv6_rec_small.onnx", input_size=320
     ),
-    "plates-detector": ModelSpec(kind="yolo-raw", source=str(_WEIGHTS / "plates-detector.onnx"), labels=("plate",)),
+    "plates-detector": ModelSpec(
+        kind="yolo-raw", source=str(_WEIGHTS / "plates-detector.onnx"), labels=("plate",), min_confidence=0.45
+    ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160
     ),

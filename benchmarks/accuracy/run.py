@@ -27,12 +27,19 @@ class Config(NamedTuple):
 
 
 CONFIGS = {
-    "ppocr": Config("PP-OCR on the whole image: text detection and recognition", {"plates_model": "ppocr-text"}),
-    "plates+ppocr": Config("our detector, PP-OCR on its boxes", {"plates_model": "plates"}),
-    "plates": Config("our detector and our recognizer", {"plates_model": "plates", "plates_recognizer": "plates"}),
+    "ppocr": Config(
+        "PP-OCR on the whole image: text detection and recognition",
+        {"plates_model": "ppocr-text", "plates_recognizer": ""},
+    ),
+    "plates+ppocr": Config(
+        "our detector, PP-OCR on its boxes", {"plates_model": "plates-detector", "plates_recognizer": ""}
+    ),
+    "plates": Config(
+        "our detector and our recognizer", {"plates_model": "plates-detector", "plates_recognizer": "plates"}
+    ),
     "plates+voted": Config(
         "our detector, our recognizer and PP-OCR where it is in doubt",
-        {"plates_model": "plates", "plates_recognizer": "voted"},
+        {"plates_model": "plates-detector", "plates_recognizer": "voted"},
     ),
 }
 

@@ -146,7 +146,7 @@ def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloD
         session = OpenvinoSession(file, half=settings.half, threads=settings.threads)
     else:
         session = OnnxruntimeSession(file, threads=settings.threads)
-    return YoloDetector(file, session, min_confidence=settings.min_confidence)
+    return YoloDetector(file, session, min_confidence=max(settings.min_confidence, file.spec.min_confidence))
 
 
 def _input_size(image: BgrImage, longest: tuple[int, int]) -> tuple[int, int]:
