@@ -13,10 +13,10 @@ import pytest
 
 from sightline.errors import ModelError
 from sightline.settings import Settings
-from sightline.types import Detection
 from workers.detectors import open_detector
 from workers.detectors.export import export
 from workers.detectors.yolo import YoloDetector, letterbox
+from workers.models import BUILT_IN
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("ultralytics")
@@ -52,30 +52,6 @@ def models_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = folder / "models.toml"
     file.write_text(f'[models.own]\nkind = "yolo26"\nsource = "own.pt"\ninput_size = {SIZE}\n')
     export("own", Settings(models_file=file))
-    return file
-
-
-@pytest.fixture(scope="module")
-def raw_models_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The network of `training.plates` with seeded random weights, exported as the plate detector is."""
-    from training.plates.export_detector import export as export_raw
-    from training.plates.train_detector import build_network
-
-    folder = tmp_path_factory.mktemp("raw")
-    torch.manual_seed(26)
-    network: Any = build_network()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network.train()(torch.rand(4, 3, SIZE, SIZE))
-    for branch in network.model[-1].cv3:  # scores around the threshold
-        torch.nn.init.normal_(branch[-1].weight, std=0.08)
-        torch.nn.init.constant_(branch[-1].bias, -1)
-    torch.save({"averaged": network.state_dict()}, folder / "checkpoint.pt")
-    export_raw(folder / "checkpoint.pt", folder / "own")
-    file = folder / "models.toml"
-    file.write_text(f'[models.own]\nkind = "yolo-raw"\nsource = "own.pt"\nlabels = ["plate"]\ninput_size = {SIZE}\n')
     return file
 
 
@@ -131,17 +107,20 @@ def test_a_picture_does_not_depend_on_its_batch(reference: YoloDetector, images:
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
-def test_raw_heads_give_the_boxes_of_torch(raw_models_file: Path, images: list[np.ndarray], runtime: str):
+def test_our_raw_head_gives_the_scores_and_boxes_of_torch(tmp_path: Path, images: list[np.ndarray], runtime: str):
+    """With the trained weights: thinning turns the smallest difference of random ones into other boxes."""
     pytest.importorskip(runtime)
-    expected = open_in(raw_models_file, "torch", device="cpu").detect(images)
-    actual = open_in(raw_models_file, runtime, half=False).detect(images)
-    assert any(expected)
-    for one, other in zip(expected, actual, strict=True):
-        assert len(one) == len(other)
-        for mine, theirs in zip(by_place(one), by_place(other), strict=True):
-            assert mine.label == theirs.label == "plate"
-            assert mine.confidence == pytest.approx(theirs.confidence, abs=0.01)
-            assert mine.xyxy == pytest.approx(theirs.xyxy, abs=2)
+    weights = Path(BUILT_IN["plates-detector"].source).with_suffix(".pt")
+    if not weights.exists():
+        pytest.skip(f"there is no {weights.name}")
+    file = tmp_path / "models.toml"
+    file.write_text(f'[models.own]\nkind = "yolo-raw"\nsource = "{weights}"\nlabels = ["plate"]\ninput_size = {SIZE}\n')
+    batch = letterbox(images, (SIZE, SIZE))[0]
+    expected = open_in(file, "torch", device="cpu")._session.forward(batch)
+    actual = open_in(file, runtime, half=False)._session.forward(batch)
+    assert expected.shape == actual.shape == (len(images), 5, SIZE * SIZE * 21 // 1024)
+    assert np.abs(expected[:, 4] - actual[:, 4]).max() < 0.01
+    assert np.abs(expected[:, :4] - actual[:, :4]).max() < 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
@@ -171,11 +150,6 @@ def test_a_damaged_file_is_a_model_error(tmp_path: Path):
     file.write_text('[models.own]\nkind = "yolo26"\nsource = "own.pt"\n')
     with pytest.raises(ModelError, match=r"own\.pt cannot be loaded"):
         open_in(file, "torch", device="cpu")
-
-
-def by_place(detections: list[Detection]) -> list[Detection]:
-    """In an order that does not hang on which of two like scores is the higher."""
-    return sorted(detections, key=lambda each: [round(value / 8) for value in each.xyxy])
 
 
 def share_found(expected: np.ndarray, actual: np.ndarray) -> float:
