@@ -33,8 +33,6 @@ from workers.services import Services
 log = logging.getLogger(__name__)
 
 _CROP_JPEG_QUALITY = 95  # text is read from these pixels
-#: Share of a box's height added around it. Boxes without corners do not fit a tilted plate; recognizers are made for that.
-_BOX_MARGIN = 0.0
 
 
 @dataclass(frozen=True)
@@ -173,8 +171,6 @@ class DetectStage:
 
 def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection]) -> dict[str, bytes]:
     return {
-        crop_key(frame.frame_id, index): encode_jpeg(
-            crop(image, detection, margin=0.0 if detection.corners else _BOX_MARGIN), quality=_CROP_JPEG_QUALITY
-        )
+        crop_key(frame.frame_id, index): encode_jpeg(crop(image, detection), quality=_CROP_JPEG_QUALITY)
         for index, detection in enumerate(detections)
     }

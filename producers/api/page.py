@@ -59,6 +59,7 @@ def get_plates(
     like: Annotated[float | None, Query(ge=0, le=2)] = None,
 ) -> Response:
     """Passages by their plate, and the lists of known plates. Lists are changed with a key, not with a cookie."""
+    record(services.database, new_act(request, _caller(request), "get_plates"), DONE)
     text, trouble = text.strip(), ""
     found: tuple[PassageView, ...] = ()
     try:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from producers.api.audit_trail import Logged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, described
 from producers.api.services import Given
@@ -14,7 +15,7 @@ from storage import plate_lists
 from storage.keys import Role
 from storage.plate_lists import DEFAULT_TOLERANCE, MAX_TOLERANCE, KnownPlate
 
-router = APIRouter(prefix="/v1/plates", tags=["plates"], responses=ALWAYS)
+router = APIRouter(route_class=Logged, prefix="/v1/plates", tags=["plates"], responses=ALWAYS)
 
 List = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", description="`allow`, `deny` or any other name.")]
 OneList = Annotated[str | None, Query(max_length=32, description="Only this list.")]

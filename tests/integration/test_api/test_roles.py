@@ -38,6 +38,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/passages"): Rule(LOOK, "list_passages"),
     ("GET", "/v1/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/v1/passages/{passage_id}/crop"): Rule(LOOK, "get_passage_crop"),
+    ("GET", "/v1/passages/like"): Rule(LOOK, "list_similar_passages"),
+    ("GET", "/v1/plates"): Rule(LOOK, "list_plates"),
+    ("GET", "/v1/plates/export"): Rule(LOOK, "export_plates"),
+    ("POST", "/v1/plates"): Rule(ACT, "add_plate"),
+    ("POST", "/v1/plates/import"): Rule(ACT, "import_plates"),
+    ("DELETE", "/v1/plates/{list}/{plate}"): Rule(ACT, "remove_plate"),
     ("GET", "/v1/detections"): Rule(LOOK, "list_detections"),
     ("GET", "/v1/readings"): Rule(LOOK, "list_readings"),
     ("GET", "/v1/frames/{frame_id}"): Rule(LOOK, "get_frame"),
@@ -70,6 +76,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/"): Rule(LOOK, "get_page"),  # without a key it leads to /login
     ("GET", "/live"): SETTINGS,  # the page asks for it again and again: one entry for both
     ("GET", "/dead-letters/{letter_id}"): Rule(LOOK, "get_dead_letter"),
+    ("GET", "/plates"): Rule(LOOK, "get_plates"),
     ("GET", "/login"): OPEN,
     ("POST", "/login"): OPEN,
     ("POST", "/logout"): OPEN,
@@ -82,6 +89,8 @@ _NAMES = {
     "job_id": "job-000001",
     "frame_id": "frame-0001",
     "passage_id": "p1",
+    "list": "deny",
+    "plate": "KAB4721",
 }
 _RANK = {None: -1, **{role: rank for rank, role in enumerate(Role)}}
 
@@ -95,7 +104,7 @@ def path_of(route: str) -> str:
 @pytest.fixture
 def far(settings: Settings, key: Key) -> Iterator[TestClient]:
     """From another machine, without a key."""
-    app = create_app(settings)
+    app = create_app(settings.model_copy(update={"rate_limit_per_s": 0}))
     with TestClient(app, base_url="http://10.0.0.1", client=("10.1.2.3", 1), follow_redirects=False) as client:
         yield client
 
