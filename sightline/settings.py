@@ -106,7 +106,9 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=0)] = Field(
         0, description="Threads of a model call; 0: as many as there are cores."
     )
-    plates_model: str = Field("ppocr-text", description="Detector of `plates`: a name of the model registry.")
+    plates_model: str = Field(
+        "plates-detector", description="Detector of `plates`: a name of the model registry. `ppocr-text` finds any text."
+    )
     objects_model: str = Field("yolo26n", description="Detector of `objects`.")
     text_model: str = Field("ppocr-text", description="Detector of `text`.")
     models_file: Path | None = Field(None, description="A TOML file with models of your own; see `docs/models.md`.")
@@ -115,10 +117,11 @@ class Settings(BaseSettings):
     recognizer: Literal["rapidocr", "paddleocr", "stub"] = Field(
         "rapidocr", description="What reads text; `stub` reads only the synthetic pictures of `sightline.testing`."
     )
-    plates_recognizer: Literal["", "plates", "voted"] = Field(
-        "",
+    plates_recognizer: Literal["auto", "", "plates", "voted"] = Field(
+        "auto",
         description="What reads the crops of `plates`: `plates`, our own recognizer, which reads whole plates only; "
-        "`voted`, it and PP-OCR where it is in doubt. Empty: `recognizer`.",
+        "`voted`, it and PP-OCR where it is in doubt. Empty: `recognizer`. `auto`: `voted` with `plates-detector`, "
+        "`recognizer` with any other detector.",
     )
     plate_countries: str = Field(
         "",
@@ -190,6 +193,13 @@ class Settings(BaseSettings):
     @property
     def celery_broker_url(self) -> str:
         return self.broker_url or self.redis_url
+
+    @property
+    def whole_plates_recognizer(self) -> Literal["", "plates", "voted"]:
+        """What `plates_recognizer` comes to."""
+        if self.plates_recognizer != "auto":
+            return self.plates_recognizer
+        return "voted" if self.plates_model == "plates-detector" else ""
 
     @property
     def frame_store_url(self) -> str:

@@ -68,7 +68,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         kind="text-recognition", source="package:rapidocr/rapidocr/models/PP-OCRv6_rec_small.onnx", input_size=320
     ),
     "plates-detector": ModelSpec(
-        kind="yolo-raw", source=str(_WEIGHTS / "plates-detector.onnx"), labels=("plate",), min_confidence=0.45
+        kind="yolo-raw", source=str(_WEIGHTS / "plates-detector.pt"), labels=("plate",), min_confidence=0.45
     ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160

@@ -28,7 +28,7 @@ class OcrStage:
         self._recognizers = {settings.recognizer: open_recognizer(settings)}
         own = open_plates_recognizer(settings)
         if own is not None:
-            self._recognizers[settings.plates_recognizer] = own
+            self._recognizers[settings.whole_plates_recognizer] = own
         self.batchers: dict[str, Batcher[BgrImage, Reading]] = {
             name: Batcher(
                 recognizer.recognize,
@@ -71,8 +71,8 @@ class OcrStage:
     def _name_for(self, pipeline: Pipeline) -> str:
         settings = self._services.settings
         return (
-            settings.plates_recognizer
-            if pipeline is Pipeline.PLATES and settings.plates_recognizer
+            settings.whole_plates_recognizer
+            if pipeline is Pipeline.PLATES and settings.whole_plates_recognizer
             else settings.recognizer
         )
 

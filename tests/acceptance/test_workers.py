@@ -37,7 +37,7 @@ def test_a_photo_becomes_rows(system: System, photo: Photo) -> None:
         row = connection.execute(sa.text("SELECT text, source_id, reading_count FROM passages")).one()
         assert tuple(row) == ("KAB4721", "gate", 1)
         detection: Any = connection.execute(sa.text("SELECT * FROM detections")).one()
-        assert detection.model == "ppocr-text"
+        assert detection.model == "plates-detector"
         assert len(detection.model_sha256) == 64
         assert detection.worker.startswith("detect@")
         assert detection.inference_ms > 0

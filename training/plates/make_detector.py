@@ -24,7 +24,7 @@ from training.plates.make_scenes import make_scenes
 from training.plates.measure_detector import load_photos, open_file, report
 from workers.models import BUILT_IN
 
-_TARGET = Path(BUILT_IN["plates-detector"].source)
+_TARGET = Path(BUILT_IN["plates-detector"].source).with_suffix(".onnx")
 _SIZES_PX = (640, 384)
 
 _HEAD = """# plates-detector

@@ -111,7 +111,7 @@ def overlap(one: Xyxy, other: Xyxy) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.plates.measure_detector", description=__doc__)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--weights", type=Path, default=Path(BUILT_IN["plates-detector"].source))
+    parser.add_argument("--weights", type=Path, default=Path(BUILT_IN["plates-detector"].source).with_suffix(".onnx"))
     parser.add_argument("--runtime", choices=("onnxruntime", "openvino"), default="onnxruntime")
     parser.add_argument("--size", type=int, default=640, help="longest side of the input in pixels")
     parser.add_argument("--threads", type=int, default=1)

@@ -15,11 +15,11 @@ def open_plates_recognizer(settings: Settings) -> Recognizer | None:
         ModelError: its library or its weights are missing or damaged; says what to do about it.
         SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
     """
-    if settings.plates_recognizer == "plates":
+    if settings.whole_plates_recognizer == "plates":
         from workers.recognizers.plates import open_plate_recognizer
 
         return open_plate_recognizer(settings)
-    if settings.plates_recognizer == "voted":
+    if settings.whole_plates_recognizer == "voted":
         from workers.recognizers.voted import open_voted_recognizer
 
         return open_voted_recognizer(settings)
