@@ -107,7 +107,8 @@ class Settings(BaseSettings):
         0, description="Threads of a model call; 0: as many as there are cores."
     )
     plates_model: str = Field(
-        "plates-detector", description="Detector of `plates`: a name of the model registry. `ppocr-text` finds any text."
+        "plates-detector",
+        description="Detector of `plates`, a name of the model registry; `ppocr-text` finds any text.",
     )
     objects_model: str = Field("yolo26n", description="Detector of `objects`.")
     text_model: str = Field("ppocr-text", description="Detector of `text`.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +42,7 @@ def paint(rng: np.random.Generator) -> npt.NDArray[np.float32]:
     return np.clip(tone + tint, 0, 255).astype(np.float32)
 
 
-def color(values: npt.NDArray[np.float32]) -> Color:
+def color(values: npt.NDArray[np.floating[Any]]) -> Color:
     return int(values[0]), int(values[1]), int(values[2])
 
 

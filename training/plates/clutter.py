@@ -122,6 +122,7 @@ def draw_overlay(rng: np.random.Generator, image: BgrImage) -> None:
 
 def _any_color(rng: np.random.Generator) -> tuple[int, int, int]:
     if rng.random() < 0.5:
-        return (int(rng.integers(0, 256)),) * 3
+        gray = int(rng.integers(0, 256))
+        return gray, gray, gray
     blue, green, red = (int(v) for v in rng.integers(0, 256, 3))
     return blue, green, red

@@ -21,7 +21,7 @@ def photograph(rng: np.random.Generator, scene: BgrImage) -> BgrImage:
     if rng.random() < 0.08:
         draw_fence(rng, image)
     if rng.random() < 0.1:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
     image = _focus(rng, image)
     if rng.random() < 0.5:
         noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1, 13))

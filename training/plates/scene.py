@@ -123,7 +123,7 @@ def _paste(image: BgrImage, picture: npt.NDArray[np.uint8], matrix: npt.NDArray[
     """Put a BGRA picture into the image; returns how much of each pixel it covers, 0..1."""
     size_px = image.shape[0]
     seen = cv2.warpPerspective(picture, matrix, (size_px, size_px), flags=cv2.INTER_AREA)
-    covered = seen[:, :, 3].astype(np.float32) / 255
+    covered: _Floats = seen[:, :, 3].astype(np.float32) / np.float32(255)
     image[:] = (image + (seen[:, :, :3].astype(np.float32) - image) * covered[:, :, None]).astype(np.uint8)
     return covered
 
