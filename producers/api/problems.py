@@ -146,6 +146,10 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's answer to bytes that are no text at all
+        return problem(
+            422, "body: is no JSON in UTF-8; send it as application/json", reason="bad_message", field="body"
+        )
     return problem(error.status_code, str(error.detail), headers=error.headers)
 
 

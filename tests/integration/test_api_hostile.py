@@ -313,3 +313,9 @@ def test_the_documentation_page_needs_nothing_from_elsewhere(client: TestClient)
     assert "http://127.0.0.1:8080/v1/jobs" in page.text
     assert "<script" not in page.text
     assert "https://" not in page.text.replace("https://example.org/car.jpg", "")
+
+
+@pytest.mark.parametrize("path", ["/v1/plates", "/v1/cameras", "/v1/sinks", "/v1/dead-letters/replay"])
+def test_bytes_that_are_no_text_are_refused_like_any_wrong_body(client: TestClient, path: str) -> None:
+    answer = client.post(path, content=b"9\xff\x04\xfe", headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "body")
