@@ -224,7 +224,7 @@ FORBIDDEN = [
     ("worker", "BRPOP db.write 1", True),
     ("writer", "GET sightline:camera:gate", False),
     ("writer", "BRPOP gpu.detect 1", True),
-    ("writer", "SET sightline:frame:x pixels", True),
+    ("writer", "SET sightline:camera:gate forged", False),
     ("flower", "MGET sightline:frame:x", False),
     ("flower", "HGET unacked x", False),
     ("flower", "HGETALL sightline:jobs", False),
