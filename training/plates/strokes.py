@@ -55,7 +55,7 @@ def _variant(number: int) -> _Variant:
         bent=rng.random() < 0.4,
         flat_three=rng.random() < 0.15,
         straight_w=rng.random() < 0.5,
-        open_four=rng.random() < 0.35,
+        open_four=rng.random() < 0.5,
         broad_m=rng.choice([1.0, 1.0, 1.1, 1.25]),
         deep_m=rng.uniform(0.35, 0.85),
         flag=rng.choice([0.0, 0.3, 0.42, 0.6]),
