@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 from sightline.errors import PoisonError
 from sightline.frames import crop_key
@@ -43,7 +44,7 @@ class OcrStage:
         started_at = time.time()
         waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
         # All crops of the job go to the batcher at once, so that they share batches.
-        crops = [(result, self._crops(result)) for result in message.results]
+        crops = self._crops(message.results)
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
         name = self._name_for(message.job.pipeline)
         model = self._recognizers[name].model
@@ -76,14 +77,19 @@ class OcrStage:
             else settings.recognizer
         )
 
-    def _crops(self, result: FrameResult) -> list[BgrImage] | FrameError:
-        """The crops of a frame's detections, in order, or why they cannot be had."""
-        if result.error or result.dropped:
-            return []
+    def _crops(self, results: Sequence[FrameResult]) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
+        """The crops of each frame's detections, in order, or why they cannot be had; one round trip for all."""
+        keys = [_crop_keys(result) for result in results]
+        blobs = iter(self._services.frames.get_many([key for mine in keys for key in mine]))
+        return [
+            (result, self._decode({key: next(blobs) for key in mine}))
+            for result, mine in zip(results, keys, strict=True)
+        ]
+
+    def _decode(self, crops: Mapping[str, bytes | None]) -> list[BgrImage] | FrameError:
         settings = self._services.settings
-        keys = [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
         images: list[BgrImage] = []
-        for key, data in zip(keys, self._services.frames.get_many(keys), strict=True):
+        for key, data in crops.items():
             if data is None:
                 text = f"crop {key} is not in the frame store (its TTL is over)"
                 return FrameError(reason="frame_missing", message=text, stage="ocr")
@@ -119,3 +125,9 @@ class OcrStage:
             if item.value.text and item.value.confidence >= self._services.settings.min_reading_confidence
         )
         return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
+
+
+def _crop_keys(result: FrameResult) -> list[str]:
+    if result.error or result.dropped:
+        return []
+    return [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
