@@ -130,7 +130,7 @@ def _judge(
             verdict, why = Verdict.TOO_SMALL, f"{height_px:.0f} px high, {why}"
     elif limit is not None and reading.confidence < limit:
         verdict, why = Verdict.LOW_CONFIDENCE, f"reading {reading.confidence:.2f}, below {limit:g}"
-    elif refused := refusal(reading.text):
+    elif refused := refusal(reading.text, reading.confidence, label=detection.label):
         verdict, why = Verdict.NOT_A_PLATE, refused
     else:
         plate = plate_chars(reading.text)

@@ -303,11 +303,11 @@ def _load(
 def _readings_of(connection: sa.Connection, passage_ids: Collection[str]) -> dict[str, tuple[Sighting, str]]:
     """The sightings of passages by their key, each with its passage."""
     of_box = sa.and_(Detections.frame_id == Readings.frame_id, Detections.detection_index == Readings.detection_index)
-    box = (Detections.x1, Detections.y1, Detections.x2, Detections.y2)
+    box = (Detections.label, Detections.x1, Detections.y1, Detections.x2, Detections.y2)
     rows = sa.select(Readings.__table__, *box).outerjoin(Detections, of_box)
     found: dict[str, tuple[Sighting, str]] = {}
     for row in connection.execute(rows.where(Readings.passage_id.in_(sorted(passage_ids)))).mappings():
-        plate = read_plate(row["text"], row["confidence"], row["char_confidences"])
+        plate = read_plate(row["text"], row["confidence"], row["char_confidences"], label=row["label"] or "")
         if plate is not None:
             one = Sighting(
                 source_id=row["source_id"],

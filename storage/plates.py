@@ -12,6 +12,9 @@ from rapidfuzz.distance import Levenshtein
 
 MIN_PLATE_CHARS: Final = 4
 MAX_PLATE_CHARS: Final = 9
+#: Words are everywhere in a street, and plates that say one are rare: without a digit it takes a detector of plates
+#: that boxed it, and a reading this sure.
+SURE_OF_LETTERS: Final = 0.95
 #: From this length on two errors are forgiven instead of one.
 LONG_PLATE_CHARS: Final = 7
 #: What it costs to take one character for another that looks like it; any other costs 1.
@@ -49,12 +52,15 @@ def plate_chars(text: str) -> str:
     return "".join(map(_plate_char, text))
 
 
-def read_plate(text: str, confidence: float, char_confidences: Sequence[float] = ()) -> Plate | None:
+def read_plate(
+    text: str, confidence: float, char_confidences: Sequence[float] = (), *, label: str = ""
+) -> Plate | None:
     """The reading as a plate; None if it does not look like one.
 
-    `char_confidences` has one entry per character of `text`; with any other length `confidence` stands for all.
+    `label` is the box's. `char_confidences` has one entry per character of `text`; with any other length `confidence`
+    stands for all.
     """
-    if refusal(text):
+    if refusal(text, confidence, label=label):
         return None
     if len(char_confidences) != len(text):
         char_confidences = [confidence] * len(text)
@@ -64,16 +70,18 @@ def read_plate(text: str, confidence: float, char_confidences: Sequence[float] =
     return Plate("".join(char for char, _ in pairs), tuple(each for _, each in pairs))
 
 
-def refusal(text: str) -> str | None:
+def refusal(text: str, confidence: float = 0.0, *, label: str = "") -> str | None:
     """Why a text is no plate, in words; None if it looks like one."""
     if _CLOCK.search(text):
         return "a clock or a date"
     plate = plate_chars(text)
     if not MIN_PLATE_CHARS <= len(plate) <= MAX_PLATE_CHARS:
         return f"{len(plate)} of A-Z and 0-9, plates have {MIN_PLATE_CHARS} to {MAX_PLATE_CHARS}"
-    if not any(char.isdigit() for char in plate):
+    if any(char.isdigit() for char in plate):
+        return None
+    if "plate" not in label.lower():
         return "no digit"
-    return None
+    return None if confidence >= SURE_OF_LETTERS else f"no digit, and read with {confidence:.2f}"
 
 
 def weight(confidence: float) -> int:

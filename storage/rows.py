@@ -97,7 +97,9 @@ def sightings(job: Job, result: FrameResult) -> list[Sighting]:
         return []
     found: list[Sighting] = []
     for index, reading in enumerate(result.readings):
-        plate = read_plate(reading.text, reading.confidence, reading.char_confidences)
+        box = _box_of(reading, result)
+        label = box.label if box else ""
+        plate = read_plate(reading.text, reading.confidence, reading.char_confidences, label=label)
         if plate is not None:
             found.append(
                 Sighting(
@@ -108,16 +110,16 @@ def sightings(job: Job, result: FrameResult) -> list[Sighting]:
                     text=plate.text,
                     weights=plate.weights,
                     confidence=reading.confidence,
-                    xyxy=_box_of(reading, result),
+                    xyxy=box.xyxy if box else None,
                     sharpness=reading.sharpness,
                 )
             )
     return found
 
 
-def _box_of(reading: Reading, result: FrameResult) -> tuple[float, float, float, float] | None:
+def _box_of(reading: Reading, result: FrameResult) -> Detection | None:
     index = reading.detection_index
-    return result.detections[index].xyxy if index is not None and 0 <= index < len(result.detections) else None
+    return result.detections[index] if index is not None and 0 <= index < len(result.detections) else None
 
 
 def _of_frame(result: FrameResult) -> Row:

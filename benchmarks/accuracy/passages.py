@@ -71,7 +71,7 @@ def _watch(clip: Clip, source_id: str, system: LocalSystem, config: Config) -> l
         (plate_chars(reading.text), reading.confidence)
         for result in system.process(job, pixels)
         for reading in result.readings
-        if read_plate(reading.text, reading.confidence)
+        if read_plate(reading.text, reading.confidence, label="plate")
     ]
 
 

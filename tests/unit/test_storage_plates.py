@@ -36,6 +36,23 @@ def test_what_looks_like_a_plate(text: str, plate: str | None) -> None:
         assert plate_chars(text) == plate
 
 
+@pytest.mark.parametrize(
+    ("label", "confidence", "plate"),
+    [
+        ("plate", 0.97, "GWAGEN"),
+        ("license_plate", 0.97, "GWAGEN"),
+        ("plate", 0.9, None),
+        ("text", 0.99, None),
+        ("", 1.0, None),
+    ],
+)
+def test_letters_alone_need_a_box_of_a_plate_and_a_sure_reading(
+    label: str, confidence: float, plate: str | None
+) -> None:
+    found = read_plate("G-WAGEN", confidence, label=label)
+    assert (found and found.text) == plate
+
+
 def test_characters_keep_their_own_confidence() -> None:
     plate = read_plate("A-1 23", 0.5, [0.1, 0.2, 0.3, 0.4, 0.6, 0.7])
     assert plate == ("A123", (100, 300, 600, 700))
