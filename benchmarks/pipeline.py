@@ -80,7 +80,6 @@ def _system(folder: Path) -> Iterator[Publisher]:
     settings = load_settings(
         data_dir=folder,
         redis_url=redis.url,
-        frames_url=(folder / "frames").as_uri(),
         plates_model="stub",
         text_model="stub",
         objects_model="stub",
