@@ -85,7 +85,13 @@ def open_database(url: str) -> Database:
     if address.get_backend_name() == "sqlite":
         _make_file(Path(str(address.database)))
         engine = sa.create_engine(
-            address, pool_size=8, max_overflow=32, pool_timeout=POOL_TIMEOUT_S, connect_args={"timeout": LOCK_TIMEOUT_S}
+            address,
+            pool_size=8,
+            # Last in, first out: a page cache each, so that only connections that are needed at once fill theirs.
+            pool_use_lifo=True,
+            max_overflow=32,
+            pool_timeout=POOL_TIMEOUT_S,
+            connect_args={"timeout": LOCK_TIMEOUT_S},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
