@@ -49,6 +49,14 @@ def test_less_alike_characters_are_swapped_only_if_the_recognizer_thought_of_it(
     assert formats.resolve("RKS35AS", unsure) == "RK535AS"
 
 
+def test_what_a_recognizer_was_sure_of_is_not_changed_into_a_usual_plate() -> None:
+    chosen = [((char, 0.99), (other, 0.001)) for char, other in zip("KMBORAK", "XN80PRX", strict=True)]
+    assert Formats(["gb"]).resolve("KMBORAK", chosen) == "KMBORAK"
+    chosen[2] = (("B", 0.9), ("8", 0.08))
+    assert Formats(["gb"]).resolve("KMBORAK", chosen) == "KM80RAK"
+    assert Formats(["gb"]).resolve("KMBORAK") == "KM80RAK"  # of whom nobody says what else it may have been
+
+
 def test_an_unknown_country_names_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="SIGHTLINE_PLATE_COUNTRIES: no formats of 'dee' are known; use ee, de"):
         Formats(["dee"])

@@ -21,8 +21,8 @@ _TARGET = Path(BUILT_IN["plates-recognizer"].source)
 
 
 class Recipe(NamedTuple):
-    crops: int = 240_000
-    steps: int = 20_000
+    crops: int = 400_000
+    steps: int = 24_000
     seed: int = 1
     peak_rate: float = 1.5e-3
 

@@ -66,8 +66,9 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
 
 #: pairs of characters that a camera can hardly tell apart
 _ALIKE = ("O0", "I1", "B8")
-#: pairs that a format decides only where the recognizer itself thought of the other one
-_SIMILAR = ("S5", "Z2", "G6", "Q0", "D0", "T7", "A4")
+#: pairs that a format decides only where the recognizer itself thought of the other one: it can tell them apart mostly,
+#: so that `KM BORAK`, which somebody chose, is not made a British `KM80 RAK` and stays what it is
+_SIMILAR = ("I1", "B8", "S5", "Z2", "G6", "Q0", "D0", "T7", "A4")
 _LIKELY_ENOUGH = 0.02
 _MOST_CHANGES = 2
 
@@ -129,7 +130,8 @@ def _fit(char: str, kind: str, alternatives: Alternatives) -> str:
     """`char` or its look-alike, whichever is of this kind (`A` letter, `9` digit); empty if neither is."""
     if char.isdigit() == (kind == "9"):
         return char
-    for pair in _ALIKE:
+    is_known = len(alternatives) > 1  # else nobody says what else it may have been
+    for pair in _ALIKE[:1] if is_known else _ALIKE:
         if char in pair:
             return pair.replace(char, "")
     thought_of = {other for other, probability in alternatives if probability >= _LIKELY_ENOUGH}
