@@ -22,7 +22,10 @@ Point = tuple[float, float]
 class Value(BaseModel):
     """Base of all frozen values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    # Values are mostly ids, each seen once: to cache them takes memory and finds nothing.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), cache_strings="keys"
+    )
 
 
 class Pipeline(StrEnum):

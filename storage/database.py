@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ LOCK_TIMEOUT_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 5
 POOL_TIMEOUT_S: Final = 10
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_REVISION_TABLE: Final = sa.table("alembic_version", sa.column("version_num"))
+_REVISION: Final = sa.select(_REVISION_TABLE.c.version_num)
 _UPGRADE_LOCK: Final = 5_318_008  # any number, the same in every process
 _UNDEFINED_TABLE: Final = "42P01"
 _CURE: Final = "run `python -m storage upgrade`, or name another in SIGHTLINE_DATABASE_URL"
@@ -170,12 +173,15 @@ def upgrade(url: str) -> str:
 
 def current_revision(database: Database) -> str | None:
     """The revision the tables have; None before the first upgrade."""
-    from alembic.runtime.migration import MigrationContext
-
     with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not sa.inspect(connection).has_table(_REVISION_TABLE.name):
+            return None
+        # Asked at every look at readiness. Alembic's own way makes a new statement each time, which SQLAlchemy
+        # compiles and keeps.
+        return connection.scalar(_REVISION)
 
 
+@cache
 def expected_revision() -> str:
     """The revision this code was written for."""
     from alembic.script import ScriptDirectory

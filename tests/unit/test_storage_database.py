@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from sightline.errors import SettingsError, StoreUnavailableError
-from storage.database import check_revision, current_revision, expected_revision, open_database
+from storage.database import check_revision, current_revision, expected_revision, open_database, upgrade
 from storage.tables import UtcDateTime
 
 
@@ -50,6 +50,18 @@ def test_a_database_without_tables_names_the_cure(tmp_path: Path) -> None:
     assert current_revision(database) is None
     with pytest.raises(SettingsError, match=r"new/file\.sqlite3 .*python -m storage upgrade"):
         check_revision(database)
+    database.close()
+
+
+def test_asking_for_the_revision_again_and_again_takes_no_memory(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'file.sqlite3'}"
+    upgrade(url)
+    database = open_database(url)
+    kept: list[int] = []
+    for _ in range(4):
+        assert current_revision(database) == expected_revision()
+        kept.append(len(database.engine._compiled_cache))  # pyright: ignore
+    assert kept[0] == kept[-1]
     database.close()
 
 
