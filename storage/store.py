@@ -14,9 +14,10 @@ from sightline.messages import Job, Message
 from sightline.types import FrameResult, JobResult
 from storage import rows
 from storage.database import Database, insert_into
+from storage.groups import Rules
 from storage.job_rows import DEAD, DROPPED, REPEATED, STORED, JobRecord, claim_jobs, settle_jobs
 from storage.outbox import Outbox
-from storage.passage_rows import Rules, lock_sources, place_sightings
+from storage.passage_rows import lock_sources, place_sightings
 from storage.passages import Sighting
 from storage.plate_lists import ListReader
 from storage.results import load_job
