@@ -41,6 +41,7 @@ class System:
     settings: Settings
     publisher: Publisher
     processes: Mapping[str, subprocess.Popen[bytes]]  #: by role
+    environment: Mapping[str, str]  #: of each of them
 
     def meter(self) -> Meter:
         return Meter({"publish": os.getpid()} | {role: process.pid for role, process in self.processes.items()})
@@ -72,9 +73,14 @@ class System:
         while sum(self.publisher.ledger.open_frames().values()):
             ended = [role for role, process in self.processes.items() if process.poll() is not None]
             if ended or time.monotonic() > until:
-                said = (self.settings.data_dir / "log").read_text(errors="replace")[-3000:]
-                raise RuntimeError(f"frames stay open; processes that ended: {', '.join(ended) or 'none'}\n{said}")
+                raise RuntimeError(
+                    f"frames stay open; processes that ended: {', '.join(ended) or 'none'}\n{self.log()}"
+                )
             time.sleep(0.01)
+
+    def log(self) -> str:
+        """The end of what the processes said."""
+        return (self.settings.data_dir / "log").read_text(errors="replace")[-3000:]
 
 
 @contextmanager
@@ -102,7 +108,7 @@ def running(work: Work, *, given: Mapping[str, Any], fused: bool = False, api: i
         if api:
             processes["api"] = _start([sys.executable, "-m", "producers.api"], environment, folder)
         publisher = Publisher.from_settings(settings)
-        yield System(settings, publisher, processes)
+        yield System(settings, publisher, processes, environment)
         publisher.close()
     finally:
         for process in reversed(processes.values()):
