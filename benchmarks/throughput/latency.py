@@ -33,11 +33,11 @@ class Latency:
     def measure(self) -> list[Sample]:
         """The median of bare inference, then median and 99th percentile of what is added to it."""
         port = _free_port()
-        with running(self._work, given=MODELS | {"api_port": port, "rate_limit_per_s": 0}, api=port) as system:
-            with _client(system, port) as api:
-                for number in range(_WARM_UP):
-                    self._submit(api, self._work.picture(number))
-                pairs = [self._pair(api, self._work.picture(number)) for number in range(self._work.frames)]
+        given = MODELS | {"api_port": port, "rate_limit_per_s": 0}
+        with running(self._work, given=given, api=True) as system, _client(system, port) as api:
+            for number in range(_WARM_UP):
+                self._submit(api, self._work.picture(number))
+            pairs = [self._pair(api, self._work.picture(number)) for number in range(self._work.frames)]
         bare = median(bare for bare, _ in pairs)
         added = [stored - bare for bare, stored in pairs]
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import cv2
@@ -24,9 +25,10 @@ def draw_pictures(count: int) -> list[bytes]:
     try:
         check_fonts()
     except FileNotFoundError:
-        return [_encode(cv2.resize(draw_photo(f"KAB{n:04}", n), SIZES[n % 2])) for n in range(count)]
-    scenes = _scenes(_SEED)
-    return [_encode(next(scenes)) for _ in range(count)]
+        images = (draw_photo(f"KAB{number:04}", number) for number in range(count))
+    else:
+        images = itertools.islice(_scenes(_SEED), count)
+    return [_encode(image, SIZES[number % 2]) for number, image in enumerate(images)]
 
 
 def numbered(jpeg: bytes, number: int) -> bytes:
@@ -36,15 +38,11 @@ def numbered(jpeg: bytes, number: int) -> bytes:
 
 
 def _scenes(seed: int) -> Iterator[BgrImage]:
-    """Landscapes cut from the generator's squares, so that the plate is in them, and enlarged: it is slow at this size."""
-    index = made = 0
-    while True:
+    """Landscapes cut from the generator's squares, so that the plate is in them."""
+    for index in itertools.count():
         scene = draw_scene(seed, index, _DRAWN_PX)
-        index += 1
         if len(scene.plates) == 1 and (top := _top(scene.plates[0])) is not None:
-            strip = scene.image[top : top + _STRIP_PX]
-            yield np.asarray(cv2.resize(strip, SIZES[made % 2], interpolation=cv2.INTER_CUBIC), np.uint8)
-            made += 1
+            yield scene.image[top : top + _STRIP_PX]
 
 
 def _top(plate: PlateTruth) -> int | None:
@@ -56,5 +54,7 @@ def _top(plate: PlateTruth) -> int | None:
     return int(min(max((first + last - _STRIP_PX) / 2, 0), _DRAWN_PX - _STRIP_PX))
 
 
-def _encode(image: BgrImage) -> bytes:
-    return encode_jpeg(np.asarray(image, np.uint8), quality=_JPEG_QUALITY)
+def _encode(image: BgrImage, size: tuple[int, int]) -> bytes:
+    """Enlarged: the generator takes seconds for a picture of this size."""
+    large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    return encode_jpeg(np.asarray(large, np.uint8), quality=_JPEG_QUALITY)

@@ -1,4 +1,4 @@
-"""Sightline's own figures: with its models in bundles of 1, 8 and 32 frames, and without models, where queues cost all."""
+"""Sightline's own figures: with models, in bundles of 1, 8 and 32 frames, and without, where queues cost all."""
 
 from __future__ import annotations
 

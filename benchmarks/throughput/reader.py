@@ -1,4 +1,4 @@
-"""A picture's way through the models in one call, with the workers' own classes; and a plain table for what it finds."""
+"""A picture's way through the workers' own models in one call, and a plain table for what is found."""
 
 from __future__ import annotations
 

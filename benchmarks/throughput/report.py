@@ -61,14 +61,12 @@ def write(
 
 
 def plot(path: Path, rows: Sequence[Row]) -> str:
-    """Bars of the ratios of what is in frames/s, with the range of the rounds. Returns why there is none, or ""."""
+    """Bars of the ratios of what reads plates, with the range of the rounds. Returns why there is none, or ""."""
     try:
         from matplotlib.figure import Figure  # pyright: ignore
     except ImportError:
         return "no plot: matplotlib is not installed"
-    shown = [
-        row for row in rows if row.unit == "frames/s" and row.ratio is not None and not row.name.startswith("null")
-    ]
+    shown = [row for row in rows if row.readings is not None and row.ratio is not None]
     figure: Any = Figure(figsize=(9, 1 + 0.4 * len(shown)), layout="constrained")
     axes = figure.subplots()
     ratios = [row.ratio or 0.0 for row in shown]

@@ -76,7 +76,7 @@ class System:
                 raise RuntimeError(
                     f"frames stay open; processes that ended: {', '.join(ended) or 'none'}\n{self.log()}"
                 )
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def log(self) -> str:
         """The end of what the processes said."""
@@ -84,8 +84,8 @@ class System:
 
 
 @contextmanager
-def running(work: Work, *, given: Mapping[str, Any], fused: bool = False, api: int = 0) -> Iterator[System]:
-    """Start everything, in a folder of its own, and end it. `fused`: all roles in one process; `api`: its port."""
+def running(work: Work, *, given: Mapping[str, Any], fused: bool = False, api: bool = False) -> Iterator[System]:
+    """Start everything, in a folder of its own, and end it. `fused`: all roles in one process; `api`: with it."""
     folder = Path(tempfile.mkdtemp(dir=work.folder))
     redis = prepare_redis(folder / "redis")
     settings = load_settings(
