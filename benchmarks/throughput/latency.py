@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from statistics import median
 
 import httpx
@@ -32,9 +32,9 @@ class Latency:
 
     def measure(self) -> list[Sample]:
         """The median of bare inference, then median and 99th percentile of what is added to it."""
-        port = _free_port()
+        port = free_port()
         given = MODELS | {"api_port": port, "rate_limit_per_s": 0}
-        with running(self._work, given=given, api=True) as system, _client(system, port) as api:
+        with running(self._work, given=given, api=True) as system, closing(_client(system, port)) as api:
             for number in range(_WARM_UP):
                 self._submit(api, self._work.picture(number))
             pairs = [self._pair(api, self._work.picture(number)) for number in range(self._work.frames)]
@@ -81,7 +81,7 @@ def _client(system: System, port: int) -> httpx.Client:
     raise RuntimeError(f"the API does not answer on port {port}\n{system.log()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
