@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -20,13 +21,15 @@ from benchmarks.throughput import report
 from benchmarks.throughput.latency import Latency
 from benchmarks.throughput.limit import Limit
 from benchmarks.throughput.naive_run import measure_naive
+from benchmarks.throughput.peers import PEERS, measure_peer, why_not
 from benchmarks.throughput.pictures import draw_pictures
 from benchmarks.throughput.queued import measure_null, measure_sightline
 from benchmarks.throughput.samples import Sample, rows_of
 from benchmarks.throughput.work import Work, count_cores
 
 Measure = Callable[[], list[Sample]]
-_ENTRIES = ("limit", "naive", "sightline", "null", "latency")
+_ENTRIES = ("limit", "naive", "sightline", "null", "latency", *PEERS)
+_QUEUED = {"naive": measure_naive, "sightline": measure_sightline, "null": measure_null}
 _MAX_PICTURES = 16
 
 
@@ -35,9 +38,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
     with tempfile.TemporaryDirectory(prefix="sightline-throughput-", ignore_cleanup_errors=True) as name:
         pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)))
-        work = Work(pictures, options.frames, Path(name), options.postgres)
-        notes = [f"{count_cores()} cores, {options.frames} frames, medians of {options.rounds} rounds"]
-        rounds = _measure(work, options.only, options.rounds, notes)
+        work = Work(pictures, options.frames, Path(name), options.postgres, options.peers_python)
+        missing = {name: why for name in PEERS if name in options.only and (why := why_not(name, options.peers_python))}
+        only = [name for name in options.only if name not in missing]
+        notes = [
+            f"{count_cores()} cores, {options.frames} frames, medians of {options.rounds} rounds",
+            *missing.values(),
+        ]
+        rounds = _measure(work, only, options.rounds, notes)
     rows = rows_of(rounds)
     if options.plot and (problem := report.plot(options.plot, rows)):
         notes.append(problem)
@@ -74,9 +82,10 @@ def _open(work: Work, only: list[str], notes: list[str]) -> dict[str, Measure]:
             entries[name] = limit.measure
         elif name == "latency":
             entries[name] = Latency(work).measure
+        elif name in PEERS:
+            entries[name] = partial(measure_peer, work, name)
         else:
-            measure = {"naive": measure_naive, "sightline": measure_sightline, "null": measure_null}[name]
-            entries[name] = lambda measure=measure: measure(work)
+            entries[name] = partial(_QUEUED[name], work)
     return entries
 
 
@@ -90,6 +99,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_positive, default=3, help="each with all entries (%(default)s)")
     parser.add_argument("--only", type=_names, default=list(_ENTRIES), help=f"some of {','.join(_ENTRIES)}")
     parser.add_argument("--postgres", default="", metavar="URL", help="measure Sightline on this empty database too")
+    parser.add_argument("--peers-python", type=Path, metavar="PATH", help="an interpreter that has ray and litserve")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the ratios; needs matplotlib")
     return parser.parse_args()
