@@ -12,10 +12,11 @@ from fastapi import Request
 
 from benchmarks.throughput.peer_model import BATCH, WAIT_S, PeerModel, use_our_packages
 
+use_our_packages()  # here, for each of LitServe's processes imports this module; forms need python-multipart
+
 
 class Plates(litserve.LitAPI):  # pyright: ignore
     def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
-        use_our_packages()
         self.model = PeerModel(Path(sys.argv[2]))
 
     def decode_request(self, request: Request) -> bytes:
