@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from benchmarks.throughput import limit
 from benchmarks.throughput.latency import free_port
@@ -21,7 +22,7 @@ from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
 from benchmarks.throughput.work import Meter, Work
 
-_TIMEOUT_S = 300
+_TIMEOUT_S, _GRACE_S = 300, 15
 _CLIENTS = 2 * BATCH  #: requests in flight: a batch that runs and one that forms
 PEERS = {"ray serve": ("ray", "peer_ray"), "litserve": ("litserve", "peer_litserve")}
 
@@ -69,12 +70,20 @@ def _serving(work: Work, name: str, port: int) -> Iterator[tuple[subprocess.Pope
     try:
         yield server, log
     finally:
-        server.terminate()
-        try:
-            server.wait(60)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(10)
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """With all that it started: neither peer is sure to end its own children."""
+    family = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(_GRACE_S)
+    for process in psutil.wait_procs(family, timeout=_GRACE_S)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    server.kill()
+    server.wait(10)
 
 
 def _wait_for(server: subprocess.Popen[bytes], post: Callable[[int], int], log: Path) -> None:
