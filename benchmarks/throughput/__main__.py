@@ -68,6 +68,8 @@ def _measure(work: Work, only: list[str], count: int, notes: list[str]) -> list[
                 name = only[(place + number) % len(only)]
                 progress.update(bar, description=f"round {number + 1}: {name}")
                 found[name] = entries[name]()
+                for sample in found[name]:
+                    progress.console.print(f"round {number + 1}: {sample.name}: {sample.value:.1f} {sample.unit}")
                 progress.advance(bar)
             rounds.append([sample for name in only for sample in found[name]])
     return rounds

@@ -24,7 +24,7 @@ from benchmarks.throughput.work import Meter, Work
 
 _TIMEOUT_S, _GRACE_S = 300, 15
 _CLIENTS = 2 * BATCH  #: requests in flight: a batch that runs and one that forms
-PEERS = {"ray serve": ("ray", "peer_ray"), "litserve": ("litserve", "peer_litserve")}
+PEERS = {"ray": ("ray", "peer_ray"), "litserve": ("litserve", "peer_litserve")}
 
 
 def why_not(name: str, python: Path | None) -> str:
