@@ -41,8 +41,9 @@ lint: .venv/dev ## ruff and import directions
 types: .venv/dev ## pyright
 	@$(BIN)/pyright
 
-bench: .venv/dev ## cost per frame of batching, camera and publishing
+bench: .venv/dev ## cost per frame of batching, camera and publishing; throughput against a plain loop (ARGS=)
 	@for bench in batching camera pipeline audit_log; do $(BIN)/python -m benchmarks.$$bench; done
+	@$(BIN)/python -m benchmarks.throughput $(ARGS)
 
 PASSAGES ?= 1000000
 bench-search: .venv/dev ## how fast plates are found among PASSAGES=1000000, on SQLite and PostgreSQL (ARGS=)

@@ -1,0 +1,127 @@
+"""How near to the machine's limit? `python -m benchmarks.throughput`: the pipeline `plates` against a plain loop.
+
+Every entry reads the same drawn pictures with the same weights. What is printed are ratios to an entry of the same
+round; absolute figures are this machine's, of this hour. See docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.throughput import report
+from benchmarks.throughput.latency import Latency
+from benchmarks.throughput.limit import Limit
+from benchmarks.throughput.naive_run import measure_naive
+from benchmarks.throughput.peers import PEERS, measure_peer, why_not
+from benchmarks.throughput.pictures import draw_pictures
+from benchmarks.throughput.queued import measure_null, measure_sightline
+from benchmarks.throughput.samples import Sample, rows_of
+from benchmarks.throughput.work import Work, count_cores
+
+Measure = Callable[[], list[Sample]]
+_ENTRIES = ("limit", "naive", "sightline", "null", "latency", *PEERS)
+_QUEUED = {"naive": measure_naive, "sightline": measure_sightline, "null": measure_null}
+_MAX_PICTURES = 16
+
+
+def main() -> int:
+    options = _parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
+    with tempfile.TemporaryDirectory(prefix="sightline-throughput-", ignore_cleanup_errors=True) as name:
+        pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)))
+        work = Work(pictures, options.frames, Path(name), options.postgres, options.peers_python)
+        missing = {name: why for name in PEERS if name in options.only and (why := why_not(name, options.peers_python))}
+        only = [name for name in options.only if name not in missing]
+        notes = [
+            f"{count_cores()} cores, {options.frames} frames, medians of {options.rounds} rounds",
+            *missing.values(),
+        ]
+        rounds = _measure(work, only, options.rounds, notes)
+    rows = rows_of(rounds)
+    if options.plot and (problem := report.plot(options.plot, rows)):
+        notes.append(problem)
+    report.show(rows, notes)
+    if options.json:
+        given = {"frames": options.frames, "rounds": options.rounds, "only": options.only}
+        report.write(options.json, rows, rounds, notes, given)
+    return 0
+
+
+def _measure(work: Work, only: list[str], count: int, notes: list[str]) -> list[list[Sample]]:
+    """Rounds of all entries; the next round begins with the next entry, so that none always comes first."""
+    rounds: list[list[Sample]] = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("loading", total=count * len(only))
+        entries = _open(work, only, notes)
+        for number in range(count):
+            found: dict[str, list[Sample]] = {}
+            for place in range(len(only)):
+                name = only[(place + number) % len(only)]
+                progress.update(bar, description=f"round {number + 1}: {name}")
+                found[name] = entries[name]()
+                for sample in found[name]:
+                    progress.console.print(f"round {number + 1}: {sample.name}: {sample.value:.1f} {sample.unit}")
+                progress.advance(bar)
+            rounds.append([sample for name in only for sample in found[name]])
+    return rounds
+
+
+def _open(work: Work, only: list[str], notes: list[str]) -> dict[str, Measure]:
+    entries: dict[str, Measure] = {}
+    for name in only:
+        if name == "limit":
+            limit = Limit(work)
+            notes.append(f"limit: best of its sweep is {limit.split}")
+            entries[name] = limit.measure
+        elif name == "latency":
+            entries[name] = Latency(work).measure
+        elif name in PEERS:
+            entries[name] = partial(measure_peer, work, name)
+        else:
+            entries[name] = partial(_QUEUED[name], work)
+    return entries
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.throughput",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--frames", type=_positive, default=192, help="in one measurement (%(default)s)")
+    parser.add_argument("--rounds", type=_positive, default=3, help="each with all entries (%(default)s)")
+    parser.add_argument("--only", type=_names, default=list(_ENTRIES), help=f"some of {','.join(_ENTRIES)}")
+    parser.add_argument("--postgres", default="", metavar="URL", help="measure Sightline on this empty database too")
+    parser.add_argument("--peers-python", type=Path, metavar="PATH", help="an interpreter that has ray and litserve")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the ratios; needs matplotlib")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few, give at least 1")
+    return number
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(_ENTRIES):
+        raise argparse.ArgumentTypeError(
+            f"no such entry: {', '.join(sorted(unknown))}; there are {', '.join(_ENTRIES)}"
+        )
+    return [name for name in _ENTRIES if name in names]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,59 @@
+"""Starts the tutorials' worker and sends it frames."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from benchmarks.throughput import limit
+from benchmarks.throughput.samples import Sample
+from benchmarks.throughput.system import ROOT
+from benchmarks.throughput.work import Meter, Work, count_cores
+from sightline.embedded_redis import prepare_redis
+
+_TIMEOUT_S = 300
+
+
+def measure_naive(work: Work) -> list[Sample]:
+    """A prefork worker with as many processes as there are cores, a Redis of its own."""
+    folder = Path(tempfile.mkdtemp(dir=work.folder))
+    redis = prepare_redis(folder / "redis")
+    has_torch = all(importlib.util.find_spec(name) for name in ("torch", "ultralytics"))
+    runtime = "torch" if has_torch else "onnxruntime"
+    given = {"NAIVE_REDIS_URL": redis.url, "NAIVE_FOLDER": str(folder), "NAIVE_RUNTIME": runtime}
+    worker = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.throughput.naive", "worker"]
+    with (folder / "log").open("wb") as log:
+        processes = {
+            "redis": subprocess.Popen(redis.command, stdout=log),
+            "worker": subprocess.Popen(
+                [*worker, "-c", str(count_cores())], cwd=ROOT, env=os.environ | given, stdout=log, stderr=log
+            ),
+        }
+    try:
+        client = Celery("naive", broker=redis.url, backend=redis.url, set_as_current=False)
+        _process(client, work, 4 * count_cores())
+        meter = Meter({"publish": os.getpid()} | {role: process.pid for role, process in processes.items()})
+        read = _process(client, work, work.frames)
+        speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)
+        return [Sample(f"naive, {runtime}", speed, "frames/s", limit.NAME, cpu_ms, read / work.frames)]
+    finally:
+        for process in reversed(processes.values()):
+            process.terminate()
+            process.wait(60)
+
+
+def _process(client: Celery, work: Work, frames: int) -> int:
+    """Send frames and get all results. Returns how many plates were read."""
+    sent: list[Any] = []
+    for number in range(frames):
+        text = base64.b64encode(work.picture(number)).decode()
+        sent.append(client.send_task("benchmarks.throughput.naive.process", (str(number), text)))
+    return sum(result.get(timeout=_TIMEOUT_S) for result in sent)

@@ -1,0 +1,31 @@
+"""`python -m benchmarks.throughput` runs from end to end. What it measures is not judged: machines differ."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_it_measures_and_prints_a_table(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    options = ["--frames", "16", "--rounds", "1", "--only", "limit,null", "--json", str(figures)]
+    command = [sys.executable, "-m", "benchmarks.throughput", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(figures.read_text())["rows"]}
+    assert set(rows) == {"limit", "null, 3 roles, per process", "null, 1 process, per process"}
+    assert all(row["ratio"] > 0 for row in rows.values())
+    assert rows["limit"]["readings"] > 0.5
+    assert set(rows["null, 3 roles, per process"]["cpu_ms"]) == {"publish", "redis", "detect", "ocr", "write"}
+    assert all(name in done.stdout for name in rows)
+
+
+def test_an_unknown_entry_is_named() -> None:
+    command = [sys.executable, "-m", "benchmarks.throughput", "--only", "limit,fast"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "no such entry: fast; there are limit, naive, sightline, null, latency" in done.stderr
