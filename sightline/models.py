@@ -13,3 +13,4 @@ class LoadedModel(Value):
     runtime: str  #: `onnxruntime`, `openvino`, `torch`, `paddleocr` or `stub`
     labels: tuple[str, ...] = ()  #: label of each class_id
     input_size: tuple[int, int] = (0, 0)  #: width and height in pixels the model sees, at most
+    crop_margin: float = 0.0  #: what is cut around its boxes too, as a share of their height

@@ -77,7 +77,7 @@ class DetectStage:
                 waited_s = started_at - message.handed_over_at
                 results.append(self._result(item.frame, item.image, outcome, detector, waited_s))
                 if job.pipeline is not Pipeline.OBJECTS:
-                    crops |= _crops(item.frame, item.image, outcome.value)
+                    crops |= _crops(item.frame, item.image, outcome.value, detector.model.crop_margin)
             else:
                 results.append(FrameResult(frame=item.frame, error=cast("FrameError | None", outcome)))
         self._services.frames.put_many(crops)
@@ -169,8 +169,8 @@ class DetectStage:
         services.frames.delete_many([frame.frame_id for frame in job.frames])
 
 
-def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection]) -> dict[str, bytes]:
+def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, bytes]:
     return {
-        crop_key(frame.frame_id, index): encode_jpeg(crop(image, detection), quality=_CROP_JPEG_QUALITY)
+        crop_key(frame.frame_id, index): encode_jpeg(crop(image, detection, margin=margin), quality=_CROP_JPEG_QUALITY)
         for index, detection in enumerate(detections)
     }

@@ -38,6 +38,8 @@ class ModelSpec(Value):
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
     input_size: Annotated[int, Field(ge=32, le=8192)] = 640  #: longest side in pixels
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
+    #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
+    crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
     runtimes: tuple[Runtime, ...] = ()  #: what may execute it; empty: all that can
 
     @field_validator("source")
@@ -68,7 +70,11 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         kind="text-recognition", source="package:rapidocr/rapidocr/models/PP-OCRv6_rec_small.onnx", input_size=320
     ),
     "plates-detector": ModelSpec(
-        kind="yolo-raw", source=str(_WEIGHTS / "plates-detector.pt"), labels=("plate",), min_confidence=0.45
+        kind="yolo-raw",
+        source=str(_WEIGHTS / "plates-detector.pt"),
+        labels=("plate",),
+        min_confidence=0.45,
+        crop_margin=0.05,
     ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160

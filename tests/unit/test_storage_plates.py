@@ -39,8 +39,8 @@ def test_what_looks_like_a_plate(text: str, plate: str | None) -> None:
 @pytest.mark.parametrize(
     ("label", "confidence", "plate"),
     [
-        ("plate", 0.97, "GWAGEN"),
-        ("license_plate", 0.97, "GWAGEN"),
+        ("plate", 0.99, "GWAGEN"),
+        ("license_plate", 0.99, "GWAGEN"),
         ("plate", 0.9, None),
         ("text", 0.99, None),
         ("", 1.0, None),

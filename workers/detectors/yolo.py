@@ -46,6 +46,7 @@ class YoloDetector:
             runtime=session.runtime,
             labels=file.spec.labels or session.labels,
             input_size=(width, height),
+            crop_margin=file.spec.crop_margin,
         )
         self._session = session
         self._raw = file.spec.kind == "yolo-raw"
