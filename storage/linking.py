@@ -4,6 +4,8 @@ Two plate-like readings of one source belong together
 
 - if their times are at most `passage_gap_s` apart and their texts are the same but for what readers mix up;
 - or if their texts are similar, and the vehicle may have got from one place to the other in the time between;
+- or if their texts have half in common, and one follows the other within a moment at the same place: so soon no other
+  vehicle is there, however badly this one is read;
 - or, up to `parked_gap_s`, if their texts are similar and one is where the other stood still.
 
 Two of one frame belong together only if their boxes overlap. What is connected in this way is a passage (single
@@ -21,10 +23,12 @@ from typing import Final, NamedTuple
 
 from sightline.types import Xyxy
 from storage.places import is_same_box, is_still, is_within_reach
-from storage.plates import fold, similar
+from storage.plates import fold, resembling, similar
 
 #: Read twice at one place, so far apart in time: it stands.
 REST: Final = timedelta(seconds=1)
+#: No vehicle is where another one was so shortly before.
+MOMENT: Final = timedelta(seconds=0.5)
 _NOTHING: Final = timedelta(0)
 
 
@@ -68,6 +72,8 @@ def link(
     for (one, its), (other, others) in combinations(by_text.items(), 2):
         if similar(one, other):
             _join_similar(sets, its, others, gap)
+        elif resembling(one, other):
+            _join_following(sets, its, others)
     for stand in stands:
         for text, its in by_text.items():
             if similar(text, stand.folded):
@@ -145,6 +151,14 @@ def _join_similar(sets: _DisjointSets, its: list[Point], others: Sequence[Point]
                 sets.join(point.key, other.key)
 
 
+def _join_following(sets: _DisjointSets, its: list[Point], others: Sequence[Point]) -> None:
+    times = [point.seen_at for point in others]
+    for point in its:
+        for other in others[bisect_left(times, point.seen_at - MOMENT) : bisect_right(times, point.seen_at + MOMENT)]:
+            if (point.is_new or other.is_new) and _follows(point, other):
+                sets.join(point.key, other.key)
+
+
 def _join_standing(sets: _DisjointSets, stand: Stand, its: list[Point], gap: timedelta, parked_gap: timedelta) -> None:
     for point in its:
         if point.spot is None or point.seen_at < stand.first_seen or not (stand.is_new or point.is_new):
@@ -162,6 +176,13 @@ def _belong(one: Point, other: Point) -> bool:
         return is_same_box(one.xyxy, other.xyxy)
     seconds = abs((one.seen_at - other.seen_at).total_seconds())
     return is_within_reach(one.spot, other.spot, seconds)
+
+
+def _follows(one: Point, other: Point) -> bool:
+    """Whether a plate is where the other one was. Never true where a place is not known."""
+    if one.spot is None or other.spot is None or one.frame_id == other.frame_id:
+        return False
+    return is_still(one.spot, other.spot)
 
 
 class _DisjointSets:

@@ -58,7 +58,7 @@ def spot_of(box: Xyxy | None) -> int | None:
     return (step << 2 * _BITS) | ((column + _OFFSET) << _BITS) | (row + _OFFSET)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def is_still(one: int, other: int) -> bool:
     """Whether two spots are the same place in the picture, as far as a detector can tell."""
     a, b = _center(one), _center(other)
@@ -110,7 +110,7 @@ def _area(box: Xyxy) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def _center(spot: int) -> _Center:
     step = spot >> 2 * _BITS
     width = 2 ** (step / 2)

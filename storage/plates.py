@@ -46,7 +46,7 @@ def normalize(text: str) -> str:
     return "".join(char for char in text if char.isalnum())
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def plate_chars(text: str) -> str:
     """The text reduced to what plates consist of, A-Z and 0-9, in capitals."""
     return "".join(map(_plate_char, text))
@@ -94,11 +94,16 @@ def fold(plate: str) -> str:
     return plate.translate(_CONFUSED)
 
 
-@lru_cache(maxsize=1 << 16)
 def similar(one: str, other: str) -> bool:
     """Whether two folded plates may be readings of the same one: at most one error, two if either is long."""
     allowed = 2 if max(len(one), len(other)) >= LONG_PLATE_CHARS else 1
     return one == other or (abs(len(one) - len(other)) <= allowed and edits(one, other, allowed) <= allowed)
+
+
+def resembling(one: str, other: str) -> bool:
+    """Whether two folded plates have at least half of the longer one in common."""
+    allowed = max(len(one), len(other)) // 2
+    return edits(one, other, allowed) <= allowed
 
 
 def edits(one: str, other: str, limit: int) -> int:
@@ -106,7 +111,7 @@ def edits(one: str, other: str, limit: int) -> int:
     return Levenshtein.distance(one, other, score_cutoff=limit)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def plate_distance(one: str, other: str) -> float:
     """How different two plates are: 1 for a character changed, added or left out, 0.25 for one that readers mix up."""
     previous = [float(column) for column in range(len(other) + 1)]

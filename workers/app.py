@@ -6,6 +6,7 @@ first message is taken.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +65,10 @@ class Worker:
             stall_timeout_s=self._settings.stall_timeout_s,
         )
         self._liveness.start()
+        # What is here now stays as long as the process. Not looked at again, it makes collections short, and so frequent
+        # that garbage of messages does not pile up.
+        gc.collect()
+        gc.freeze()
 
     def close(self, **_: object) -> None:
         for stage in self.stages.values():

@@ -26,7 +26,7 @@ class Options:
 @dataclass(frozen=True)
 class Sample:
     at_s: float  #: since the load began
-    rss: int  #: bytes
+    memory: int  #: bytes resident, without those of mapped files, which the kernel drops and reads again as it likes
     files: int  #: open file descriptors
 
 
@@ -79,13 +79,13 @@ class _Watch:
         self._notice_restarts()
         for role, process in self._processes.items():
             try:
-                sample = Sample(round(now - self._began_at, 1), process.memory_info().rss, process.num_fds())
+                sample = Sample(round(now - self._began_at, 1), _own_memory(process), process.num_fds())
             except psutil.Error:
                 continue
             self._result.samples.setdefault(role, []).append(sample)
         if now - self._said_at >= 60:
             self._said_at = now
-            sizes = ", ".join(f"{role} {these[-1].rss / 1e6:.1f}" for role, these in self._result.samples.items())
+            sizes = ", ".join(f"{role} {these[-1].memory / 1e6:.1f}" for role, these in self._result.samples.items())
             self._say(f"{(now - self._began_at) / 60:5.1f} min, MB: {sizes}")
 
     def _notice_restarts(self) -> None:
@@ -102,3 +102,8 @@ def _drain(publisher: Publisher) -> None:
     until = time.monotonic() + _DRAIN_S
     while sum(publisher.ledger.open_frames().values()) > 8 and time.monotonic() < until:  # a camera goes on
         time.sleep(0.5)
+
+
+def _own_memory(process: psutil.Process) -> int:
+    found = process.memory_info()
+    return int(found.rss - getattr(found, "shared", 0))  # Linux alone tells

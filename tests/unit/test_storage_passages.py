@@ -97,6 +97,21 @@ def test_characters_are_voted_by_confidence() -> None:
     assert tally(sure, *unsure, sighting("AB17CD", at_s=3, chars=[0.9, 0.9, 0.9, 0.4, 0.9, 0.9])).text == "AB17CD"
 
 
+def test_a_bad_misread_at_the_same_place_a_moment_later_is_the_same_vehicle() -> None:
+    here, elsewhere = spot_of((100, 100, 200, 120)), spot_of((400, 100, 500, 120))
+
+    def read(second: str, *, after_s: float = 0.2, spot: int | None = here, frame_id: str = "f1") -> int:
+        first = Point("a", "AB12CD", NOON, "f0", here)
+        return len(link([first, Point("b", second, NOON + timedelta(seconds=after_s), frame_id, spot)], GAP))
+
+    assert read("A812") == 1, "half of it was read"
+    assert read("XY99ZZZ") == 2, "nothing in common"
+    assert read("A812", after_s=0.6) == 2, "another one may have come"
+    assert read("A812", spot=elsewhere) == 2
+    assert read("A812", spot=None) == 2
+    assert read("A812", after_s=0, frame_id="f0") == 2, "two in one picture"
+
+
 def test_what_stood_still_is_linked_over_a_pause() -> None:
     spot = spot_of((100, 400, 200, 425))
     stood = [Point(name, "AB12CD", NOON + timedelta(seconds=at_s), name, spot) for name, at_s in (("a", 0), ("b", 2))]
