@@ -43,15 +43,17 @@ class Worker:
 
     def open(self, sender: str, instance: Any, **_: object) -> None:
         try:
-            self._open(sender, instance.app.amqp.queues)
+            self._open(sender, instance.app.amqp.queues, instance.concurrency)
         except SightlineError as error:
             # Celery would log it and go on without stages.
             raise SystemExit(f"{sender} cannot start: {error}") from error
 
-    def _open(self, sender: str, celery_queues: Any) -> None:
+    def _open(self, sender: str, celery_queues: Any, concurrency: int) -> None:
         queues = set(celery_queues.consume_from) & set(QUEUES)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
-        services = self._services = open_services(self._app, self._settings, sender, self._patience)
+        services = self._services = open_services(
+            self._app, self._settings, sender, self._patience, concurrency=concurrency
+        )
         for task, open_stage in _FACTORIES.items():
             if ROUTES[task] in queues:
                 log.info("%s opens %s", sender, task)

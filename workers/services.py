@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
 
 from sightline.broker import Broker
 from sightline.delivery import Delivery
@@ -25,9 +29,12 @@ class Services:
     worker_name: str
 
 
-def open_services(app: Celery, settings: Settings, worker_name: str, patience: Patience) -> Services:
-    """Connect lazily to everything a stage needs."""
+def open_services(
+    app: Celery, settings: Settings, worker_name: str, patience: Patience, *, concurrency: int = 0
+) -> Services:
+    """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
     redis = connect(settings.redis_url)
+    _connect_now(redis, app, concurrency)
     return Services(
         settings=settings,
         delivery=Delivery(Ledger(redis, LedgerLimits.from_settings(settings)), Broker(app), patience),
@@ -35,3 +42,15 @@ def open_services(app: Celery, settings: Settings, worker_name: str, patience: P
         board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
         worker_name=settings.worker_name or worker_name,
     )
+
+
+def _connect_now(redis: Redis, app: Celery, count: int) -> None:
+    """Fill the pools, so that the first busy moment waits for no handshake. If nobody answers yet, it is left."""
+    with suppress(RedisError, OperationalError, OSError), ExitStack() as borrowed:
+        for _ in range(count):
+            connection = redis.connection_pool.get_connection()
+            borrowed.callback(redis.connection_pool.release, connection)
+        for _ in range(count):
+            producer = borrowed.enter_context(app.amqp.producer_pool.acquire(block=True))
+            producer.connection.ensure_connection(max_retries=1)
+            _ = producer.channel  # opens it
