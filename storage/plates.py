@@ -14,7 +14,7 @@ MIN_PLATE_CHARS: Final = 4
 MAX_PLATE_CHARS: Final = 9
 #: Words are everywhere in a street, and plates that say one are rare: without a digit it takes a detector of plates
 #: that boxed it, and a reading this sure.
-SURE_OF_LETTERS: Final = 0.98
+SURE_OF_LETTERS: Final = 0.95
 #: From this length on two errors are forgiven instead of one.
 LONG_PLATE_CHARS: Final = 7
 #: What it costs to take one character for another that looks like it; any other costs 1.

@@ -37,6 +37,8 @@ class ModelSpec(Value):
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
     input_size: Annotated[int, Field(ge=32, le=8192)] = 640  #: longest side in pixels
+    #: Longest side in pixels of a second look at every picture; what both looks see is surer. None: one look.
+    second_look: Annotated[int, Field(ge=32, le=8192)] | None = None
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
     #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
     crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
@@ -73,8 +75,9 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         kind="yolo-raw",
         source=str(_WEIGHTS / "plates-detector.pt"),
         labels=("plate",),
-        min_confidence=0.45,
-        crop_margin=0.05,
+        second_look=384,
+        min_confidence=0.35,
+        crop_margin=0.12,
     ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160

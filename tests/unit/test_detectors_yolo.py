@@ -170,6 +170,18 @@ def test_a_raw_head_gives_one_box_for_each_object(tmp_path: Path, runtime: str):
     assert (found[3][0].label, found[3][0].confidence) == ("plate", 1.0)
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_second_look_confirms_the_first(tmp_path: Path, runtime: str):
+    file = write_raw_rectangle_model(tmp_path / "own.onnx")
+    detector = open_model(tmp_path, file, runtime, "second_look = 128", kind="yolo-raw")
+    wide, tall = (20, 10, 90, 40), (30, 100, 70, 180)
+    found = detector.detect([picture(128, 72, wide), picture(96, 256, tall), picture(128, 72, None)])
+    assert [len(detections) for detections in found] == [1, 1, 0]
+    assert found[0][0].xyxy == pytest.approx(wide, abs=2.1)
+    assert found[1][0].xyxy == pytest.approx(tall, abs=4.1)
+    assert found[0][0].confidence == pytest.approx(1.0)
+
+
 def test_a_wrong_kind_says_which_is_right(tmp_path: Path):
     detector = open_model(tmp_path, write_raw_rectangle_model(tmp_path / "own.onnx"), "onnxruntime", "")
     with pytest.raises(ModelError, match="or `yolo-raw` without"):

@@ -72,7 +72,7 @@ def _truth_line(name: str, plate: PlateTruth) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.plates.make_scenes", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=9_000)
+    parser.add_argument("--count", type=int, default=11_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     args = parser.parse_args()

@@ -2,8 +2,8 @@
 
 PHOTOS has folders with a `truth.tsv` (file, x, y, width, height, plate), one labelled plate a photo. Even rows are for
 looking at failures (dev), odd rows are only counted (test). `top1`: the most confident box is on the plate; `any`: some
-box with a confidence of 0.1 is; both at intersection over union 0.5. `false`: boxes a photo with a confidence of 0.25
-that do not meet the labelled plate (below 0.3); some of them are plates without a label.
+box with a confidence of 0.1 is; both at intersection over union 0.5. `false`: boxes a photo with the confidence from
+which the registry takes them, that do not meet the labelled plate (below 0.3); some are plates without a label.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ import cv2
 import numpy as np
 
 from sightline.types import Detection, Xyxy
+from workers.detectors.looks import overlap
 from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession
 from workers.detectors.yolo import YoloDetector
 from workers.images import BgrImage
 from workers.models import BUILT_IN, ModelFile
 
 _ON_PLATE, _NEAR_PLATE = 0.5, 0.3  #: intersection over union
-_ANY_CONFIDENCE, _SURE = 0.1, 0.25
+_ANY_CONFIDENCE = 0.1
+_SURE = BUILT_IN["plates-detector"].min_confidence
 
 
 class Photo(NamedTuple):
@@ -64,9 +66,11 @@ def load_photos(folder: Path) -> list[Photo]:
     return photos
 
 
-def open_file(weights: Path, *, runtime: str, size_px: int, threads: int) -> YoloDetector:
-    """A detector file that is not yet in the registry, its longest side `size_px`."""
-    spec = BUILT_IN["plates-detector"].model_copy(update={"source": str(weights), "input_size": size_px})
+def open_file(weights: Path, *, runtime: str, looks_px: Sequence[int], threads: int) -> YoloDetector:
+    """A detector file that is not yet in the registry; `looks_px`: the longest side of one look, or of two."""
+    first, second = (*looks_px, None)[:2]
+    looks = {"input_size": first, "second_look": second}
+    spec = BUILT_IN["plates-detector"].model_copy(update={"source": str(weights)} | looks)
     file = ModelFile(weights.stem, spec, weights, "")
     if runtime == "openvino":
         return YoloDetector(file, OpenvinoSession(file, half=True, threads=threads), min_confidence=_ANY_CONFIDENCE)
@@ -99,30 +103,21 @@ def report(photos: Sequence[Photo], found: Sequence[Sequence[Detection]]) -> str
     return "\n".join(lines)
 
 
-def overlap(one: Xyxy, other: Xyxy) -> float:
-    """Intersection over union of two boxes, 0..1."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return shared / (areas - shared)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.plates.measure_detector", description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", type=Path, default=Path(BUILT_IN["plates-detector"].source).with_suffix(".onnx"))
     parser.add_argument("--runtime", choices=("onnxruntime", "openvino"), default="onnxruntime")
-    parser.add_argument("--size", type=int, default=640, help="longest side of the input in pixels")
+    parser.add_argument("--looks", type=int, nargs="+", default=[640, 384], help="longest side in pixels, of one or two")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--failures", action="store_true", help="list the failures of the dev half")
     args = parser.parse_args()
-    detector = open_file(args.weights, runtime=args.runtime, size_px=args.size, threads=args.threads)
+    detector = open_file(args.weights, runtime=args.runtime, looks_px=args.looks, threads=args.threads)
     photos = load_photos(args.photos)
     began = time.process_time()
     found = [detector.detect([photo.image])[0] for photo in photos]
     each_ms = (time.process_time() - began) / len(photos) * 1000
-    print(f"{args.weights.name}, {args.runtime}, {args.size} px, {len(photos)} photos, {each_ms:.0f} ms of CPU a photo")
+    print(f"{args.weights.name}, {args.runtime}, {args.looks} px, {len(photos)} photos, {each_ms:.0f} ms of CPU a photo")
     print(report(photos, found))
     for photo, boxes in zip(photos, found, strict=True):
         best = max(boxes, key=lambda box: box.confidence, default=None)

@@ -14,6 +14,7 @@ from sightline.errors import ModelError
 from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
+from workers.detectors.looks import LEAST_CONFIDENCE, agree
 from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession, Session
 from workers.images import BgrImage
@@ -35,7 +36,7 @@ class YoloDetector:
     """Finds objects with a YOLO whose head is end-to-end (output (N, 300, 6)) or raw (kind `yolo-raw`).
 
     Where the file does not fix its input, a picture gets one of its own shape, its longest side `input_size`: a 16:9
-    picture then costs 3/5 of a square. Pictures of one shape share a batch.
+    picture then costs 3/5 of a square. Pictures of one shape share a batch. A model may ask for a second look.
     """
 
     def __init__(self, file: ModelFile, session: Session, *, min_confidence: float) -> None:
@@ -50,10 +51,20 @@ class YoloDetector:
         )
         self._session = session
         self._raw = file.spec.kind == "yolo-raw"
+        self._longest = [file.spec.input_size]
+        if file.spec.second_look and not session.input_size:
+            self._longest.append(file.spec.second_look)
         self._min_confidence = min_confidence
+        self._least_confidence = min(min_confidence, LEAST_CONFIDENCE) if len(self._longest) > 1 else min_confidence
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
-        sizes = [self._session.input_size or _input_size(image, self.model.input_size) for image in images]
+        looks = [self._look(images, longest) for longest in self._longest]
+        if len(looks) == 1:
+            return looks[0]
+        return [agree(of_image, self._min_confidence) for of_image in zip(*looks, strict=True)]
+
+    def _look(self, images: Sequence[BgrImage], longest: int) -> list[list[Detection]]:
+        sizes = [self._session.input_size or _input_size(image, longest) for image in images]
         found: dict[int, list[Detection]] = {}
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
@@ -61,7 +72,7 @@ class YoloDetector:
                 batch, placements = letterbox([images[index] for index in part], size)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
                     shape = images[index].shape[:2]
-                    found[index] = decode(rows, placement, shape, self.model.labels, self._min_confidence)
+                    found[index] = decode(rows, placement, shape, self.model.labels, self._least_confidence)
         return [found[index] for index in range(len(images))]
 
     def warm(self) -> None:
@@ -75,7 +86,7 @@ class YoloDetector:
         output = self._session.forward(batch)
         fits = output.ndim == 3 and output.shape[0] == len(batch)
         if self._raw and fits and output.shape[1] == 4 + len(self.model.labels):
-            return [thin_out(raw, self._min_confidence) for raw in output]
+            return [thin_out(raw, self._least_confidence) for raw in output]
         if not self._raw and fits and output.shape[2] == 6:
             return list(output)
         wanted = f"({len(batch)}, {4 + len(self.model.labels)}, boxes)" if self._raw else f"({len(batch)}, 300, 6)"
@@ -150,10 +161,10 @@ def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloD
     return YoloDetector(file, session, min_confidence=max(settings.min_confidence, file.spec.min_confidence))
 
 
-def _input_size(image: BgrImage, longest: tuple[int, int]) -> tuple[int, int]:
-    """Width and height of an input that holds the image with its longest side at the model's."""
+def _input_size(image: BgrImage, longest: int) -> tuple[int, int]:
+    """Width and height of an input that holds the image, its longest side made this long."""
     height, width = image.shape[:2]
-    scale = min(longest[0] / width, longest[1] / height)
+    scale = longest / max(width, height)
     return math.ceil(width * scale / _STRIDE) * _STRIDE, math.ceil(height * scale / _STRIDE) * _STRIDE
 
 

@@ -14,7 +14,7 @@ from workers.recognizers.rapid import open_rapid_recognizer
 from workers.recognizers.recognizer import Recognizer
 
 #: A reading whose least certain character is below this is in doubt. The card of the weights has what it was chosen by.
-_DOUBT_BELOW = 0.8
+_DOUBT_BELOW = 0.6
 #: Where the two texts differ in length, PP-OCR's confidence counts this much: it also reads names and slogans.
 _OTHER_IS_WORTH = 0.95
 _PLATE_LENGTHS = range(4, 9)
