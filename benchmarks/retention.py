@@ -1,4 +1,4 @@
-"""What deleting old rows costs the writes beside it: `python -m benchmarks.retention [--rows N] [--on sqlite,postgres]`.
+"""What deleting old rows costs the writes beside it: `python -m benchmarks.retention [--rows N] [--on sqlite]`.
 
 Fills a fresh SQLite and a PostgreSQL of its own with frames of last year, four detections and a reading each. Then a
 writer stores groups of bundles, eight messages of eight frames, at a steady rate; in turns alone, and while what is

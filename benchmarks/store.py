@@ -55,7 +55,9 @@ def box(number: int) -> tuple[float, float, float, float]:
 def bundle(number: int, objects: int = 0) -> Message:
     """One frame of each camera; every camera sees another car each 20 bundles."""
     label = "car" if objects else "plate"
-    found = tuple(Detection(xyxy=box(number + index), label=label, class_id=0, confidence=0.9) for index in range(objects or 1))
+    found = tuple(
+        Detection(xyxy=box(number + index), label=label, class_id=0, confidence=0.9) for index in range(objects or 1)
+    )
     text = f"AB{number // 20 % 90 + 10}CD"
     results = tuple(
         FrameResult(
@@ -74,7 +76,9 @@ def bundle(number: int, objects: int = 0) -> Message:
     )
     frames = tuple(result.frame for result in results)
     pipeline = Pipeline.OBJECTS if objects else Pipeline.PLATES
-    return Message(job=Job(job_id=f"job-{number:08d}", pipeline=pipeline, lane=Lane.LIVE, frames=frames), results=results)
+    return Message(
+        job=Job(job_id=f"job-{number:08d}", pipeline=pipeline, lane=Lane.LIVE, frames=frames), results=results
+    )
 
 
 _RUN = StageRun(
@@ -125,7 +129,10 @@ def main() -> None:
             with fresh(kind, durable=True) as database:
                 row = {"on": kind, "what": case.name} | measure(database, case, options.groups)
             rows.append(row)
-            print(f"{kind:<10}{case.name:<30}{row['median_ms']:>12}{row['frames_per_s']:>12}{row['detections_per_s']:>14}", flush=True)
+            print(
+                f"{kind:<10}{case.name:<30}{row['median_ms']:>12}{row['frames_per_s']:>12}{row['detections_per_s']:>14}",
+                flush=True,
+            )
     if options.json:
         options.json.write_text(json.dumps(rows))
 

@@ -1,4 +1,4 @@
-"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys, delete what is old."""
+"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys, delete old rows."""
 
 from __future__ import annotations
 

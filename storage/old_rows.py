@@ -40,7 +40,7 @@ _REMOVER_LOCK: Final = 5_318_009  # any number, the same in every process
 #: A job that is noted as accepted would be published again, were its row not there.
 _IS_ACCEPTED: Final = sa.exists().where(AcceptedJobs.job_id == Jobs.job_id)
 #: As the index has it; SQLAlchemy would ask SQLite for `picture_kept = 1`, which the index does not know.
-_PICTURE_KEPT: Final = sa.literal_column("picture_kept", sa.Boolean())
+_PICTURE_KEPT: Final = sa.text("picture_kept")
 
 
 class OtherRemoverError(Exception):
@@ -251,7 +251,9 @@ def _frames_of(connection: sa.Connection, job_ids: list[str]) -> Sequence[sa.Row
     found = sa.select(number).select_from(Detections).where(Detections.frame_id == Frames.frame_id).scalar_subquery()
     read = sa.select(number).select_from(Readings).where(Readings.frame_id == Frames.frame_id).scalar_subquery()
     columns = (Frames.frame_id, Frames.job_id, Frames.source_id, Frames.published_at, Frames.picture_kept)
-    return connection.execute(sa.select(*columns, (found + read).label("children")).where(Frames.job_id.in_(job_ids))).all()
+    return connection.execute(
+        sa.select(*columns, (found + read).label("children")).where(Frames.job_id.in_(job_ids))
+    ).all()
 
 
 def _fitting(job_ids: list[str], frames: Sequence[sa.Row[Any]]) -> tuple[list[str], list[sa.Row[Any]]]:

@@ -153,7 +153,10 @@ def count_old(database: Database, pictures: FrameStore, horizons: Horizons, now:
         ("dead_letters", sa.select(number).select_from(DeadLetters).where(letters)),
         ("pictures", sa.select(number).select_from(Frames).where(kept)),
         ("pictures", sa.select(number).select_from(DeadLetters).where(letters, DeadLetters.picture_kept)),
-        ("events", sa.select(number).select_from(Deliveries).where(sa.or_(*are_old_events(horizons.events, horizons.letters)))),
+        (
+            "events",
+            sa.select(number).select_from(Deliveries).where(sa.or_(*are_old_events(horizons.events, horizons.letters))),
+        ),
     ]
     if horizons.entries is not None:
         wanted.append(("audit_log", sa.select(number).select_from(AuditLog).where(AuditLog.at < horizons.entries)))

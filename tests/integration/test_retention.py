@@ -102,7 +102,7 @@ def test_the_command_prints_a_table(database: Database, pictures: FrameStore) ->
 
 def test_without_a_database_the_command_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_DATA_DIR", str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match="there is no database .*python -m storage upgrade"):
+    with pytest.raises(SettingsError, match=r"there is no database .*python -m storage upgrade"):
         command()
 
 
@@ -110,11 +110,11 @@ def test_beside_a_writer_it_works_by_the_settings_and_ends_at_once(
     database: Database, pictures: FrameStore, settings: Settings
 ) -> None:
     store_job(database, pictures, "job-000001", 3)
-    (before,) = [job for job in [store_job(database, pictures, "job-000002", 1)]]
+    young = store_job(database, pictures, "job-000002", 1)
     retention = Retention(database, pictures, settings.model_copy(update={"keep_results_days": 2.0}))
     retention.start()
     assert retention.run_once() == {"jobs": 1, "frames": 2, "pictures": 2}
-    assert pictures.get_many([frame.frame_id for frame in before.frames]) == [b"x", b"x"]
+    assert pictures.get_many([frame.frame_id for frame in young.frames]) == [b"x", b"x"]
     retention.stop()
 
 

@@ -24,9 +24,7 @@ def upgrade() -> None:
         sa.Column("dead", _INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("source_id", "hour", name=op.f("pk_removed_rows")),
     )
-    op.create_index(
-        "ix_frames_kept_stored_at", "frames", ["stored_at"], sqlite_where=_KEPT, postgresql_where=_KEPT
-    )
+    op.create_index("ix_frames_kept_stored_at", "frames", ["stored_at"], sqlite_where=_KEPT, postgresql_where=_KEPT)
     op.create_index("ix_deliveries_sent", "deliveries", ["sent_at"], sqlite_where=_SENT, postgresql_where=_SENT)
 
 

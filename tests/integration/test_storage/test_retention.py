@@ -18,7 +18,7 @@ from sightline.frames import FrameStore, open_frame_store
 from sightline.messages import Message
 from sightline.settings import Settings
 from sightline.testing import MemoryFrameStore
-from sightline.types import Lane, Pipeline
+from sightline.types import Lane
 from storage import books, deliveries, old_rows, queries
 from storage.accepted import Accepted
 from storage.database import Database
@@ -278,7 +278,9 @@ def test_a_transaction_takes_a_bounded_number_of_rows(
     assert [each["frames"] for each in told] == [4, 4, 4, 20]  # a job is never divided
 
 
-def test_it_pauses_between_and_ends_when_told(database: Database, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_pauses_between_and_ends_when_told(
+    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(old_rows, "MAX_ROWS", 1)
     for _ in range(3):
         put(store, database, message(frame_result()), 101)
@@ -314,13 +316,18 @@ def test_counts_of_what_went_add_up(database: Database) -> None:
     for _ in range(2):
         with database.write() as connection:
             note_removed(connection, NOW, stored=[("gate", NOW)] * 3, dead=[("gate", 2), ("yard", 1)])
-    assert queries.counts_by_source(database) == {"gate": Counter(removed=6, removed_dead=4), "yard": Counter(removed_dead=2)}
+    assert queries.counts_by_source(database) == {
+        "gate": Counter(removed=6, removed_dead=4),
+        "yard": Counter(removed_dead=2),
+    }
 
 
 def test_several_remove_while_others_write(database: Database, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old frames, a vehicle that is seen again and again, and replays of old jobs: in the end the books balance."""
     monkeypatch.setattr(old_rows, "MAX_ROWS", 20)
-    old = [put(store, database, message(frame_result([f"AB{n:02}CD"]), frame_result(["XY98ZW"])), 101) for n in range(30)]
+    old = [
+        put(store, database, message(frame_result([f"AB{n:02}CD"]), frame_result(["XY98ZW"])), 101) for n in range(30)
+    ]
     removed: list[Counter[str]] = []
 
     def remove() -> list[Any]:
@@ -389,7 +396,10 @@ def test_what_the_writer_is_at_is_left_for_the_next_time(database: Database, sto
 @pytest.mark.parametrize(
     ("index", "question"),
     [
-        ("ix_jobs_finished_at", lambda: sa.select(Jobs.job_id).where(old_rows.is_old_job(NOW)).order_by(Jobs.finished_at)),
+        (
+            "ix_jobs_finished_at",
+            lambda: sa.select(Jobs.job_id).where(old_rows.is_old_job(NOW)).order_by(Jobs.finished_at),
+        ),
         ("ix_frames_kept_stored_at", lambda: sa.select(Frames.frame_id).where(old_rows.has_old_picture(NOW))),
         ("ix_deliveries_sent", lambda: sa.select(Deliveries.delivery_id).where(Deliveries.sent_at < NOW)),
         ("ix_audit_log_at", lambda: sa.select(AuditLog.entry_id).where(AuditLog.at < NOW).order_by(AuditLog.at)),
