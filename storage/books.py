@@ -44,11 +44,12 @@ def rows_between(database: Database, since: datetime, until: datetime) -> dict[s
     return count_rows(database, rows, removed)
 
 
-def count_rows(database: Database, *counts: sa.Select[Any]) -> dict[str, Counter[str]]:
+def count_rows(database: Database, *counts: sa.Select[*tuple[Any, ...]]) -> dict[str, Counter[str]]:
     """Selects of source, name and number, read at one moment: a row that goes meanwhile is counted once."""
     found: dict[str, Counter[str]] = {}
     with database.read() as connection:
-        for source_id, name, number in connection.execute(sa.union_all(*counts)):
+        for row in connection.execute(sa.union_all(*counts)):
+            source_id, name, number = tuple(row)
             if number:
                 found.setdefault(source_id, Counter())[name] += int(number)
     return found

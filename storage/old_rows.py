@@ -43,6 +43,9 @@ _IS_ACCEPTED: Final = sa.exists().where(AcceptedJobs.job_id == Jobs.job_id)
 _PICTURE_KEPT: Final = sa.text("picture_kept")
 
 
+Row = sa.Row[*tuple[Any, ...]]
+
+
 class OtherRemoverError(Exception):
     """Another process removes right now."""
 
@@ -102,7 +105,7 @@ class OldJobs:
         ids = sorted(frame.frame_id for frame in frames)
         lock_sources(connection, {frame.source_id for frame in frames})
         readings = sa.select(Readings.passage_id).where(Readings.frame_id.in_(ids), Readings.passage_id.is_not(None))
-        passages = sorted(connection.scalars(readings.distinct()))
+        passages = sorted(filter(None, connection.scalars(readings.distinct())))
         letters = connection.execute(_LETTER_KEYS.where(DeadLetters.frame_id.in_(ids))).all()
         rows = Counter(
             detections=_delete(connection, Detections, Detections.frame_id, ids),
@@ -245,7 +248,7 @@ _LETTER_KEYS: Final = sa.select(
 )
 
 
-def _frames_of(connection: sa.Connection, job_ids: list[str]) -> Sequence[sa.Row[Any]]:
+def _frames_of(connection: sa.Connection, job_ids: list[str]) -> Sequence[Row]:
     """The frames of these jobs, each with how many rows hang on it."""
     number = sa.func.count()
     found = sa.select(number).select_from(Detections).where(Detections.frame_id == Frames.frame_id).scalar_subquery()
@@ -256,7 +259,7 @@ def _frames_of(connection: sa.Connection, job_ids: list[str]) -> Sequence[sa.Row
     ).all()
 
 
-def _fitting(job_ids: list[str], frames: Sequence[sa.Row[Any]]) -> tuple[list[str], list[sa.Row[Any]]]:
+def _fitting(job_ids: list[str], frames: Sequence[Row]) -> tuple[list[str], list[Row]]:
     """The first of the jobs, as many as fit into one transaction, and their frames."""
     sizes = Counter[str]()
     for frame in frames:

@@ -40,7 +40,7 @@ def note_removed(
         counts[source_id, hour if hour > oldest else _LONG_AGO][0] += 1
     for source_id, times in dead:
         counts[source_id, _LONG_AGO][1] += times
-    _add(connection, [(source_id, hour, *both) for (source_id, hour), both in counts.items()])
+    _add(connection, [(*key, gone, died) for key, (gone, died) in counts.items()])
 
 
 def fold_hours(connection: sa.Connection, now: datetime) -> None:
