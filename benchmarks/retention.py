@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from benchmarks.search import fresh
 from benchmarks.store import GROUP, bundle
-from sightline.settings import Settings
+from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore
 from storage.database import Database
 from storage.plates import fold
@@ -163,8 +163,8 @@ def removing(database: Database) -> Iterator[dict[str, float]]:
 
     def run() -> None:
         began_at, now = time.perf_counter(), datetime.now(UTC)
-        # Only the bench's own frames are of the year before; nothing else is looked for.
-        horizons = Horizons.from_settings(Settings(keep_results_days=365), now)
+        # As by default: only what `fill` made is older than a year.
+        horizons = Horizons.from_settings(load_settings(), now)
         removed = remove_old(database, MemoryFrameStore(), horizons, now, wait=stop.wait, thorough=False)
         result["rows"], result["seconds"] = removed.total(), time.perf_counter() - began_at
 
