@@ -23,7 +23,7 @@ PREFIX = "SIGHTLINE_"
 Seconds = Annotated[float, Field(gt=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Days = Annotated[float, Field(ge=0)]
+Days = Annotated[float, Field(ge=0, le=36_500)]
 
 
 def _also(name: str, other: str) -> AliasChoices:

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _days(text: str) -> float:
     days = float(text)
-    if not 0 < days < 1_000_000:
+    if not 0 < days <= 36_500:
         raise ValueError
     return days
 

@@ -115,15 +115,15 @@ def remove_old(
                 took = work()
             except OtherRemoverError:
                 if wait(_OTHERS_TURN_S):
-                    return removed
+                    return +removed
                 continue
             if took is None:
                 break
             removed.update(took)
             tell(took)
             if wait(max(_SHORTEST_REST_S, _REST * (time.monotonic() - began_at))):
-                return removed
-    return removed
+                return +removed
+    return +removed
 
 
 def count_old(database: Database, pictures: FrameStore, horizons: Horizons, now: datetime) -> Counter[str]:

@@ -40,7 +40,7 @@ _NAMES = {
 def retention(
     days: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Results and pictures older than this, whatever the settings say."),
+        typer.Option(min=0.04, max=36_500, help="Results and pictures older than this, whatever the settings say."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing, say what would go.")] = False,
     as_json: JsonFlag = False,
