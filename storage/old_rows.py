@@ -33,8 +33,8 @@ from storage.tables import (
 )
 
 #: In one transaction. A single job may have more: as many as its message had, which were written in one as well.
-MAX_ROWS: Final = 1000
-_MAX_FRAMES: Final = 200
+MAX_ROWS: Final = 500
+_MAX_FRAMES: Final = 100
 _REMOVER_LOCK: Final = 5_318_009  # any number, the same in every process
 
 #: A job that is noted as accepted would be published again, were its row not there.
@@ -60,7 +60,7 @@ class Chunk(NamedTuple):
 @contextmanager
 def removing(database: Database) -> Generator[sa.Connection]:
     """A writing transaction that one process at a time has. Raises OtherRemoverError instead of waiting."""
-    with database.write() as connection:
+    with database.write_aside() as connection:
         if connection.dialect.name == "postgresql" and not connection.scalar(
             sa.select(sa.func.pg_try_advisory_xact_lock(_REMOVER_LOCK))
         ):
@@ -138,7 +138,7 @@ class OldPictures:
                 Frames.stored_at >= self._from, has_old_picture(self._before)
             )
             found = connection.execute(
-                rows.order_by(Frames.stored_at).limit(MAX_ROWS // 2).with_for_update(skip_locked=True)
+                rows.order_by(Frames.stored_at).limit(MAX_ROWS).with_for_update(skip_locked=True)
             ).all()
             if not found:
                 return None
@@ -159,7 +159,7 @@ class OldLetters:
     def __call__(self, database: Database) -> Chunk | None:
         with removing(database) as connection:
             rows = _LETTER_KEYS.where(DeadLetters.died_at >= self._from, self._old).order_by(DeadLetters.died_at)
-            found = connection.execute(rows.limit(MAX_ROWS // 2).with_for_update(skip_locked=True)).all()
+            found = connection.execute(rows.limit(MAX_ROWS).with_for_update(skip_locked=True)).all()
             if not found:
                 return None
             self._from = found[-1].died_at
