@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-search chaos soak fuzz accuracy weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-search bench-retention chaos soak fuzz accuracy weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,10 @@ bench: .venv/dev ## cost per frame of batching, camera and publishing; throughpu
 PASSAGES ?= 1000000
 bench-search: .venv/dev ## how fast plates are found among PASSAGES=1000000, on SQLite and PostgreSQL (ARGS=)
 	@$(BIN)/python -m benchmarks.search --passages $(PASSAGES) $(ARGS)
+
+ROWS ?= 1000000
+bench-retention: .venv/dev ## what deleting old rows costs the writes beside it, among ROWS=1000000, on SQLite and PostgreSQL (ARGS=)
+	@$(BIN)/python -m benchmarks.retention --rows $(ROWS) $(ARGS)
 
 FAULTS ?= 40
 FRAMES ?= 6000

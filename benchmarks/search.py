@@ -179,7 +179,8 @@ def at(share: float, took: list[float]) -> float:
 
 
 @contextmanager
-def fresh(kind: str) -> Iterator[Database]:
+def fresh(kind: str, *, durable: bool = False) -> Iterator[Database]:
+    """An empty database; a `durable` PostgreSQL waits for the disk as one in earnest does."""
     if kind == "sqlite":
         with tempfile.TemporaryDirectory() as folder:
             yield _opened(f"sqlite:///{Path(folder) / 'search.sqlite3'}")
@@ -189,7 +190,7 @@ def fresh(kind: str) -> Iterator[Database]:
     binaries = find_binaries()
     if binaries is None:
         raise SystemExit("no PostgreSQL: install the extra `dev`, or put `initdb` on the PATH")
-    with running_server(binaries) as url:
+    with running_server(binaries, durable=durable) as url:
         database = _opened(url)
         yield database
         database.close()

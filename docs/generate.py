@@ -24,7 +24,7 @@ from sightline.settings import PREFIX, Settings
 FOLDER = Path(__file__).parent
 _WRITTEN_BY = "<!-- Written by `python -m docs.generate` from {origin}; edit that. -->\n"
 #: The unit at the end of a name, and how it reads.
-_UNITS = {"_s": "seconds", "_ms": "milliseconds", "_mb": "megabytes", "_mpx": "megapixels"}
+_UNITS = {"_days": "days", "_s": "seconds", "_ms": "milliseconds", "_mb": "megabytes", "_mpx": "megapixels"}
 
 
 def settings_page() -> str:

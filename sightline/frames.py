@@ -43,6 +43,10 @@ class FrameStore(Protocol):
         """Free what is past its TTL, where the store does not do so by itself. Returns how many."""
         ...
 
+    def keys_before(self, time_s: float) -> Iterator[str]:
+        """Keys that were last put before this time (epoch seconds), where the store knows."""
+        ...
+
 
 def open_frame_store(url: str, *, ttl_s: float | None) -> FrameStore:
     """The store behind `url`: `redis://`, `file:///folder`, or any fsspec URL such as `s3://bucket/prefix`.
@@ -93,6 +97,9 @@ class RedisFrameStore:
     def prune(self) -> int:
         return 0
 
+    def keys_before(self, time_s: float) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
+
 
 class FolderFrameStore:
     """One file a picture in 256 subfolders, for one machine or a shared mount. Files appear whole or not at all."""
@@ -126,6 +133,12 @@ class FolderFrameStore:
                     entry.unlink(missing_ok=True)
                     freed += 1
         return freed
+
+    def keys_before(self, time_s: float) -> Iterator[str]:
+        for folder in sorted(self._folder.glob("[0-9a-f][0-9a-f]")):
+            with _file_errors(self._folder):
+                keys = [path.name for path in folder.iterdir() if _KEY.match(path.name) and _modified_at(path) < time_s]
+            yield from keys
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{zlib.crc32(_checked(key).encode()) & 0xFF:02x}" / key
@@ -181,16 +194,26 @@ class FsspecFrameStore:
     def prune(self) -> int:
         if self._ttl_s is None:
             return 0
-        oldest = time.time() - self._ttl_s
         freed = 0
         with _file_errors(self._root):
-            for info in self._fs.ls(self._root, detail=True) if self._fs.exists(self._root) else []:
-                modified = info.get("LastModified") or info.get("created") or info.get("mtime")
-                stamp = modified.timestamp() if hasattr(modified, "timestamp") else modified
-                if stamp is not None and stamp < oldest:
-                    self._fs.rm_file(info["name"])
-                    freed += 1
+            for path in self._paths_before(time.time() - self._ttl_s):
+                self._fs.rm_file(path)
+                freed += 1
         return freed
+
+    def keys_before(self, time_s: float) -> Iterator[str]:
+        with _file_errors(self._root):
+            paths = self._paths_before(time_s)
+        return (path.rpartition("/")[2] for path in paths)
+
+    def _paths_before(self, time_s: float) -> list[str]:
+        found: list[str] = []
+        for info in self._fs.ls(self._root, detail=True) if self._fs.exists(self._root) else []:
+            modified = info.get("LastModified") or info.get("created") or info.get("mtime")
+            stamp = modified.timestamp() if hasattr(modified, "timestamp") else modified
+            if stamp is not None and stamp < time_s:
+                found.append(str(info["name"]))
+        return found
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{_checked(key)}"

@@ -23,6 +23,7 @@ PREFIX = "SIGHTLINE_"
 Seconds = Annotated[float, Field(gt=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Days = Annotated[float, Field(ge=0, le=36_500)]
 
 
 def _also(name: str, other: str) -> AliasChoices:
@@ -144,6 +145,18 @@ class Settings(BaseSettings):
     parked_gap_s: Annotated[float, Field(ge=0)] = Field(
         600, description="The same for a vehicle that stands still at one place of the picture; 0: no difference."
     )
+    keep_results_days: Days = Field(
+        365,
+        description="Jobs, frames, what was found on them and passages are deleted so long after they were stored; "
+        "0: never. See `docs/retention.md`, also for the next three.",
+    )
+    keep_pictures_days: Days = Field(
+        30, description="The same for kept pictures; at the latest they go with their frames. 0: not before."
+    )
+    keep_dead_letters_days: Days = Field(
+        365, description="The same for dead letters nobody took care of, and events given up; 0: never."
+    )
+    keep_audit_log_days: Days = Field(365, description="The same for entries of the audit log; 0: never.")
 
     # Sinks
     public_url: str = Field(
@@ -178,10 +191,6 @@ class Settings(BaseSettings):
     rate_limit_burst: Count = Field(500, description="So many may come at once before that.")
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
     allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
-
-    audit_log_keep_s: Seconds = Field(
-        365 * 24 * 3600, description="Who searched and changed what is known for so long; then entries are deleted."
-    )
 
     # Camera process
     camera_tick_ms: Milliseconds = Field(100, description="The newest frames of all cameras of a tick travel together.")

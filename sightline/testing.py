@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -49,6 +49,9 @@ class MemoryFrameStore:
 
     def prune(self) -> int:
         return 0
+
+    def keys_before(self, time_s: float) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
 
 
 class StubDetector:

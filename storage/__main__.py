@@ -1,12 +1,19 @@
-"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys."""
+"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys, delete old rows."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from threading import Event
+from typing import Any
 
 from sightline.errors import SightlineError
-from sightline.settings import load_settings
+from sightline.frames import open_frame_store
+from sightline.settings import Settings, load_settings
 from storage.acts import DONE, FAILED, act_of_this_user, acting
 from storage.audit_log import record
 from storage.database import (
@@ -19,13 +26,15 @@ from storage.database import (
     upgrade,
 )
 from storage.keys import Role, create_key, list_keys, revoke_key
+from storage.retention import Horizons, count_old, remove_old
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 the database does not answer, is not up to date or has no such key, 2 wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        url = load_settings().sqlalchemy_url
+        settings = load_settings()
+        url = settings.sqlalchemy_url
         if options.action == "upgrade":
             with acting(act_of_this_user("upgrade")):
                 print(upgrade(url))
@@ -35,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if options.action != "current":
                 check_revision(database)
-            return _run(options, database)
+            return _run(options, database, settings)
         finally:
             database.close()
     except SightlineError as error:
@@ -54,10 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("list-keys", help="show the keys that exist, without their secrets")
     revoke = actions.add_parser("revoke-key", help="make a key worthless")
     revoke.add_argument("key_id")
+    retention = actions.add_parser("retention", help="delete what is older than the settings say, now")
+    retention.add_argument("--days", type=_days, help="results and pictures older than this, whatever the settings say")
+    retention.add_argument("--dry-run", action="store_true", help="delete nothing, count what would go")
+    retention.add_argument("--json", action="store_true", help="what goes is said as it goes, one object a line")
     return parser
 
 
-def _run(options: argparse.Namespace, database: Database) -> int:
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 < days <= 36_500:
+        raise ValueError
+    return days
+
+
+def _run(options: argparse.Namespace, database: Database, settings: Settings) -> int:
     if options.action == "create-key":
         with acting(act_of_this_user("create-key", options.name, role=options.role)):
             print(create_key(database, options.name, options.role))
@@ -74,9 +94,35 @@ def _run(options: argparse.Namespace, database: Database) -> int:
             record(database, act, f"{FAILED}no such valid key")
             print(f"there is no valid key {options.key_id!r}; `list-keys` shows them", file=sys.stderr)
             return 1
+    elif options.action == "retention":
+        _remove_old(options, database, settings)
     else:
         return _show_current(database)
     return 0
+
+
+def _remove_old(options: argparse.Namespace, database: Database, settings: Settings) -> None:
+    """`old` is what is found, `removed` what one transaction took, `done` all of it."""
+
+    def tell(event: str, counts: Mapping[str, int]) -> None:
+        if options.json:
+            print(json.dumps({event: counts}), flush=True)
+
+    pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
+    now = datetime.now(UTC)
+    horizons = Horizons.from_settings(settings, now, options.days)
+    old = count_old(database, pictures, horizons, now)
+    tell("old", old)
+    removed: Counter[str] = Counter()
+    if not options.dry_run:
+        asked: dict[str, Any] = {} if options.days is None else {"days": options.days}
+        record(database, act_of_this_user("retention", **asked), DONE)
+        wait = Event().wait
+        removed = remove_old(database, pictures, horizons, now, wait=wait, tell=lambda took: tell("removed", took))
+        tell("done", removed)
+    if not options.json:
+        for name, count in (old if options.dry_run else removed).items():
+            print(f"{count:>12}  {name}")
 
 
 def _show_current(database: Database) -> int:

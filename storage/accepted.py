@@ -122,6 +122,13 @@ class Accepted:
         return {frame_id: data for frame_id, data in found.items() if data is not None}
 
 
+def spare_keys(database: Database) -> set[str]:
+    """Where the spare pixels of all noted jobs lie in the picture store, as far as there are any."""
+    with database.read() as connection:
+        jobs = [Job.model_validate(job) for job in connection.scalars(sa.select(AcceptedJobs.job))]
+    return {_spare_key(job, frame.frame_id) for job in jobs for frame in job.frames}
+
+
 def _spare_key(job: Job, frame_id: str) -> str:
     """Not the frame's own: that is the kept picture's, and other jobs may have the same frame."""
     return content_id("spare", job.job_id, frame_id)

@@ -60,9 +60,3 @@ def list_entries(
         rows = rows.where(AuditLog.at < until)
     keys = [AuditLog.at, AuditLog.entry_id]
     return read_page(database, rows, keys, AuditEntry.model_validate, limit=limit, cursor=cursor)
-
-
-def forget_entries(database: Database, before: datetime) -> int:
-    """Delete what is older. Returns how many entries."""
-    with database.write() as connection:
-        return connection.execute(sa.delete(AuditLog).where(AuditLog.at < before)).rowcount

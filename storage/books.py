@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from sightline.types import JobStatus, Value
 from storage.database import Database
 from storage.job_rows import DEAD, STORED
-from storage.tables import DeadLetters, Frames, Jobs
+from storage.removed import hour_of
+from storage.tables import DeadLetters, Frames, Jobs, RemovedRows
 
 _AT_ONCE = 500
 
@@ -24,17 +26,33 @@ class MissingFrame(Value):
     outcome: Literal["stored", "dead"]
 
 
-def rows_between(database: Database, since: datetime, until: datetime) -> dict[str, int]:
-    """Stored frames per source, of jobs published from `since` on and before `until`."""
+def rows_between(database: Database, since: datetime, until: datetime) -> dict[str, Counter[str]]:
+    """How many frames of each source are `stored`, of jobs published from `since` on and before `until`, whole hours;
+    and how many were and are `removed` by age."""
     # A job ends after it was published: by that index what is older is left out.
     rows = (
-        sa.select(Frames.source_id, sa.func.count())
+        sa.select(Frames.source_id, sa.literal("stored"), sa.func.count())
         .join(Jobs, Jobs.job_id == Frames.job_id)
         .where(Jobs.finished_at >= since, Frames.published_at >= since, Frames.published_at < until)
         .group_by(Frames.source_id)
     )
+    removed = (
+        sa.select(RemovedRows.source_id, sa.literal("removed"), sa.func.sum(RemovedRows.stored))
+        .where(RemovedRows.hour >= hour_of(since), RemovedRows.hour < hour_of(until))
+        .group_by(RemovedRows.source_id)
+    )
+    return count_rows(database, rows, removed)
+
+
+def count_rows(database: Database, *counts: sa.Select[*tuple[Any, ...]]) -> dict[str, Counter[str]]:
+    """Selects of source, name and number, read at one moment: a row that goes meanwhile is counted once."""
+    found: dict[str, Counter[str]] = {}
     with database.read() as connection:
-        return {source_id: int(count) for source_id, count in connection.execute(rows)}
+        for row in connection.execute(sa.union_all(*counts)):
+            source_id, name, number = tuple(row)
+            if number:
+                found.setdefault(source_id, Counter())[name] += int(number)
+    return found
 
 
 def missing_between(
@@ -54,10 +72,17 @@ def missing_between(
         found = connection.execution_options(yield_per=1000).execute(jobs.order_by(Jobs.finished_at))
         ended = ((job_id, frame_id, outcome) for job_id, outcomes in found for frame_id, outcome in outcomes)
         while some := list(islice(ended, _AT_ONCE)):
-            missing += _without_row(connection, some)
+            missing += _still_missing(connection, _without_row(connection, some))
             if len(missing) >= limit:
                 break
     return missing[:limit]
+
+
+def _still_missing(connection: sa.Connection, missing: list[MissingFrame]) -> list[MissingFrame]:
+    """Without those whose job went by age while it was looked at."""
+    jobs = sa.select(Jobs.job_id).where(Jobs.job_id.in_({each.job_id for each in missing}))
+    there = set(connection.scalars(jobs)) if missing else set[str]()
+    return [each for each in missing if each.job_id in there]
 
 
 def _without_row(connection: sa.Connection, ended: list[tuple[str, str, str]]) -> list[MissingFrame]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 5
 POOL_TIMEOUT_S: Final = 10
+_LOG_PAGES: Final = 1000  #: of SQLite's log, then it is written into the file; its default
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _REVISION_TABLE: Final = sa.table("alembic_version", sa.column("version_num"))
 _REVISION: Final = sa.select(_REVISION_TABLE.c.version_num)
@@ -62,17 +63,44 @@ class Database:
 
         The first one of a person's act also writes its entry of the audit log (`acts`).
         """
-        if self._turn is not None and not self._turn.acquire(timeout=LOCK_TIMEOUT_S):
-            raise StoreUnavailableError(f"other writers kept the database busy for {LOCK_TIMEOUT_S} s")
-        try:
+        with self._own_turn():
             with database_errors(), self._writing.begin() as connection:
                 yield connection
                 act = note_current(connection)
             if act is not None:
                 act.noted = True
+
+    @contextmanager
+    def write_aside(self) -> Generator[sa.Connection]:
+        """The same for who is in no hurry and writes much: others have their turn before SQLite tidies up its log.
+
+        Otherwise that is part of every so many commits, and takes longer than most.
+        """
+        with database_errors(), self._writing.connect() as connection:
+            if self._turn is None:
+                with connection.begin():
+                    yield connection
+                return
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA wal_autocheckpoint=0").close()
+            try:
+                with self._own_turn(), connection.begin():
+                    yield connection
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+            finally:
+                raw.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}").close()
+
+    @contextmanager
+    def _own_turn(self) -> Generator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=LOCK_TIMEOUT_S):
+            raise StoreUnavailableError(f"other writers kept the database busy for {LOCK_TIMEOUT_S} s")
+        try:
+            yield
         finally:
-            if self._turn is not None:
-                self._turn.release()
+            self._turn.release()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -167,15 +167,6 @@ def count_deliveries(database: Database) -> dict[str, SinkCounts]:
     }
 
 
-def forget_sent(database: Database, before: datetime) -> int:
-    """Delete what was sent before a time, old tests, and what a sink left behind that is no more. Returns how many."""
-    tests = sa.and_(Deliveries.topic == TEST_EVENT, Deliveries.created_at < before)
-    orphans = Deliveries.sink.not_in(sa.select(Sinks.sink_id))
-    with database.write() as connection:
-        old = sa.delete(Deliveries).where(sa.or_(Deliveries.sent_at < before, tests, orphans))
-        return connection.execute(old).rowcount
-
-
 _FAILED = (
     sa.update(Deliveries)
     .where(Deliveries.delivery_id == sa.bindparam("of"), Deliveries.sent_at.is_(None))

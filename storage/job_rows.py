@@ -53,9 +53,14 @@ def claim_jobs(connection: sa.Connection, messages: Sequence[Message], now: date
     rows = [_claim_row(message, now) for message in messages]
     rows.sort(key=lambda row: row["job_id"])
     new = insert_into(connection, Jobs).on_conflict_do_nothing().returning(Jobs.job_id)
-    claimed = set(connection.scalars(new, rows))
-    known = [row["job_id"] for row in rows if row["job_id"] not in claimed]
-    return _load(connection, known) if known else {}
+    records: dict[str, JobRecord] = {}
+    while rows:
+        claimed = set(connection.scalars(new, rows))
+        known = [row["job_id"] for row in rows if row["job_id"] not in claimed]
+        records |= _load(connection, known) if known else {}
+        # A job that was here and is not any more went by age just now: it is new again.
+        rows = [row for row in rows if row["job_id"] not in claimed and row["job_id"] not in records]
+    return records
 
 
 def settle_jobs(connection: sa.Connection, settled: Iterable[tuple[Message, JobRecord]]) -> None:

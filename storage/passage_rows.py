@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from sightline.types import Xyxy
 from storage.contests import Vehicle, assign, is_contested
+from storage.database import insert_into
 from storage.groups import Rules, find_groups, load_passages, with_contests
 from storage.linking import Stand
 from storage.passages import Best, Place, Sighting, Tally, sum_tallies
@@ -212,7 +213,8 @@ def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:
             {"passage_id": key, "source_id": tally.source_id} | row(key, tally)
             for key, tally in sorted(placed.new.items())
         ]
-        connection.execute(sa.insert(Passages), rows)
+        # One that is there was named after a reading that went by age and came again: it counts that one already.
+        connection.execute(insert_into(connection, Passages).on_conflict_do_nothing(), rows)
     if placed.changed:
         rows = [{"of_passage": key} | row(key, tally) for key, tally in sorted(placed.changed.items())]
         connection.execute(_UPDATE, rows)

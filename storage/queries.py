@@ -16,13 +16,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from sightline.types import FrameResult, JobResult, JobStatus
 from storage import results
+from storage.books import count_rows
 from storage.database import Database
 from storage.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.explanations import Explanation, Seat, explain
 from storage.paging import between, read_page
 from storage.plates import normalize, plate_chars
 from storage.search import WILDCARDS
-from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings
+from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
 from storage.views import (
     DeadLetterView,
     DetectionView,
@@ -202,15 +203,20 @@ def latest_frame(database: Database, source_id: str) -> FrameView | None:
 
 
 def counts_by_source(database: Database) -> dict[str, Counter[str]]:
-    """How many frames of each source are `stored`, and how often one ended `dead`. Reads the whole index."""
-    stored = sa.select(Frames.source_id, sa.func.count()).group_by(Frames.source_id)
-    dead = sa.select(DeadLetters.source_id, sa.func.sum(DeadLetters.times)).group_by(DeadLetters.source_id)
-    counts: dict[str, Counter[str]] = {}
-    with database.read() as connection:
-        for name, statement in (("stored", stored), ("dead", dead)):
-            for source_id, count in connection.execute(statement):
-                counts.setdefault(source_id, Counter())[name] = int(count)
-    return counts
+    """How many frames of each source are `stored`, and how often one ended `dead`; `removed` and `removed_dead` are
+    those that went by age. Reads the whole index."""
+    number = sa.func.count()
+    return count_rows(
+        database,
+        sa.select(Frames.source_id, sa.literal("stored"), number).group_by(Frames.source_id),
+        sa.select(DeadLetters.source_id, sa.literal("dead"), sa.func.sum(DeadLetters.times)).group_by(
+            DeadLetters.source_id
+        ),
+        *(
+            sa.select(RemovedRows.source_id, sa.literal(name), sa.func.sum(column)).group_by(RemovedRows.source_id)
+            for name, column in (("removed", RemovedRows.stored), ("removed_dead", RemovedRows.dead))
+        ),
+    )
 
 
 def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str | None) -> sa.Select[Any]:

@@ -160,6 +160,12 @@ class Frames(Base):
             sqlite_where=text("picture_kept"),
             postgresql_where=text("picture_kept"),
         ),
+        Index(
+            "ix_frames_kept_stored_at",
+            "stored_at",
+            sqlite_where=text("picture_kept"),
+            postgresql_where=text("picture_kept"),
+        ),
     )
 
 
@@ -333,6 +339,7 @@ class Sinks(Base):
 
 _WAITING = text("next_attempt_at IS NOT NULL")
 _DEAD = text("next_attempt_at IS NULL AND sent_at IS NULL")
+_SENT = text("sent_at IS NOT NULL")
 
 
 class Deliveries(Base):
@@ -353,6 +360,7 @@ class Deliveries(Base):
     __table_args__ = (
         Index("ix_deliveries_waiting", "sink", "next_attempt_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("ix_deliveries_dead", "sink", sqlite_where=_DEAD, postgresql_where=_DEAD),
+        Index("ix_deliveries_sent", "sent_at", sqlite_where=_SENT, postgresql_where=_SENT),
     )
 
 
@@ -428,3 +436,14 @@ class AuditLog(Base):
     outcome: Mapped[str]
 
     __table_args__ = (Index(None, "at", "entry_id"), Index(None, "actor", "at"))
+
+
+class RemovedRows(Base):
+    """How many rows of a source went by age: the audit goes on counting them, see `removed`."""
+
+    __tablename__ = "removed_rows"
+
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[int] = mapped_column(primary_key=True)  #: of publishing, since 1970; 0: longer ago than is asked for
+    stored: Mapped[int]
+    dead: Mapped[int]

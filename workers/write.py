@@ -19,6 +19,7 @@ from storage.dead_letters import bury_message
 from storage.store import Store, Stored
 from workers.batching import Batcher
 from workers.rebuild import Rebuild
+from workers.retention import Retention
 from workers.services import Services
 from workers.stage import pixel_keys
 
@@ -59,6 +60,8 @@ class WriteStage:
             afterwards=rebuild.run,
         )
         self._sweeper.start()
+        self._retention = Retention(self._database, self._pictures, settings)
+        self._retention.start()
 
     def work(self, message: Message) -> None:
         if self._is_worth_another_try(message):
@@ -76,6 +79,7 @@ class WriteStage:
 
     def close(self) -> None:
         self._sweeper.stop()
+        self._retention.stop()
         self.batchers["write"].close()
         self._database.close()
 

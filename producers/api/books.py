@@ -41,7 +41,8 @@ def get_queues(services: Given) -> Queues:
 
 @router.get("/audit", summary="Where every frame went")
 def get_audit(services: Given, since: Since = None, until: Until = None) -> Audit:
-    """Per source: published = stored + repeated + dead + dropped + open, and what is stored or dead has its row.
+    """Per source: published = stored + repeated + dead + dropped + open, and what is stored or dead has its row, or
+    had it until it went by age.
 
     Of all time there may be more rows than the ledger counts, where Redis was emptied and the database was not; never
     fewer. With `since` or `until` it is about the frames published in that time, in whole hours, of the last 31 days;
@@ -82,7 +83,8 @@ def _audit_source(
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
     published, stored, repeated, dead = (counts.get(name, 0) for name in ("published", "stored", "repeated", "dead"))
     ended = stored + repeated + dead + sum(dropped.values())
-    in_database = rows.get("stored", 0) >= stored and rows.get("dead", 0) >= dead
+    removed, removed_dead = rows.get("removed", 0), rows.get("removed_dead", 0)
+    in_database = rows.get("stored", 0) + removed >= stored and rows.get("dead", 0) + removed_dead >= dead
     return SourceAudit(
         source_id=source_id,
         published=published,
@@ -93,6 +95,8 @@ def _audit_source(
         open=open_frames,
         rows=rows.get("stored", 0),
         dead_rows=rows.get("dead", 0),
+        removed=removed,
+        removed_dead=removed_dead,
         lost=lost,
         balanced=published == ended + open_frames and in_database,
     )

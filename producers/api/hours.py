@@ -20,7 +20,8 @@ _FIRST: Final = timedelta(seconds=HOURS_KEPT_S - HOUR_S)
 
 
 class SourceAudit(BaseModel):
-    """One source. `rows` and `dead_rows` are in the database, everything else is what the ledger counted."""
+    """One source. `rows` and `dead_rows` are in the database, `removed` and `removed_dead` were and went by age;
+    everything else is what the ledger counted."""
 
     source_id: str
     published: int
@@ -31,6 +32,8 @@ class SourceAudit(BaseModel):
     open: int
     rows: int
     dead_rows: int
+    removed: int = 0
+    removed_dead: int = 0  #: of all time only, as `dead_rows`
     lost: int = 0  #: at most so many were in Redis alone when it lost its memory; of all time only
     balanced: bool
 
@@ -58,12 +61,12 @@ def audit_hours(services: Services, since: datetime | None, until: datetime | No
     counts = ledger.hourly_counts(hours)
     rows = books.rows_between(services.database, start, end)
     sources = [
-        _source(source_id, Counter(counts.get(source_id, {})), open_frames[source_id], rows.get(source_id, 0))
+        _source(source_id, Counter(counts.get(source_id, {})), open_frames[source_id], rows.get(source_id, Counter()))
         for source_id in sorted(counts.keys() | open_frames.keys() | rows.keys())
     ]
     notes = [note for source in sources for note in _notes(source)]
     counted_since = ledger.hourly_since()
-    if any(source.rows > source.stored + source.open for source in sources):
+    if any(source.rows + source.removed > source.stored + source.open for source in sources):
         since_text = f"since {_text(counted_since)}" if counted_since is not None else "nothing at all"
         notes.append(
             f"Redis lost its memory: it counts {since_text}, and the database has rows of this time that it does not "
@@ -91,7 +94,7 @@ def _hours(since: datetime | None, until: datetime | None) -> range:
     return range(math.floor(first.timestamp() / HOUR_S), math.ceil(min(last, now).timestamp() / HOUR_S))
 
 
-def _source(source_id: str, counts: Counter[str], open_frames: int, rows: int) -> SourceAudit:
+def _source(source_id: str, counts: Counter[str], open_frames: int, rows: Counter[str]) -> SourceAudit:
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
     ended = counts["stored"] + counts["repeated"] + counts["dead"] + sum(dropped.values())
     return SourceAudit(
@@ -102,10 +105,11 @@ def _source(source_id: str, counts: Counter[str], open_frames: int, rows: int) -
         dropped=dropped,
         dead=counts["dead"],
         open=open_frames,
-        rows=rows,
+        rows=rows["stored"],
         dead_rows=0,
+        removed=rows["removed"],
         balanced=counts["published"] == ended + open_frames
-        and counts["stored"] <= rows <= counts["stored"] + open_frames,
+        and counts["stored"] <= rows["stored"] + rows["removed"] <= counts["stored"] + open_frames,
     )
 
 
@@ -115,8 +119,8 @@ def _notes(source: SourceAudit) -> list[str]:
     if lost := source.published - ended - source.open:
         what = "more frames published than ended or open" if lost > 0 else "more frames ended or open than published"
         notes.append(f"{source.source_id}: {abs(lost)} {what}")
-    if source.rows < source.stored:
-        notes.append(f"{source.source_id}: {source.stored - source.rows} frames counted as stored have no row")
+    if (lacking := source.stored - source.rows - source.removed) > 0:
+        notes.append(f"{source.source_id}: {lacking} frames counted as stored have no row")
     return notes
 
 

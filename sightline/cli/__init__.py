@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from sightline.cli import cameras, dead_letters, explain, plates, queries, sinks, submit, up
+from sightline.cli import cameras, dead_letters, explain, plates, queries, retention, sinks, submit, up
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ for _command in (
     queries.queues,
     queries.audit,
     queries.audit_log,
+    retention.retention,
 ):
     app.command()(_command)
 

@@ -175,6 +175,7 @@ def audit(since: Since = None, until: Until = None, as_json: JsonFlag = False, d
                 "dead",
                 "open",
                 "rows",
+                "removed",
                 "lost",
                 "balanced",
             )

@@ -55,6 +55,15 @@ def test_a_folder_is_pruned_by_age(tmp_path: Path) -> None:
     assert FolderFrameStore(tmp_path, ttl_s=None).prune() == 0
 
 
+def test_a_store_tells_what_was_put_before_a_time_if_it_knows(
+    store: FrameStore, request: pytest.FixtureRequest
+) -> None:
+    store.put_many({"frame-1": b"x"})
+    knows = not request.node.callspec.id.startswith("redis")
+    assert list(store.keys_before(time.time() + 60)) == (["frame-1"] if knows else [])
+    assert list(store.keys_before(time.time() - 60)) == []
+
+
 def test_a_store_that_does_not_answer_is_retryable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         open_frame_store("redis://127.0.0.1:1/0", ttl_s=1).get_many(["frame-1"])

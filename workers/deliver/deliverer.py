@@ -1,4 +1,4 @@
-"""The deliver role: a lane for each sink, passages made final, old rows forgotten."""
+"""The deliver role: a lane for each sink, passages made final."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.settings import Settings
-from storage.audit_log import forget_entries
 from storage.database import Database
-from storage.deliveries import due_sinks, forget_sent
+from storage.deliveries import due_sinks
 from storage.outbox import finalize_passages
 from storage.sinks import Sink
 from workers.deliver.lane import Lane, pause
@@ -28,7 +25,6 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _IDLE_POLL_S = 1.0  #: without sinks
 _FINALIZE_EVERY_S = 1.0
-_FORGET_EVERY_S = 3600.0
 _DATABASE_PAUSE_S = 2.0
 
 
@@ -42,11 +38,7 @@ class Deliverer:
         self._ending: list[Lane] = []
         self._refused: dict[str, Sink] = {}
         self._health_file = Path(tempfile.gettempdir()) / PATTERN.replace("*", str(os.getpid()))
-        self._chores = [
-            _Chore(_FINALIZE_EVERY_S, self._finalize),
-            _Chore(_FORGET_EVERY_S, self._forget_sent),
-            _Chore(_FORGET_EVERY_S, self._forget_entries),
-        ]
+        self._finalize_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then what is being sent is finished."""
@@ -55,8 +47,7 @@ class Deliverer:
             pause_s = _POLL_S
             try:
                 await self._look()
-                for chore in self._chores:
-                    await chore.run_if_due()
+                await self._finalize_if_due()
                 pause_s = _POLL_S if self._lanes else _IDLE_POLL_S
             except StoreUnavailableError as error:
                 log.warning("waiting for the database: %s", error)
@@ -114,31 +105,12 @@ class Deliverer:
                 if self._lanes.get(lane.sink.sink_id) is lane:
                     del self._lanes[lane.sink.sink_id]
 
+    async def _finalize_if_due(self) -> None:
+        if time.monotonic() >= self._finalize_at:
+            await asyncio.to_thread(self._finalize)
+            self._finalize_at = time.monotonic() + _FINALIZE_EVERY_S
+
     def _finalize(self) -> None:
         gap = timedelta(seconds=self._settings.passage_gap_s)
         while finalize_passages(self._database, gap, datetime.now(UTC)):
             pass
-
-    def _forget_sent(self) -> None:
-        gone = forget_sent(self._database, datetime.now(UTC) - timedelta(seconds=self._settings.delivery_keep_s))
-        if gone:
-            log.info("%d sent events are forgotten", gone)
-
-    def _forget_entries(self) -> None:
-        gone = forget_entries(self._database, datetime.now(UTC) - timedelta(seconds=self._settings.audit_log_keep_s))
-        if gone:
-            log.info("%d old entries of the audit log are deleted", gone)
-
-
-class _Chore:
-    """Database work that comes round."""
-
-    def __init__(self, every_s: float, work: Callable[[], Any]) -> None:
-        self._every_s = every_s
-        self._work = work
-        self._next_at = 0.0
-
-    async def run_if_due(self) -> None:
-        if time.monotonic() >= self._next_at:
-            await asyncio.to_thread(self._work)
-            self._next_at = time.monotonic() + self._every_s

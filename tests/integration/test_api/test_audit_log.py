@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from sightline.settings import Settings
 from sightline.types import FrameResult
 from storage import acts
 from storage.__main__ import main as storage
-from storage.audit_log import AuditEntry, forget_entries, list_entries
+from storage.audit_log import AuditEntry, list_entries
 from storage.database import Database, open_database
 from storage.keys import Role, create_key, list_keys
 from tests.integration.test_api.uploading import Key
@@ -141,13 +141,6 @@ def test_only_admins_read_it_and_nobody_changes_it(client: TestClient, key: Key)
     assert [(item["action"], item["outcome"]) for item in rest["items"]][-1] == ("list_audit_log", "refused")
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert client.request(method, "/v1/audit-log", headers=admin).status_code == 405
-
-
-def test_old_entries_are_deleted(client: TestClient, database: Database) -> None:
-    client.get("/v1/passages")
-    assert forget_entries(database, datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert forget_entries(database, datetime.now(UTC) + timedelta(seconds=1)) == 1
-    assert newest(database) == []
 
 
 def test_a_command_on_the_database_is_logged_with_the_user(

@@ -18,12 +18,16 @@ START_TIMEOUT_S = 20
 
 
 @contextmanager
-def running_server(binaries: Path) -> Iterator[str]:
-    """Start a server and give the URL of its database `postgres`; stop it and remove its folder at the end."""
+def running_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """Start a server and give the URL of its database `postgres`; stop it and remove its folder at the end.
+
+    `durable`: as in earnest, for who measures writes.
+    """
     with tempfile.TemporaryDirectory(prefix="sightline-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        # No fsync: the folder does not outlive the run.
-        postgres = prepare_postgres(binaries, folder, "-F", "-c", "max_connections=60")
+        # Otherwise no fsync: the folder does not outlive the run.
+        options = () if durable else ("-F",)
+        postgres = prepare_postgres(binaries, folder, *options, "-c", "max_connections=60")
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(postgres.command, stdout=log, stderr=log, cwd=folder, **postgres.user)
         try:
