@@ -27,8 +27,8 @@ from sightline.supervisor import Role, supervise
 
 _READY_TIMEOUT_S = 120
 
-# How glibc keeps memory. It gives every few threads a heap of their own, and what was freed in one is no use to another;
-# and it learns from the largest block it ever freed how much to keep: now and then some megabytes more.
+# How glibc keeps memory. It gives every few threads a heap of their own, and what was freed in one is no use to
+# another; and it learns from the largest block it ever freed how much to keep: now and then some megabytes more.
 _FRUGAL_MALLOC = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
@@ -112,7 +112,8 @@ def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:
         "API_PORT": str(settings.api_port),
         "API_URL": f"http://127.0.0.1:{settings.api_port}",
     }
-    return {"PYTHONUNBUFFERED": "1"} | _FRUGAL_MALLOC | dict(os.environ) | {PREFIX + name: value for name, value in ours.items()}
+    defaults = {"PYTHONUNBUFFERED": "1"} | _FRUGAL_MALLOC
+    return defaults | dict(os.environ) | {PREFIX + name: value for name, value in ours.items()}
 
 
 def _api_key(data_dir: Path, environment: dict[str, str]) -> str:

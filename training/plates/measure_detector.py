@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", type=Path, default=Path(BUILT_IN["plates-detector"].source).with_suffix(".onnx"))
     parser.add_argument("--runtime", choices=("onnxruntime", "openvino"), default="onnxruntime")
-    parser.add_argument("--looks", type=int, nargs="+", default=[640, 384], help="longest side in pixels, of one or two")
+    parser.add_argument("--looks", type=int, nargs="+", default=[640, 384], help="longest side in pixels, one or two")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--failures", action="store_true", help="list the failures of the dev half")
     args = parser.parse_args()
@@ -117,7 +117,8 @@ def main() -> None:
     began = time.process_time()
     found = [detector.detect([photo.image])[0] for photo in photos]
     each_ms = (time.process_time() - began) / len(photos) * 1000
-    print(f"{args.weights.name}, {args.runtime}, {args.looks} px, {len(photos)} photos, {each_ms:.0f} ms of CPU a photo")
+    what = f"{args.weights.name}, {args.runtime}, {args.looks} px"
+    print(f"{what}, {len(photos)} photos, {each_ms:.0f} ms of CPU a photo")
     print(report(photos, found))
     for photo, boxes in zip(photos, found, strict=True):
         best = max(boxes, key=lambda box: box.confidence, default=None)

@@ -1,8 +1,8 @@
 """Several looks at one picture, each at another scale: what all of them see is surer than what one alone sees.
 
-A network errs differently at each scale: large letters on a wall look like a plate at one, not at the other. Confidences
-are averaged over all looks, as in Solovyev et al., Weighted boxes fusion (2021); but the box is that of the first look
-that has it: plates cut by averaged boxes were read worse.
+A network errs differently at each scale: large letters on a wall look like a plate at one, not at the other.
+Confidences are averaged over all looks, as in Solovyev et al., Weighted boxes fusion (2021); but the box is that of the
+first look that has it: plates cut by averaged boxes were read worse.
 """
 
 from __future__ import annotations
