@@ -325,9 +325,9 @@ def test_counts_of_what_went_add_up(database: Database) -> None:
 def test_several_remove_while_others_write(database: Database, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old frames, a vehicle that is seen again and again, and replays of old jobs: in the end the books balance."""
     monkeypatch.setattr(old_rows, "MAX_ROWS", 20)
-    old = [
-        put(store, database, message(frame_result([f"AB{n:02}CD"]), frame_result(["XY98ZW"])), 101) for n in range(30)
-    ]
+    # Of a publish that is older than the rows say, so that its repetition is one.
+    sent = [message(frame_result([f"AB{n:02}CD"]), frame_result(["XY98ZW"]), published_at=1.0) for n in range(30)]
+    old = [put(store, database, each, 101) for each in sent]
     removed: list[Counter[str]] = []
 
     def remove() -> list[Any]:
