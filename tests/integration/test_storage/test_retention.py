@@ -19,7 +19,7 @@ from sightline.messages import Message
 from sightline.settings import Settings
 from sightline.testing import MemoryFrameStore
 from sightline.types import Lane
-from storage import books, deliveries, old_rows, queries
+from storage import books, deliveries, job_rows, old_rows, queries
 from storage.accepted import Accepted
 from storage.database import Database
 from storage.dead_letters import Replay, begin_replays, discard_letters, get_letters, mark_replayed
@@ -352,6 +352,35 @@ def test_several_remove_while_others_write(database: Database, store: Store, mon
         texts = set(connection.scalars(sa.select(Passages.folded)))
         known = set(connection.scalars(sa.select(PlateRotations.folded)))
     assert texts <= known
+
+
+def test_a_reading_that_comes_again_finds_the_passage_that_has_its_name(database: Database, store: Store) -> None:
+    first = put(store, database, message(frame_result(frame_id="frame-0001")), 101)
+    put(store, database, message(frame_result(at_s=8)), 101)
+    put(store, database, message(frame_result(at_s=16)), 1)
+    assert run(database)["readings"] == 2
+    store.store([message(*first.results)], ())
+    (passage,) = queries.list_passages(database).items
+    assert (passage.passage_id, passage.reading_count) == ("frame-0001.0", 3)
+    assert len(queries.list_readings(database, passage_id="frame-0001.0").items) == 2
+
+
+def test_a_job_that_goes_while_it_comes_again_is_new(
+    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer anyhow")
+    sent = put(store, database, message(frame_result(), published_at=1.0), 101)
+    load = job_rows._load
+
+    def load_late(connection: sa.Connection, job_ids: list[str]) -> dict[str, Any]:
+        run(database)
+        return load(connection, job_ids)
+
+    monkeypatch.setattr(job_rows, "_load", load_late)
+    (stored,) = store.store([sent], ())
+    assert stored.counts == {"gate": Counter(stored=1)}
+    assert queries.counts_by_source(database) == {"gate": Counter(stored=1, removed=1)}
 
 
 def test_one_remover_waits_for_another(database: Database, store: Store) -> None:
