@@ -1,7 +1,8 @@
 """Batch because busy: one thread that, the moment it is free, takes all that waits.
 
 While a model runs, more items arrive; together they are the next batch. An idle model therefore answers at once and
-a busy one batches by itself. `max_wait_ms` only tops up a batch that could have been larger.
+a busy one batches by itself. `max_wait_ms` only tops up a batch that could have been larger. Items of higher lanes go
+first; bulk gets the places that they leave, and a share where they leave none.
 
 The contract in one sentence: results have the same length and order as the items.
 """
@@ -16,6 +17,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar, cast
+
+from sightline.turns import LANES, Turns
+from sightline.types import Lane
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +81,9 @@ class Batcher(Generic[Item, Result]):
         self._process = process
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
-        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._waiting = {lane: deque[_Waiting[Item, Result]]() for lane in LANES}
+        self._count = 0  #: of all lanes
+        self._turns = Turns()
         self._changed = threading.Condition()
         self._closed = False
         self._busy_since: float | None = None
@@ -89,8 +95,11 @@ class Batcher(Generic[Item, Result]):
         self._thread = threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, items: Sequence[Item]) -> list[Future[Batched[Result]]]:
+    def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Future[Batched[Result]]]:
         """Queue items; returns one future per item, in order.
+
+        Items of higher lanes are in the next batch, those of lower ones fill it up; see `sightline.turns` for the
+        share that lower lanes have where higher ones alone would fill every batch.
 
         Raises:
             RuntimeError: the batcher is closed.
@@ -100,7 +109,8 @@ class Batcher(Generic[Item, Result]):
         with self._changed:
             if self._closed:
                 raise RuntimeError(f"batcher {self.name!r} is closed")
-            self._waiting.extend(entries)
+            self._waiting[lane].extend(entries)
+            self._count += len(entries)
             self._changed.notify()
         return [entry.future for entry in entries]
 
@@ -117,7 +127,7 @@ class Batcher(Generic[Item, Result]):
                 items=sum(size * count for size, count in self._sizes.items()),
                 failed=self._failed,
                 isolated=self._isolated,
-                waiting=len(self._waiting),
+                waiting=self._count,
                 flushed=dict(self._flushed),
                 sizes=dict(self._sizes),
             )
@@ -145,22 +155,29 @@ class Batcher(Generic[Item, Result]):
         """Wait for items and take a batch; None when closed and empty."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
+                self._changed.wait_for(lambda: self._count or self._closed)
+                if not self._count:
                     return None
                 reason = self._top_up()
-                size = min(self._max_batch_size, len(self._waiting))
-                batch = [self._waiting.popleft() for _ in range(size)]
+                batch = [self._next() for _ in range(min(self._max_batch_size, self._count))]
                 batch = [entry for entry in batch if entry.future.set_running_or_notify_cancel()]
                 if batch:
                     return batch, reason
 
+    def _next(self) -> _Waiting[Item, Result]:
+        """The oldest item of the lane whose turn it is."""
+        lane = next(lane for lane in self._turns.order() if self._waiting[lane])
+        self._turns.took(lane)
+        self._count -= 1
+        return self._waiting[lane].popleft()
+
     def _top_up(self) -> FlushReason:
         def is_full() -> bool:
-            return len(self._waiting) >= self._max_batch_size
+            return self._count >= self._max_batch_size
 
         if not is_full() and self._max_wait_s and not self._closed:
-            left_s = self._waiting[0].submitted_at + self._max_wait_s - time.monotonic()
+            oldest = min(waiting[0].submitted_at for waiting in self._waiting.values() if waiting)
+            left_s = oldest + self._max_wait_s - time.monotonic()
             if not self._changed.wait_for(lambda: is_full() or self._closed, timeout=max(0.0, left_s)):
                 return "timeout"
         return "full" if is_full() else "idle"

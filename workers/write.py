@@ -64,7 +64,7 @@ class WriteStage:
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)
-        stored = self.batchers["write"].submit([(message, kept)])[0].result().value
+        stored = self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result().value
         # The waiting client first: it must find the result even if the rest is repeated after a crash.
         self._services.board.post(stored.result)
         self._services.delivery.settle(message.job, stored.counts)
