@@ -104,9 +104,9 @@ class LaneThreads(bootsteps.StartStopStep):
         return hasattr(getattr(parent, "pool", None), "executor")
 
     def create(self, parent: Any) -> None:
-        # Before the consumer is made, which prefetches as much as the pool has threads.
+        # Before the consumer is made, which takes as many messages as there are threads.
         parent.bulk_limit = parent.pool.limit
-        parent.pool.limit = threads_for(parent.pool.limit)
+        parent.concurrency = parent.pool.limit = threads_for(parent.pool.limit)
 
     def start(self, parent: Any) -> None:
         threads = parent.pool.limit

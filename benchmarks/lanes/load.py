@@ -20,7 +20,7 @@ from sightline.types import FrameRef, JobStatus, Lane, Pipeline
 
 BULK, LIVE = "import", "camera"
 #: Small and without a plate, so that two cores are not the limit.
-PICTURE = make_picture("", width=32, height=32)
+PICTURE = make_picture("", width=80, height=80)
 _CAMERAS = 8
 _WAIT_S = 60.0
 
