@@ -57,6 +57,7 @@ class _Waiting(Generic[Item, Result]):
     item: Item
     future: Future[Batched[Result]]
     submitted_at: float
+    size: int
 
 
 class Batcher(Generic[Item, Result]):
@@ -74,15 +75,18 @@ class Batcher(Generic[Item, Result]):
         max_batch_size: int,
         max_wait_ms: float,
         name: str,
+        size_of: Callable[[Item], int] = lambda _: 1,
     ) -> None:
+        """`size_of` says how much of `max_batch_size` an item takes; one that takes more than all of it runs alone."""
         if max_batch_size < 1 or max_wait_ms < 0:
             raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
         self.name = name
         self._process = process
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
+        self._size_of = size_of
         self._waiting = {lane: deque[_Waiting[Item, Result]]() for lane in LANES}
-        self._count = 0  #: of all lanes
+        self._size = 0  #: of all that waits, in all lanes
         self._turns = Turns()
         self._changed = threading.Condition()
         self._closed = False
@@ -105,12 +109,12 @@ class Batcher(Generic[Item, Result]):
             RuntimeError: the batcher is closed.
         """
         now = time.monotonic()
-        entries = [_Waiting[Item, Result](item, Future(), now) for item in items]
+        entries = [_Waiting[Item, Result](item, Future(), now, self._size_of(item)) for item in items]
         with self._changed:
             if self._closed:
                 raise RuntimeError(f"batcher {self.name!r} is closed")
             self._waiting[lane].extend(entries)
-            self._count += len(entries)
+            self._size += sum(entry.size for entry in entries)
             self._changed.notify()
         return [entry.future for entry in entries]
 
@@ -127,7 +131,7 @@ class Batcher(Generic[Item, Result]):
                 items=sum(size * count for size, count in self._sizes.items()),
                 failed=self._failed,
                 isolated=self._isolated,
-                waiting=self._count,
+                waiting=sum(map(len, self._waiting.values())),
                 flushed=dict(self._flushed),
                 sizes=dict(self._sizes),
             )
@@ -155,25 +159,32 @@ class Batcher(Generic[Item, Result]):
         """Wait for items and take a batch; None when closed and empty."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._count or self._closed)
-                if not self._count:
+                self._changed.wait_for(lambda: self._size or self._closed)
+                if not self._size:
                     return None
                 reason = self._top_up()
-                batch = [self._next() for _ in range(min(self._max_batch_size, self._count))]
-                batch = [entry for entry in batch if entry.future.set_running_or_notify_cancel()]
+                batch = [entry for entry in self._next_batch() if entry.future.set_running_or_notify_cancel()]
                 if batch:
                     return batch, reason
 
-    def _next(self) -> _Waiting[Item, Result]:
-        """The oldest item of the lane whose turn it is."""
-        lane = next(lane for lane in self._turns.order() if self._waiting[lane])
-        self._turns.took(lane)
-        self._count -= 1
-        return self._waiting[lane].popleft()
+    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+        """As much as may run at once, each time the oldest item of the lane whose turn it is."""
+        batch: list[_Waiting[Item, Result]] = []
+        room = self._max_batch_size
+        while self._size:
+            lane = next(lane for lane in self._turns.order() if self._waiting[lane])
+            size = self._waiting[lane][0].size
+            if batch and size > room:
+                break
+            self._turns.took(lane)
+            batch.append(self._waiting[lane].popleft())
+            self._size -= size
+            room -= size
+        return batch
 
     def _top_up(self) -> FlushReason:
         def is_full() -> bool:
-            return self._count >= self._max_batch_size
+            return self._size >= self._max_batch_size
 
         if not is_full() and self._max_wait_s and not self._closed:
             oldest = min(waiting[0].submitted_at for waiting in self._waiting.values() if waiting)

@@ -251,6 +251,19 @@ def test_bulk_has_its_share_of_batches_that_live_would_fill():
     assert [batch.count(2) for batch in gate.batches[1:10]] == [2] * 9
 
 
+def test_items_may_be_of_different_size():
+    gate = Gate()
+    it: Batcher[int, int] = Batcher(gate, max_batch_size=8, max_wait_ms=0, name="test", size_of=lambda item: item)
+    futures = it.submit([1])
+    assert gate.entered.acquire(timeout=10)
+    futures += it.submit([20, 4, 3, 2, 1], Lane.BULK) + it.submit([5], Lane.LIVE)
+    assert it.stats.waiting == 6
+    gate.passes.release(100)
+    values(futures)
+    assert gate.batches == [[1], [5], [20], [4, 3], [2, 1]]  # never more than 8 at once, but for one that is alone
+    assert it.close(timeout_s=10)
+
+
 def test_close_drains_every_lane():
     gate = Gate()
     it: Batcher[int, int] = Batcher(gate, max_batch_size=4, max_wait_ms=0, name="test")
