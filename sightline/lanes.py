@@ -178,8 +178,10 @@ class _Pop:
         """End a pop without bulk as soon as bulk has room: the next is with it."""
         if not (self._without_bulk and self._client_id and self._channel._in_poll and self._has_room_for_bulk()):
             return
+        from redis.exceptions import RedisError
+
         self._without_bulk = False
-        with suppress(self._channel.connection_errors):  # then it ends by its time-out
+        with suppress(RedisError):  # then it ends by its time-out
             self._other_client.client_unblock(self._client_id)
 
     def _has_room_for_bulk(self) -> bool:
