@@ -312,7 +312,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.guard", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=15, help="in one measurement (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=11, help="in one measurement (%(default)s)")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(_PARTS), help=", ".join(_PARTS))
     parser.add_argument("--write", action="store_true", help="note what is measured as what is known")
     return parser.parse_args(arguments)
