@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-search bench-retention chaos soak fuzz accuracy weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,10 +18,11 @@ demo: .venv/up ## everything on this machine with a clip as a camera; ends on Ct
 up: .venv/up ## start Sightline with its data in ./data
 	@$(BIN)/sightline up
 
-test: .venv/dev ## the whole suite: linters, types, documentation, unit, integration, acceptance
+test: .venv/dev ## the whole suite: linters, types, guard of speed, documentation, unit, integration, acceptance
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
+	@$(BIN)/python -m benchmarks.guard
 	@$(BIN)/python -m pytest
 
 test-paddle: .venv/up ## the recognizer suite with PaddleOCR, in an environment of its own
@@ -44,6 +45,13 @@ types: .venv/dev ## pyright
 bench: .venv/dev ## cost per frame of batching, camera and publishing; throughput against a plain loop (ARGS=)
 	@for bench in batching camera pipeline audit_log; do $(BIN)/python -m benchmarks.$$bench; done
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+bench-lanes: .venv/dev ## live frames beside 10,000 bulk jobs, then 1 to 8 detect workers, on a simulated GPU (ARGS=)
+	@$(BIN)/python -m benchmarks.lanes lanes $(ARGS)
+	@$(BIN)/python -m benchmarks.lanes scaling $(ARGS)
+
+guard: .venv/dev ## fails where the hot path came to cost over a quarter more than benchmarks/guard.json says (ARGS=)
+	@$(BIN)/python -m benchmarks.guard $(ARGS)
 
 PASSAGES ?= 1000000
 bench-search: .venv/dev ## how fast plates are found among PASSAGES=1000000, on SQLite and PostgreSQL (ARGS=)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sightline.queues import QUEUES, ROUTES
 from sightline.transport import transport_of
+from sightline.turns import threads_for
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -22,6 +23,7 @@ def create_app(settings: Settings) -> Celery:
     from celery import Celery
 
     transport = transport_of(settings.celery_broker_url)
+    concurrencies = settings.detect_concurrency, settings.ocr_concurrency, settings.write_concurrency
     app = Celery("sightline", broker=settings.celery_broker_url, set_as_current=False)
     app.conf.update(
         task_queues=transport.task_queues(),
@@ -46,7 +48,7 @@ def create_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a full or read-only Redis must not end a worker
-        broker_pool_limit=max(settings.detect_concurrency, settings.ocr_concurrency, settings.write_concurrency) + 4,
+        broker_pool_limit=threads_for(max(concurrencies)) + 4,
         broker_transport_options=transport.options(settings),
     )
     return app

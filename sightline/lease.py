@@ -67,7 +67,8 @@ def _beat(
         now = time.time()
         if patience.is_waiting:
             held_since.clear()  # the time of an outage does not count
-        held_since = {tag: held_since.get(tag, now) for tag in _held_tags()}
+        tags = [request.message.delivery_tag for request in held_requests()]
+        held_since = {tag: held_since.get(tag, now) for tag in tags}
         fresh = {tag: now for tag, since in held_since.items() if now - since < MAX_HELD_S}
         try:
             if fresh:
@@ -76,12 +77,11 @@ def _beat(
             log.warning("lease not refreshed, messages may be delivered twice: %s", error)
 
 
-def _held_tags() -> list[str]:
-    """Delivery tags of the requests this worker works on. The set is weak and other threads change it: one copy."""
+def held_requests() -> list[Any]:
+    """The requests this worker works on. The set is weak and other threads change it: one copy."""
     requests_held: Any = state.reserved_requests
     references = requests_held.data.copy()
-    requests = [request for reference in references if (request := reference()) is not None]
-    return [request.message.delivery_tag for request in requests]
+    return [request for reference in references if (request := reference()) is not None]
 
 
 class DrainOnStop(bootsteps.StartStopStep):

@@ -92,7 +92,11 @@ class Settings(BaseSettings):
     max_files_per_job: Annotated[int, Field(ge=1, le=64)] = Field(64, description="Files in one API request.")
 
     # Workers
-    detect_concurrency: Count = Field(8, description="Jobs a detect worker holds at once; more fill larger batches.")
+    detect_concurrency: Count = Field(
+        8,
+        description="Bulk jobs a detect worker holds at once; more fill larger batches. "
+        "A quarter more may be held in all, so that other lanes need not wait for bulk.",
+    )
     ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
     write_concurrency: Count = Field(8, description="The same for a database writer.")
     max_batch_size: Count = Field(16, description="Images in one model call, at most.")

@@ -16,7 +16,7 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, 
 
 from sightline.celery_app import create_app
 from sightline.errors import SightlineError
-from sightline.lanes import add_lane_step
+from sightline.lanes import add_lane_steps
 from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
 from sightline.patience import Patience
@@ -123,7 +123,7 @@ def create_worker_app(settings: Settings) -> Celery:
     celery_app = create_app(settings)
     patience = Patience()
     add_delivery_steps(celery_app, patience)
-    add_lane_step(celery_app)
+    add_lane_steps(celery_app)
     worker = Worker(celery_app, settings, patience)
 
     for task_name in _FACTORIES:

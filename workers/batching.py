@@ -1,7 +1,8 @@
 """Batch because busy: one thread that, the moment it is free, takes all that waits.
 
 While a model runs, more items arrive; together they are the next batch. An idle model therefore answers at once and
-a busy one batches by itself. `max_wait_ms` only tops up a batch that could have been larger.
+a busy one batches by itself. `max_wait_ms` only tops up a batch that could have been larger. Items of higher lanes go
+first; bulk gets the places that they leave, and a share where they leave none.
 
 The contract in one sentence: results have the same length and order as the items.
 """
@@ -16,6 +17,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar, cast
+
+from sightline.turns import LANES, Turns
+from sightline.types import Lane
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ class _Waiting(Generic[Item, Result]):
     item: Item
     future: Future[Batched[Result]]
     submitted_at: float
+    size: int
 
 
 class Batcher(Generic[Item, Result]):
@@ -70,14 +75,19 @@ class Batcher(Generic[Item, Result]):
         max_batch_size: int,
         max_wait_ms: float,
         name: str,
+        size_of: Callable[[Item], int] = lambda _: 1,
     ) -> None:
+        """`size_of` says how much of `max_batch_size` an item takes; one that takes more than all of it runs alone."""
         if max_batch_size < 1 or max_wait_ms < 0:
             raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
         self.name = name
         self._process = process
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
-        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._size_of = size_of
+        self._waiting = {lane: deque[_Waiting[Item, Result]]() for lane in LANES}
+        self._size = 0  #: of all that waits, in all lanes
+        self._turns = Turns()
         self._changed = threading.Condition()
         self._closed = False
         self._busy_since: float | None = None
@@ -89,18 +99,22 @@ class Batcher(Generic[Item, Result]):
         self._thread = threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, items: Sequence[Item]) -> list[Future[Batched[Result]]]:
+    def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Future[Batched[Result]]]:
         """Queue items; returns one future per item, in order.
+
+        Items of higher lanes are in the next batch, those of lower ones fill it up; see `sightline.turns` for the
+        share that lower lanes have where higher ones alone would fill every batch.
 
         Raises:
             RuntimeError: the batcher is closed.
         """
         now = time.monotonic()
-        entries = [_Waiting[Item, Result](item, Future(), now) for item in items]
+        entries = [_Waiting[Item, Result](item, Future(), now, self._size_of(item)) for item in items]
         with self._changed:
             if self._closed:
                 raise RuntimeError(f"batcher {self.name!r} is closed")
-            self._waiting.extend(entries)
+            self._waiting[lane].extend(entries)
+            self._size += sum(entry.size for entry in entries)
             self._changed.notify()
         return [entry.future for entry in entries]
 
@@ -117,7 +131,7 @@ class Batcher(Generic[Item, Result]):
                 items=sum(size * count for size, count in self._sizes.items()),
                 failed=self._failed,
                 isolated=self._isolated,
-                waiting=len(self._waiting),
+                waiting=sum(map(len, self._waiting.values())),
                 flushed=dict(self._flushed),
                 sizes=dict(self._sizes),
             )
@@ -145,22 +159,36 @@ class Batcher(Generic[Item, Result]):
         """Wait for items and take a batch; None when closed and empty."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
+                self._changed.wait_for(lambda: self._size or self._closed)
+                if not self._size:
                     return None
                 reason = self._top_up()
-                size = min(self._max_batch_size, len(self._waiting))
-                batch = [self._waiting.popleft() for _ in range(size)]
-                batch = [entry for entry in batch if entry.future.set_running_or_notify_cancel()]
+                batch = [entry for entry in self._next_batch() if entry.future.set_running_or_notify_cancel()]
                 if batch:
                     return batch, reason
 
+    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+        """As much as may run at once, each time the oldest item of the lane whose turn it is."""
+        batch: list[_Waiting[Item, Result]] = []
+        room = self._max_batch_size
+        while self._size:
+            lane = next(lane for lane in self._turns.order() if self._waiting[lane])
+            size = self._waiting[lane][0].size
+            if batch and size > room:
+                break
+            self._turns.took(lane)
+            batch.append(self._waiting[lane].popleft())
+            self._size -= size
+            room -= size
+        return batch
+
     def _top_up(self) -> FlushReason:
         def is_full() -> bool:
-            return len(self._waiting) >= self._max_batch_size
+            return self._size >= self._max_batch_size
 
         if not is_full() and self._max_wait_s and not self._closed:
-            left_s = self._waiting[0].submitted_at + self._max_wait_s - time.monotonic()
+            oldest = min(waiting[0].submitted_at for waiting in self._waiting.values() if waiting)
+            left_s = oldest + self._max_wait_s - time.monotonic()
             if not self._changed.wait_for(lambda: is_full() or self._closed, timeout=max(0.0, left_s)):
                 return "timeout"
         return "full" if is_full() else "idle"

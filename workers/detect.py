@@ -6,21 +6,18 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import cast
 
-from sightline.delivery import dropped_outcomes
 from sightline.errors import FrameMissingError, ModelError, PoisonError
 from sightline.frames import crop_key
-from sightline.messages import Job, Message
+from sightline.messages import Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK, next_task
 from sightline.types import (
     Detection,
     FrameError,
     FrameRef,
     FrameResult,
-    JobResult,
-    JobStatus,
+    Lane,
     Pipeline,
     StageRun,
 )
@@ -62,13 +59,11 @@ class DetectStage:
 
     def work(self, message: Message) -> None:
         job = message.job
-        if job.deadline_at is not None and time.time() > job.deadline_at:
-            self._drop(job, "stale")
-            return
         started_at = time.time()
         detector = self._detector(job.pipeline)
         decoded = self._decode(job.frames)
-        found = iter(self._detect(detector.model.name, [item.image for item in decoded if item.image is not None]))
+        images = [item.image for item in decoded if item.image is not None]
+        found = iter(self._detect(detector.model.name, images, job.lane))
         results: list[FrameResult] = []
         crops: dict[str, bytes] = {}
         for item in decoded:
@@ -127,8 +122,8 @@ class DetectStage:
         except PoisonError as error:
             return _Decoded(frame, None, FrameError(reason=error.reason, message=str(error)[:500], stage="detect"))
 
-    def _detect(self, model: str, images: list[BgrImage]) -> list[Batched[list[Detection]] | FrameError]:
-        return [outcome_of(future, "detect") for future in self.batchers[model].submit(images)]
+    def _detect(self, model: str, images: list[BgrImage], lane: Lane) -> list[Batched[list[Detection]] | FrameError]:
+        return [outcome_of(future, "detect") for future in self.batchers[model].submit(images, lane)]
 
     def _result(
         self, frame: FrameRef, image: BgrImage, found: Batched[list[Detection]], detector: Detector, waited_s: float
@@ -151,22 +146,6 @@ class DetectStage:
                 ),
             ),
         )
-
-    def _drop(self, job: Job, rule: str) -> None:
-        """End a job here: nothing of it is stored, and its frames are counted under the rule that dropped them."""
-        results = tuple(FrameResult(frame=frame, dropped=rule) for frame in job.frames)
-        services = self._services
-        if services.delivery.settle(job, dropped_outcomes(results)):
-            services.board.post(
-                JobResult(
-                    job_id=job.job_id,
-                    pipeline=job.pipeline,
-                    status=JobStatus.DROPPED,
-                    frames=results,
-                    finished_at=datetime.now(UTC),
-                )
-            )
-        services.frames.delete_many([frame.frame_id for frame in job.frames])
 
 
 def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, bytes]:

@@ -48,7 +48,7 @@ class OcrStage:
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
         name = self._name_for(message.job.pipeline)
         model = self._recognizers[name].model
-        read = [outcome_of(future, "ocr") for future in self.batchers[name].submit(images)]
+        read = [outcome_of(future, "ocr") for future in self.batchers[name].submit(images, message.job.lane)]
         results: list[FrameResult] = []
         for result, cut in crops:
             if isinstance(cut, FrameError):

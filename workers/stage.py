@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from celery.exceptions import Reject
 
+from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, PoisonError
 from sightline.frames import crop_key
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
 from sightline.queues import ROUTES, WRITE_TASK
-from sightline.types import FrameError, FrameResult
+from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.batching import Batcher
 from workers.services import Services
 
@@ -75,7 +78,10 @@ def _run(stage: Stage, services: Services, message: Message, *, redelivered: boo
             raise _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
 
         def work() -> bool:
-            stage.work(message)
+            if stage.task != WRITE_TASK and _is_stale(job):
+                drop(services, message, "stale")
+            else:
+                stage.work(message)
             return True
 
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
@@ -87,6 +93,35 @@ def _run(stage: Stage, services: Services, message: Message, *, redelivered: boo
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
+
+
+def _is_stale(job: Job) -> bool:
+    """Whether nobody wants it any more. What came as far as the writer is stored: all of its work is done."""
+    return job.deadline_at is not None and time.time() > job.deadline_at
+
+
+def drop(services: Services, message: Message, rule: str) -> None:
+    """End a job here: nothing of it is stored, and its frames are counted under the rule that dropped them.
+
+    Frames that died in an earlier stage stay dead: with one of them the writer ends the job.
+    """
+    job = message.job
+    results = message.results or tuple(FrameResult(frame=frame) for frame in job.frames)
+    results = tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
+    if any(result.error for result in results):
+        services.delivery.hand_over(WRITE_TASK, job, results)
+        return
+    if services.delivery.settle(job, dropped_outcomes(results)):
+        services.board.post(
+            JobResult(
+                job_id=job.job_id,
+                pipeline=job.pipeline,
+                status=JobStatus.DROPPED,
+                frames=results,
+                finished_at=datetime.now(UTC),
+            )
+        )
+    services.frames.delete_many(pixel_keys(message))
 
 
 def pixel_keys(message: Message) -> list[str]:

@@ -25,8 +25,8 @@ from workers.stage import pixel_keys
 
 log = logging.getLogger(__name__)
 
-#: Jobs in one transaction, at most.
-_MAX_GROUP = 32
+#: Frames in one transaction, at most, or one job. What comes meanwhile has to wait for its end, live frames too.
+_MAX_FRAMES = 64
 
 
 class WriteStage:
@@ -42,7 +42,13 @@ class WriteStage:
         check_revision(self._database)
         self._store = Store(self._database, passage_gap_s=settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
-            "write": Batcher(self._store_group, max_batch_size=_MAX_GROUP, max_wait_ms=0, name="write")
+            "write": Batcher(
+                self._store_group,
+                max_batch_size=_MAX_FRAMES,
+                max_wait_ms=0,
+                name="write",
+                size_of=lambda item: len(item[0].job.frames),
+            )
         }
         delivery = services.delivery
         self._accepted = Accepted.from_settings(self._database, settings)
@@ -67,7 +73,7 @@ class WriteStage:
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)
-        stored = self.batchers["write"].submit([(message, kept)])[0].result().value
+        stored = self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result().value
         # The waiting client first: it must find the result even if the rest is repeated after a crash.
         self._services.board.post(stored.result)
         self._services.delivery.settle(message.job, stored.counts)

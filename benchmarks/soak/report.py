@@ -29,10 +29,12 @@ def rows_of(result: Result) -> list[dict[str, Any]]:
         # A connection more is opened whenever one more job at a time needed it: what matters is what it never had.
         most = max(sample.files for sample in samples[: len(samples) - len(warm) + len(first)])
         files = median(sample.files for sample in last)
-        growth, restarts = memory[1] / memory[0] - 1, result.restarts.get(role, 0)
+        resident = median(sample.rss for sample in first) / 1e6
+        growth, restarts = (memory[1] - memory[0]) / resident, result.restarts.get(role, 0)
         rows.append(
             {
                 "role": role,
+                "resident_mb": round(resident, 1),
                 "memory_mb_at_first": round(memory[0], 1),
                 "memory_mb_at_last": round(memory[1], 1),
                 "growth_percent": round(100 * growth, 1),

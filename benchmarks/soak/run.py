@@ -26,7 +26,8 @@ class Options:
 @dataclass(frozen=True)
 class Sample:
     at_s: float  #: since the load began
-    memory: int  #: bytes resident, without those of mapped files, which the kernel drops and reads again as it likes
+    rss: int  #: bytes resident
+    memory: int  #: the same without those of mapped files, which the kernel drops and reads again as it likes
     files: int  #: open file descriptors
 
 
@@ -79,7 +80,7 @@ class _Watch:
         self._notice_restarts()
         for role, process in self._processes.items():
             try:
-                sample = Sample(round(now - self._began_at, 1), _own_memory(process), process.num_fds())
+                sample = _sample(process, round(now - self._began_at, 1))
             except psutil.Error:
                 continue
             self._result.samples.setdefault(role, []).append(sample)
@@ -104,6 +105,7 @@ def _drain(publisher: Publisher) -> None:
         time.sleep(0.5)
 
 
-def _own_memory(process: psutil.Process) -> int:
+def _sample(process: psutil.Process, at_s: float) -> Sample:
     found = process.memory_info()
-    return int(found.rss - getattr(found, "shared", 0))  # Linux alone tells
+    of_files = getattr(found, "shared", 0)  # Linux alone tells
+    return Sample(at_s, found.rss, int(found.rss - of_files), process.num_fds())

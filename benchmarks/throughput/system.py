@@ -21,7 +21,7 @@ from sightline.embedded_redis import EmbeddedRedis, prepare_redis
 from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.publisher import Publisher
-from sightline.queues import QUEUES
+from sightline.queues import DETECT_QUEUE, QUEUES
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.types import FrameRef, Lane, Pipeline
 from storage.database import open_database
@@ -59,7 +59,7 @@ class System:
             job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)
             pixels = {ref.frame_id: pictures[n % len(pictures)] for ref, n in zip(refs, numbers, strict=True)}
             self.publisher.publish(job, pixels)
-        self._wait()
+        self.wait()
 
     def count_readings(self) -> int:
         database = open_database(self.settings.sqlalchemy_url)
@@ -68,7 +68,7 @@ class System:
         database.close()
         return int(found or 0)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
         until = time.monotonic() + _TIMEOUT_S
         while sum(self.publisher.ledger.open_frames().values()):
             ended = [role for role, process in self.processes.items() if process.poll() is not None]
@@ -84,27 +84,41 @@ class System:
 
 
 @contextmanager
-def running(work: Work, *, given: Mapping[str, Any], fused: bool = False, api: bool = False) -> Iterator[System]:
-    """Start everything, in a folder of its own, and end it. `fused`: all roles in one process; `api`: with it."""
+def running(
+    work: Work,
+    *,
+    given: Mapping[str, Any],
+    fused: bool = False,
+    api: bool = False,
+    app: str = "workers.app",
+    detectors: int = 1,
+) -> Iterator[System]:
+    """Start everything, in a folder of its own, and end it. `fused`: all roles in one process; `api`: with it.
+
+    `app` is the module of the workers' Celery app; `detectors`: so many processes detect.
+    """
     folder = Path(tempfile.mkdtemp(dir=work.folder))
     redis = prepare_redis(folder / "redis")
     settings = load_settings(
         data_dir=folder,
         redis_url=redis.url,
-        frames_url=(folder / "frames").as_uri(),
-        max_open_frames_per_source=20_000,
-        keep_pictures="none",
-        **given,
+        **{
+            "frames_url": (folder / "frames").as_uri(),
+            "max_open_frames_per_source": 20_000,
+            "keep_pictures": "none",
+            **given,
+        },
     )
     chosen = settings.model_dump(mode="json", include=settings.model_fields_set)
     environment = os.environ | {PREFIX + key.upper(): str(value) for key, value in chosen.items()}
     groups = [QUEUES] if fused else [(queue,) for queue in QUEUES]
     commands = {"worker" if fused else group[0].partition(".")[2]: group for group in groups}
+    commands |= {f"detect{number}": (DETECT_QUEUE,) for number in range(2, detectors + 1)}
     processes = {"redis": subprocess.Popen(redis.command, stdout=_QUIET)}
     try:
         _upgrade(environment, redis)
         for role, queues in commands.items():
-            processes[role] = _start(_worker(role, queues), environment, folder)
+            processes[role] = _start(_worker(role, queues, app), environment, folder)
         if api:
             processes["api"] = _start([sys.executable, "-m", "producers.api"], environment, folder)
         publisher = Publisher.from_settings(settings)
@@ -121,11 +135,11 @@ def _start(command: Sequence[str], environment: Mapping[str, str], folder: Path)
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
-def _worker(role: str, queues: Sequence[str]) -> list[str]:
+def _worker(role: str, queues: Sequence[str], app: str) -> list[str]:
     """As `sightline up` starts it."""
     pool = ("-P", "threads", "-c", str(8 * len(queues)), "-Q", ",".join(queues), "-n", f"{role}@%h")
     frugal = ("--without-gossip", "--without-mingle", "--heartbeat-interval", "10")
-    return [sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker", *pool, *frugal]
+    return [sys.executable, "-m", "celery", "-q", "-A", app, "worker", *pool, *frugal]
 
 
 def _upgrade(environment: Mapping[str, str], redis: EmbeddedRedis) -> None:

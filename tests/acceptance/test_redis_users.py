@@ -205,6 +205,13 @@ def test_nobody_but_admin_may(server: Server, user: str, command: str) -> None:
         client.execute_command(*command.split())
 
 
+@pytest.mark.parametrize("user", ["worker", "writer"])
+def test_a_worker_may_end_its_own_pop(server: Server, user: str) -> None:
+    """So that bulk is let in as soon as there is room; see `sightline/lanes.py`."""
+    with server.client(user) as client:
+        assert client.client_unblock(client.client_id()) == 0  # it does not block
+
+
 def test_without_a_user_nothing_answers(server: Server) -> None:
     with redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)) as nobody, pytest.raises(redis.AuthenticationError):
         nobody.ping()

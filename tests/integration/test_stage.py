@@ -18,9 +18,9 @@ from sightline.frames import crop_key
 from sightline.ids import new_id
 from sightline.messages import Job, Message
 from sightline.patience import Patience
-from sightline.queues import DETECT_TASK
+from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.settings import load_settings
-from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline
+from sightline.types import Detection, FrameError, FrameRef, FrameResult, JobStatus, Lane, Pipeline
 from workers.batching import Batcher
 from workers.liveness import Liveness
 from workers.services import Services, open_services
@@ -252,3 +252,53 @@ def test_a_job_that_is_finished_but_for_its_pixels_frees_them_when_it_can(servic
 
     run_stage(FakeStage(settle_and_fail_to_free), services, given.dump(), redelivered=False)
     assert services.frames.get_many(pixel_keys(given)) == [None, None]
+
+
+def stale(pipeline: Pipeline = Pipeline.PLATES, *, frames: int = 2) -> Job:
+    refs = [FrameRef(frame_id=new_id(), source_id="gate", captured_at=datetime.now(UTC)) for _ in range(frames)]
+    late = time.time() - 1
+    return Job(job_id=new_id(), pipeline=pipeline, lane=Lane.LIVE, frames=tuple(refs), deadline_at=late, entered=True)
+
+
+@pytest.mark.parametrize("task", [DETECT_TASK, OCR_TASK])
+def test_a_stale_live_job_is_dropped_at_dequeue_and_counted(services: Services, task: str) -> None:
+    job = stale()
+    box = Detection(xyxy=(0, 0, 9, 9), label="plate", class_id=0, confidence=0.9)
+    results = tuple(FrameResult(frame=frame, detections=(box,)) for frame in job.frames) if task == OCR_TASK else ()
+    message = Message(job=job, results=results)
+    services.delivery.ledger.admit(job)
+    services.frames.put_many(dict.fromkeys(pixel_keys(message), b"pixels"))
+    stage = raising(AssertionError("nothing is to be done"))
+    stage.task = task
+    run_stage(stage, services, message.dump(), redelivered=False)
+    assert services.delivery.ledger.counts() == {"gate": {"published": 2, "dropped:stale": 2}}
+    assert services.delivery.ledger.open_frames() == {}
+    assert services.frames.get_many(pixel_keys(message)) == [None] * len(pixel_keys(message))
+    result = services.board.wait(job.job_id, 1)
+    assert result is not None
+    assert result.status is JobStatus.DROPPED
+
+
+def test_a_frame_that_died_is_dead_also_where_the_others_are_stale(services: Services) -> None:
+    job = stale()
+    error = FrameError(reason="bad_image", message="damaged", stage="detect")
+    results = (FrameResult(frame=job.frames[0], error=error), FrameResult(frame=job.frames[1]))
+    services.delivery.ledger.admit(job)
+    stage = raising(AssertionError("nothing is to be done"))
+    stage.task = OCR_TASK
+    sent: list[tuple[str, tuple[FrameResult, ...]]] = []
+    services.delivery.hand_over = lambda task, _job, found: sent.append((task, tuple(found)))  # pyright: ignore
+    run_stage(stage, services, Message(job=job, results=results).dump(), redelivered=False)
+    ((task, found),) = sent
+    assert task == WRITE_TASK
+    assert [(result.error, result.dropped) for result in found] == [(error, None), (None, "stale")]
+
+
+def test_what_came_as_far_as_the_writer_is_stored_however_old(services: Services) -> None:
+    job, done = stale(), list[str]()
+    stage = FakeStage(lambda message: done.append(message.job.job_id))
+    stage.task = WRITE_TASK
+    services.delivery.ledger.admit(job)
+    results = tuple(FrameResult(frame=frame) for frame in job.frames)
+    run_stage(stage, services, Message(job=job, results=results).dump(), redelivered=False)
+    assert done == [job.job_id]

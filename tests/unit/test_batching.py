@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sightline.types import Lane
 from workers.batching import Batched, Batcher
 
 
@@ -222,3 +223,51 @@ def test_exact_accounting_under_concurrency():
     assert stats.batches == sum(stats.flushed.values()) == sum(stats.sizes.values())
     assert stats.failed == total - len([item for item in good if item % 31])
     assert stats.waiting == 0
+
+
+def test_a_live_item_is_in_the_next_batch_however_much_bulk_waits():
+    gate = Gate()
+    with batcher(gate) as it:
+        first = it.submit([0])
+        assert gate.entered.acquire(timeout=10)
+        bulk = it.submit(range(100, 120), Lane.BULK)
+        live = it.submit([1], Lane.LIVE) + it.submit([2], Lane.INTERACTIVE)
+        gate.passes.release(100)
+        values(first + bulk + live)
+    # bulk fills the places that the others leave, and what was asked for comes back to whoever asked
+    assert gate.batches[:3] == [[0], [2, 1, 100, 101], [102, 103, 104, 105]]
+    assert values(live) == [2, 4]
+
+
+def test_bulk_has_its_share_of_batches_that_live_would_fill():
+    gate = Gate()
+    with batcher(gate, max_batch_size=16) as it:
+        first = it.submit([0])
+        assert gate.entered.acquire(timeout=10)
+        live, bulk = it.submit([1] * 160, Lane.LIVE), it.submit([2] * 160, Lane.BULK)
+        gate.passes.release(100)
+        values(first + live + bulk)
+        assert it.stats.waiting == 0
+    assert [batch.count(2) for batch in gate.batches[1:10]] == [2] * 9
+
+
+def test_items_may_be_of_different_size():
+    gate = Gate()
+    it: Batcher[int, int] = Batcher(gate, max_batch_size=8, max_wait_ms=0, name="test", size_of=lambda item: item)
+    futures = it.submit([1])
+    assert gate.entered.acquire(timeout=10)
+    futures += it.submit([20, 4, 3, 2, 1], Lane.BULK) + it.submit([5], Lane.LIVE)
+    assert it.stats.waiting == 6
+    gate.passes.release(100)
+    values(futures)
+    assert gate.batches == [[1], [5], [20], [4, 3], [2, 1]]  # never more than 8 at once, but for one that is alone
+    assert it.close(timeout_s=10)
+
+
+def test_close_drains_every_lane():
+    gate = Gate()
+    it: Batcher[int, int] = Batcher(gate, max_batch_size=4, max_wait_ms=0, name="test")
+    futures = [future for lane in Lane for future in it.submit([1] * 5, lane)]
+    gate.passes.release(100)
+    assert it.close(timeout_s=10)
+    assert values(futures) == [2] * 15

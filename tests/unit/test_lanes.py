@@ -39,3 +39,24 @@ def test_an_error_of_the_work_is_its_own() -> None:
     assert isinstance(failed.exception(5), ValueError)
     assert fine.result(5) == "live"
     executor.shutdown()
+
+
+def test_bulk_holds_no_more_threads_than_it_may() -> None:
+    executor = LaneExecutor(3, lambda lane, _event: lane, bulk_limit=2)
+    begun, let_go = threading.Semaphore(0), threading.Semaphore(0)
+
+    def hold(_lane: str, _event: str) -> None:
+        begun.release()
+        assert let_go.acquire(timeout=10)
+
+    bulk = [executor.submit(hold, "bulk", "") for _ in range(5)]
+    assert begun.acquire(timeout=10)
+    assert begun.acquire(timeout=10)
+    live = executor.submit(lambda _lane, _event: "at once", "live", "")
+    assert live.result(10) == "at once"
+    assert executor.waiting == 3
+    assert not begun.acquire(timeout=0.05)  # the third thread stays free
+    let_go.release(5)  # bulk that was put off goes on by itself
+    for future in bulk:
+        future.result(10)
+    executor.shutdown()
