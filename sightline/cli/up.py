@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +16,7 @@ import httpx
 import typer
 from rich.panel import Panel
 
+from sightline.checkout import require_checkout, run_once, worker_command
 from sightline.cli.output import err, out
 from sightline.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.errors import SettingsError
@@ -89,9 +88,7 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: i
 
 
 def _worker(name: str, queue: str, concurrency: int) -> Role:
-    options = ("-P", "threads", "-c", str(concurrency), "-Q", queue, "-n", f"{name}@%h")
-    frugal = ("--without-gossip", "--without-mingle", "--heartbeat-interval", "10")
-    command = (sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker", *options, *frugal)
+    command = worker_command(name, queue, concurrency=concurrency)
     # Celery warns root because of pickle; our workers take nothing but JSON.
     warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"
     environment = {"PYTHONWARNINGS": warnings.strip(",")}
@@ -132,27 +129,6 @@ def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     path.touch(mode=0o600)
     known = [PREFIX + name for name in wanted if PREFIX + name in environment]
     path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
-
-
-def run_once(module: str, *arguments: str, environment: Mapping[str, str], given: str | None = None) -> str:
-    """Run a module of the checkout to its end, with `given` as its input. Returns what it printed.
-
-    Raises:
-        SettingsError: it failed; the text is what it said.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env=environment,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = done.stderr.strip()
-        is_sentence = said and "\n" not in said
-        raise SettingsError(said if is_sentence else f"python -m {module} {' '.join(arguments)} failed:\n{said}")
-    return done.stdout
 
 
 def _make_folder(data_dir: Path) -> None:
@@ -218,12 +194,3 @@ def _is_ready(url: str, key: str) -> bool:
     except httpx.HTTPError:
         return False
     return ready.is_success and ours.is_success
-
-
-def require_checkout(*packages: str) -> None:
-    """Raises SettingsError if a package is not there: the wheel alone has none of them."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"this needs {', '.join(missing)}: run it from a checkout after `make setup`, or use the image"
-        )
