@@ -248,8 +248,8 @@ class _Run:
         return Outcome(
             frames_per_s=sum(frames for _, frames in self._stored) / spent_ms * 1000,
             mean_ms=math.inf if is_hopeless else _mean(latencies),
-            p50_ms=math.inf if is_hopeless else _quantile(latencies, 0.50),
-            p95_ms=math.inf if is_hopeless else _quantile(latencies, 0.95),
+            p50_ms=math.inf if is_hopeless else quantile(latencies, 0.50),
+            p95_ms=math.inf if is_hopeless else quantile(latencies, 0.95),
             utilization=busy,
             overwritten=self._overwritten(spent_ms),
         )
@@ -280,7 +280,7 @@ class _Run:
                 yield self.env.timeout(max(1e-3, cameras.next_after(began_at / 1000) * 1000 - began_at))
                 continue
             self._taken += frames
-            for size in _chunks(frames):
+            for size in chunks(frames):
                 yield from self._publish_one(size)
             yield self.env.timeout(max(0.0, began_at + self._plan.tick_ms - self.env.now))
 
@@ -321,7 +321,7 @@ class _Run:
         return max(0.0, 1 - self._taken / (self._load.frames_per_s * spent_ms / 1000))
 
 
-def _chunks(frames: int) -> Iterator[int]:
+def chunks(frames: int) -> Iterator[int]:
     while frames > 0:
         yield min(frames, MAX_FRAMES_PER_JOB)
         frames -= MAX_FRAMES_PER_JOB
@@ -332,7 +332,7 @@ def _mean(latencies: list[tuple[float, int]]) -> float:
     return sum(latency * frames for latency, frames in latencies) / count if count else math.inf
 
 
-def _quantile(latencies: list[tuple[float, int]], share: float) -> float:
+def quantile(latencies: list[tuple[float, int]], share: float) -> float:
     """Of sorted latencies, each counted for its frames; infinite where there are none."""
     left = share * sum(frames for _, frames in latencies)
     for latency, frames in latencies:
