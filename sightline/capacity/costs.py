@@ -12,7 +12,7 @@ from sightline.errors import SettingsError
 from sightline.types import Value
 
 #: In the order in which a frame meets them.
-ROLES = ("detect", "ocr", "write")
+ROLES: tuple[Literal["detect", "ocr", "write"], ...] = ("detect", "ocr", "write")
 
 Ms = Annotated[float, Field(ge=0)]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 
 from sightline.capacity.cameras import Cameras
+from sightline.capacity.meter import Meter
 from sightline.capacity.simulation import Backlog, chunks, quantile
 from sightline.capacity.system import System
 from sightline.errors import StoreUnavailableError
@@ -19,9 +20,6 @@ from sightline.results import ResultBoard
 _WAIT_S = 60.0
 _WAITERS = 24
 _PAUSE_S = 0.01
-
-#: Called now and then while something is measured.
-Tick = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class Loaded:
 class Loader:
     """Publishes the pictures in turn; knows how long jobs took from publishing to the stored row."""
 
-    def __init__(self, system: System, pictures: Sequence[bytes], tick: Tick) -> None:
-        self._system, self._pictures, self._tick = system, pictures, tick
+    def __init__(self, system: System, pictures: Sequence[bytes]) -> None:
+        self._system, self._pictures = system, pictures
         self._redis = connect(system.settings.redis_url)
         self._board = ResultBoard(self._redis, result_ttl_s=system.settings.result_ttl_s)
         self._published = 0
@@ -54,7 +52,6 @@ class Loader:
         until = time.monotonic() + seconds
         while time.monotonic() < until or len(latencies) < 2:
             latencies.append(self._latency_ms(self._publish(frames)))
-            self._tick()
         self._system.wait()
         count = len(latencies)
         speed = count * frames / meter.wall_s()
@@ -84,7 +81,6 @@ class Loader:
                 for size in chunks(frames):
                     job = self._publish(size)
                     found.append((now_s, waiters.submit(self._latency_ms, job), size))
-                self._tick()
                 time.sleep(max(0.0, began_at + now_s + tick_ms / 1000 - time.monotonic()))
             wall_s = meter.wall_s()
             counted = sorted((late.result(), size) for at_s, late, size in found if at_s >= warm_up_s)
@@ -99,7 +95,6 @@ class Loader:
                 self._publish(backlog.bundle)
                 open_frames += backlog.bundle
             self._system.check()
-            self._tick()
             time.sleep(_PAUSE_S)
 
     def _publish(self, frames: int) -> Job:
@@ -117,7 +112,7 @@ class Loader:
             raise StoreUnavailableError(f"job {job.job_id} was not stored: {why}\n{self._system.log()}")
         return (time.time() - job.published_at) * 1000
 
-    def _meter(self):
+    def _meter(self) -> Meter:
         self._publish_s = 0.0
         return self._system.meter()
 

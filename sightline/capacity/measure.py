@@ -1,8 +1,8 @@
 """Service times of this machine: the models alone, then the whole system with little and with too much to do.
 
-CPU time of a role in jobs of one and of several frames gives, less that of its model, the price of a message and of a frame.
-Saturated, the same work costs more (cores share caches and clock) or less (writers share transactions): prices are scaled to what
-it was then, because that is what limits.
+CPU time of a role in jobs of one and of several frames gives, less that of its model, the price of a message and of
+a frame. Saturated, the same work costs more (cores share caches and clock) or less (writers share transactions): prices
+are scaled to what it was then, because that is what limits.
 """
 
 from __future__ import annotations
@@ -25,17 +25,20 @@ from sightline.checkout import run_once
 #: Frames in a job of many, and what is open when there is always something to do.
 MANY = 8
 BACKLOG = Backlog(bundle=MANY, most_open=128)
-ONE_EACH = dict.fromkeys(ROLES, 1)
+ONE_EACH: dict[str, int] = dict.fromkeys(ROLES, 1)
 
 #: Where the time goes, as shares of the seconds that were given; the rest is for starting.
 _MODELS, _ONE, _MANY, _WARM_UP, _SATURATED = 0.15, 0.12, 0.15, 0.05, 0.25
 _LEAST_SCALE, _MOST_SCALE = 0.5, 3.0
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+#: What is taken for a picture in a folder.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 Tell = Callable[[str], None]
 
 
-def measure(folder: Path, given: Mapping[str, Any], environment: Mapping[str, str], seconds: float, tell: Tell):
+def measure(
+    folder: Path, given: Mapping[str, Any], environment: Mapping[str, str], seconds: float, tell: Tell
+) -> ServiceTimes:
     """Measure with the pictures of `folder`; `given` are settings of the system beside those of the environment.
 
     Raises:
@@ -50,7 +53,7 @@ def measure(folder: Path, given: Mapping[str, Any], environment: Mapping[str, st
     with (
         tempfile.TemporaryDirectory(prefix="sightline-capacity-", ignore_cleanup_errors=True) as name,
         running(Path(name), one_a_role(), given=given) as system,
-        closing(Loader(system, pictures, lambda: None)) as loader,
+        closing(Loader(system, pictures)) as loader,
     ):
         system.run(pictures, 2 * MANY, MANY)
         tell("one frame at a time")
@@ -76,7 +79,7 @@ def measure(folder: Path, given: Mapping[str, Any], environment: Mapping[str, st
 
 
 def read_pictures(folder: Path) -> Sequence[bytes]:
-    return [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
+    return [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
 
 
 def _role(role: str, models: Mapping[str, Any], one: Loaded, many: Loaded) -> RoleTimes:

@@ -1,4 +1,4 @@
-"""Sightline as it runs, in a folder for once: its own Redis, worker processes with every delivery rule on, a database."""
+"""Sightline as it runs, in a folder for once: its own Redis and database, workers with every delivery rule on."""
 
 from __future__ import annotations
 
