@@ -70,6 +70,7 @@ class ServiceTimes(Value):
     publish: Price
     redis: Price
     roles: Mapping[Literal["detect", "ocr", "write"], RoleTimes]
+    others_cores: Annotated[float, Field(ge=0)] = 0.0  #: kept busy by other processes while it was measured
     measured_frames_per_s: Annotated[float, Field(ge=0)] | None = None  #: saturated, one worker a role
 
 

@@ -30,6 +30,7 @@ class Loaded:
     frames_per_s: float
     cpu_ms: dict[str, float]
     latency_ms: float  #: median of lone jobs, else the 95th percentile; 0 where it was not taken
+    others_cores: float = 0.0  #: busy with processes that are none of the system
 
 
 class Loader:
@@ -63,9 +64,9 @@ class Loader:
         meter, before = self._meter(), self._stored()
         self._keep_busy(backlog, seconds)
         frames, wall_s = max(1, self._stored() - before), meter.wall_s()
-        cpu_ms = self._cpu_ms(meter.cpu_ms(frames), frames)
+        cpu_ms, others = self._cpu_ms(meter.cpu_ms(frames), frames), meter.others_cores()
         self._system.wait()
-        return Loaded(frames, frames / wall_s, cpu_ms, 0.0)
+        return Loaded(frames, frames / wall_s, cpu_ms, 0.0, others)
 
     def watch(self, cameras: Cameras, tick_ms: float, warm_up_s: float, seconds: float) -> Loaded:
         """Cameras, gathered as the camera process does it."""

@@ -63,14 +63,22 @@ def measure(
         tell("as much as it can do")
         full = loader.saturate(BACKLOG, seconds * _WARM_UP, seconds * _SATURATED)
         settings = system.settings
+    return fit(models, one, many, full, settings.max_batch_size, settings.detect_concurrency)
+
+
+def fit(
+    models: Mapping[str, Any], one: Loaded, many: Loaded, full: Loaded, max_batch_size: int, concurrency: int
+) -> ServiceTimes:
+    """Service times of what was measured: models alone, jobs of one frame and of `MANY`, a backlog of the latter."""
     fitted = ServiceTimes(
         cores=count_cores(),
-        max_batch_size=settings.max_batch_size,
-        concurrency=settings.detect_concurrency,
+        max_batch_size=max_batch_size,
+        concurrency=concurrency,
         crops_per_frame=models["crops_per_frame"],
         publish=_line(one.cpu_ms["publish"], many.cpu_ms["publish"]),
         redis=_line(one.cpu_ms["redis"], many.cpu_ms["redis"]),
-        roles={role: _role(role, models, one, many) for role in ROLES},  # pyright: ignore[reportArgumentType]
+        roles={role: _role(role, models, one, many) for role in ROLES},
+        others_cores=full.others_cores,
         measured_frames_per_s=full.frames_per_s,
     )
     alone = simulate(Plan(fitted, ONE_EACH, fitted.cores), Cameras(1, 1, seed=1))

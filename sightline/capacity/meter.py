@@ -20,9 +20,15 @@ class Meter:
         self._roles = roles
         self._before = {role: _cpu_s(pid) for role, pid in roles.items()}
         self._began_at = time.perf_counter()
+        self._busy_before_s = _busy_s()
 
     def wall_s(self) -> float:
         return time.perf_counter() - self._began_at
+
+    def others_cores(self) -> float:
+        """How many cores were busy on average with what is none of the roles."""
+        ours_s = sum(self.cpu_ms(1).values()) / 1000
+        return max(0.0, (_busy_s() - self._busy_before_s - ours_s) / max(1e-9, self.wall_s()))
 
     def cpu_ms(self, frames: int) -> dict[str, float]:
         """Of one frame."""
@@ -41,3 +47,13 @@ def _cpu_s(pid: int) -> float:
             times = one.cpu_times()
             total += times.user + times.system
     return total
+
+
+def _busy_s() -> float:
+    """CPU time of everything on this machine."""
+    import psutil
+
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    # On Linux the time of guests is in that of the user already.
+    return sum(times) - idle - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)

@@ -92,23 +92,40 @@ class _Job:
 
 
 class _Cores:
-    """Shared by all. Counts how long they worked."""
+    """Shared by all, in turn. Counts how long they worked. (`simpy.Resource` would do, with thrice the events.)"""
 
     def __init__(self, env: Any, count: int) -> None:
-        import simpy
-
-        self._env, self._count = env, count
-        self._free = simpy.Resource(env, count)
+        self._env, self._idle = env, count
+        self._line: deque[Any] = deque()
         self.busy_ms = 0.0
 
     def work(self, ms: float) -> Steps:
-        while ms > 1e-9:
+        if ms <= 0:
+            return
+        if self._idle:
+            self._idle -= 1
+        else:
+            yield self._wait()
+        while True:
             part = min(ms, _SLICE_MS)
-            with self._free.request() as turn:
-                yield turn
-                yield self._env.timeout(part)
+            yield self._env.timeout(part)
             self.busy_ms += part
             ms -= part
+            if ms <= 1e-9:
+                break
+            if self._line:
+                turn = self._wait()
+                self._line.popleft().succeed()
+                yield turn
+        if self._line:
+            self._line.popleft().succeed()
+        else:
+            self._idle += 1
+
+    def _wait(self) -> Any:
+        turn = self._env.event()
+        self._line.append(turn)
+        return turn
 
 
 class _Queue:
@@ -193,8 +210,13 @@ class _Worker:
             images, finished = self._take()
             wall_ms, cpu_ms = model.wall_ms(images), model.cpu_ms(images)
             threads = max(1, math.ceil(cpu_ms / wall_ms - 0.1)) if wall_ms else 1
-            parts = [self._env.process(self._cores.work(cpu_ms / threads)) for _ in range(threads)]
-            yield self._env.all_of([self._env.timeout(wall_ms), *parts])
+            began_at = self._env.now
+            others = [self._env.process(self._cores.work(cpu_ms / threads)) for _ in range(threads - 1)]
+            yield from self._cores.work(cpu_ms / threads)
+            if others:
+                yield self._env.all_of(others)
+            if (rest_ms := began_at + wall_ms - self._env.now) > 0:
+                yield self._env.timeout(rest_ms)
             self.model_ms += max(wall_ms, cpu_ms / threads)
             for event in finished:
                 event.succeed()

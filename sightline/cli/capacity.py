@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _PICTURES = 8
 _BUSY = 0.8  #: above it something is called saturated
+_OTHERS = 0.15  #: share of the cores above which other processes are spoken of
 #: Models of other pipelines are not asked for anything.
 _UNUSED = {"text_model": "stub", "objects_model": "stub"}
 
@@ -201,6 +202,9 @@ def _say(plan: Plan, goal: Goal, found: Answer, as_json: bool) -> None:
         out.print(line(f"first to saturate: {first}"))
     if most < _BUSY:
         out.print(line(f"nothing is busy ({most:.0%} at most): it is the latency that leaves no room for more"))
+    if times.others_cores > _OTHERS * times.cores:
+        others = f"others kept {times.others_cores:.1f} of {times.cores} cores busy while it was measured: without them"
+        out.print(line((f"{others} there is room for more; measure again on an idle machine", "yellow")))
     if times.measured_frames_per_s:
         out.print(
             line((f"measured with one worker a role, saturated: {times.measured_frames_per_s:.1f} frames/s", "dim"))

@@ -12,6 +12,8 @@ import pytest
 
 from sightline.capacity.cameras import Cameras
 from sightline.capacity.costs import ModelTime, Price, RoleTimes, ServiceTimes, load_service_times, save_service_times
+from sightline.capacity.load import Loaded
+from sightline.capacity.measure import MANY, fit
 from sightline.capacity.search import Goal, answer, most_cameras
 from sightline.capacity.simulation import Backlog, Plan, simulate
 from sightline.errors import SettingsError
@@ -149,6 +151,49 @@ def test_another_worker_gives_nothing_where_all_cores_are_busy() -> None:
     plan = Plan(times(roles={"write": RoleTimes(message_ms=0, frame_ms=10)}), ONE_EACH, cores=1)
     found = answer(plan, Goal(fps=5, p95_ms=1000))
     assert found.one_more == {"detect": 0, "ocr": 0, "write": 0}
+
+
+def test_prices_are_found_again_in_what_was_measured() -> None:
+    """CPU times made up from known prices; saturated everything took a quarter longer, but detect twice as long."""
+    detect = ModelTime(call_ms=1, image_ms=10, call_cpu_ms=2, image_cpu_ms=20)
+    ocr = ModelTime(call_ms=1, image_ms=2, call_cpu_ms=1, image_cpu_ms=2)
+    models = {"crops_per_frame": 0.5, "detect": detect.model_dump(), "ocr": ocr.model_dump()}
+
+    def cpu_ms(frames: int) -> dict[str, float]:
+        return {
+            "publish": 1 + 0.5 * frames,
+            "redis": 2 + 0.25 * frames,
+            "detect": 3 + 4 * frames + detect.cpu_ms(frames),
+            "ocr": 5 + 6 * frames / 2 + ocr.cpu_ms(frames / 2),
+            "write": 7 + frames,
+        }
+
+    busy = {name: ms / MANY * (2 if name == "detect" else 1.25) for name, ms in cpu_ms(MANY).items()}
+    one, many = (Loaded(frames, 10, cpu_ms(frames), 1000) for frames in (1, MANY))
+    found = fit(models, one, many, Loaded(800, 80, busy, 0, others_cores=0.5), max_batch_size=16, concurrency=8)
+    assert (found.publish.message_ms, found.publish.frame_ms) == pytest.approx((1.25, 0.625))
+    assert (found.redis.message_ms, found.redis.frame_ms) == pytest.approx((2.5, 0.3125))
+    roles = {role: (price.message_ms, price.frame_ms) for role, price in found.roles.items()}
+    assert roles["detect"] == pytest.approx((6, 8))
+    assert roles["ocr"] == pytest.approx((6.25, 7.5))
+    assert roles["write"] == pytest.approx((8.75, 1.25))
+    model = found.roles["detect"].model
+    assert model is not None
+    assert (model.image_ms, model.image_cpu_ms) == pytest.approx((10, 40))  # the time alone stays what it was
+    assert 900 < found.delay_ms < 1000
+    assert (found.measured_frames_per_s, found.others_cores) == (80, 0.5)
+
+
+def test_prices_are_never_below_zero() -> None:
+    """Clocks of processes tick in hundredths of a second: a job of many may seem to cost less than one of one."""
+    nothing = {"call_ms": 0.0, "image_ms": 0.0, "call_cpu_ms": 0.0, "image_cpu_ms": 0.0}
+    models = {"crops_per_frame": 0.0, "detect": nothing, "ocr": nothing}
+    names = ("publish", "redis", "detect", "ocr", "write")
+    one, many = (Loaded(10, 10, dict.fromkeys(names, ms), 5) for ms in (3.0, 2.0))
+    found = fit(models, one, many, Loaded(10, 10, dict.fromkeys(names, 0.0), 0), max_batch_size=16, concurrency=8)
+    for price in (found.publish, found.redis, *found.roles.values()):
+        assert price.message_ms > 0
+        assert price.frame_ms == 0
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
