@@ -11,8 +11,10 @@ from pydantic import Field, ValidationError
 from sightline.errors import SettingsError
 from sightline.types import Value
 
+Role = Literal["detect", "ocr", "write"]
+
 #: In the order in which a frame meets them.
-ROLES: tuple[Literal["detect", "ocr", "write"], ...] = ("detect", "ocr", "write")
+ROLES: tuple[Role, ...] = ("detect", "ocr", "write")
 
 Ms = Annotated[float, Field(ge=0)]
 
@@ -69,7 +71,7 @@ class ServiceTimes(Value):
     delay_ms: Ms = 0.0  #: what a lone message takes beyond all service times: hops, polls, the disk
     publish: Price
     redis: Price
-    roles: Mapping[Literal["detect", "ocr", "write"], RoleTimes]
+    roles: Mapping[Role, RoleTimes]
     others_cores: Annotated[float, Field(ge=0)] = 0.0  #: kept busy by other processes while it was measured
     measured_frames_per_s: Annotated[float, Field(ge=0)] | None = None  #: saturated, one worker a role
 

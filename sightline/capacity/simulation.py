@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sightline.capacity.costs import ROLES, RoleTimes, ServiceTimes
+from sightline.capacity.costs import ROLES, Role, ServiceTimes
+from sightline.capacity.parts import Cores, Job, Queue, Steps, Worker
 from sightline.messages import MAX_FRAMES_PER_JOB
 
-_SLICE_MS = 5.0  #: of a core, before it is another's turn
 _LOOK_MS = 1000.0  #: how often a hopeless backlog is looked for
-
-Steps = Generator[Any, Any, None]
 
 
 @dataclass(frozen=True)
@@ -84,168 +81,24 @@ def simulate(
     return _Run(plan, load, warm_up_s * 1000, seed).outcome(seconds * 1000, hopeless_ms)
 
 
-@dataclass(eq=False)
-class _Job:
-    frames: int
-    crops: int
-    published_at: float
-
-
-class _Cores:
-    """Shared by all, in turn. Counts how long they worked. (`simpy.Resource` would do, with thrice the events.)"""
-
-    def __init__(self, env: Any, count: int) -> None:
-        self._env, self._idle = env, count
-        self._line: deque[Any] = deque()
-        self.busy_ms = 0.0
-
-    def work(self, ms: float) -> Steps:
-        if ms <= 0:
-            return
-        if self._idle:
-            self._idle -= 1
-        else:
-            yield self._wait()
-        while True:
-            part = min(ms, _SLICE_MS)
-            yield self._env.timeout(part)
-            self.busy_ms += part
-            ms -= part
-            if ms <= 1e-9:
-                break
-            if self._line:
-                turn = self._wait()
-                self._line.popleft().succeed()
-                yield turn
-        if self._line:
-            self._line.popleft().succeed()
-        else:
-            self._idle += 1
-
-    def _wait(self) -> Any:
-        turn = self._env.event()
-        self._line.append(turn)
-        return turn
-
-
-class _Queue:
-    """Messages of a role. Of the workers that wait any may get the next: which of them asked last is chance."""
-
-    def __init__(self, env: Any, chance: random.Random) -> None:
-        self._env, self._chance = env, chance
-        self._jobs: deque[_Job] = deque()
-        self._asked: list[Any] = []
-
-    def put(self, job: _Job) -> None:
-        if self._asked:
-            self._asked.pop(self._chance.randrange(len(self._asked))).succeed(job)
-        else:
-            self._jobs.append(job)
-
-    def get(self) -> Any:
-        asked = self._env.event()
-        if self._jobs:
-            return asked.succeed(self._jobs.popleft())
-        self._asked.append(asked)
-        return asked
-
-
-class _Worker:
-    """One process. `serial_ms` and `model_ms` count what is done one after the other, waits for a core left out."""
-
-    def __init__(self, run: _Run, role: str) -> None:
-        import simpy
-
-        self._run, self._env, self._cores = run, run.env, run.cores
-        self._role = role
-        self._times: RoleTimes = run.times.roles[role]  # pyright: ignore[reportArgumentType]
-        self._slots = simpy.Resource(self._env, run.times.concurrency)
-        self._serial = simpy.Resource(self._env, 1)
-        self._waiting: deque[list[Any]] = deque()  # images that are left, and the event of their end
-        self._wake = self._env.event()
-        self.serial_ms = self.model_ms = self.threads_ms = 0.0
-        self._env.process(self._pull())
-        self._env.process(self._call_model())
-
-    def busy_ms(self) -> float:
-        """Of the busiest part that cannot be had twice."""
-        return max(self.serial_ms, self.model_ms, self.threads_ms / self._run.times.concurrency)
-
-    def _pull(self) -> Steps:
-        """One message after the other, while a slot is free. Workers that wait get them in turn."""
-        while True:
-            slot = self._slots.request()
-            yield slot
-            job = yield self._run.queues[self._role].get()
-            self._env.process(self._work(job, slot))
-
-    def _work(self, job: _Job, slot: Any) -> Steps:
-        images = job.crops if self._role == "ocr" else job.frames
-        fixed_ms, frames_ms = self._times.message_ms, self._times.frame_ms * images
-        if self._times.model is None:
-            fixed_ms, frames_ms = fixed_ms + frames_ms, 0.0
-        if fixed_ms:
-            with self._serial.request() as turn:  # Python: one thread of a process at a time
-                yield turn
-                yield from self._cores.work(fixed_ms)
-                self.serial_ms += fixed_ms
-        yield from self._cores.work(frames_ms)  # pixels: threads side by side
-        self.threads_ms += frames_ms
-        if self._times.model is not None and images:
-            done = self._env.event()
-            self._waiting.append([images, done])
-            if not self._wake.triggered:
-                self._wake.succeed()
-            yield done
-        self._slots.release(slot)
-        self._run.pass_on(job, self._role)
-
-    def _call_model(self) -> Steps:
-        """Batch because busy: the moment it is free it takes all that waits."""
-        model = self._times.model
-        while model is not None:
-            if not self._waiting:
-                self._wake = self._env.event()
-                yield self._wake
-            images, finished = self._take()
-            wall_ms, cpu_ms = model.wall_ms(images), model.cpu_ms(images)
-            threads = max(1, math.ceil(cpu_ms / wall_ms - 0.1)) if wall_ms else 1
-            began_at = self._env.now
-            others = [self._env.process(self._cores.work(cpu_ms / threads)) for _ in range(threads - 1)]
-            yield from self._cores.work(cpu_ms / threads)
-            if others:
-                yield self._env.all_of(others)
-            if (rest_ms := began_at + wall_ms - self._env.now) > 0:
-                yield self._env.timeout(rest_ms)
-            self.model_ms += max(wall_ms, cpu_ms / threads)
-            for event in finished:
-                event.succeed()
-
-    def _take(self) -> tuple[int, list[Any]]:
-        room, finished = self._run.times.max_batch_size, []
-        taken = 0
-        while self._waiting and taken < room:
-            entry = self._waiting[0]
-            part = min(entry[0], room - taken)
-            entry[0] -= part
-            taken += part
-            if not entry[0]:
-                finished.append(self._waiting.popleft()[1])
-        return taken, finished
-
-
 class _Run:
     def __init__(self, plan: Plan, load: Arrivals | Backlog, warm_up_ms: float, seed: int) -> None:
         import simpy
 
         self.env: Any = simpy.Environment()
         self.times = plan.times
-        self.cores = _Cores(self.env, plan.cores)
+        self.cores = Cores(self.env, plan.cores)
         self._plan, self._load, self._warm_up_ms = plan, load, warm_up_ms
         self._chance = random.Random(seed)  # noqa: S311 - not a secret
-        self.queues = {role: _Queue(self.env, self._chance) for role in ROLES}
-        self._workers = {role: [_Worker(self, role) for _ in range(plan.workers[role])] for role in ROLES}
-        self._open: dict[_Job, None] = {}
+        self.queues = {role: Queue(self.env, self._chance) for role in ROLES}
+        self._workers = {
+            role: [
+                Worker(self.env, self.cores, self.queues[role], role, plan.times, self.pass_on)
+                for _ in range(plan.workers[role])
+            ]
+            for role in ROLES
+        }
+        self._open: dict[Job, None] = {}
         self._open_frames = 0
         self._stored: list[tuple[float, int]] = []  # latency and frames of each job
         self._taken = 0
@@ -276,7 +129,7 @@ class _Run:
             overwritten=self._overwritten(spent_ms),
         )
 
-    def pass_on(self, job: _Job, role: str) -> None:
+    def pass_on(self, job: Job, role: Role) -> None:
         """Hand a job to whom it goes next."""
         if role == "detect" and job.crops:
             self.queues["ocr"].put(job)
@@ -285,7 +138,7 @@ class _Run:
         else:
             self.env.process(self._end(job))
 
-    def _end(self, job: _Job) -> Steps:
+    def _end(self, job: Job) -> Steps:
         yield self.env.timeout(self.times.delay_ms)
         del self._open[job]
         self._open_frames -= job.frames
@@ -316,7 +169,7 @@ class _Run:
     def _publish_one(self, frames: int) -> Steps:
         whole, rest = divmod(self.times.crops_per_frame, 1)
         crops = sum(int(whole) + (self._chance.random() < rest) for _ in range(frames))
-        job = _Job(frames, crops, self.env.now)
+        job = Job(frames, crops, self.env.now)
         self._open[job] = None
         self._open_frames += frames
         self.env.process(self.cores.work(self.times.redis.ms(frames)))

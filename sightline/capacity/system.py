@@ -23,9 +23,11 @@ from sightline.messages import Job
 from sightline.publisher import Publisher
 from sightline.queues import QUEUES
 from sightline.settings import PREFIX, Settings, load_settings
+from sightline.supervisor import end_with_parent
 from sightline.types import FrameRef, Lane, Pipeline
 
 _TIMEOUT_S = 300
+_STOP_S = 60
 _SOURCES = 8
 _QUIET = subprocess.DEVNULL
 
@@ -97,7 +99,7 @@ def running(
         "data_dir": folder,
         "redis_url": redis.url,
         "broker_url": "",
-        "database_url": "",
+        "database_url": f"sqlite:///{folder / 'sightline.sqlite3'}",
         "frames_url": (folder / "frames").as_uri(),
         "pictures_url": (folder / "pictures").as_uri(),
         "max_open_frames_per_source": 20_000,
@@ -105,10 +107,9 @@ def running(
     }
     settings = load_settings(**ours | dict(given))
     chosen = settings.model_dump(mode="json", include=settings.model_fields_set)
-    environment = os.environ | {
-        PREFIX + name.upper(): "" if value is None else str(value) for name, value in chosen.items()
-    }
-    processes = {"redis": subprocess.Popen(redis.command, stdout=_QUIET)}
+    environment = {"MALLOC_ARENA_MAX": "2"} | os.environ  # as `sightline up` starts them
+    environment |= {PREFIX + name.upper(): "" if value is None else str(value) for name, value in chosen.items()}
+    processes = {"redis": subprocess.Popen([*end_with_parent(), *redis.command], stdout=_QUIET)}
     try:
         _wait_for(redis.url)
         run_once("storage", "upgrade", environment=environment)
@@ -136,7 +137,7 @@ def one_a_role(counts: Mapping[str, int] | None = None) -> dict[str, tuple[str, 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "log").open("ab") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        return subprocess.Popen([*end_with_parent(), *command], env=environment, stdout=log, stderr=log)
 
 
 def _wait_for(redis_url: str) -> None:
@@ -152,11 +153,14 @@ def _wait_for(redis_url: str) -> None:
     raise BrokerUnavailableError("the Redis that was started does not answer")
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """Workers together, Redis last: they need it to stop."""
-    for process in processes[1:]:
-        process.terminate()
-    for process in processes[1:]:
-        process.wait(60)
-    processes[0].terminate()
-    processes[0].wait(60)
+    for group in (processes[1:], processes[:1]):
+        for process in group:
+            process.terminate()
+        for process in group:
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -22,7 +22,8 @@ def test_it_measures_saves_and_answers(tmp_path: Path) -> None:
     options = ["--pictures", str(pictures), "--seconds", "3", "--save", str(saved), "--p95-ms", "4000", "--json"]
     # Services of the settings are left alone: these would not answer.
     services = {"REDIS_URL": "redis://127.0.0.1:1/0", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
-    environment = os.environ | {f"SIGHTLINE_{name}": value for name, value in (STUBS | services).items()}
+    broker = {"SIGHTLINE_BROKER_URL": "amqp://127.0.0.1:1/"}
+    environment = os.environ | services | broker | {f"SIGHTLINE_{name}": value for name, value in STUBS.items()}
     command = [sys.executable, "-m", "sightline", "capacity", *options]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stderr
