@@ -41,6 +41,7 @@ class Checked:
     cameras: int  #: at 5 frames a second, for the latency
     predicted_p95_ms: float
     measured_p95_ms: float
+    others_cores: float  #: kept busy by other processes meanwhile: they take from what is measured
 
     @property
     def frames_error(self) -> float:
@@ -91,4 +92,6 @@ def _check_one(folder: Path, given: dict[str, Any], times: ServiceTimes, workers
         system.run(pictures, 4 * workers * MANY, MANY)
         full = loader.saturate(BACKLOG, 2.0, seconds / 4)
         watched = loader.watch(Cameras(cameras, _FPS, _SEED), plan.tick_ms, 2.0, seconds / 2)
-    return Checked(workers, predicted.frames_per_s, full.frames_per_s, cameras, late.p95_ms, watched.latency_ms)
+    return Checked(
+        workers, predicted.frames_per_s, full.frames_per_s, cameras, late.p95_ms, watched.latency_ms, full.others_cores
+    )

@@ -145,6 +145,7 @@ def _check_model(seconds: float, as_json: bool) -> None:
         "predicted_p95_ms": "p95 ms predicted",
         "measured_p95_ms": "measured ",
         "p95_error": "error ",
+        "others_cores": "cores busy with others",
     }
     table = [asdict(row) | {"frames_error": row.frames_error, "p95_error": row.p95_error} for row in rows]
     if not as_json:
@@ -246,6 +247,8 @@ def _row(plan: Plan, found: Answer, name: str) -> dict[str, Any]:
 def _readable(key: str, value: Any) -> Any:
     if key.endswith("_error"):
         return f"{value:+.0%}"
+    if key == "others_cores":
+        return f"{value:.1f}"
     return f"{value:.0f}" if isinstance(value, float) else value
 
 
