@@ -37,7 +37,7 @@ def supervise(roles: Iterable[Role], environment: Mapping[str, str]) -> None:
     watchers: list[Any] = []
     for role in roles:
         stream = {"stream": _PrefixStream(role.name.ljust(width), sys.stdout)}
-        command = (*_end_with_parent(), *role.command)
+        command = (*end_with_parent(), *role.command)
         watchers.append(
             Watcher(
                 role.name,
@@ -74,7 +74,7 @@ def _ordered_arbiter() -> Any:
     return OrderedArbiter
 
 
-def _end_with_parent() -> tuple[str, ...]:
+def end_with_parent() -> tuple[str, ...]:
     """On Linux a child is told to end when its supervisor is killed, so that nothing runs on unseen."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,11 +56,19 @@ class MemoryFrameStore:
 
 
 class StubDetector:
-    """Finds the plate of a synthetic picture; other pictures hold nothing for it."""
+    """Finds the plate of a synthetic picture; other pictures hold nothing for it.
+
+    `call_ms`: how long a call takes beyond that, however many images are in it, as if a GPU worked on them.
+    """
 
     model = LoadedModel(name="stub", sha256="", runtime="stub", labels=("plate",))
 
+    def __init__(self, call_ms: float = 0.0) -> None:
+        self._call_s = call_ms / 1000
+
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
+        if self._call_s:
+            time.sleep(self._call_s)
         return [self._detect(image) for image in images]
 
     def warm(self) -> None:

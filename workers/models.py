@@ -40,6 +40,7 @@ class ModelSpec(Value):
     #: Longest side in pixels of a second look at every picture; what both looks see is surer. None: one look.
     second_look: Annotated[int, Field(ge=32, le=8192)] | None = None
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
+    call_ms: Annotated[float, Field(ge=0)] = 0.0  #: of a stub: how long it sleeps in a call, as if a GPU worked
     #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
     crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
     runtimes: tuple[Runtime, ...] = ()  #: what may execute it; empty: all that can

@@ -25,7 +25,8 @@ from benchmarks.throughput.peers import PEERS, measure_peer, why_not
 from benchmarks.throughput.pictures import draw_pictures
 from benchmarks.throughput.queued import measure_null, measure_sightline
 from benchmarks.throughput.samples import Sample, rows_of
-from benchmarks.throughput.work import Work, count_cores
+from benchmarks.throughput.work import Work
+from sightline.capacity.meter import count_cores
 
 Measure = Callable[[], list[Sample]]
 _ENTRIES = ("limit", "naive", "sightline", "null", "latency", *PEERS)

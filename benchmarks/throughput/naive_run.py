@@ -16,7 +16,8 @@ from celery import Celery
 from benchmarks.throughput import limit
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
-from benchmarks.throughput.work import Meter, Work, count_cores
+from benchmarks.throughput.work import Work
+from sightline.capacity.meter import Meter, count_cores
 from sightline.embedded_redis import prepare_redis
 
 _TIMEOUT_S = 300

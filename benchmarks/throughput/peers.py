@@ -20,7 +20,8 @@ from benchmarks.throughput.latency import free_port
 from benchmarks.throughput.peer_model import BATCH, PACKAGES
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
-from benchmarks.throughput.work import Meter, Work
+from benchmarks.throughput.work import Work
+from sightline.capacity.meter import Meter
 
 _TIMEOUT_S, _GRACE_S = 300, 15
 _CLIENTS = 2 * BATCH  #: requests in flight: a batch that runs and one that forms

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.throughput import limit
 from benchmarks.throughput.samples import Sample
-from benchmarks.throughput.system import MODELS, STUBS, System, running
+from benchmarks.throughput.system import MODELS, STUBS, System, count_readings, running
 from benchmarks.throughput.work import Work
 from sightline.testing import make_picture
 
@@ -37,10 +37,10 @@ def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
     with running(work, given=given, fused=fused) as system:
         system.run(work.pictures, _WARM_UP_FRAMES, 8)
         for bundle in BUNDLES:
-            before, meter = system.count_readings(), system.meter()
+            before, meter = count_readings(system), system.meter()
             system.run(work.pictures, work.frames, bundle)
             speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)
-            readings = (system.count_readings() - before) / work.frames
+            readings = (count_readings(system) - before) / work.frames
             yield Sample(f"{name}, bundle {bundle}", speed, "frames/s", limit.NAME, cpu_ms, readings)
 
 

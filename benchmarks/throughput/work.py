@@ -1,15 +1,10 @@
-"""What every entry is given, and how the CPU time of its processes is counted."""
+"""What every entry is given."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 
 @dataclass(frozen=True)
@@ -24,36 +19,3 @@ class Work:
 
     def picture(self, number: int) -> bytes:
         return self.pictures[number % len(self.pictures)]
-
-
-def count_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-class Meter:
-    """Wall time and CPU time by role from one moment on; `roles` are process ids, children count with them."""
-
-    def __init__(self, roles: Mapping[str, int]) -> None:
-        self._roles = roles
-        self._before = {role: _cpu_s(pid) for role, pid in roles.items()}
-        self._began_at = time.perf_counter()
-
-    def wall_s(self) -> float:
-        return time.perf_counter() - self._began_at
-
-    def cpu_ms(self, frames: int) -> dict[str, float]:
-        """Of one frame."""
-        return {role: (_cpu_s(pid) - self._before[role]) * 1000 / frames for role, pid in self._roles.items()}
-
-
-def _cpu_s(pid: int) -> float:
-    """Of this process it is its own alone: its children have roles of their own."""
-    process = psutil.Process(pid)
-    family = [process] if pid == os.getpid() else [process, *process.children(recursive=True)]
-    total = 0.0
-    for one in family:
-        with suppress(psutil.NoSuchProcess):
-            times = one.cpu_times()
-            total += times.user + times.system
-    return total

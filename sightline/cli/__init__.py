@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from sightline.cli import cameras, dead_letters, explain, plates, queries, retention, sinks, submit, up
+from sightline.cli import cameras, capacity, dead_letters, explain, plates, queries, retention, sinks, submit, up
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(submit.submit)
 app.command()(explain.explain)
+app.command()(capacity.capacity)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(plates.app, name="plates")

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from sightline.api_client import call_api, fetch
+from sightline.checkout import require_checkout, run_once
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
-from sightline.cli.up import require_checkout, run_once
 from sightline.errors import BadMessageError, SettingsError
 from sightline.settings import PREFIX, Settings
 

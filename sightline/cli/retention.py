@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sightline.checkout import require_checkout
 from sightline.cli.output import JsonFlag, err, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
-from sightline.cli.up import require_checkout
 from sightline.errors import SettingsError
 from sightline.settings import PREFIX, Settings
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +16,7 @@ import httpx
 import typer
 from rich.panel import Panel
 
+from sightline.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.cli.output import err, out
 from sightline.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.errors import SettingsError
@@ -26,16 +25,6 @@ from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import Role, supervise
 
 _READY_TIMEOUT_S = 120
-
-# How glibc keeps memory. It gives every few threads a heap of their own, and what was freed in one is no use to
-# another; and it learns from the largest block it ever freed how much to keep: now and then some megabytes more.
-_FRUGAL_MALLOC = {
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
-}
-# Pictures of one size come and go: given back to the kernel each time, their pages cost a quarter of detection.
-_KEEPING_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(128 << 20)}
 
 
 def up(
@@ -89,15 +78,11 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: i
 
 
 def _worker(name: str, queue: str, concurrency: int) -> Role:
-    options = ("-P", "threads", "-c", str(concurrency), "-Q", queue, "-n", f"{name}@%h")
-    frugal = ("--without-gossip", "--without-mingle", "--heartbeat-interval", "10")
-    command = (sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker", *options, *frugal)
+    command = worker_command(name, queue, concurrency=concurrency)
     # Celery warns root because of pickle; our workers take nothing but JSON.
     warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"
     environment = {"PYTHONWARNINGS": warnings.strip(",")}
-    if queue == DETECT_QUEUE:
-        environment |= {name: value for name, value in _KEEPING_MALLOC.items() if name not in os.environ}
-    return Role(name, command, stop_last=1, grace_s=6, environment=environment)
+    return Role(name, command, stop_last=1, grace_s=6, environment=environment | worker_environment(queue))
 
 
 def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:
@@ -112,7 +97,7 @@ def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:
         "API_PORT": str(settings.api_port),
         "API_URL": f"http://127.0.0.1:{settings.api_port}",
     }
-    defaults = {"PYTHONUNBUFFERED": "1"} | _FRUGAL_MALLOC
+    defaults = {"PYTHONUNBUFFERED": "1"} | FRUGAL_MALLOC
     return defaults | dict(os.environ) | {PREFIX + name: value for name, value in ours.items()}
 
 
@@ -132,27 +117,6 @@ def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     path.touch(mode=0o600)
     known = [PREFIX + name for name in wanted if PREFIX + name in environment]
     path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
-
-
-def run_once(module: str, *arguments: str, environment: Mapping[str, str], given: str | None = None) -> str:
-    """Run a module of the checkout to its end, with `given` as its input. Returns what it printed.
-
-    Raises:
-        SettingsError: it failed; the text is what it said.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env=environment,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = done.stderr.strip()
-        is_sentence = said and "\n" not in said
-        raise SettingsError(said if is_sentence else f"python -m {module} {' '.join(arguments)} failed:\n{said}")
-    return done.stdout
 
 
 def _make_folder(data_dir: Path) -> None:
@@ -218,12 +182,3 @@ def _is_ready(url: str, key: str) -> bool:
     except httpx.HTTPError:
         return False
     return ready.is_success and ours.is_success
-
-
-def require_checkout(*packages: str) -> None:
-    """Raises SettingsError if a package is not there: the wheel alone has none of them."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"this needs {', '.join(missing)}: run it from a checkout after `make setup`, or use the image"
-        )

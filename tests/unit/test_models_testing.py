@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from sightline.settings import Settings
 from sightline.testing import (
     MemoryFrameStore,
     StubDetector,
@@ -16,6 +19,7 @@ from sightline.testing import (
     make_frame_refs,
     make_picture,
 )
+from workers.detectors import open_detector
 from workers.images import crop, decode, encode_jpeg
 
 
@@ -37,6 +41,17 @@ def test_nothing_is_found_where_nothing_is():
     assert StubDetector().detect([empty]) == [[]]
     noise = np.random.default_rng(3).integers(0, 256, (48, 160, 3), np.uint8)
     assert [reading.text for reading in StubRecognizer().recognize([empty, noise])] == ["", ""]
+
+
+def test_a_stub_can_take_its_time(tmp_path: Path):
+    """As long for many images as for one, as if a GPU worked on them."""
+    file = tmp_path / "models.toml"
+    file.write_text('[models.slow]\nkind = "stub"\ncall_ms = 60\n')
+    detector = open_detector("slow", Settings(models_file=file))
+    image = decode(make_picture("AB1"), max_mpx=1)
+    began_at = time.perf_counter()
+    assert len(detector.detect([image] * 3)) == 3
+    assert time.perf_counter() - began_at >= 0.06
 
 
 def test_too_long_a_text_is_refused():

@@ -1,0 +1,174 @@
+"""Sightline as it runs, in a folder for once: its own Redis and database, workers with every delivery rule on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sightline.capacity.meter import Meter
+from sightline.checkout import FRUGAL_MALLOC, run_once, worker_command, worker_environment
+from sightline.embedded_redis import prepare_redis
+from sightline.errors import BrokerUnavailableError, StoreUnavailableError
+from sightline.ids import new_id
+from sightline.messages import Job
+from sightline.publisher import Publisher
+from sightline.queues import QUEUES
+from sightline.settings import PREFIX, Settings, load_settings
+from sightline.supervisor import end_with_parent
+from sightline.types import FrameRef, Lane, Pipeline
+
+_TIMEOUT_S = 300
+_STOP_S = 60
+_SOURCES = 8
+_QUIET = subprocess.DEVNULL
+
+
+@dataclass(frozen=True)
+class System:
+    settings: Settings
+    publisher: Publisher
+    processes: Mapping[str, subprocess.Popen[bytes]]  #: by name
+    environment: Mapping[str, str]  #: of each of them
+
+    def meter(self) -> Meter:
+        return Meter({"publish": os.getpid()} | {name: process.pid for name, process in self.processes.items()})
+
+    def publish(self, pictures: Sequence[bytes], first: int, frames: int) -> Job:
+        """Publish one bulk job of the pictures from number `first` on, of one of a few sources."""
+        source_id, now = f"lane{first // frames % _SOURCES}", datetime.now(UTC)
+        numbers = range(first, first + frames)
+        refs = tuple(FrameRef(frame_id=new_id(), source_id=source_id, captured_at=now, seq=n) for n in numbers)
+        job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)
+        self.publisher.publish(
+            job, {ref.frame_id: pictures[n % len(pictures)] for ref, n in zip(refs, numbers, strict=True)}
+        )
+        return job
+
+    def run(self, pictures: Sequence[bytes], frames: int, bundle: int) -> None:
+        """Publish so many frames, `bundle` to a message, and wait until all are stored and settled.
+
+        Raises:
+            StoreUnavailableError: they are not after some minutes, or a process ended.
+        """
+        for first in range(0, frames, bundle):
+            self.publish(pictures, first, min(bundle, frames - first))
+        self.wait()
+
+    def open_frames(self) -> int:
+        return sum(self.publisher.ledger.open_frames().values())
+
+    def wait(self) -> None:
+        """Until nothing is open. Raises StoreUnavailableError as `run` does."""
+        until = time.monotonic() + _TIMEOUT_S
+        while self.open_frames():
+            self.check()
+            if time.monotonic() > until:
+                raise StoreUnavailableError(f"frames stay open after {_TIMEOUT_S} s\n{self.log()}")
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """Raises StoreUnavailableError if a process ended."""
+        if ended := [name for name, process in self.processes.items() if process.poll() is not None]:
+            raise StoreUnavailableError(f"processes that ended: {', '.join(ended)}\n{self.log()}")
+
+    def log(self) -> str:
+        """The end of what the processes said."""
+        return (self.settings.data_dir / "log").read_text(errors="replace")[-3000:]
+
+
+@contextmanager
+def running(
+    parent: Path,
+    workers: Mapping[str, Sequence[str]],
+    *,
+    given: Mapping[str, Any],
+    api: bool = False,
+    app: str = "workers.app",
+) -> Iterator[System]:
+    """Start everything in a new folder in `parent`, and end it. `workers` are the queues of each, by its name.
+
+    `app` is the module of their Celery app.
+
+    Models are those of the settings, unless `given`; services of the settings are left alone.
+    """
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    redis = prepare_redis(folder / "redis")
+    ours = {
+        "data_dir": folder,
+        "redis_url": redis.url,
+        "broker_url": "",
+        "database_url": f"sqlite:///{folder / 'sightline.sqlite3'}",
+        "frames_url": (folder / "frames").as_uri(),
+        "pictures_url": (folder / "pictures").as_uri(),
+        "max_open_frames_per_source": 20_000,
+        "keep_pictures": "none",
+    }
+    settings = load_settings(**ours | dict(given))
+    chosen = settings.model_dump(mode="json", include=settings.model_fields_set)
+    environment = FRUGAL_MALLOC | os.environ  # as `sightline up` starts them
+    environment |= {PREFIX + name.upper(): "" if value is None else str(value) for name, value in chosen.items()}
+    processes = {"redis": subprocess.Popen([*end_with_parent(), *redis.command], stdout=_QUIET)}
+    try:
+        _wait_for(redis.url)
+        run_once("storage", "upgrade", environment=environment)
+        for name, queues in workers.items():
+            concurrency = settings.detect_concurrency * len(queues)
+            command = worker_command(name, *queues, concurrency=concurrency, app=app)
+            processes[name] = _start(command, environment | worker_environment(*queues), folder)
+        if api:
+            processes["api"] = _start((sys.executable, "-m", "producers.api"), environment, folder)
+        publisher = Publisher.from_settings(settings)
+        yield System(settings, publisher, processes, environment)
+        publisher.close()
+    finally:
+        _stop(list(processes.values()))
+
+
+def one_a_role(counts: Mapping[str, int] | None = None) -> dict[str, tuple[str, ...]]:
+    """Workers of one queue each: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
+    return {
+        f"{role}{number}" if number > 1 else role: (queue,)
+        for queue in QUEUES
+        for role in [queue.partition(".")[2]]
+        for number in range(1, (counts or {}).get(role, 1) + 1)
+    }
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen([*end_with_parent(), *command], env=environment, stdout=log, stderr=log)
+
+
+def _wait_for(redis_url: str) -> None:
+    import redis
+
+    until = time.monotonic() + 30
+    with redis.Redis.from_url(redis_url) as connection:
+        while time.monotonic() < until:
+            with suppress(redis.RedisError):
+                connection.ping()
+                return
+            time.sleep(0.05)
+    raise BrokerUnavailableError("the Redis that was started does not answer")
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Workers together, Redis last: they need it to stop."""
+    for group in (processes[1:], processes[:1]):
+        for process in group:
+            process.terminate()
+        for process in group:
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
