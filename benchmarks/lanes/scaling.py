@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.lanes.detector import BATCH_S
 from benchmarks.lanes.load import BULK, Load, Window
 from benchmarks.throughput.system import STUBS, running
-from benchmarks.throughput.work import Work, count_cores
+from benchmarks.throughput.work import Work
+from sightline.capacity.meter import count_cores
 from sightline.redis_connection import connect
 from sightline.types import Lane
 
