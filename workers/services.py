@@ -50,7 +50,7 @@ def _connect_now(redis: Redis, app: Celery, count: int) -> None:
         for _ in range(count):
             connection = redis.connection_pool.get_connection()
             borrowed.callback(redis.connection_pool.release, connection)
-        for _ in range(count):
-            producer = borrowed.enter_context(app.amqp.producer_pool.acquire(block=True))
+        for _ in range(min(count, app.amqp.producer_pool.limit or 0)):
+            producer = borrowed.enter_context(app.amqp.producer_pool.acquire())
             producer.connection.ensure_connection(max_retries=1)
             _ = producer.channel  # opens it
