@@ -18,11 +18,10 @@ demo: .venv/up ## everything on this machine with a clip as a camera; ends on Ct
 up: .venv/up ## start Sightline with its data in ./data
 	@$(BIN)/sightline up
 
-test: .venv/dev ## the whole suite: linters, types, guard of speed, documentation, unit, integration, acceptance
+test: .venv/dev ## the whole suite: linters, types, documentation, unit, integration, acceptance
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
-	@$(BIN)/python -m benchmarks.guard
 	@$(BIN)/python -m pytest
 
 test-paddle: .venv/up ## the recognizer suite with PaddleOCR, in an environment of its own

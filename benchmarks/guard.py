@@ -1,8 +1,8 @@
 """Keeps speed from rotting: `python -m benchmarks.guard`, less than a minute.
 
-What the hot path costs in CPU time, each part to a bare baseline of the same run, so that neither the machine nor what
-else it does decides. The parts take turns, medians count. Exit status 1 if one costs over a quarter more than
-`guard.json` says it did, in two measurements one after the other.
+What the hot path costs in CPU time, each part to a bare baseline of the same run. The parts take turns, medians count.
+Exit status 1 if one costs over a quarter more than `guard.json` says it did, in two measurements one after the other.
+`queue` and `write` still differ by a third from run to run: see docs/performance.md.
 
     python -m benchmarks.guard --write    # a loss that is wanted, or a gain: note what is now, and commit the file
 """
