@@ -61,8 +61,10 @@ class StubDetector:
     `call_ms`: how long a call takes beyond that, however many images are in it, as if a GPU worked on them.
     """
 
+    model = LoadedModel(name="stub", sha256="", runtime="stub", labels=("plate",))
+
     def __init__(self, name: str = "stub", *, call_ms: float = 0.0) -> None:
-        self.model = LoadedModel(name=name, sha256="", runtime="stub", labels=("plate",))
+        self.model = self.model.model_copy(update={"name": name})
         self._call_s = call_ms / 1000
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
