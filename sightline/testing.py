@@ -63,7 +63,8 @@ class StubDetector:
 
     model = LoadedModel(name="stub", sha256="", runtime="stub", labels=("plate",))
 
-    def __init__(self, call_ms: float = 0.0) -> None:
+    def __init__(self, name: str = "stub", *, call_ms: float = 0.0) -> None:
+        self.model = self.model.model_copy(update={"name": name})
         self._call_s = call_ms / 1000
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:

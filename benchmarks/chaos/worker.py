@@ -40,6 +40,7 @@ class FragileDetector(StubDetector):
     """Finds plates as the stub does, and fails when it is told to."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:

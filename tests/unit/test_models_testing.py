@@ -48,6 +48,7 @@ def test_a_stub_can_take_its_time(tmp_path: Path):
     file = tmp_path / "models.toml"
     file.write_text('[models.slow]\nkind = "stub"\ncall_ms = 60\n')
     detector = open_detector("slow", Settings(models_file=file))
+    assert detector.model.name == "slow"  # by which the detect stage tells it from a quick one beside it
     image = decode(make_picture("AB1"), max_mpx=1)
     began_at = time.perf_counter()
     assert len(detector.detect([image] * 3)) == 3

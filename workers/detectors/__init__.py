@@ -20,7 +20,7 @@ def open_detector(name: str, settings: Settings) -> Detector:
     if spec.kind == "stub":
         from sightline.testing import StubDetector
 
-        return StubDetector(call_ms=spec.call_ms)
+        return StubDetector(name, call_ms=spec.call_ms)
     runtime = choose_runtime(name, spec, settings)
     if spec.kind == "text-detection":
         from workers.detectors.text import open_text_detector
