@@ -26,9 +26,9 @@ def call_api(
     return response.json() if response.content else None
 
 
-def fetch(settings: Settings, path: str) -> bytes:
+def fetch(settings: Settings, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
     """The bytes that `/v1<path>` gives. Raises as `call_api` does."""
-    return _ask(settings, "GET", path, query=None, body=None).content
+    return _ask(settings, "GET", path, query=query, body=None).content
 
 
 def _ask(settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None, body: Any) -> httpx.Response:

@@ -22,13 +22,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30, help="under load, warm-up included (%(default)s)")
     parser.add_argument("--share", type=float, default=0.8, help="of the measured capacity (%(default)s)")
     parser.add_argument("--every", type=float, default=5, help="seconds between two looks (%(default)s)")
+    parser.add_argument("--models", choices=("stub", "real"), default="stub", help="(%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("soak.json"), help="where the samples go (%(default)s)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
-    options = Options(arguments.minutes, arguments.share, arguments.every)
+    options = Options(arguments.minutes, arguments.share, arguments.every, arguments.models == "real")
     with (
         tempfile.TemporaryDirectory(prefix="sightline-soak-", ignore_cleanup_errors=True) as name,
-        Machine(Path(name)) as machine,
+        Machine(Path(name), is_real=options.is_real) as machine,
     ):
         result = run(options, machine, say=lambda line: print(line, flush=True))
     rows = report.rows_of(result)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import httpx
 
 from benchmarks.chaos.load import text_of
+from benchmarks.throughput.pictures import draw_pictures
 from sightline.errors import BacklogFullError
 from sightline.ids import new_id
 from sightline.messages import Job
@@ -21,16 +22,24 @@ from sightline.types import FrameRef, Lane, Pipeline
 BUNDLE = 16
 _SOURCES = 50
 #: So many that a text does not come back before its passage is final.
-_PICTURES = 4096
+_STUB_PICTURES = 4096
+_REAL_PICTURES = 64
 _MAX_OPEN = 640
+
+
+def pictures_for(*, is_real: bool) -> list[bytes]:
+    """JPEG files of 720p and 1080p for real models, else what stubs read."""
+    if is_real:
+        return draw_pictures(_REAL_PICTURES)
+    return [make_picture(text_of(1, 4 * number)) for number in range(_STUB_PICTURES)]
 
 
 class Load:
     """Publishes in the caller's thread."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, pictures: Sequence[bytes]) -> None:
         self._publisher = publisher
-        self._pictures = [make_picture(text_of(1, 4 * number)) for number in range(_PICTURES)]
+        self._pictures = pictures
         self._numbers = itertools.count()
         self.refused = 0
 
@@ -41,7 +50,7 @@ class Load:
         now = datetime.now(UTC)
         frames = tuple(FrameRef(frame_id=new_id(), source_id=source_id, captured_at=now, seq=n) for n in range(BUNDLE))
         # Four frames of each vehicle.
-        pictures = [self._pictures[(first * BUNDLE + n) // 4 % _PICTURES] for n in range(BUNDLE)]
+        pictures = [self._pictures[(first * BUNDLE + n) // 4 % len(self._pictures)] for n in range(BUNDLE)]
         job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=frames)
         try:
             self._publisher.publish(job, {frame.frame_id: data for frame, data in zip(frames, pictures, strict=True)})

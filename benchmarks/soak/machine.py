@@ -1,4 +1,4 @@
-"""The machine under test: `sightline up` as a user starts it, with stub models, a camera and a webhook."""
+"""The machine under test: `sightline up` as a user starts it, with a camera and a webhook."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +23,8 @@ from sightline.settings import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 _READY_TIMEOUT_S = 180
+_STUB_MODELS = {"PLATES_MODEL": "stub", "TEXT_MODEL": "stub", "OBJECTS_MODEL": "stub", "RECOGNIZER": "stub"}
 _ENVIRONMENT = {
-    "PLATES_MODEL": "stub",
-    "TEXT_MODEL": "stub",
-    "OBJECTS_MODEL": "stub",
-    "RECOGNIZER": "stub",
     "KEEP_PICTURES": "none",
     # What is kept for a while must have been kept for long before the first look counts.
     "RESULT_TTL_S": "30",
@@ -46,10 +44,11 @@ _ROLES = {
 
 
 class Machine:
-    """Runs while the `with` block does."""
+    """Runs while the `with` block does. Without `is_real` the models are stubs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_real: bool) -> None:
         self._folder = folder
+        self._is_real = is_real
         self._ports = _free_ports(4)
         self.received = 0  #: events at the webhook
 
@@ -64,7 +63,7 @@ class Machine:
                     *("--port", str(api), "--flower-port", str(flower)),
                 ],
                 cwd=ROOT,
-                env=_environment(),
+                env=_environment({} if self._is_real else _STUB_MODELS),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -150,9 +149,9 @@ def _receiver(machine: Machine, port: int) -> ThreadingHTTPServer:
     return server
 
 
-def _environment() -> dict[str, str]:
+def _environment(models: Mapping[str, str]) -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-    ours = {PREFIX + name: value for name, value in _ENVIRONMENT.items()}
+    ours = {PREFIX + name: value for name, value in (_ENVIRONMENT | models).items()}
     return clean | ours | {"OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
 
 

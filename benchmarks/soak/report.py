@@ -54,7 +54,9 @@ def show(rows: Sequence[dict[str, Any]], result: Result, console: Console | None
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     console.print(table)
+    total = sum(row["resident_mb"] for row in rows)
     console.print(
+        f"{total:.0f} MB resident in all roles, shared libraries counted in each\n"
         f"frames/s: capacity {result.capacity:.0f}, offered {result.offered:.1f}, finished {result.finished:.1f}\n"
         f"{result.refused} frames refused, {result.failed_visits} visits failed, {result.events} events received"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from benchmarks.soak.load import Load, Visitors
+from benchmarks.soak.load import Load, Visitors, pictures_for
 from benchmarks.soak.machine import Machine
 from sightline.publisher import Publisher
 
@@ -21,6 +21,7 @@ class Options:
     minutes: float
     share: float
     every_s: float
+    is_real: bool  #: with the models that come with Sightline, else with stubs
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Result:
 def run(options: Options, machine: Machine, say: Callable[[str], None]) -> Result:
     result = Result()
     publisher = Publisher.from_settings(machine.settings)
-    load, visitors = Load(publisher), Visitors(machine.api())
+    load = Load(publisher, pictures_for(is_real=options.is_real))
+    visitors = Visitors(machine.api())
     visitors.start()
     result.capacity = load.measure_capacity(_WARM_CAPACITY_S, _CAPACITY_S)
     result.offered = options.share * result.capacity

@@ -39,7 +39,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
     with tempfile.TemporaryDirectory(prefix="sightline-throughput-", ignore_cleanup_errors=True) as name:
         pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)))
-        work = Work(pictures, options.frames, Path(name), options.postgres, options.peers_python)
+        work = Work(pictures, options.frames, Path(name), options.postgres, options.peers_python, options.torch_python)
         missing = {name: why for name in PEERS if name in options.only and (why := why_not(name, options.peers_python))}
         only = [name for name in options.only if name not in missing]
         notes = [
@@ -103,6 +103,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", type=_names, default=list(_ENTRIES), help=f"some of {','.join(_ENTRIES)}")
     parser.add_argument("--postgres", default="", metavar="URL", help="measure Sightline on this empty database too")
     parser.add_argument("--peers-python", type=Path, metavar="PATH", help="an interpreter that has ray and litserve")
+    parser.add_argument("--torch-python", type=Path, metavar="PATH", help="an interpreter with ultralytics, for naive")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the ratios; needs matplotlib")
     return parser.parse_args()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import os
 import subprocess
 import sys
@@ -24,13 +23,23 @@ _TIMEOUT_S = 300
 
 
 def measure_naive(work: Work) -> list[Sample]:
+    """In onnxruntime, and in torch as well where an interpreter has ultralytics."""
+    samples = [_measure(work, sys.executable, "onnxruntime")]
+    python = str(work.torch_python or sys.executable)
+    return [*samples, _measure(work, python, "torch")] if _has_torch(python) else samples
+
+
+def _has_torch(python: str) -> bool:
+    code = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, ('torch', 'ultralytics'))))"
+    return subprocess.run([python, "-c", code], check=False).returncode == 0
+
+
+def _measure(work: Work, python: str, runtime: str) -> Sample:
     """A prefork worker with as many processes as there are cores, a Redis of its own."""
     folder = Path(tempfile.mkdtemp(dir=work.folder))
     redis = prepare_redis(folder / "redis")
-    has_torch = all(importlib.util.find_spec(name) for name in ("torch", "ultralytics"))
-    runtime = "torch" if has_torch else "onnxruntime"
     given = {"NAIVE_REDIS_URL": redis.url, "NAIVE_FOLDER": str(folder), "NAIVE_RUNTIME": runtime}
-    worker = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.throughput.naive", "worker"]
+    worker = [python, "-m", "celery", "-q", "-A", "benchmarks.throughput.naive", "worker"]
     with (folder / "log").open("wb") as log:
         processes = {
             "redis": subprocess.Popen(redis.command, stdout=log),
@@ -44,7 +53,7 @@ def measure_naive(work: Work) -> list[Sample]:
         meter = Meter({"publish": os.getpid()} | {role: process.pid for role, process in processes.items()})
         read = _process(client, work, work.frames)
         speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)
-        return [Sample(f"naive, {runtime}", speed, "frames/s", limit.NAME, cpu_ms, read / work.frames)]
+        return Sample(f"naive, {runtime}", speed, "frames/s", limit.NAME, cpu_ms, read / work.frames)
     finally:
         for process in reversed(processes.values()):
             process.terminate()

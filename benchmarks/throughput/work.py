@@ -16,6 +16,7 @@ class Work:
     folder: Path  #: for databases and servers; each entry makes its own in it
     postgres: str = ""  #: URL of a database for the benchmark alone
     peers_python: Path | None = None  #: an interpreter that has ray and litserve
+    torch_python: Path | None = None  #: an interpreter that has torch and ultralytics
 
     def picture(self, number: int) -> bytes:
         return self.pictures[number % len(self.pictures)]

@@ -93,7 +93,7 @@ def export_csv(
     data: Data = None,
 ) -> None:
     """Known plates as CSV, as `import` reads it."""
-    text = fetch(settings_for(data), "/plates/export" + (f"?list={quote(name, safe='')}" if name else "")).decode()
+    text = fetch(settings_for(data), "/plates/export", query={"list": name}).decode()
     if file is None:
         sys.stdout.write(text)
     else:
