@@ -106,7 +106,7 @@ def _passage(frame: dict[str, Any]) -> dict[str, Any]:
         "best_confidence": 0.98,
         "best_frame_id": frame["frame_id"],
         "best_reading_index": 0,
-        "votes": {"7": {"count": 10, "weight": 9500, "chars": [{char: 9000} for char in text]}},
+        "votes": {text: {"count": 10, "weights": [9000] * len(text)}},
         "folded": fold(text),
     }
 

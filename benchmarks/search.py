@@ -50,7 +50,6 @@ def make_plates(count: int, chance: random.Random) -> list[str]:
 def rows(plates: list[str]) -> Iterator[dict[str, Any]]:
     for number, plate in enumerate(plates):
         seen_at = START + timedelta(seconds=number * 3)
-        chars = [{char: 9000} for char in plate]
         yield {
             "passage_id": f"{number:032x}.0",
             "source_id": f"cam{number % 8}",
@@ -65,7 +64,7 @@ def rows(plates: list[str]) -> Iterator[dict[str, Any]]:
             "best_reading_index": 0,
             "best_xyxy": [410.0, 300.0, 520.0, 334.0],
             "best_score": 980,
-            "votes": {str(len(plate)): {"count": 10, "weight": 9500, "chars": chars}},
+            "votes": {plate: {"count": 10, "weights": [9000] * len(plate)}},
             "direction": "approaching",
             "folded": fold(plate),
             "updated_at": seen_at,

@@ -2,7 +2,7 @@
 
 Synthetic passages: a random plate is read several times by a reader that mixes up characters (most often those that
 look alike), loses and adds some, and is less sure where it is wrong. Printed: the share of passages whose plate is
-right, for a single reading and for four ways to vote; `aligned` is what passages do.
+right, for a single reading and for four ways to vote; `consensus` is what passages do.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def read(plate: str, error_rate: float, chance: random.Random) -> Read:
             continue
         kind = chance.random()
         unsure = chance.betavariate(4, 3)
-        if kind < 0.25:
+        if kind < 0.45:
             continue  # lost
-        if kind < 0.4:
+        if kind < 0.47:
             signs += [(sign, chance.betavariate(8, 1.5)), (chance.choice(SIGNS), unsure)]  # one too many
         else:
             alike = chance.random() < 0.6 and sign in ALIKE
@@ -53,20 +53,24 @@ def _sum(reads: list[Read]) -> Votes:
     total: Votes = {}
     for text, sure in reads:
         if text:
-            total = add_votes(total, vote(text, [weight(each) for each in sure], weight(sum(sure) / len(sure))))
+            total = add_votes(total, vote(text, tuple(map(weight, sure))))
     return total
 
 
-def by_length(reads: list[Read]) -> str:
-    """Character votes of the winning length alone."""
-    votes = _sum(reads)
-    if not votes:
-        return ""
-    best = max(votes, key=lambda length: (votes[length]["weight"], int(length)))
-    return count_votes({best: votes[best]}).text
+def by_position(reads: list[Read]) -> str:
+    """The surest character at each position of the readings of one length: that with the most readings."""
+    reads = [one for one in reads if one[0]]
+    lengths = Counter(len(text) for text, _ in reads)
+    length = max(sorted(lengths), key=lengths.__getitem__, default=0)
+    chars: list[Counter[str]] = [Counter() for _ in range(length)]
+    for text, sure in reads:
+        if len(text) == length:
+            for position, char, each in zip(chars, text, sure, strict=True):
+                position[char] += weight(each)
+    return "".join(max(sorted(position), key=position.__getitem__) for position in chars)
 
 
-def aligned(reads: list[Read]) -> str:
+def consensus(reads: list[Read]) -> str:
     votes = _sum(reads)
     return count_votes(votes).text if votes else ""
 
@@ -75,8 +79,8 @@ WAYS: dict[str, Callable[[list[Read]], str]] = {
     "one reading": lambda reads: reads[0][0],
     "surest reading": surest_reading,
     "most frequent": most_frequent,
-    "characters": by_length,
-    "aligned": aligned,
+    "by position": by_position,
+    "consensus": consensus,
 }
 
 

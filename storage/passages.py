@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 from sightline.types import Xyxy
 from storage.places import Direction, direction, spot_of
-from storage.plates import weight
 from storage.votes import Verdict, Votes, add_votes, count_votes, vote
 
 #: A plate this wide, in pixels, is as good as any wider one.
@@ -94,7 +93,7 @@ class Tally:
             last_seen=one.seen_at,
             reading_count=1,
             best=Best(one.score, one.confidence, one.seen_at, one.frame_id, one.reading_index, one.xyxy),
-            votes=vote(one.text, one.weights, weight(one.confidence)),
+            votes=vote(one.text, one.weights),
             path=place and (place, place),
         )
 

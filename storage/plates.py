@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import LCSseq, Levenshtein
 
 MIN_PLATE_CHARS: Final = 4
 MAX_PLATE_CHARS: Final = 9
@@ -101,9 +101,8 @@ def similar(one: str, other: str) -> bool:
 
 
 def resembling(one: str, other: str) -> bool:
-    """Whether two folded plates have at least half of the longer one in common."""
-    allowed = max(len(one), len(other)) // 2
-    return edits(one, other, allowed) <= allowed
+    """Whether two folded plates have at least half of the shorter one in common, in the same order."""
+    return 2 * LCSseq.similarity(one, other) >= min(len(one), len(other))
 
 
 def edits(one: str, other: str, limit: int) -> int:

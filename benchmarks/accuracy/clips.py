@@ -1,4 +1,8 @@
-"""Drawn passages: a car comes closer in 8 to 15 bad pictures. The same seed draws the same clips."""
+"""Drawn passages: a car comes closer in 8 to 15 bad pictures. The same seed draws the same clips.
+
+In every second one something is before the plate in most pictures, each time elsewhere: posts and people that the car
+passes, drops and glare on the lens.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ FPS = 5
 _WIDTH, _HEIGHT = 640, 360
 _SCALE = 2  #: drawn so much larger, then averaged, as a lens does
 _MIN_PX, _MAX_PX = 12.0, 30.0
+_COVERED_SHARE = 0.85  #: of the frames of a passage with things before the plate
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Clip:
     text: str
     height_px: float
     frames: tuple[bytes, ...]  #: JPEG files
+    is_covered: bool = False  #: a part of the plate, in most frames
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class _Weather:
 
 def draw_clip(seed: int, number: int) -> Clip:
     """Plates of one line that have the form of a plate; each clip has one of any style that can be drawn."""
+    is_covered = number % 2 == 1
     rng = np.random.default_rng((seed, number))
     plate = draw_plate(rng)
     while len(plate.lines) > 1 or refusal(plate.text):
@@ -69,8 +76,12 @@ def draw_clip(seed: int, number: int) -> Clip:
         x, y = at + way * progress
         height_px = far + (near - far) * progress
         image = _draw_car(rng, street, plate, paint, (x * _WIDTH, y * _HEIGHT), height_px)
+        if is_covered and rng.random() < _COVERED_SHARE:
+            image = _cover(
+                rng, image, (x * _WIDTH, y * _HEIGHT), (height_px * plate.width_mm / plate.height_mm, height_px)
+            )
         frames.append(encode_jpeg(_degrade(rng, image, weather), quality=weather.quality))
-    return Clip(plate.text, (far + near) / 2, tuple(frames))
+    return Clip(plate.text, (far + near) / 2, tuple(frames), is_covered)
 
 
 def _street(rng: np.random.Generator) -> BgrImage:
@@ -127,6 +138,25 @@ def _put_plate(
     alpha = placed[:, :, 3:] / 255
     part = image[top:bottom, left:right]
     part[:] = np.rint(part * (1 - alpha) + placed[:, :, :3] * alpha)
+
+
+def _cover(
+    rng: np.random.Generator, image: BgrImage, center: tuple[float, float], size: tuple[float, float]
+) -> BgrImage:
+    """About a character of a plate of seven is behind a post, or in a drop of light."""
+    (x, y), (wide, high) = center, size
+    x += wide * float(rng.uniform(-0.5, 0.5))
+    width = wide / 7 * float(rng.uniform(0.7, 1.6))
+    if rng.random() < 0.5:
+        covered = image.copy()
+        _box(covered, (x, y), (width, 3 * high), (float(rng.uniform(20, 230)),) * 3)
+        return covered
+    spot = np.zeros(image.shape[:2], np.float32)
+    axes = max(1, round(width * 0.6)), max(1, round(high * 0.7))
+    at = round(x), round(y + high * float(rng.uniform(-0.3, 0.3)))
+    cv2.ellipse(spot, at, axes, 0, 0, 360, float(rng.uniform(0.7, 1.0)), -1, cv2.LINE_AA)
+    amount = cv2.GaussianBlur(spot, (0, 0), 1.0)[:, :, None]
+    return np.clip(image + (238 - image) * amount, 0, 255).astype(np.uint8)
 
 
 def _degrade(rng: np.random.Generator, image: BgrImage, weather: _Weather) -> BgrImage:

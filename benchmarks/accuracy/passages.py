@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from rapidfuzz.distance import Levenshtein
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +23,7 @@ from workers.local import LocalSystem
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 #: Plate heights in pixels, in the middle of the passage.
-_BANDS = ((12, 16), (16, 20), (20, 25), (25, 31), (12, 31))
+_BANDS = ((12, 16), (16, 20), (20, 25), (25, 31))
 #: Drawn letters differ from style to style: in most, these are the same strokes.
 _ALIKE = str.maketrans("OI", "01")
 
@@ -76,9 +78,8 @@ def _watch(clip: Clip, source_id: str, system: LocalSystem, config: Config) -> l
 
 
 def rows_of(config: str, watched: Sequence[Watched]) -> Iterator[dict[str, object]]:
-    """By height of the plate, then all together."""
-    for low, high in _BANDS:
-        part = [one for one in watched if low <= one.clip.height_px < high]
+    """By height of the plate, by what is before it, then all together."""
+    for name, part in _parts(watched):
         if not part:
             continue
         count = len(part)
@@ -86,10 +87,11 @@ def rows_of(config: str, watched: Sequence[Watched]) -> Iterator[dict[str, objec
         readings = [one.exact(text) for one in part for text in one.readings]
         yield {
             "config": config,
-            "height_px": f"{low}-{high - 1}",
+            "part": name,
             "clips": count,
             "frames": sum(len(one.clip.frames) for one in part),
             "readings": len(readings),
+            **_errors(part),
             "reading_exact": wilson(sum(readings), len(readings)),
             "best_exact": wilson(sum(best), count),
             "voted_exact": wilson(sum(voted), count),
@@ -100,14 +102,39 @@ def rows_of(config: str, watched: Sequence[Watched]) -> Iterator[dict[str, objec
         }
 
 
+def _errors(watched: Sequence[Watched]) -> dict[str, float]:
+    """What readers do to a character, in %; readings that are half wrong or more are left out."""
+    done, chars = Counter({"replace": 0, "delete": 0, "insert": 0}), 0
+    for one in watched:
+        plate = one.clip.text.translate(_ALIKE)
+        for text in one.readings:
+            edits = Levenshtein.editops(plate, text.translate(_ALIKE)).as_list()
+            if 2 * len(edits) < len(plate):
+                chars += len(plate)
+                done.update(tag for tag, _, _ in edits)
+    named = {"misread": done["replace"], "lost": done["delete"], "gained": done["insert"]}
+    return {name: round(100 * count / max(1, chars), 1) for name, count in named.items()}
+
+
+def _parts(watched: Sequence[Watched]) -> Iterator[tuple[str, list[Watched]]]:
+    for low, high in _BANDS:
+        yield f"{low}-{high - 1} px", [one for one in watched if low <= one.clip.height_px < high]
+    yield "in sight", [one for one in watched if not one.clip.is_covered]
+    yield "covered", [one for one in watched if one.clip.is_covered]
+    yield "all", list(watched)
+
+
 def show(rows: Sequence[dict[str, object]], console: Console) -> None:
     table = Table(title="drawn passages: exact in % [95 % interval]", title_justify="left")
     headings = {
         "config": "config",
-        "height_px": "plate\npx high",
+        "part": "plates",
         "clips": "clips",
         "frames": "frames",
         "readings": "readings",
+        "misread": "chars\nmisread",
+        "lost": "lost",
+        "gained": "gained",
         "reading_exact": "one\nreading",
         "best_exact": "best\nreading",
         "voted_exact": "vote of\nthe passage",

@@ -30,6 +30,7 @@ def test_a_clip_is_a_passage_of_bad_pictures_and_its_seed_draws_it_again() -> No
     images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in clip.frames]
     assert {image.shape for image in images if image is not None} == {(360, 640, 3)}
     assert len(set(clip.frames)) == len(clip.frames)
+    assert (clip.is_covered, drawn(1, 2).is_covered) == (True, False)
 
 
 def watched(height_px: float, best: str, voted: str, *readings: str, passages: int = 1) -> Watched:
@@ -41,11 +42,12 @@ def test_the_vote_is_counted_against_the_best_reading() -> None:
     only_vote = watched(14, "A810CD", "AB10CD", "A810CD")
     only_best = watched(26, "AB10CD", "A810CD", passages=3)
     neither = watched(26, "", "", passages=0)
-    rows = {row["height_px"]: row for row in rows_of("x", [both, only_vote, only_best, neither])}
-    assert set(rows) == {"12-15", "25-30", "12-30"}
-    low, everything = rows["12-15"], rows["12-30"]
+    rows = {row["part"]: row for row in rows_of("x", [both, only_vote, only_best, neither])}
+    assert set(rows) == {"12-15 px", "25-30 px", "in sight", "all"}
+    low, everything = rows["12-15 px"], rows["all"]
     assert (low["clips"], low["frames"], low["readings"]) == (2, 16, 3)
     assert low["reading_exact"] == wilson(1, 3)
+    assert (low["misread"], low["lost"], low["gained"]) == (11.1, 0.0, 0.0), "two of 18"
     assert (low["best_exact"], low["voted_exact"]) == (wilson(1, 2), wilson(2, 2))
     assert (everything["only_vote"], everything["only_best"], everything["no_passage"]) == (1, 1, 1)
     assert everything["passages_a_clip"] == 1.25

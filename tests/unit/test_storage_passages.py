@@ -14,6 +14,7 @@ from storage.linking import Point, find_stands, link
 from storage.passages import Sighting, Tally
 from storage.places import spot_of
 from storage.plates import fold, similar, weight
+from storage.votes import MAX_TEXTS
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 GAP = timedelta(seconds=10)
@@ -137,6 +138,29 @@ def test_a_reading_that_lost_a_character_votes_for_the_others() -> None:
     torn = [sighting("AB12CD", confidence=0.9), sighting("AB17CD", at_s=1, confidence=0.88)]
     assert tally(*torn).text == "AB12CD"
     assert tally(*torn, sighting("B17CD", at_s=2, confidence=0.5)).text == "AB17CD"
+
+
+def test_a_plate_that_is_whole_in_no_reading_is_found() -> None:
+    """Something is before another part of it each time."""
+    torn = [
+        sighting(text, at_s=at_s, confidence=0.99) for at_s, text in enumerate(("12CDE", "AB1CDE", "AB12E", "AB12C"))
+    ]
+    assert tally(*torn).text == "AB12CDE"
+    assert tally(*torn).confidence == 0.99, "who did not see a character says nothing about it"
+
+
+def test_one_too_many_is_left_out() -> None:
+    read = [sighting(text, at_s=at_s) for at_s, text in enumerate(("AB12CD", "AB12CDI", "AB12CD", "IAB12CD"))]
+    assert tally(*read).text == "AB12CD"
+
+
+def test_the_surest_of_very_many_texts_are_kept() -> None:
+    wrong = [sighting(f"QX{number}", at_s=number, confidence=0.3) for number in range(1000, 1100)]
+    right = [sighting("AB12CD", at_s=200 + number) for number in range(3)]
+    kept = tally(*wrong, *right)
+    assert (len(kept.votes), kept.reading_count) == (MAX_TEXTS, 103)
+    assert kept.votes["AB12CD"]["count"] == 3
+    assert tally(*right, *wrong).votes == kept.votes
 
 
 def test_of_equal_lengths_in_weight_the_longer_wins() -> None:

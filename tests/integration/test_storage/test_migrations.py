@@ -21,7 +21,7 @@ from storage.queries import list_dead_letters
 from storage.rows import letter_id
 from storage.search import find_passages
 from storage.store import Store
-from storage.tables import Base
+from storage.tables import Base, Passages
 from tests.integration.test_storage.bundles import frame_result, message
 from tests.integration.test_storage.test_concurrency import run_all
 
@@ -89,6 +89,9 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
     assert queries.list_passages(database, text="?B12C?").items[0].passage_id == passage.passage_id
     Store(database, 10, parked_gap_s=60).store([message(frame_result(["AB12CD"], at_s=3))], ())
     (grown,) = queries.list_passages(database).items
+    with database.read() as connection:
+        votes = connection.scalar(sa.select(Passages.votes))
+    assert votes == {"AB12CD": {"count": 2, "weights": [950 + 900] * 6}}
     assert (grown.passage_id, grown.reading_count, grown.best_frame_id) == (passage.passage_id, 2, "frame-0001")
     assert {view.passage_id for view in queries.list_readings(database).items} == {passage.passage_id}
     database.close()
