@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -149,7 +148,7 @@ def _receiver(machine: Machine, port: int) -> ThreadingHTTPServer:
     return server
 
 
-def _environment(models: Mapping[str, str]) -> dict[str, str]:
+def _environment(models: dict[str, str]) -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
     ours = {PREFIX + name: value for name, value in (_ENVIRONMENT | models).items()}
     return clean | ours | {"OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
