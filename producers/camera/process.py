@@ -1,4 +1,4 @@
-"""The camera process: three loops beside the readers. Rows once a second, statuses once a second, bundles each tick."""
+"""The camera process: four loops beside the readers. Rows, statuses and queues once a second, bundles each tick."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from producers.camera.archive import EndedFiles
 from producers.camera.bundler import LiveBundler
 from producers.camera.fleet import Fleet
+from producers.camera.queue_age import QueueAges
 from producers.camera.slots import Publishes
 from producers.camera_status import forget_statuses, write_statuses
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
@@ -41,6 +42,7 @@ class CameraProcess:
         self._redis = redis
         self._list_cameras = list_cameras
         self._known: set[str] = set()
+        self._ages = QueueAges(publisher.waiting_since)
         self.fleet = Fleet(settings, publisher, EndedFiles(redis))
         self._bundler = LiveBundler(
             publisher,
@@ -55,7 +57,7 @@ class CameraProcess:
         crashed = threading.Event()
         loops = [
             threading.Thread(target=_guarded, args=(loop, stop, crashed), name=loop.__name__.strip("_"), daemon=True)
-            for loop in (self._follow_rows, self._write_statuses, self._bundler.run)
+            for loop in (self._follow_rows, self._follow_queues, self._write_statuses, self._bundler.run)
         ]
         for loop in loops:
             loop.start()
@@ -83,6 +85,20 @@ class CameraProcess:
                 answers = True
                 self.fleet.reconcile(rows)
             stop.wait(POLL_S)
+
+    def _follow_queues(self, stop: threading.Event) -> None:
+        """Nobody looks while no camera has a lower limit."""
+        answers = True
+        while not stop.wait(POLL_S):
+            try:
+                ages_s = self._ages.look(self.fleet.adapting())
+            except BrokerUnavailableError as error:
+                if answers:
+                    log.warning("cameras keep their rates: %s", error)
+                answers, ages_s = False, {}
+            else:
+                answers = True
+            self.fleet.follow_queues(ages_s)
 
     def _write_statuses(self, stop: threading.Event) -> None:
         answers = True
