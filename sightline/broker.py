@@ -48,7 +48,7 @@ class Broker:
         Queues are first in, first out, so a job sent before this is in no queue any more. RabbitMQ does not tell; there
         it is 0 while any waits.
         """
-        with self._kept_channel() as channel:
+        with self._channel() as channel:
             queues = [ROUTES[task] for task in STAGES[pipeline]]
             found = [self._transport.sent_at(channel, queue, lane) for queue in queues]
         return min([time.time(), *(sent_at for sent_at in found if sent_at is not None)])
@@ -57,14 +57,6 @@ class Broker:
     def _channel(self) -> Iterator[Any]:
         with _broker_errors(), self._app.connection_for_read() as connection:
             yield connection.channel()
-
-
-    @contextmanager
-    def _kept_channel(self) -> Iterator[Any]:
-        """On a connection that sends too: whoever looks every second needs no new one each time."""
-        with _broker_errors(), self._app.pool.acquire(block=True) as connection:
-            connection.connect()  # one try; `default_channel` alone would try for ever
-            yield connection.default_channel
 
 
 @contextmanager

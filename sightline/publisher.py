@@ -13,7 +13,7 @@ from sightline.ledger import Ledger, LedgerLimits
 from sightline.messages import Job, Message
 from sightline.queues import DETECT_TASK
 from sightline.redis_connection import connect
-from sightline.types import FrameRef, Lane, Pipeline
+from sightline.types import FrameRef, Lane
 
 if TYPE_CHECKING:
     from sightline.settings import Settings
@@ -75,10 +75,6 @@ class Publisher:
     def queue_depths(self) -> dict[str, int]:
         """Waiting messages per queue."""
         return self.broker.depths()
-
-    def waiting_since(self, lane: Lane, pipeline: Pipeline) -> float:
-        """When the oldest waiting message of a lane was sent; see `Broker.waiting_since`."""
-        return self.broker.waiting_since(lane, pipeline)
 
     def close(self) -> None:
         self.ledger.close()

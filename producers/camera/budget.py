@@ -10,22 +10,22 @@ from producers.camera.sampling import Sampler
 RISE_S: Final = 15.0
 #: A scene in which nothing moved for so long is looked at as rarely as the camera allows.
 STILL_S: Final = 10.0
-#: Shares of the deadline: the oldest frame of a late queue waited for longer, of a young one for less.
-_LATE: Final = 0.2
-_YOUNG: Final = 0.1
+#: Shares of the deadline: the oldest frame of a late queue has waited for longer, of a young one for less.
+_LATE: Final = 0.3
+_YOUNG: Final = 0.15
 _CUT: Final = 0.5
 
 
 class Budget:
     """The rate of one camera, between the two limits of its row. It knows no service and no clock: it is told.
 
-    While the queue is young the rate grows by the same small step each second, and when the queue is late it is cut
-    by half: additive increase and multiplicative decrease, which bring cameras that share a queue to a fair share of
-    it though none knows of the others (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms for
-    Congestion Avoidance in Computer Networks", 1989). Between young and late it stays as it is. As TCP cuts once for
-    all the losses of one window (RFC 6582), one queue of old frames cuts once: a frame that was sent before the last
-    cut says nothing of what the cut did. But no longer than for the deadline, after which workers drop frames unseen.
-    A frame that admission refused is of this moment, and cuts each time.
+    While what is published ends soon, the rate grows by the same small step each second; when the oldest frame is
+    late, it is cut by half: additive increase and multiplicative decrease, which bring cameras that share workers to
+    a fair share though none knows of the others (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease
+    Algorithms for Congestion Avoidance in Computer Networks", 1989). Between young and late it stays as it is. As TCP
+    cuts once for all the losses of one window (RFC 6582), one queue of old frames cuts once: a frame that was sent
+    before the last cut says nothing of what the cut did. A frame that admission refused does, and cuts each time.
+    After a cut the rate does not grow before all that was sent until then has ended or is past its deadline.
 
     When nothing moved for `STILL_S` the rate is the lower limit, and with the first motion at once what the queue
     allows.
@@ -66,7 +66,8 @@ class Budget:
 
         Args:
             now_s: seconds on any clock that only goes forward.
-            age_s: how long the oldest frame has waited, 0 if none waits; None: not known, the rate stays.
+            age_s: how long the oldest frame of the queue has waited, 0 if there is none; None: not known, the rate
+                stays.
             refused: how many frames of this camera admission has refused so far.
         """
         passed_s = 0.0 if self._looked_s is None else now_s - self._looked_s
@@ -75,7 +76,7 @@ class Budget:
         if was_refused or (age_s is not None and self._is_late(now_s, age_s)):
             self._allowed_fps = max(self._min_fps, self._allowed_fps * _CUT)
             self._cut_s = now_s
-        elif age_s is not None and age_s < _YOUNG * self._deadline_s:
+        elif age_s is not None and self._is_young(now_s, age_s):
             step = (self._max_fps - self._min_fps) * passed_s / RISE_S
             self._allowed_fps = min(self._max_fps, self._allowed_fps + step)
 
@@ -86,10 +87,13 @@ class Budget:
     def takes(self, at_s: float) -> bool:
         """Whether the budget has room for the frame with this time stamp; to be asked of those that `fps` would take."""
         self._is_still = self._moved_s is not None and at_s - self._moved_s > STILL_S
-        self._sampler.change(self.fps)
+        fps = self.fps
+        self._sampler.change(fps)
         # At the upper limit the other sampler has chosen already, on a grid of its own.
-        return self.fps >= self._max_fps or self._sampler.takes(at_s)
+        return fps >= self._max_fps or self._sampler.takes(at_s)
 
     def _is_late(self, now_s: float, age_s: float) -> bool:
-        since_cut_s = now_s - self._cut_s
-        return age_s > _LATE * self._deadline_s and since_cut_s > min(age_s, self._deadline_s)
+        return _LATE * self._deadline_s < age_s < now_s - self._cut_s
+
+    def _is_young(self, now_s: float, age_s: float) -> bool:
+        return age_s < _YOUNG * self._deadline_s and now_s - self._cut_s > self._deadline_s

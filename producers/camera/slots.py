@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from producers.camera.counters import CameraCounters
 from sightline.messages import Job
-from sightline.types import FrameRef, Lane, Pipeline
+from sightline.types import FrameRef, Pipeline
 
 
 class EncodedFrame(NamedTuple):
@@ -38,8 +38,6 @@ class Publishes(Protocol):
     """The part of `sightline.publisher.Publisher` that is used here."""
 
     def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]: ...
-
-    def waiting_since(self, lane: Lane, pipeline: Pipeline) -> float: ...
 
 
 class LiveSlot:

@@ -65,6 +65,12 @@ def test_cameras_come_change_and_go(client: TestClient) -> None:
     assert client.post("/v1/cameras", json=new).status_code == 409
     changed = client.patch("/v1/cameras/gate", json={"fps": 2, "enabled": False}).json()
     assert (changed["fps"], changed["enabled"], changed["pipeline"]) == (2, False, "plates")
+    assert (made.json()["min_fps"], made.json()["status"]["saved_percent"]) == (None, 0.0)
+    assert client.patch("/v1/cameras/gate", json={"min_fps": 0.5}).json()["min_fps"] == 0.5
+    refused = client.patch("/v1/cameras/gate", json={"fps": 0.2})
+    assert (refused.status_code, refused.json()["field"]) == (422, "min_fps")
+    assert client.patch("/v1/cameras/gate", json={"fps": None, "url": None}).status_code == 422
+    assert client.patch("/v1/cameras/gate", json={"min_fps": None}).json()["min_fps"] is None
     assert "pa$$" not in client.get("/v1/cameras").text
     assert client.delete("/v1/cameras/gate").status_code == 204
     gone = client.get("/v1/cameras/gate")
@@ -78,6 +84,9 @@ def test_cameras_come_change_and_go(client: TestClient) -> None:
         {"camera_id": "a/b"},
         {"fps": 0},
         {"fps": 1000},
+        {"min_fps": 0.01},
+        {"min_fps": 9},
+        {"min_fps": 1, "preset": "archive"},
         {"pipeline": "cars"},
         {"url": "gopher://x"},
         {"url": ""},
