@@ -36,7 +36,7 @@ class CameraStatus(Value):
     published: int = 0  #: accepted by the ledger
     saved_percent: float = 0.0  #: the share of `thinned` and `gated` in `sampled`
     fps: float = 0.0  #: frames read per second, over the last seconds
-    budget_fps: float | None = None  #: frames taken per second now, between `min_fps` and `fps` of the row; None: not read
+    budget_fps: float | None = None  #: frames taken per second now, between the limits of the row; None: not read
     last_frame_at: AwareDatetime | None = None
     last_error: str | None = None  #: the newest error, without credentials; it stays after a recovery
 

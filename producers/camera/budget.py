@@ -24,7 +24,8 @@ class Budget:
     a fair share though none knows of the others (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease
     Algorithms for Congestion Avoidance in Computer Networks", 1989). Between young and late it stays as it is. As TCP
     cuts once for all the losses of one window (RFC 6582), one queue of old frames cuts once: a frame that was sent
-    before the last cut says nothing of what the cut did. A frame that admission refused does, and cuts each time.
+    before the last cut says nothing of what the cut did, nor does a queue that gets younger ask for another. A frame
+    that admission refused does, and cuts each time.
     After a cut the rate does not grow before all that was sent until then has ended or is past its deadline.
 
     When nothing moved for `STILL_S` the rate is the lower limit, and with the first motion at once what the queue
@@ -40,6 +41,7 @@ class Budget:
         self._deadline_s = deadline_s
         self._allowed_fps = fps  #: what the queue allows
         self._looked_s: float | None = None
+        self._age_s = 0.0
         self._cut_s = float("-inf")
         self._refused = 0
         self._moved_s: float | None = None  #: on the clock of the source, as `at_s`; None where nobody looks for motion
@@ -73,7 +75,9 @@ class Budget:
         passed_s = 0.0 if self._looked_s is None else now_s - self._looked_s
         was_refused = self._looked_s is not None and refused > self._refused
         self._looked_s, self._refused = now_s, refused
-        if was_refused or (age_s is not None and self._is_late(now_s, age_s)):
+        is_late = age_s is not None and self._is_late(now_s, age_s)
+        self._age_s = age_s or 0.0
+        if was_refused or is_late:
             self._allowed_fps = max(self._min_fps, self._allowed_fps * _CUT)
             self._cut_s = now_s
         elif age_s is not None and self._is_young(now_s, age_s):
@@ -85,7 +89,7 @@ class Budget:
         self._moved_s = moved_s
 
     def takes(self, at_s: float) -> bool:
-        """Whether the budget has room for the frame with this time stamp; to be asked of those that `fps` would take."""
+        """Whether the budget has room for the frame with this time stamp. Asked of those that `fps` takes."""
         self._is_still = self._moved_s is not None and at_s - self._moved_s > STILL_S
         fps = self.fps
         self._sampler.change(fps)
@@ -93,7 +97,7 @@ class Budget:
         return fps >= self._max_fps or self._sampler.takes(at_s)
 
     def _is_late(self, now_s: float, age_s: float) -> bool:
-        return _LATE * self._deadline_s < age_s < now_s - self._cut_s
+        return max(self._age_s, _LATE * self._deadline_s) <= age_s < now_s - self._cut_s
 
     def _is_young(self, now_s: float, age_s: float) -> bool:
         return age_s < _YOUNG * self._deadline_s and now_s - self._cut_s > self._deadline_s

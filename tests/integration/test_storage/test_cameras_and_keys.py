@@ -64,13 +64,13 @@ def test_an_archive_is_read_once(database: Database) -> None:
 def test_a_lower_limit_is_below_the_upper_one_and_of_live_cameras(database: Database) -> None:
     add_camera(database, GATE.model_copy(update={"min_fps": 0.5}))
     assert get_camera(database, "gate").min_fps == 0.5
-    for changes, message in (
+    for changes, says in (
         ({"min_fps": 3}, r"min_fps: 3 is more than fps: 2\.5; give at most that, or more fps"),
         ({"fps": 0.4}, r"min_fps: 0\.5 is more than fps: 0\.4"),
         ({"preset": "archive"}, r"min_fps: 0\.5 does not go with preset: archive.*leave min_fps out"),
         ({"min_fps": 0}, r"min_fps: .*greater than 0.*got 0"),
     ):
-        with pytest.raises(BadMessageError, match=message) as caught:
+        with pytest.raises(BadMessageError, match=says) as caught:
             update_camera(database, "gate", **changes)
         assert caught.value.field == "min_fps"
     assert update_camera(database, "gate", min_fps=None) == GATE
