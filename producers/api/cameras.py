@@ -138,7 +138,7 @@ def get_camera(camera_id: CameraId, services: Given) -> CameraView:
 def change_camera(camera_id: CameraId, change: CameraChange, services: Given) -> CameraView:
     """Change, pause (`enabled: false`) or resume a camera."""
     given: dict[str, Any] = change.model_dump(exclude_unset=True)
-    fields = {name: value for name, value in given.items() if value is not None or name == "min_fps"}
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None or name == "min_fps"}
     if not fields:
         raise BadMessageError("body: no field to change; give at least one", field="body")
     if "url" in fields:
