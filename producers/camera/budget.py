@@ -25,8 +25,8 @@ class Budget:
     Algorithms for Congestion Avoidance in Computer Networks", 1989). Between young and late it stays as it is. As TCP
     cuts once for all the losses of one window (RFC 6582), one queue of old frames cuts once: a frame that was sent
     before the last cut says nothing of what the cut did, nor does a queue that gets younger ask for another. A frame
-    that admission refused does, and cuts each time.
-    After a cut the rate does not grow before all that was sent until then has ended or is past its deadline.
+    that admission refused does, and cuts each time. After a cut the rate does not grow before all that was sent until
+    then has ended or is past its deadline.
 
     When nothing moved for `STILL_S` the rate is the lower limit, and with the first motion at once what the queue
     allows.
@@ -76,7 +76,7 @@ class Budget:
         was_refused = self._looked_s is not None and refused > self._refused
         self._looked_s, self._refused = now_s, refused
         is_late = age_s is not None and self._is_late(now_s, age_s)
-        self._age_s = age_s or 0.0
+        self._age_s = age_s or 0.0  # of the last look: whether the queue gets younger
         if was_refused or is_late:
             self._allowed_fps = max(self._min_fps, self._allowed_fps * _CUT)
             self._cut_s = now_s

@@ -43,7 +43,7 @@ class Reader:
         options: SourceOptions,
         *,
         jpeg_quality: int,
-        deadline_s: float = 5.0,
+        deadline_s: float,
         ended_files: EndedFiles | None = None,
         open_source: OpenSource = open_source,
     ) -> None:

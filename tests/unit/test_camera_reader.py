@@ -94,7 +94,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     def _start(row: Camera, outlet: Any, **options: Any) -> tuple[Reader, CameraCounters]:
         counters = options.pop("counters", CameraCounters())
-        reader = Reader(row, outlet, counters, SourceOptions(preset=row.preset), jpeg_quality=90, **options)
+        reader = Reader(
+            row, outlet, counters, SourceOptions(preset=row.preset), jpeg_quality=90, deadline_s=5, **options
+        )
         readers.append(reader)
         reader.start()
         return reader, counters
