@@ -24,16 +24,19 @@ CameraState = Literal["starting", "running", "reconnecting", "paused", "ended", 
 class CameraStatus(Value):
     """Counters count from the start of the camera process and survive reconnects and changes of the row.
 
-    `sampled = gated + dropped + published`, but for the few frames that are on their way.
+    `sampled = thinned + gated + dropped + published`, but for the few frames that are on their way.
     """
 
     state: CameraState = "offline"
     frames_read: int = 0  #: frames the source delivered
     sampled: int = 0  #: of these, taken at the wanted rate
+    thinned: int = 0  #: of these, left out because the budget was lower than the wanted rate
     gated: int = 0  #: of these, held back because nothing moved
     dropped: dict[str, int] = Field(default_factory=dict)  #: sampled and not published, by reason
     published: int = 0  #: accepted by the ledger
+    saved_percent: float = 0.0  #: the share of `thinned` and `gated` in `sampled`
     fps: float = 0.0  #: frames read per second, over the last seconds
+    budget_fps: float | None = None  #: frames taken per second now, between the limits of the row; None: not read
     last_frame_at: AwareDatetime | None = None
     last_error: str | None = None  #: the newest error, without credentials; it stays after a recovery
 

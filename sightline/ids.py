@@ -12,6 +12,14 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
+def made_at(identity: str) -> float | None:
+    """When `new_id` made this id, in epoch seconds; None if it cannot be one of its."""
+    try:
+        return int(identity[:12], 16) / 1000 if len(identity) == 32 else None
+    except ValueError:
+        return None
+
+
 def content_id(*parts: str | bytes) -> str:
     """An id that is the same for the same parts: the first 32 hex digits of a SHA-256 over their lengths and bytes."""
     digest = hashlib.sha256()

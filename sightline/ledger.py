@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from sightline import ledger_scripts as scripts
 from sightline.errors import BacklogFullError
-from sightline.ids import new_id
+from sightline.ids import made_at, new_id
 from sightline.messages import Job
 from sightline.redis_connection import broker_errors
 from sightline.types import Lane, Pipeline
@@ -182,6 +182,22 @@ class Ledger:
                 ids += cast("list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1))
             payloads: Any = self._redis.hmget(_JOBS, ids[:limit]) if ids else []
         return [Job.model_validate_json(payload) for payload in payloads if payload]
+
+    def oldest_open(self, lane: Lane, pipelines: Iterable[Pipeline], *, since: float) -> dict[Pipeline, float | None]:
+        """When the oldest open job of each pipeline was made, in epoch seconds, of those made after `since`; None if
+        there is none. Their ids tell it; jobs with ids of another kind are not seen.
+        """
+        wanted = list(pipelines)
+        with broker_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for pipeline in wanted:
+                pipe.zrange(_DUE + _line(lane, pipeline), 0, -1)
+            found = pipe.execute()
+        oldest: dict[Pipeline, float | None] = {}
+        for pipeline, ids in zip(wanted, found, strict=True):
+            times = [made for made in map(made_at, ids) if made is not None and made > since]
+            oldest[pipeline] = min(times, default=None)
+        return oldest
 
     def open_frames(self) -> dict[str, int]:
         """Open frames per source."""

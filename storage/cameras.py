@@ -37,7 +37,9 @@ class Camera(Value):
     camera_id: SourceId  #: the source_id of its frames
     url: Annotated[SecretStr, Field(min_length=1, max_length=2048)]
     pipeline: Pipeline = Pipeline.PLATES
-    fps: Annotated[float, Field(gt=0, le=120)] = 5.0  #: frames sampled per second
+    fps: Annotated[float, Field(gt=0, le=120)] = 5.0  #: frames sampled per second, at most
+    #: while the workers do not keep up or nothing moves, it may fall to this; None: it does not fall
+    min_fps: Annotated[float, Field(gt=0, le=120)] | None = None
     preset: Literal["live", "archive"] = "live"  #: live: newest picture wins; archive: every picture counts
     motion: bool = True  #: skip pictures in which nothing moves
     enabled: bool = True
@@ -107,6 +109,19 @@ def _check(camera: Camera) -> None:
         raise BadMessageError(
             "loop: true does not go with preset: archive, which reads a file once; take preset live, or loop false",
             field="loop",
+        )
+    if camera.min_fps is None:
+        return
+    if camera.preset == "archive":
+        raise BadMessageError(
+            f"min_fps: {camera.min_fps:g} does not go with preset: archive, where every picture counts; "
+            "take preset live, or leave min_fps out",
+            field="min_fps",
+        )
+    if camera.min_fps > camera.fps:
+        raise BadMessageError(
+            f"min_fps: {camera.min_fps:g} is more than fps: {camera.fps:g}; give at most that, or more fps",
+            field="min_fps",
         )
 
 

@@ -81,6 +81,7 @@ class Sources(Base):
     url: Mapped[str | None]  #: may hold a password
     pipeline: Mapped[str | None]
     fps: Mapped[float | None]
+    min_fps: Mapped[float | None]
     preset: Mapped[str | None]
     motion: Mapped[bool | None]
     enabled: Mapped[bool | None]

@@ -24,7 +24,15 @@ from storage.keys import Role
 router = APIRouter(route_class=ChangesLogged, prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
 
 CameraId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Fps = Annotated[float, Field(ge=0.1, le=60, description="Frames a second that are looked at.")]
+Fps = Annotated[float, Field(ge=0.1, le=60, description="Frames a second that are looked at, at most.")]
+MinFps = Annotated[
+    float,
+    Field(
+        ge=0.1,
+        le=60,
+        description="While the workers do not keep up or nothing moves, `fps` falls to this. Null: it does not fall.",
+    ),
+]
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 _SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file")
 _KNOWN_URL: Final = re.compile(
@@ -51,6 +59,7 @@ class NewCamera(BaseModel):
     url: Url
     pipeline: Pipeline = Pipeline.PLATES
     fps: Fps = 5.0
+    min_fps: MinFps | None = None
     preset: Literal["live", "archive"] = "live"
     motion: bool = True
     enabled: bool = True
@@ -58,13 +67,14 @@ class NewCamera(BaseModel):
 
 
 class CameraChange(BaseModel):
-    """The fields to change; the others stay."""
+    """The fields to change; the others stay. `min_fps` of null: the rate is always `fps`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"fps": 2, "enabled": False}})
 
     url: Url | None = None
     pipeline: Pipeline | None = None
     fps: Fps | None = None
+    min_fps: MinFps | None = None
     preset: Literal["live", "archive"] | None = None
     motion: bool | None = None
     enabled: bool | None = None
@@ -78,6 +88,7 @@ class CameraView(BaseModel):
     url: str
     pipeline: Pipeline
     fps: float
+    min_fps: float | None
     preset: str
     motion: bool
     enabled: bool
@@ -126,7 +137,8 @@ def get_camera(camera_id: CameraId, services: Given) -> CameraView:
 )
 def change_camera(camera_id: CameraId, change: CameraChange, services: Given) -> CameraView:
     """Change, pause (`enabled: false`) or resume a camera."""
-    fields: dict[str, Any] = change.model_dump(exclude_unset=True, exclude_none=True)
+    given: dict[str, Any] = change.model_dump(exclude_unset=True)
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None or name == "min_fps"}
     if not fields:
         raise BadMessageError("body: no field to change; give at least one", field="body")
     if "url" in fields:

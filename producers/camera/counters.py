@@ -20,6 +20,7 @@ class CameraCounters:
         self._state: CameraState = "starting"
         self._frames_read = 0
         self._sampled = 0
+        self._thinned = 0
         self._gated = 0
         self._published = 0
         self._dropped: Counter[str] = Counter()
@@ -41,6 +42,10 @@ class CameraCounters:
         with self._lock:
             self._sampled += 1
 
+    def count_thinned(self) -> None:
+        with self._lock:
+            self._thinned += 1
+
     def count_gated(self) -> None:
         with self._lock:
             self._gated += 1
@@ -52,6 +57,11 @@ class CameraCounters:
     def count_dropped(self, reason: str, frames: int = 1) -> None:
         with self._lock:
             self._dropped[reason] += frames
+
+    @property
+    def refused(self) -> int:
+        """Frames that admission refused so far."""
+        return self._dropped["backlog"]
 
     def note_error(self, redacted: str, state: CameraState | None = None) -> None:
         with self._lock:
@@ -65,9 +75,11 @@ class CameraCounters:
                 state=self._state,
                 frames_read=self._frames_read,
                 sampled=self._sampled,
+                thinned=self._thinned,
                 gated=self._gated,
                 dropped=dict(self._dropped),
                 published=self._published,
+                saved_percent=round(100 * (self._thinned + self._gated) / max(1, self._sampled), 1),
                 fps=self._measure_fps(),
                 last_frame_at=self._last_frame_at,
                 last_error=self._last_error,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from producers.camera.archive import ArchiveOutlet, EndedFiles
 from producers.camera.counters import CameraCounters
@@ -17,6 +17,7 @@ from producers.camera_status import CameraStatus
 from sightline.errors import BrokerUnavailableError
 from sightline.redaction import redact_url
 from sightline.settings import Settings
+from sightline.types import Pipeline
 from storage.cameras import Camera
 
 log = logging.getLogger(__name__)
@@ -58,9 +59,23 @@ class Fleet:
         with self._lock:
             return [reader.outlet for reader in self._readers.values() if isinstance(reader.outlet, LiveSlot)]
 
+    def adapting(self) -> set[Pipeline]:
+        """The pipelines of cameras whose rate follows their queue."""
+        with self._lock:
+            return {reader.camera.pipeline for reader in self._readers.values() if not reader.budget.is_fixed}
+
+    def follow_queues(self, ages_s: Mapping[Pipeline, float]) -> None:
+        """Adapt the rates to how long the oldest live frame of each pipeline has waited; those not named stay."""
+        with self._lock:
+            readers = list(self._readers.values())
+        for reader in readers:
+            reader.follow_queue(ages_s.get(reader.camera.pipeline))
+
     def statuses(self) -> dict[str, CameraStatus]:
         with self._lock:
             statuses = {camera_id: counters.status() for camera_id, counters in self._counters.items()}
+            for camera_id, reader in self._readers.items():
+                statuses[camera_id] = statuses[camera_id].model_copy(update={"budget_fps": reader.budget.fps})
             paused = {camera.camera_id for camera in self._cameras.values() if not camera.enabled}
         # Said here because the thread of a camera paused just now may still note a last frame.
         return statuses | {
@@ -125,5 +140,6 @@ class Fleet:
                 read_timeout_s=settings.camera_read_timeout_s,
             ),
             jpeg_quality=settings.camera_jpeg_quality,
+            deadline_s=settings.live_deadline_s,
             ended_files=self._ended_files if not live and is_file(camera.url.get_secret_value()) else None,
         )

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 #: Width of the gray image that is compared. At 160 pixels one pixel averages 64 of a 720p frame: no sensor noise left.
 GRAY_WIDTH = 160
+#: A heartbeat that follows a low rate is not rarer than this.
+_HEARTBEAT_MOST_S = 30.0
 
 GrayImage = npt.NDArray[np.uint8]
 
@@ -28,18 +30,25 @@ class MotionGate:
         self._hold_s = hold_s
         self._heartbeat_s = heartbeat_s
         self._reference: GrayImage | None = None
-        self._moved_at_s = 0.0
+        self.moved_at_s = 0.0  #: time stamp of the last frame that passed because of motion
         self._passed_at_s = 0.0
 
-    def passes(self, gray: GrayImage, at_s: float) -> bool:
-        """Whether the frame goes on. `gray` is (height, width), `at_s` the time stamp of the frame."""
+    def passes(self, gray: GrayImage, at_s: float, slowdown: float = 1.0) -> bool:
+        """Whether the frame goes on.
+
+        Args:
+            gray: (height, width).
+            at_s: the time stamp of the frame.
+            slowdown: how many times fewer frames than usual are wanted; the heartbeat is so many times slower.
+        """
         if at_s < self._passed_at_s:  # the clock went back: a file began anew
             self._reference = None
         if self._has_moved(gray):
             self._reference = gray
-            self._moved_at_s = self._passed_at_s = at_s
+            self.moved_at_s = self._passed_at_s = at_s
             return True
-        if at_s - self._moved_at_s <= self._hold_s or at_s - self._passed_at_s >= self._heartbeat_s:
+        heartbeat_s = max(self._heartbeat_s, min(self._heartbeat_s * slowdown, _HEARTBEAT_MOST_S))
+        if at_s - self.moved_at_s <= self._hold_s or at_s - self._passed_at_s >= heartbeat_s:
             self._passed_at_s = at_s
             return True
         return False

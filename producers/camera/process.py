@@ -1,10 +1,11 @@
-"""The camera process: three loops beside the readers. Rows once a second, statuses once a second, bundles each tick."""
+"""The camera process: four loops beside the readers. Rows, queues and statuses once a second, bundles each tick."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from producers.camera.archive import EndedFiles
@@ -13,7 +14,9 @@ from producers.camera.fleet import Fleet
 from producers.camera.slots import Publishes
 from producers.camera_status import forget_statuses, write_statuses
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
+from sightline.ledger import Ledger, LedgerLimits
 from sightline.settings import Settings
+from sightline.types import Lane, Pipeline
 from storage.cameras import Camera
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ class CameraProcess:
         self._redis = redis
         self._list_cameras = list_cameras
         self._known: set[str] = set()
+        self._ledger = Ledger(redis, LedgerLimits.from_settings(settings))
+        self._deadline_s = settings.live_deadline_s
         self.fleet = Fleet(settings, publisher, EndedFiles(redis))
         self._bundler = LiveBundler(
             publisher,
@@ -55,7 +60,7 @@ class CameraProcess:
         crashed = threading.Event()
         loops = [
             threading.Thread(target=_guarded, args=(loop, stop, crashed), name=loop.__name__.strip("_"), daemon=True)
-            for loop in (self._follow_rows, self._write_statuses, self._bundler.run)
+            for loop in (self._follow_rows, self._follow_queues, self._write_statuses, self._bundler.run)
         ]
         for loop in loops:
             loop.start()
@@ -83,6 +88,27 @@ class CameraProcess:
                 answers = True
                 self.fleet.reconcile(rows)
             stop.wait(POLL_S)
+
+    def _follow_queues(self, stop: threading.Event) -> None:
+        answers = True
+        while not stop.wait(POLL_S):
+            try:
+                ages_s = self._ages_s(self.fleet.adapting())
+            except BrokerUnavailableError as error:
+                if answers:
+                    log.warning("cameras keep their rates: %s", error)
+                answers, ages_s = False, {}
+            else:
+                answers = True
+            self.fleet.follow_queues(ages_s)
+
+    def _ages_s(self, pipelines: Iterable[Pipeline]) -> dict[Pipeline, float]:
+        """How long the oldest live frame of each pipeline has waited for its end. What is past the deadline does not
+        count: no worker will work on it, though it may be open until the message of a dead worker returns.
+        """
+        now = time.time()
+        oldest = self._ledger.oldest_open(Lane.LIVE, pipelines, since=now - self._deadline_s)
+        return {pipeline: 0.0 if at is None else max(0.0, now - at) for pipeline, at in oldest.items()}
 
     def _write_statuses(self, stop: threading.Event) -> None:
         answers = True

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import cv2
 
 from producers.camera.archive import EndedFiles
+from producers.camera.budget import Budget
 from producers.camera.counters import CameraCounters
 from producers.camera.motion import GRAY_WIDTH, MotionGate
 from producers.camera.sampling import Backoff, Sampler
@@ -42,18 +43,21 @@ class Reader:
         options: SourceOptions,
         *,
         jpeg_quality: int,
+        deadline_s: float,
         ended_files: EndedFiles | None = None,
         open_source: OpenSource = open_source,
     ) -> None:
         self.camera = camera
         self.outlet = outlet
+        self.budget = Budget(camera.min_fps, camera.fps, deadline_s=deadline_s)
         self._counters = counters
         self._options = options
         self._jpeg_quality = jpeg_quality
         self._ended_files = ended_files
         self._open_source = open_source
         self._url = camera.url.get_secret_value()
-        self._row = camera.model_copy(update={"enabled": True}).model_dump_json() + self._url
+        # Names the frames of an archive: a field that changes none of them must not change their names.
+        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude={"min_fps"}) + self._url
         self._stop = threading.Event()
         self._backoff = Backoff()
         self._seq = 0
@@ -66,6 +70,10 @@ class Reader:
         """Publish nothing from now on. The thread ends at its next frame, or with its read time-out."""
         self._stop.set()
         self.outlet.close()
+
+    def follow_queue(self, age_s: float | None) -> None:
+        """Adapt the rate; `age_s` as in `Budget.look`."""
+        self.budget.look(time.monotonic(), age_s, self._counters.refused)
 
     def join(self, timeout_s: float) -> bool:
         """Whether the thread has ended."""
@@ -125,8 +133,11 @@ class Reader:
 
     def _take(self, grab: Grab, gate: MotionGate | None, source: Source, edition: str) -> None:
         self._counters.count_sampled()
+        if not self.budget.takes(grab.at_s):
+            self._counters.count_thinned()
+            return
         try:
-            if gate is not None and not gate.passes(grab.gray(GRAY_WIDTH), grab.at_s):
+            if gate is not None and not self._passes(gate, grab):
                 self._counters.count_gated()
                 return
             jpeg = encode_jpeg(grab.bgr(), self._jpeg_quality)
@@ -143,6 +154,11 @@ class Reader:
             name=source.name[:255],
         )
         self.outlet.put(EncodedFrame(ref, jpeg))
+
+    def _passes(self, gate: MotionGate, grab: Grab) -> bool:
+        passes = gate.passes(grab.gray(GRAY_WIDTH), grab.at_s, self.budget.slowdown)
+        self.budget.note_motion(gate.moved_at_s)
+        return passes
 
     def _note_ended(self, ended_files: EndedFiles, edition: str) -> None:
         try:

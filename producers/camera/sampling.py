@@ -13,6 +13,13 @@ class Sampler:
         self._step_s = 1 / fps
         self._due_s: float | None = None
 
+    def change(self, fps: float) -> None:
+        """Take more or fewer from now on; the next one is due a new step after the last."""
+        step_s = 1 / fps
+        if self._due_s is not None:
+            self._due_s += step_s - self._step_s
+        self._step_s = step_s
+
     def takes(self, at_s: float) -> bool:
         """Whether to take the frame with this time stamp."""
         if self._due_s is None or at_s < self._due_s - 2 * self._step_s:  # first frame, or the clock went back

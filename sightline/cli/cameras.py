@@ -17,7 +17,11 @@ from sightline.types import Pipeline
 app = typer.Typer(help="Cameras: list, add, change, pause, resume, remove.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the camera; it is the source of its rows.")]
-Fps = Annotated[float, typer.Option(min=0.1, max=60, help="Frames a second that are looked at.")]
+Fps = Annotated[float, typer.Option(min=0.1, max=60, help="Frames a second that are looked at, at most.")]
+MinFps = Annotated[
+    float | None,
+    typer.Option(min=0.1, max=60, help="Rate to fall to while the workers do not keep up or nothing moves."),
+]
 Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
 
 
@@ -34,11 +38,16 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
         "camera_id": "camera",
         "state": "state",
         "pipeline": "pipeline",
-        "fps": "fps wanted",
+        "limits": "fps wanted",
+        "budget_fps": "fps now",
         "fps_measured": "fps read",
         "frames_read": "read",
-        "published": "published",
+        "sampled": "sampled",
+        "thinned": "thinned",
+        "gated": "still",
         "dropped": "dropped",
+        "published": "published",
+        "saved": "saved",
         "url": "url",
         "last_error": "last error",
     }
@@ -51,6 +60,7 @@ def add(
     url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://… (MJPEG), a video file, or a USB index such as 0.")],
     pipeline: Annotated[Pipeline, typer.Option(help="What to do with its frames.")] = Pipeline.PLATES,
     fps: Fps = 5.0,
+    min_fps: MinFps = None,
     preset: Preset = "live",
     motion: Annotated[bool, typer.Option(help="Skip frames in which nothing moves.")] = True,
     loop: Annotated[bool, typer.Option(help="Start a video file again at its end.")] = False,
@@ -63,6 +73,7 @@ def add(
         "url": _address(url),
         "pipeline": pipeline,
         "fps": fps,
+        "min_fps": min_fps,
         "preset": preset,
         "motion": motion,
         "loop": loop,
@@ -76,12 +87,15 @@ def change(
     url: Annotated[str | None, typer.Option(help="New address.")] = None,
     pipeline: Annotated[Pipeline | None, typer.Option(help="New pipeline.")] = None,
     fps: Annotated[float | None, typer.Option(min=0.1, max=60, help="New rate.")] = None,
+    min_fps: Annotated[
+        float | None, typer.Option(min=0.1, max=60, help="New lower limit; as much as --fps: the rate stays.")
+    ] = None,
     motion: Annotated[bool | None, typer.Option(help="Skip frames in which nothing moves.")] = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Change a camera."""
-    given = {"url": url and _address(url), "pipeline": pipeline, "fps": fps, "motion": motion}
+    given = {"url": url and _address(url), "pipeline": pipeline, "fps": fps, "min_fps": min_fps, "motion": motion}
     body = {field: value for field, value in given.items() if value is not None}
     _done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
@@ -126,7 +140,9 @@ def _row(camera: Mapping[str, Any]) -> dict[str, Any]:
     """A camera's settings and status side by side; both have an `fps`. Without Redis there is no status."""
     status: dict[str, Any] = camera.get("status") or {}
     measured = {"fps_measured" if name == "fps" else name: value for name, value in status.items()}
-    return {**camera, **measured}
+    lowest, saved = camera.get("min_fps"), status.get("saved_percent")
+    limits = camera["fps"] if lowest is None else f"{lowest:g} to {camera['fps']:g}"
+    return {**camera, **measured, "limits": limits, "saved": None if saved is None else f"{saved:.0f} %"}
 
 
 def _done(camera: Any, text: str, *, as_json: bool) -> None:

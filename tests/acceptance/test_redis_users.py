@@ -159,6 +159,7 @@ def test_every_role_works_under_its_own_user(
         ledger.admit(withdrawn := make_job())
         ledger.withdraw(withdrawn)
         write_statuses(server.client("producer"), {"gate": CameraStatus(state="running")})
+        ledger.oldest_open(Lane.LIVE, tuple(Pipeline), since=0)
         (letter,) = [one for one in api.get("/v1/dead-letters").json()["items"] if one["reason"] == "bad_image"]
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1
         for path in ("/readyz", "/v1/queues", "/v1/cameras", "/v1/jobs?status=open", f"/v1/jobs/{bad.job_id}", "/"):

@@ -109,6 +109,18 @@ def test_rows_are_followed(settings: Settings, database: Database, tmp_path: Pat
     publisher.close()
 
 
+def test_rates_fall_while_nobody_works(settings: Settings, database: Database, tmp_path: Path) -> None:
+    add_camera(database, camera(url=write_clip(tmp_path / "clip.mp4"), loop=True, min_fps=1.0))
+    publisher = Publisher.from_settings(settings)
+    with running(settings, publisher, functools.partial(list_cameras, database)) as status:
+        wait_until(lambda: status().published > 3, 3)
+        assert status().budget_fps == 10
+        wait_until(lambda: status().budget_fps == 5, 4)  # the oldest has waited for a third of the deadline
+        wait_until(lambda: status().thinned > 3, 3)
+        assert status().saved_percent > 0
+    publisher.close()
+
+
 def test_cameras_go_on_while_the_database_is_down(
     settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -139,7 +151,7 @@ def test_cameras_are_read_while_redis_is_down(
 ) -> None:
     caplog.set_level("WARNING")
     nowhere = settings.model_copy(update={"redis_url": f"redis://:hunter2@127.0.0.1:{free_port()}/0"})
-    row = camera(url=write_clip(tmp_path / "clip.mp4"), loop=True)
+    row = camera(url=write_clip(tmp_path / "clip.mp4"), loop=True, min_fps=1.0)
     publisher = Publisher.from_settings(nowhere)
     stop = threading.Event()
     process = CameraProcess(nowhere, publisher, connect(nowhere.redis_url), lambda: [row])
@@ -151,6 +163,8 @@ def test_cameras_are_read_while_redis_is_down(
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
+    assert caplog.text.count("cameras keep their rates") == 1
+    assert process.fleet.statuses()["gate"].published == 0
     assert "hunter2" not in caplog.text
 
 

@@ -225,6 +225,28 @@ def test_hand_over_waits_for_the_broker(
     assert publisher.queue_depths() == {"gpu.detect": 0, "cpu.ocr": 1, "db.write": 0}
 
 
+def test_the_ledger_tells_since_when_the_oldest_job_of_a_lane_is_open(publisher: Publisher) -> None:
+    ledger, both = publisher.ledger, (Pipeline.PLATES, Pipeline.TEXT)
+    before = time.time() - 0.001
+    assert ledger.oldest_open(Lane.LIVE, both, since=before) == {Pipeline.PLATES: None, Pipeline.TEXT: None}
+    ledger.admit(first := make_job("gate", lane=Lane.LIVE))
+    time.sleep(0.01)
+    between = time.time()
+    time.sleep(0.01)
+    for job in (make_job("gate"), make_job("yard", lane=Lane.LIVE)):
+        ledger.admit(job)
+    named = make_job("hall", lane=Lane.LIVE).model_copy(update={"job_id": "a-job-of-somebody-else"})
+    ledger.admit(named)
+    ledger.begin(first)  # it is in work now, and due later than the others
+    oldest = ledger.oldest_open(Lane.LIVE, both, since=before)
+    assert oldest[Pipeline.TEXT] is None
+    assert before <= (oldest[Pipeline.PLATES] or 0) < between
+    assert (ledger.oldest_open(Lane.LIVE, both, since=between)[Pipeline.PLATES] or 0) > between
+    ledger.settle(first.job_id, {"gate": {"stored": 1}})
+    assert (ledger.oldest_open(Lane.LIVE, both, since=before)[Pipeline.PLATES] or 0) > between
+    assert ledger.oldest_open(Lane.LIVE, (), since=before) == {}
+
+
 def test_an_absent_broker_is_retryable() -> None:
     absent = Publisher.from_settings(load_settings(redis_url="redis://127.0.0.1:1/0"))
     with pytest.raises(BrokerUnavailableError):

@@ -11,6 +11,7 @@ from producers.camera import fleet as fleet_module
 from producers.camera.fleet import Fleet
 from sightline.errors import BrokerUnavailableError
 from sightline.settings import Settings
+from sightline.types import Pipeline
 from tests.cameras import FakePublisher, camera, wait_until, write_clip
 
 
@@ -74,7 +75,7 @@ def test_an_unchanged_row_leaves_its_reader_alone(fleet: Fleet, clip: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [{"fps": 2.0}, {"pipeline": "text"}, {"motion": True}, {"url": "rtsp://127.0.0.1:9/"}]
+    "change", [{"fps": 2.0}, {"min_fps": 2.0}, {"pipeline": "text"}, {"motion": True}, {"url": "rtsp://127.0.0.1:9/"}]
 )
 def test_a_changed_row_gets_a_new_reader_and_keeps_its_counters(fleet: Fleet, clip: Path, change: Any) -> None:
     row = camera("one", clip, loop=True)
@@ -84,6 +85,24 @@ def test_a_changed_row_gets_a_new_reader_and_keeps_its_counters(fleet: Fleet, cl
     fleet.reconcile([camera("one", **({"url": clip, "loop": True} | change))])
     assert fleet.live_slots() != slots
     assert fleet.statuses()["one"].frames_read > 3
+
+
+def test_rates_follow_the_queue_of_their_pipeline(fleet: Fleet, clip: Path) -> None:
+    rows = [
+        camera("one", clip, loop=True, min_fps=2.0),
+        camera("two", clip, loop=True, min_fps=2.0, pipeline="text"),
+        camera("three", clip, loop=True),
+        camera("off", clip, loop=True, min_fps=2.0, pipeline="objects", enabled=False),
+    ]
+    fleet.reconcile(rows)
+    assert fleet.adapting() == {Pipeline.PLATES, Pipeline.TEXT}
+    fleet.follow_queues({Pipeline.PLATES: 3.0, Pipeline.TEXT: 0.0})
+    rates = {camera_id: status.budget_fps for camera_id, status in fleet.statuses().items()}
+    assert rates == {"one": 5.0, "two": 10.0, "three": 10.0, "off": None}
+    fleet.follow_queues({})
+    assert fleet.statuses()["one"].budget_fps == 5.0
+    wait_until(lambda: fleet.statuses()["one"].thinned > 3)
+    assert fleet.statuses()["two"].thinned == 0
 
 
 def test_pause_and_resume(fleet: Fleet, clip: Path) -> None:

@@ -41,6 +41,18 @@ def test_a_still_scene_is_looked_at_every_few_seconds() -> None:
     assert [at_s for at_s in range(20) if gate.passes(gray(), at_s)] == [0, 5, 10, 15]
 
 
+def test_the_heartbeat_follows_a_low_rate_to_half_a_minute() -> None:
+    gate = MotionGate(hold_s=0, heartbeat_s=5)
+    gate.passes(gray(), 0)
+    assert gate.moved_at_s == 0
+    assert [at_s for at_s in range(1, 40) if gate.passes(gray(), at_s, slowdown=3)] == [15, 30]
+    assert [at_s for at_s in range(40, 120) if gate.passes(gray(), at_s, slowdown=600)] == [60, 90]
+    assert gate.moved_at_s == 0
+    slow = MotionGate(hold_s=0, heartbeat_s=100)
+    slow.passes(gray(), 0)
+    assert [at_s for at_s in range(1, 120) if slow.passes(gray(), at_s, slowdown=2)] == [100]
+
+
 def test_another_size_and_a_clock_that_goes_back_pass() -> None:
     gate = MotionGate(hold_s=0)
     assert gate.passes(gray(), 100.0)

@@ -20,6 +20,7 @@ from producers.camera.sampling import Backoff
 from producers.camera.slots import EncodedFrame, LiveSlot
 from producers.camera.source import SourceOptions
 from sightline.errors import BacklogFullError, BrokerUnavailableError, SourceError, StoreUnavailableError
+from sightline.ids import content_id
 from sightline.types import Lane
 from storage.cameras import Camera
 from tests.cameras import FakePublisher, camera, picture, wait_until, write_clip
@@ -93,7 +94,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     def _start(row: Camera, outlet: Any, **options: Any) -> tuple[Reader, CameraCounters]:
         counters = options.pop("counters", CameraCounters())
-        reader = Reader(row, outlet, counters, SourceOptions(preset=row.preset), jpeg_quality=90, **options)
+        reader = Reader(
+            row, outlet, counters, SourceOptions(preset=row.preset), jpeg_quality=90, deadline_s=5, **options
+        )
         readers.append(reader)
         reader.start()
         return reader, counters
@@ -127,6 +130,38 @@ def test_a_still_scene_is_gated(start: Start) -> None:
     wait_until(lambda: counters.status().state == "ended")
     assert counters.status().gated + len(kept.frames) == counters.status().sampled == 40
     assert 1 <= len(kept.frames) <= 12
+
+
+def test_a_still_scene_costs_little_where_the_rate_may_fall(start: Start) -> None:
+    """Two minutes: the first second, then a heartbeat of 5 s; after ten seconds, at a fifth of the rate, of 25 s."""
+    sent: list[int] = []
+    for min_fps in (None, 2.0):
+        kept = Kept()
+        row = camera(motion=True, min_fps=min_fps)
+        _, counters = start(row, kept, open_source=Script([Still(n / 10) for n in range(1200)]))
+        wait_until(lambda counters=counters: counters.status().state == "ended", 30)
+        status = counters.status()
+        assert status.sampled == 1200 == status.thinned + status.gated + len(kept.frames)
+        assert status.saved_percent == pytest.approx(100 - len(kept.frames) / 12, abs=0.1)
+        assert (status.thinned > 850) == (min_fps is not None)
+        sent.append(len(kept.frames))
+    assert sent[0] == pytest.approx(11 + 119 / 5, abs=2)
+    assert sent[1] <= 11 + 2 + 5
+
+
+def test_a_lower_limit_that_archives_do_not_have_changes_no_name(start: Start, tmp_path: Path) -> None:
+    """Or a file would be read again, under new names, after an update."""
+    row = camera(url=write_clip(tmp_path / "clip.mp4"), preset="archive")
+    publisher, counters = FakePublisher(), CameraCounters()
+    start(row, ArchiveOutlet(row.pipeline, publisher, counters), counters=counters)
+    wait_until(lambda: counters.status().state == "ended")
+    file = Path(row.url.get_secret_value()).stat()
+    text = (
+        '{"camera_id":"gate","url":"**********","pipeline":"plates","fps":10.0,"preset":"archive","motion":false,'
+        f'"enabled":true,"loop":false}}{row.url.get_secret_value()}'
+    )
+    edition = content_id(text, f"{file.st_size}:{file.st_mtime_ns}")
+    assert publisher.frames[0].frame_id == content_id(edition, "0.000000")
 
 
 def test_it_reconnects_and_goes_on_counting(start: Start) -> None:

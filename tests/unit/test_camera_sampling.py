@@ -35,6 +35,15 @@ def test_a_clock_that_goes_back_starts_anew() -> None:
     assert taken(1, [100.0, 100.5, 101.0, 0.0, 0.5, 1.0]) == [100.0, 101.0, 0.0, 1.0]
 
 
+def test_a_change_counts_from_the_last_frame_taken() -> None:
+    sampler = Sampler(1)
+    assert [sampler.takes(at_s) for at_s in (0.0, 0.5)] == [True, False]
+    sampler.change(2)
+    assert [sampler.takes(at_s) for at_s in (0.5, 0.9, 1.0)] == [True, False, True]
+    sampler.change(0.5)
+    assert [sampler.takes(at_s) for at_s in (2.0, 2.9, 3.0, 4.9, 5.0)] == [False, False, True, False, True]
+
+
 @given(fps=st.floats(0.1, 60), steps=st.lists(st.floats(0, 3, allow_subnormal=False), min_size=1, max_size=200))
 def test_never_more_often_than_asked(fps: float, steps: list[float]) -> None:
     stamps = list(itertools.accumulate(steps))

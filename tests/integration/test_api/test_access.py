@@ -8,6 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
+from producers.camera_status import CameraStatus, write_statuses
+from sightline.redis_connection import connect
 from sightline.settings import Settings
 from storage.keys import Role
 from tests.integration.test_api.uploading import Key
@@ -65,11 +67,40 @@ def test_cameras_come_change_and_go(client: TestClient) -> None:
     assert client.post("/v1/cameras", json=new).status_code == 409
     changed = client.patch("/v1/cameras/gate", json={"fps": 2, "enabled": False}).json()
     assert (changed["fps"], changed["enabled"], changed["pipeline"]) == (2, False, "plates")
+    assert (made.json()["min_fps"], made.json()["status"]["saved_percent"]) == (None, 0.0)
+    assert client.patch("/v1/cameras/gate", json={"min_fps": 0.5}).json()["min_fps"] == 0.5
+    refused = client.patch("/v1/cameras/gate", json={"fps": 0.2})
+    assert (refused.status_code, refused.json()["field"]) == (422, "min_fps")
+    assert client.patch("/v1/cameras/gate", json={"fps": None, "url": None}).status_code == 422
+    assert client.patch("/v1/cameras/gate", json={"min_fps": None}).json()["min_fps"] is None
     assert "pa$$" not in client.get("/v1/cameras").text
     assert client.delete("/v1/cameras/gate").status_code == 204
     gone = client.get("/v1/cameras/gate")
     assert gone.status_code == 404
     assert "'gate'" in gone.json()["detail"]
+
+
+def test_what_a_budget_saves_is_shown(client: TestClient, redis_url: str) -> None:
+    limits = {"fps": 5, "min_fps": 0.5}
+    client.post("/v1/cameras", json={"camera_id": "gate", "url": "rtsp://10.0.0.7/stream"} | limits)
+    counts: dict[str, Any] = {"sampled": 2000, "thinned": 1200, "gated": 301, "published": 499}
+    status = CameraStatus(state="running", budget_fps=1.25, saved_percent=75.1, **counts)
+    with connect(redis_url) as redis:
+        write_statuses(redis, {"gate": status})
+    (shown,) = client.get("/v1/cameras").json()["items"]
+    assert {name: shown[name] for name in limits} == limits
+    assert {name: shown["status"][name] for name in counts} == counts
+    assert (shown["status"]["budget_fps"], shown["status"]["saved_percent"]) == (1.25, 75.1)
+    page = client.get("/live").text
+    for part in (
+        "0.5 to 5/s wanted",
+        "<dd>1.2</dd>",
+        "<dd>1,200</dd>",
+        "<dd>301</dd>",
+        "<dd>499</dd>",
+        "<dd>75 %</dd>",
+    ):
+        assert part in page, part
 
 
 @pytest.mark.parametrize(
@@ -78,6 +109,9 @@ def test_cameras_come_change_and_go(client: TestClient) -> None:
         {"camera_id": "a/b"},
         {"fps": 0},
         {"fps": 1000},
+        {"min_fps": 0.01},
+        {"min_fps": 9},
+        {"min_fps": 1, "preset": "archive"},
         {"pipeline": "cars"},
         {"url": "gopher://x"},
         {"url": ""},

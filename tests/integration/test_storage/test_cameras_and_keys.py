@@ -61,6 +61,24 @@ def test_an_archive_is_read_once(database: Database) -> None:
     assert get_camera(database, "gate") == looping
 
 
+def test_a_lower_limit_is_below_the_upper_one_and_of_live_cameras(database: Database) -> None:
+    add_camera(database, GATE.model_copy(update={"min_fps": 0.5}))
+    assert get_camera(database, "gate").min_fps == 0.5
+    for changes, says in (
+        ({"min_fps": 3}, r"min_fps: 3 is more than fps: 2\.5; give at most that, or more fps"),
+        ({"fps": 0.4}, r"min_fps: 0\.5 is more than fps: 0\.4"),
+        ({"preset": "archive"}, r"min_fps: 0\.5 does not go with preset: archive.*leave min_fps out"),
+        ({"min_fps": 0}, r"min_fps: .*greater than 0.*got 0"),
+    ):
+        with pytest.raises(BadMessageError, match=says) as caught:
+            update_camera(database, "gate", **changes)
+        assert caught.value.field == "min_fps"
+    assert update_camera(database, "gate", min_fps=None) == GATE
+    remove_camera(database, "gate")
+    with pytest.raises(BadMessageError, match="min_fps: 3 is more"):
+        add_camera(database, GATE.model_copy(update={"min_fps": 3}))
+
+
 def test_changes_are_validated(database: Database) -> None:
     add_camera(database, GATE)
     changed = update_camera(database, "gate", fps=1.0, enabled=False, pipeline="objects")

@@ -8,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from storage import queries
+from storage.cameras import list_cameras
 from storage.database import (
     Database,
     alembic_config,
@@ -94,6 +95,29 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
     assert votes == {"AB12CD": {"count": 2, "weights": [950 + 900] * 6}}
     assert (grown.passage_id, grown.reading_count, grown.best_frame_id) == (passage.passage_id, 2, "frame-0001")
     assert {view.passage_id for view in queries.list_readings(database).items} == {passage.passage_id}
+    database.close()
+
+
+def test_cameras_from_before_keep_their_rate(empty_url: str) -> None:
+    database = open_database(empty_url)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0007")
+        connection.execute(
+            sa.text(
+                "INSERT INTO sources (source_id, created_at, url, pipeline, fps, preset, motion, enabled, loop) VALUES"
+                " ('gate', '2026-05-01 12:00:00', 'rtsp://host/1', 'plates', 2.5, 'live', true, true, false)"
+            )
+        )
+    upgrade(empty_url)
+    (camera,) = list_cameras(database)
+    assert (camera.fps, camera.min_fps) == (2.5, None)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+        assert connection.scalar(sa.text("SELECT fps FROM sources WHERE source_id = 'gate'")) == 2.5
     database.close()
 
 
