@@ -22,7 +22,7 @@ from storage.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.explanations import Explanation, Seat, explain
 from storage.paging import between, read_page
 from storage.plates import normalize, plate_chars
-from storage.search import WILDCARDS
+from storage.search import WILDCARDS, matches_pattern
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
 from storage.views import (
     DeadLetterView,
@@ -55,6 +55,8 @@ def list_passages(
     rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
     if text is not None:
         rows = rows.where(_matches(Passages.text, text, plate_chars))
+        if any(char in WILDCARDS for char in text) and (fits := matches_pattern(database, text)) is not None:
+            rows = rows.where(fits)
     return read_page(
         database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
 from storage import plate_lists, queries
@@ -35,6 +36,14 @@ def filled(database: Database, store: Store) -> Database:
     for start in range(0, len(results), 60):
         store.store([message(*results[start : start + 60])], ())
     return database
+
+
+@pytest.mark.parametrize("pattern", ["*234", "?B12*", "A?1?C?"])
+def test_wildcards_ask_the_index_of_rotations(filled: Database, pattern: str) -> None:
+    asked: list[str] = []
+    sa.event.listen(filled.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    queries.list_passages(filled, text=pattern)
+    assert "plate_rotations" in asked[-1]
 
 
 def test_wildcards_find_what_looking_at_every_plate_finds(filled: Database) -> None:
