@@ -1,4 +1,7 @@
-"""`python -m training.plates.export_recognizer WEIGHTS.pt OUT.onnx`: the trained recognizer as a small ONNX file.
+"""`python -m training.plates.export_recognizer WEIGHTS.pt ... OUT.onnx`: the trained recognizer as a small ONNX file.
+
+Of several files the mean is taken: weights from the ends of several rounds of one training read better together
+(Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization, 2018).
 
 Input `crops` (N, 64, 160) uint8, output `probabilities` (N, 80, 37). Weights are stored as float16 and computed in
 float32.
@@ -7,6 +10,7 @@ float32.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -27,9 +31,9 @@ class _Exported(nn.Module):
         return self.network(crops[:, None].float()).exp()
 
 
-def export(weights: Path, target: Path) -> None:
+def export(weights: Sequence[Path], target: Path) -> None:
     network = PlateNet()
-    network.load_state_dict(torch.load(weights, weights_only=True))
+    network.load_state_dict(_mean([torch.load(file, weights_only=True) for file in weights]))
     example = torch.zeros(2, HEIGHT_PX, WIDTH_PX, dtype=torch.uint8)
     torch.onnx.export(
         _Exported(network.eval()),
@@ -47,9 +51,17 @@ def export(weights: Path, target: Path) -> None:
     onnx.save(model, target)
 
 
+def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Of numbers; what is counted stays as it is in the last one."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if last.is_floating_point() else last
+        for name, last in states[-1].items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.plates.export_recognizer", description=__doc__)
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("target", type=Path)
     args = parser.parse_args()
     export(args.weights, args.target)

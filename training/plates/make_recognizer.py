@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,21 +23,28 @@ _TARGET = Path(BUILT_IN["plates-recognizer"].source)
 
 class Recipe(NamedTuple):
     crops: int = 400_000
-    steps: int = 24_000
+    steps: int = 24_000  #: of each round
+    rounds: int = 2
     seed: int = 1
     peak_rate: float = 1.5e-3
 
 
 def make_recognizer(work: Path, recipe: Recipe, *, target: Path, processes: int, photos: Path | None) -> None:
     data = make_crops(work / "crops", count=recipe.crops, seed=recipe.seed, processes=processes)
+    ends: list[Path] = []
     # Each in a process of its own: torch, onnx and onnxruntime together take much memory.
-    _run("train_recognizer", work / "crops", work / "run", "--steps", recipe.steps, "--peak-rate", recipe.peak_rate,
-         "--seed", recipe.seed, "--threads", processes)  # fmt: skip
+    for steps in range(recipe.steps, recipe.rounds * recipe.steps + 1, recipe.steps):
+        ends.append(work / "run" / f"weights-{steps}.pt")
+        if not ends[-1].exists():
+            _run("train_recognizer", work / "crops", work / "run", "--steps", steps, "--peak-rate", recipe.peak_rate,
+                 "--seed", recipe.seed, "--threads", processes)  # fmt: skip
+            shutil.copyfile(work / "run" / "weights.pt", ends[-1])
     target.parent.mkdir(exist_ok=True)
-    _run("export_recognizer", work / "run" / "weights.pt", target)
+    _run("export_recognizer", *ends, target)
     made = [
         f"Crops: {recipe.crops}, seed {recipe.seed}, sha256 of pictures and texts `{data}`",
-        f"Training: {recipe.steps} steps of 32 crops, AdamW, cosine from {recipe.peak_rate}, seed {recipe.seed}",
+        f"Training: {recipe.rounds} rounds of {recipe.steps} steps of 32 crops, AdamW, cosine from {recipe.peak_rate} "
+        f"to 0, then from its half, seed {recipe.seed}; the mean of the weights at the end of each round",
     ]
     write_card(target, made, photos)
 
