@@ -22,8 +22,8 @@ from storage.plates import MAX_PLATE_CHARS, MIN_PLATE_CHARS, WEIGHT_OF_CERTAINTY
 
 #: Of more different texts the least sure ones are forgotten.
 MAX_TEXTS: Final = 32
-#: Negative logarithms of how likely a reader does this to a character. On drawn passages ours lost 2 to 13 in 100
-#: (what is covered is lost) and gained 2 in 1,000; a character read with confidence c was another one in 1 - c.
+#: Negative logarithms of how likely a reader does this to a character. On drawn passages ours lost 2 to 12 in 100
+#: (what is covered is lost) and gained 1 in 1,000; a character read with confidence c was another one in 1 - c.
 _MISREAD: Final = 1.0
 _LOST: Final = 2.0
 _GAINED: Final = 3.2

@@ -78,7 +78,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         labels=("plate",),
         second_look=384,
         min_confidence=0.35,
-        crop_margin=0.12,
+        crop_margin=0.15,
     ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160

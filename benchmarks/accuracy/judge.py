@@ -54,9 +54,7 @@ class Judged:
 def judge(photo: Photo, explanation: Explanation) -> Judged:
     """Compare what the pipeline says with the truth."""
     candidates = explanation.candidates
-    plate = explanation.plate or ""
-    shown = next((one for one in candidates if one.passage_text == plate), None) if plate else None
-    shown = explanation.chosen or shown
+    plate, shown = _surest_plate(photo, explanation)
     overlaps = [iou(one.detection.xyxy, photo.xyxy) for one in candidates]
     surest = max(range(len(candidates)), key=lambda index: candidates[index].detection.confidence, default=None)
     kinds = [_kind(one.detection, photo) for one in candidates]
@@ -81,6 +79,18 @@ def judge(photo: Photo, explanation: Explanation) -> Judged:
         reason=reason,
         detail=detail,
     )
+
+
+def _surest_plate(photo: Photo, explanation: Explanation) -> tuple[str, Candidate | None]:
+    """The plate of the photo and a box of it. Real plates without a label are passed over: another one is asked for."""
+    plate = explanation.plate or ""
+    shown = next((one for one in explanation.candidates if one.passage_text == plate), None) if plate else None
+    shown = explanation.chosen or shown
+    if shown is None or _kind(shown.detection, photo) != "known":
+        return plate, shown
+    others = [one for one in explanation.candidates if one.passage_text and _kind(one.detection, photo) != "known"]
+    shown = max(others, key=lambda one: one.passage_confidence or 0, default=None)
+    return (shown and shown.passage_text) or "", shown
 
 
 def _kind(detection: Detection, photo: Photo) -> str:

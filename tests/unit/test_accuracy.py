@@ -95,6 +95,15 @@ def test_edits_and_differences() -> None:
     assert differences("B12", "AB12") == "lost A at 1"
 
 
+def test_a_real_plate_without_a_label_is_passed_over() -> None:
+    both = ((FAR, "XY99ZZZ", 0.99), (ON_PLATE, "AB12CDE", 0.9))
+    assert judged(photo(), *both).reason == "another first"
+    one = judged(photo(unlabeled=(FAR,)), *both)
+    assert (one.plate, one.exact, one.confidence) == ("AB12CDE", True, pytest.approx(0.9))
+    alone = judged(photo(unlabeled=(FAR,)), both[0])
+    assert (alone.plate, alone.exact, alone.reason) == ("", False, "not detected")
+
+
 def test_an_exact_plate_is_no_miss() -> None:
     one = judged(photo(), (ON_PLATE, "AB12 CDE", 0.9))
     assert (one.plate, one.exact, one.exact_raw, one.among, one.errors, one.reason) == (
