@@ -198,8 +198,8 @@ def _batcher(_folder: Path) -> Iterator[Part]:
 
     def ours() -> None:
         for number in range(60):
-            for future in batcher.submit(items, Lane.LIVE if number % 4 else Lane.BULK):
-                future.result()
+            for ticket in batcher.submit(items, Lane.LIVE if number % 4 else Lane.BULK):
+                ticket.result()
 
     def bare() -> None:
         for _ in range(60):

@@ -22,7 +22,20 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
+
+
+def _as_text(value: datetime | None) -> str | None:
+    return value and value.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+class _SqliteDateTime(sqlite.DATETIME):
+    """The text that SQLAlchemy writes too, made by one call: it is in every row, and more than once."""
+
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
+        return _as_text
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -30,6 +43,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_SqliteDateTime() if dialect.name == "sqlite" else self.impl_instance)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
@@ -46,6 +62,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def to_utc(value: datetime) -> datetime:
     """The same instant in UTC. At the ends of the calendar, where UTC has no such year, the nearest time it has."""
+    if value.tzinfo is UTC:
+        return value
     try:
         return value.astimezone(UTC)
     except OverflowError:
