@@ -182,7 +182,7 @@ def _message_part(_folder: Path) -> Iterator[Part]:
 
     def ours() -> None:
         for _ in range(20):
-            parse_message(json.loads(json.dumps(message.dump())))
+            parse_message(json.loads(json.dumps(message.pack())))
 
     def bare() -> None:
         for _ in range(20):

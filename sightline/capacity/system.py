@@ -20,7 +20,7 @@ from sightline.checkout import FRUGAL_MALLOC, run_once, worker_command, worker_e
 from sightline.embedded_redis import prepare_redis
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
-from sightline.messages import MAX_FRAMES_PER_JOB, Job
+from sightline.messages import Job
 from sightline.publisher import Publisher
 from sightline.queues import QUEUES
 from sightline.settings import PREFIX, Settings, load_settings
@@ -32,7 +32,7 @@ _STOP_S = 60
 _SOURCES = 8
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _FRAME_TIME = timedelta(seconds=0.2)
-_JOB_TIME = (MAX_FRAMES_PER_JOB + 1) * _FRAME_TIME
+_JOB_TIME = timedelta(minutes=3)  #: a source is looked at again when a vehicle that stood there is forgotten
 _QUIET = subprocess.DEVNULL
 
 
@@ -50,7 +50,7 @@ class System:
     def publish(self, pictures: Sequence[bytes], first: int, frames: int) -> Job:
         """Publish one bulk job of the pictures from number `first` on, of one of a few sources.
 
-        By their times they are of a camera with five frames a second, and no two jobs show the same moment.
+        By their times they are of a camera with five frames a second, and each job shows other vehicles.
         """
         number = next(self._numbers)
         source_id, began_at = f"lane{number % _SOURCES}", _BEGINNING + number * _JOB_TIME

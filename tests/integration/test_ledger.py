@@ -112,6 +112,17 @@ def test_a_live_bundle_leaves_out_only_the_cameras_that_are_behind(publisher: Pu
     assert publisher.ledger.open_job(only.job_id) is None
 
 
+def test_a_job_that_redis_lost_enters_the_ledger_again_when_a_stage_begins(publisher: Publisher) -> None:
+    publisher.publish(job := make_job("gate"), pixels_of(job))
+    entered = publisher.ledger.open_job(job.job_id)
+    assert entered is not None
+    assert entered.entered
+    publisher.ledger._redis.flushall()
+    assert publisher.ledger.begin(entered) == 1
+    assert publisher.ledger.open_job(job.job_id) == entered
+    assert publisher.ledger.counts() == {"gate": {"published": len(job.frames)}}
+
+
 def test_pixels_that_cannot_be_stored_take_the_admission_back(publisher: Publisher) -> None:
     class Broken:
         def put_bundle(self, name: str, pixels: object) -> None:
