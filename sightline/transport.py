@@ -90,9 +90,9 @@ class RedisTransport:
 
     def connect(self, app: Celery, count: int) -> None:
         pool = self._open_channel(app).pool
-        connections = [pool.get_connection() for _ in range(count)]
-        for connection in connections:
-            pool.release(connection)
+        with ExitStack() as borrowed:
+            for _ in range(count):
+                borrowed.callback(pool.release, pool.get_connection())
 
     def send(self, app: Celery, task: str, kwargs: dict[str, Any], *, task_id: str, lane: Lane) -> None:
         """What `send_task` comes to, without the half millisecond it takes to get there.

@@ -10,7 +10,7 @@ from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
 from storage.bulk import Row
 from storage.passages import Sighting
 from storage.plates import normalize, read_plate
-from storage.tables import to_utc
+from storage.times import to_utc
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
