@@ -36,8 +36,8 @@ def measure(
 
     def run_jobs() -> None:
         while (start := time.perf_counter()) < end:
-            (future,) = batcher.submit([0])
-            future.result()
+            (ticket,) = batcher.submit([0])
+            ticket.result()
             latencies_ms.append((time.perf_counter() - start) * 1000)
 
     threads = [threading.Thread(target=run_jobs) for _ in range(jobs)]

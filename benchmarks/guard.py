@@ -182,7 +182,7 @@ def _message_part(_folder: Path) -> Iterator[Part]:
 
     def ours() -> None:
         for _ in range(20):
-            parse_message(json.loads(json.dumps(message.dump())))
+            parse_message(json.loads(json.dumps(message.pack())))
 
     def bare() -> None:
         for _ in range(20):
@@ -198,8 +198,8 @@ def _batcher(_folder: Path) -> Iterator[Part]:
 
     def ours() -> None:
         for number in range(60):
-            for future in batcher.submit(items, Lane.LIVE if number % 4 else Lane.BULK):
-                future.result()
+            for ticket in batcher.submit(items, Lane.LIVE if number % 4 else Lane.BULK):
+                ticket.result()
 
     def bare() -> None:
         for _ in range(60):

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.errors import BrokerUnavailableError
 from sightline.queues import QUEUES, ROUTES, STAGES
-from sightline.transport import SENT_AT_HEADER, transport_of
+from sightline.transport import transport_of
 from sightline.types import Lane, Pipeline
 
 if TYPE_CHECKING:
     from celery import Celery
+
+#: The one argument of a task: what is JSON-able, or `Message.pack`.
+Payload = str | dict[str, Any]
 
 
 class Broker:
@@ -23,19 +26,15 @@ class Broker:
         self._app = app
         self._transport = transport_of(str(app.conf.broker_url))
 
-    def send(self, task: str, message: dict[str, Any], *, task_id: str, lane: Lane) -> None:
+    def connect(self, count: int) -> None:
+        """Open as many connections as threads will send side by side, so that the first need not wait for one."""
+        with _broker_errors():
+            self._transport.connect(self._app, count)
+
+    def send(self, task: str, message: Payload, *, task_id: str, lane: Lane) -> None:
         """Put one message on the queue of its task. One try; whoever must not fail tries again."""
         with _broker_errors():
-            self._app.send_task(
-                task,
-                kwargs={"message": message},
-                task_id=task_id,
-                headers={SENT_AT_HEADER: time.time()},
-                argsrepr="-",  # logs and Flower need no copy of the message
-                kwargsrepr="-",
-                retry=False,
-                **self._transport.address(ROUTES[task], lane),
-            )
+            self._transport.send(self._app, task, {"message": message}, task_id=task_id, lane=lane)
 
     def depths(self) -> dict[str, int]:
         """Waiting messages per queue, all lanes together."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from sightline.broker import Broker, task_id
+from sightline.broker import Broker, Payload, task_id
 from sightline.ids import content_id
 from sightline.ledger import Ledger, Outcomes
 from sightline.messages import Job, Message
@@ -37,7 +37,7 @@ class Delivery:
 
     def hand_over(self, task: str, job: Job, results: Iterable[FrameResult]) -> None:
         """Send the next stage's message. Blocks until the broker has it: that is the back-pressure."""
-        message = Message(job=job, results=tuple(results)).dump()
+        message = Message(job=job, results=tuple(results)).pack()
         self._send(task, message, task_id(job.job_id, task), job.lane)
 
     def bury_message(self, letter: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class Delivery:
         """Close the job in the ledger. Returns False if it was closed before."""
         return bool(self.patience.insist(lambda: self.ledger.settle(job.job_id, outcomes), f"settle job {job.job_id}"))
 
-    def _send(self, task: str, message: dict[str, Any], identity: str, lane: Lane) -> None:
+    def _send(self, task: str, message: Payload, identity: str, lane: Lane) -> None:
         self.patience.insist(
             lambda: self.broker.send(task, message, task_id=identity, lane=lane), f"send {identity} to {task}"
         )

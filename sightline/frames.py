@@ -2,19 +2,24 @@
 
 Unfinished frames lie in a store with a TTL and are freed by the write stage; kept pictures lie in a second store
 without one. `open_frame_store` picks the implementation by URL.
+
+What one job puts is fetched and freed together: a *bundle*. Where every object has a price of its own, a file or a
+request, a bundle is one object.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import tempfile
+import secrets
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
@@ -37,6 +42,18 @@ class FrameStore(Protocol):
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Free them; missing keys are ignored."""
+        ...
+
+    def put_bundle(self, name: str, pixels: Mapping[str, bytes]) -> None:
+        """Store all of them under one name, beside what is in that bundle; a key that exists is overwritten."""
+        ...
+
+    def get_bundle(self, name: str, keys: Sequence[str]) -> list[bytes | None]:
+        """As `get_many`. What is not in the bundle is looked for under its own key: others may have put it there."""
+        ...
+
+    def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
+        """Free bundles, by name, and what lies under their keys; missing ones are ignored."""
         ...
 
     def prune(self) -> int:
@@ -67,6 +84,16 @@ def crop_key(frame_id: str, detection_index: int) -> str:
     return f"{frame_id}.c{detection_index}"
 
 
+def frames_name(job_id: str) -> str:
+    """The bundle of a job's frames. No key is like it: ids have no dot."""
+    return f"{job_id}.frames"
+
+
+def crops_name(job_id: str) -> str:
+    """The bundle of the crops of a job's frames."""
+    return f"{job_id}.crops"
+
+
 class RedisFrameStore:
     """One key a picture, freed by Redis when its time is over."""
 
@@ -75,6 +102,8 @@ class RedisFrameStore:
         self._ttl_ms = int(ttl_s * 1000) if ttl_s else None
 
     def put_many(self, pixels: Mapping[str, bytes]) -> None:
+        if not pixels:
+            return
         with _redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             for key, data in pixels.items():
@@ -94,6 +123,16 @@ class RedisFrameStore:
             with _redis_errors():
                 self._redis.unlink(*names)
 
+    # One pipeline takes many keys as fast as one.
+    def put_bundle(self, name: str, pixels: Mapping[str, bytes]) -> None:  # noqa: ARG002
+        self.put_many(pixels)
+
+    def get_bundle(self, name: str, keys: Sequence[str]) -> list[bytes | None]:  # noqa: ARG002
+        return self.get_many(keys)
+
+    def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
+        self.delete_many([key for keys in bundles.values() for key in keys])
+
     def prune(self) -> int:
         return 0
 
@@ -102,7 +141,10 @@ class RedisFrameStore:
 
 
 class FolderFrameStore:
-    """One file a picture in 256 subfolders, for one machine or a shared mount. Files appear whole or not at all."""
+    """One file a picture or bundle in 256 subfolders, for one machine or a shared mount.
+
+    Files appear whole or not at all.
+    """
 
     def __init__(self, folder: Path, ttl_s: float | None) -> None:
         self._folder = folder
@@ -111,7 +153,7 @@ class FolderFrameStore:
     def put_many(self, pixels: Mapping[str, bytes]) -> None:
         with _file_errors(self._folder):
             for key, data in pixels.items():
-                self._write(self._path(key), data)
+                _write(self._path(key), data)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         with _file_errors(self._folder):
@@ -120,7 +162,24 @@ class FolderFrameStore:
     def delete_many(self, keys: Iterable[str]) -> None:
         with _file_errors(self._folder):
             for key in keys:
-                self._path(key).unlink(missing_ok=True)
+                _unlink(self._path(key))
+
+    def put_bundle(self, name: str, pixels: Mapping[str, bytes]) -> None:
+        if pixels:
+            path = self._path(name)
+            with _file_errors(self._folder):
+                _write(path, *_packed({**_read_bundle(path, None), **pixels}))
+
+    def get_bundle(self, name: str, keys: Sequence[str]) -> list[bytes | None]:
+        with _file_errors(self._folder):
+            found = _read_bundle(self._path(name), keys) if keys else {}
+        return _with_others(self, found, keys)
+
+    def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
+        with _file_errors(self._folder):
+            for name, keys in bundles.items():
+                if not _unlink(self._path(name)):
+                    self.delete_many(keys)
 
     def prune(self) -> int:
         if self._ttl_s is None or not self._folder.is_dir():
@@ -140,19 +199,8 @@ class FolderFrameStore:
                 keys = [path.name for path in folder.iterdir() if _KEY.match(path.name) and _modified_at(path) < time_s]
             yield from keys
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{zlib.crc32(_checked(key).encode()) & 0xFF:02x}" / key
-
-    def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+    def _path(self, key: str) -> str:
+        return f"{self._folder}/{zlib.crc32(_checked(key).encode()) & 0xFF:02x}/{key}"
 
 
 class FsspecFrameStore:
@@ -190,6 +238,21 @@ class FsspecFrameStore:
                     self._fs.rm_file(self._path(key))
                 except FileNotFoundError:
                     continue
+
+    def put_bundle(self, name: str, pixels: Mapping[str, bytes]) -> None:
+        if pixels:
+            self.put_many({name: b"".join(_packed({**self._bundle(name, None), **pixels}))})
+
+    def get_bundle(self, name: str, keys: Sequence[str]) -> list[bytes | None]:
+        return _with_others(self, self._bundle(name, keys) if keys else {}, keys)
+
+    def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
+        for name, keys in bundles.items():
+            self.delete_many([name, *keys])
+
+    def _bundle(self, name: str, keys: Sequence[str] | None) -> dict[str, bytes]:
+        (data,) = self.get_many([name])
+        return {} if data is None else _unpacked(BytesIO(data), keys)
 
     def prune(self) -> int:
         if self._ttl_s is None:
@@ -229,11 +292,74 @@ def _name(key: str) -> str:
     return f"sightline:frame:{_checked(key)}"
 
 
-def _read(path: Path) -> bytes | None:
+def _with_others(store: FrameStore, found: Mapping[str, bytes], keys: Sequence[str]) -> list[bytes | None]:
+    missing = [key for key in keys if key not in found]
+    others = dict(zip(missing, store.get_many(missing), strict=True)) if missing else {}
+    return [found[key] if key in found else others[key] for key in keys]
+
+
+def _packed(pixels: Mapping[str, bytes]) -> list[bytes]:
+    """A bundle in one object: a line of JSON with the sizes by key, then the bytes in that order."""
+    sizes = {_checked(key): len(data) for key, data in pixels.items()}
+    return [json.dumps(sizes).encode() + b"\n", *pixels.values()]
+
+
+def _unpacked(file: BinaryIO, keys: Sequence[str] | None) -> dict[str, bytes]:
+    """What is there of these keys; None: all."""
+    sizes: dict[str, int] = json.loads(file.readline())
+    found: dict[str, bytes] = {}
+    for key, size in sizes.items():
+        if keys is None or key in keys:
+            found[key] = file.read(size)
+        else:
+            file.seek(size, os.SEEK_CUR)
+    return found
+
+
+def _read(path: str) -> bytes | None:
     try:
-        return path.read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - hot: a Path costs as much as the file
+            return file.read()
     except FileNotFoundError:
         return None
+
+
+def _read_bundle(path: str, keys: Sequence[str] | None) -> dict[str, bytes]:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return _unpacked(file, keys)
+    except FileNotFoundError:
+        return {}
+
+
+def _write(path: str, *parts: bytes) -> None:
+    folder, _, name = path.rpartition("/")
+    temporary = f"{folder}/.{name[:64]}{secrets.token_hex(8)}"
+    try:
+        handle = _open_new(temporary)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        handle = _open_new(temporary)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123
+            file.writelines(parts)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        _unlink(temporary)
+        raise
+
+
+def _open_new(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _unlink(path: str) -> bool:
+    """Whether it was there."""
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _modified_at(path: Path) -> float:

@@ -24,6 +24,7 @@ from celery.signals import task_received
 
 from sightline.lease import held_requests
 from sightline.queues import LANE_PRIORITY
+from sightline.transport import keep_one_client
 from sightline.turns import LANES, Turns, lane_of, threads_for
 from sightline.types import Lane
 
@@ -130,6 +131,8 @@ class LanePop(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         channel = parent.task_consumer.channel
+        if hasattr(channel, "_create_client"):
+            keep_one_client(channel)
         bulk_limit = getattr(parent.controller, "bulk_limit", None)
         if bulk_limit is None or not hasattr(channel, "_brpop_start"):
             return

@@ -122,8 +122,11 @@ class Ledger:
         # Not open, though its producer entered it, and so old that the mark of its end may have expired: a late copy.
         is_late = job.entered and now - job.published_at >= self._limits.done_ttl_s
         due_at = now + self._limits.job_timeout_s
-        arguments: list[Any] = [job.job_id, _line(job.lane, job.pipeline), job.model_dump_json(), due_at]
-        return int(self._run(self._begin, *arguments, int(redelivered), int(is_late), *_flat(frames_per_source(job))))
+        arguments: list[Any] = [due_at, int(redelivered), int(is_late), *_flat(frames_per_source(job))]
+        name, line = job.job_id, _line(job.lane, job.pipeline)
+        # What was entered is open, but for a Redis that lost it: the job itself goes there only if it is missed.
+        begun = -1 if not job.entered else int(self._run(self._begin, name, line, "", *arguments))
+        return begun if begun >= 0 else int(self._run(self._begin, name, line, job.model_dump_json(), *arguments))
 
     def settle(self, job_id: str, outcomes: Outcomes) -> bool:
         """Close a job. Returns False if it was closed already; then nothing is counted twice.

@@ -82,10 +82,12 @@ redis.call('DEL', done, result)  -- it died or was dropped before: this is a new
 return {'admitted', ''}
 """
 
-# ARGV: job_id, line, payload, due_at, redelivered, is it a late copy if it is not open, then source, frames, ...
+# ARGV: job_id, line, payload or '', due_at, redelivered, is it a late copy if it is not open, then source, frames, ...
+# Returns -1 where it takes the payload.
 _BEGIN = """
 if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then
   if ARGV[6] == '1' or redis.call('EXISTS', done) == 1 then return 0 end
+  if ARGV[3] == '' then return -1 end
   enter(ARGV[2], ARGV[3], 7)
   redis.call('HSET', jobs, ARGV[1], ARGV[3])
 end

@@ -7,6 +7,7 @@ order of the job's frames, and passes the message on. `docs/wire.md` shows the J
 from __future__ import annotations
 
 import time
+from base64 import b64decode, b64encode
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -50,6 +51,13 @@ class Message(Value):
         """The JSON-able form that is put on the wire."""
         return self.model_dump(mode="json", exclude_defaults=False)
 
+    def pack(self) -> str:
+        """The same as text, for between our own processes.
+
+        Celery puts JSON into JSON into JSON: a quote would grow to seven characters, and each be looked at six times.
+        """
+        return b64encode(self.model_dump_json(exclude_defaults=True).encode()).decode()
+
 
 def parse_job(raw: object) -> Job:
     """Validate a job. Raises `BadMessageError` as `parse_message` does."""
@@ -60,15 +68,21 @@ def parse_job(raw: object) -> Job:
 
 
 def parse_message(raw: object) -> Message:
-    """Validate what came off a queue.
+    """Validate what came off a queue: the object, or its JSON as base64 text.
 
     Raises:
         BadMessageError: naming the first wrong field, its value and what was expected.
     """
     try:
+        if isinstance(raw, str):
+            return Message.model_validate_json(b64decode(raw, validate=True))
         return Message.model_validate(raw)
     except ValidationError as error:
         raise bad_message(error) from error
+    except ValueError as error:
+        raise BadMessageError(
+            f"message: {raw!r:.80} is neither an object nor the base64 of its JSON", field="message"
+        ) from error
 
 
 def bad_message(error: ValidationError) -> BadMessageError:

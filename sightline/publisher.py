@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from sightline.broker import Broker, task_id
 from sightline.celery_app import create_app
 from sightline.errors import BacklogFullError, SightlineError
-from sightline.frames import FrameStore, open_frame_store
+from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.messages import Job, Message
 from sightline.queues import DETECT_TASK
@@ -59,7 +59,7 @@ class Publisher:
         job, verdict = self._admit(job.model_copy(update={"entered": True}))
         if verdict == "admitted":
             self._put_new(job, pixels)
-            message = Message(job=job).dump()
+            message = Message(job=job).pack()
             self.broker.send(DETECT_TASK, message, task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane)
         elif verdict == "open":
             # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
@@ -101,7 +101,7 @@ class Publisher:
 
     def _put(self, job: Job, pixels: Mapping[str, bytes]) -> None:
         wanted = {frame.frame_id: pixels[frame.frame_id] for frame in job.frames if frame.frame_id in pixels}
-        self.frames.put_many(wanted)
+        self.frames.put_bundle(frames_name(job.job_id), wanted)
         self._keep(job, wanted)
 
 

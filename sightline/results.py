@@ -54,7 +54,7 @@ class ResultBoard:
 
 
 class AsyncResultBoard:
-    """The same for asyncio; each waiter holds one connection of the pool."""
+    """The same for asyncio; each waiter holds one connection of the pool. With no time to wait it only looks."""
 
     def __init__(self, redis: redis.asyncio.Redis) -> None:
         self._redis = redis
@@ -70,8 +70,10 @@ class AsyncResultBoard:
                 return None
 
 
-def _block_ms(until: float) -> int:
-    return max(1, min(_BLOCK_MS, int((until - time.monotonic()) * 1000)))
+def _block_ms(until: float) -> int | None:
+    """Redis blocks for a millisecond at least; None: not at all."""
+    left_s = until - time.monotonic()
+    return None if left_s <= 0 else max(1, min(_BLOCK_MS, int(left_s * 1000)))
 
 
 def _parse(reply: Any) -> JobResult:

@@ -74,7 +74,7 @@ class Sweeper:
             )
             task, results = WRITE_TASK, tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
         log.warning("job %s is overdue: attempt %d to %s", job.job_id, overdue.attempt, task)
-        message = Message(job=job, results=results).dump()
+        message = Message(job=job, results=results).pack()
         self._broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
 
     def _run(self) -> None:

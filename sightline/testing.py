@@ -48,6 +48,16 @@ class MemoryFrameStore:
         for key in keys:
             self.pixels.pop(key, None)
 
+    def put_bundle(self, name: str, pixels: Mapping[str, bytes]) -> None:  # noqa: ARG002
+        self.put_many(pixels)
+
+    def get_bundle(self, name: str, keys: Sequence[str]) -> list[bytes | None]:  # noqa: ARG002
+        return self.get_many(keys)
+
+    def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
+        for keys in bundles.values():
+            self.delete_many(keys)
+
     def prune(self) -> int:
         return 0
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sightline.frames import FrameStore, open_frame_store
+from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.ids import content_id
 from sightline.messages import Job
 from sightline.publisher import Publisher
@@ -94,7 +94,7 @@ class Accepted:
             StoreUnavailableError: not done, or not known to be.
         """
         pixels = self._pixels(frames, job) if self._spares is not None and self.is_open(job.job_id) else {}
-        frames.put_many(pixels)
+        frames.put_bundle(frames_name(job.job_id), pixels)
         return len(pixels) == len(job.frames)
 
     def _unfinished(self) -> Iterator[list[Job]]:
@@ -114,7 +114,7 @@ class Accepted:
     def _pixels(self, frames: FrameStore, job: Job) -> dict[str, bytes]:
         """What is left of them. A frame without becomes a dead letter, as any whose pixels are lost."""
         ids = [frame.frame_id for frame in job.frames]
-        found = dict(zip(ids, frames.get_many(ids), strict=True))
+        found = dict(zip(ids, frames.get_bundle(frames_name(job.job_id), ids), strict=True))
         missing = [frame_id for frame_id, data in found.items() if data is None]
         if missing and self._spares is not None:
             spares = self._spares.get_many([_spare_key(job, frame_id) for frame_id in missing])

@@ -158,9 +158,10 @@ def require_existing(url: str) -> None:
         raise SettingsError(f"there is no database {address.database}: {_CURE}")
 
 
-def insert_into(connection: sa.Connection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, which SQLAlchemy offers per dialect only."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def insert_into(on: sa.Connection | str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, which SQLAlchemy offers per dialect only; `on` may be the dialect's name."""
+    name = on if isinstance(on, str) else on.dialect.name
+    return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
 
 
 @contextmanager

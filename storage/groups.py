@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -33,6 +33,13 @@ class _Window(NamedTuple):
     since: datetime
     until: datetime
     source_ids: list[str]
+
+
+_NEAR: Final = sa.select(*KNOWN_POINT).where(
+    Readings.source_id.in_(sa.bindparam("source_ids", expanding=True)),
+    Readings.captured_at.between(sa.bindparam("since"), sa.bindparam("until")),
+    Readings.passage_id.is_not(None),
+)
 
 
 def find_groups(
@@ -122,12 +129,8 @@ def _spans(times: list[datetime], gap: timedelta) -> Iterator[tuple[datetime, da
 
 
 def _near(connection: sa.Connection, window: _Window) -> Iterator[tuple[str, Point]]:
-    rows = sa.select(*KNOWN_POINT).where(
-        Readings.source_id.in_(sorted(set(window.source_ids))),
-        Readings.captured_at.between(window.since, window.until),
-        Readings.passage_id.is_not(None),
-    )
-    return (known_point(row) for row in connection.execute(rows))
+    given = {"source_ids": sorted(set(window.source_ids)), "since": window.since, "until": window.until}
+    return (known_point(row) for row in connection.execute(_NEAR, given))
 
 
 def load_passages(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sightline.messages import Message
 from sightline.types import JobStatus
-from storage.database import insert_into
+from storage.bulk import insert_new_rows
 from storage.rows import published_at
 from storage.tables import Jobs
 
@@ -52,10 +52,9 @@ def claim_jobs(connection: sa.Connection, messages: Sequence[Message], now: date
     """
     rows = [_claim_row(message, now) for message in messages]
     rows.sort(key=lambda row: row["job_id"])
-    new = insert_into(connection, Jobs).on_conflict_do_nothing().returning(Jobs.job_id)
     records: dict[str, JobRecord] = {}
     while rows:
-        claimed = set(connection.scalars(new, rows))
+        claimed = insert_new_rows(connection, Jobs, rows, "job_id")
         known = [row["job_id"] for row in rows if row["job_id"] not in claimed]
         records |= _load(connection, known) if known else {}
         # A job that was here and is not any more went by age just now: it is new again.
@@ -65,16 +64,8 @@ def claim_jobs(connection: sa.Connection, messages: Sequence[Message], now: date
 
 def settle_jobs(connection: sa.Connection, settled: Iterable[tuple[Message, JobRecord]]) -> None:
     """Write what became of the claimed jobs."""
-    statement = (
-        sa.update(Jobs)
-        .where(Jobs.job_id == sa.bindparam("of_job"))
-        .values(
-            {name: sa.bindparam(name) for name in ("status", "attempt", "frame_count", "published_at", "finished_at")}
-        )
-        .values(outcomes=sa.bindparam("outcomes"), dropped=sa.bindparam("dropped"))
-    )
     rows = [_settled_row(message, record) for message, record in settled]
-    connection.execute(statement, sorted(rows, key=lambda row: row["of_job"]))
+    connection.execute(_SETTLE, sorted(rows, key=lambda row: row["of_job"]))
 
 
 def _claim_row(message: Message, now: datetime) -> dict[str, Any]:
@@ -117,3 +108,11 @@ def _load(connection: sa.Connection, job_ids: list[str]) -> dict[str, JobRecord]
         job_id: JobRecord(published, finished, dict(outcomes), dropped)
         for job_id, published, finished, outcomes, dropped in connection.execute(statement)
     }
+
+
+_SETTLE: Final = (
+    sa.update(Jobs)
+    .where(Jobs.job_id == sa.bindparam("of_job"))
+    .values({name: sa.bindparam(name) for name in ("status", "attempt", "frame_count", "published_at", "finished_at")})
+    .values(outcomes=sa.bindparam("outcomes"), dropped=sa.bindparam("dropped"))
+)

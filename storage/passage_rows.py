@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 
 from sightline.types import Xyxy
+from storage.bulk import insert_rows
 from storage.contests import Vehicle, assign, is_contested
-from storage.database import insert_into
 from storage.groups import Rules, find_groups, load_passages, with_contests
 from storage.linking import Stand
 from storage.passages import Best, Place, Sighting, Tally, sum_tallies
@@ -214,7 +214,7 @@ def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:
             for key, tally in sorted(placed.new.items())
         ]
         # One that is there was named after a reading that went by age and came again: it counts that one already.
-        connection.execute(insert_into(connection, Passages).on_conflict_do_nothing(), rows)
+        insert_rows(connection, Passages, rows, if_new=True)
     if placed.changed:
         rows = [{"of_passage": key} | row(key, tally) for key, tally in sorted(placed.changed.items())]
         connection.execute(_UPDATE, rows)

@@ -74,7 +74,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Tally:
-    """What a set of readings says together. `of` starts one, `+` joins two; the order does not matter."""
+    """What a set of readings says together. `of` starts one, `sum_tallies` joins some; the order does not matter."""
 
     source_id: str
     first_seen: datetime
@@ -97,18 +97,6 @@ class Tally:
             path=place and (place, place),
         )
 
-    def __add__(self, other: Tally) -> Tally:
-        paths = [path for path in (self.path, other.path) if path]
-        return Tally(
-            source_id=self.source_id,
-            first_seen=min(self.first_seen, other.first_seen),
-            last_seen=max(self.last_seen, other.last_seen),
-            reading_count=self.reading_count + other.reading_count,
-            best=min(self.best, other.best, key=_rank),
-            votes=add_votes(self.votes, other.votes),
-            path=(min(path[0] for path in paths), max(path[1] for path in paths)) if paths else None,
-        )
-
     @cached_property
     def verdict(self) -> Verdict:
         return count_votes(self.votes)
@@ -129,10 +117,16 @@ class Tally:
 
 def sum_tallies(tallies: list[Tally]) -> Tally:
     """What they say together; at least one."""
-    total = tallies[0]
-    for tally in tallies[1:]:
-        total = total + tally
-    return total
+    paths = [tally.path for tally in tallies if tally.path]
+    return Tally(
+        source_id=tallies[0].source_id,
+        first_seen=min(tally.first_seen for tally in tallies),
+        last_seen=max(tally.last_seen for tally in tallies),
+        reading_count=sum(tally.reading_count for tally in tallies),
+        best=min((tally.best for tally in tallies), key=_rank),
+        votes=add_votes(*(tally.votes for tally in tallies)),
+        path=(min(path[0] for path in paths), max(path[1] for path in paths)) if paths else None,
+    )
 
 
 def _rank(best: Best) -> tuple[int, float, datetime, str, int]:

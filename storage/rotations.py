@@ -11,7 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from storage.database import insert_into
+from storage.bulk import insert_rows
 from storage.plates import fold
 from storage.tables import PlateRotations
 
@@ -30,4 +30,4 @@ def add_rotations(connection: sa.Connection, texts: Iterable[str]) -> None:
     if rows:
         # Sorted, lest two writers wait for each other.
         new = [{"rotation": rotation, "folded": text} for rotation, text in sorted(rows.items())]
-        connection.execute(insert_into(connection, PlateRotations).on_conflict_do_nothing(), new)
+        insert_rows(connection, PlateRotations, new, if_new=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sightline.ids import content_id
 from sightline.messages import Job
 from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
+from storage.bulk import Row
 from storage.passages import Sighting
 from storage.plates import normalize, read_plate
-from storage.tables import to_utc
-
-Row = dict[str, Any]
+from storage.times import to_utc
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -27,6 +25,8 @@ def published_at(job: Job) -> datetime:
 
 def clean(text: str) -> str:
     """What both databases take as text: no NUL characters, no halves of surrogate pairs."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
@@ -129,14 +129,19 @@ def _of_frame(result: FrameResult) -> Row:
 
 def _of_stage(result: FrameResult, stage: str) -> Row:
     """What ran. The last run of the stage counts; nothing is known if there was none."""
-    run: StageRun | None = next((run for run in reversed(result.stages) if run.stage == stage), None)
+    run: StageRun | None = None
+    for each in result.stages:
+        if each.stage == stage:
+            run = each
+    if run is None:
+        return dict.fromkeys(("model", "model_sha256", "runtime", "worker", "queue_wait_ms", "inference_ms"))
     return {
-        "model": run and clean(run.model),
-        "model_sha256": run and clean(run.model_sha256),
-        "runtime": run and clean(run.runtime),
-        "worker": run and clean(run.worker),
-        "queue_wait_ms": run and run.queue_wait_ms,
-        "inference_ms": run and run.inference_ms,
+        "model": clean(run.model),
+        "model_sha256": clean(run.model_sha256),
+        "runtime": clean(run.runtime),
+        "worker": clean(run.worker),
+        "queue_wait_ms": run.queue_wait_ms,
+        "inference_ms": run.inference_ms,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -25,6 +26,18 @@ KNOWN_POINT: Final = (
 )
 
 
+_SOURCE_IDS: Final = sa.bindparam("source_ids", expanding=True)
+_STANDS: Final = sa.select(Stands.__table__).where(
+    Stands.source_id.in_(_SOURCE_IDS),
+    Stands.last_seen >= sa.bindparam("since"),
+    Stands.first_seen <= sa.bindparam("until"),
+)
+_NEWEST: Final = sa.select(
+    Sources.source_id,
+    sa.select(sa.func.max(Readings.captured_at)).where(Readings.source_id == Sources.source_id).scalar_subquery(),
+).where(Sources.source_id.in_(_SOURCE_IDS))
+
+
 def known_point(row: Sequence[Any]) -> tuple[str, Point]:
     """A row of the columns `KNOWN_POINT`, with its source."""
     source_id, passage_id, text, captured_at, frame_id, spot = row
@@ -43,13 +56,13 @@ def load_stands(
 ) -> dict[str, list[Stand]]:
     """By source: where vehicles stood that sightings may be of."""
     times = [one.seen_at for one in sightings]
-    rows = sa.select(Stands.__table__).where(
-        Stands.source_id.in_(sorted({one.source_id for one in sightings})),
-        Stands.last_seen >= shift(min(times), -parked_gap),
-        Stands.first_seen <= max(times),
-    )
+    given = {
+        "source_ids": sorted({one.source_id for one in sightings}),
+        "since": shift(min(times), -parked_gap),
+        "until": max(times),
+    }
     found: dict[str, list[Stand]] = defaultdict(list)
-    for row in connection.execute(rows):
+    for row in connection.execute(_STANDS, given):
         found[row.source_id].append(
             Stand(row.passage_id, row.folded, row.spot, row.first_seen, row.last_seen, is_new=False)
         )
@@ -69,9 +82,7 @@ def readings_after(
     standing = sorted(source_id for source_id, found in stands.items() if found)
     if not standing:
         return
-    newest = sa.select(sa.func.max(Readings.captured_at)).where(Readings.source_id == Sources.source_id)
-    rows = sa.select(Sources.source_id, newest.scalar_subquery()).where(Sources.source_id.in_(standing))
-    for source_id, newest_at in connection.execute(rows).all():
+    for source_id, newest_at in connection.execute(_NEWEST, {"source_ids": standing}).all():
         if newest_at and newest_at > covered[source_id]:
             until = shift(max(stand.last_seen for stand in stands[source_id]), parked_gap)
             later = sa.select(*KNOWN_POINT).where(
@@ -103,15 +114,18 @@ def write_stands(connection: sa.Connection, stands: Sequence[Stand], source_of: 
     ]
     if not rows:
         return
-    insert = insert_into(connection, Stands)
+    connection.execute(_enter_or_grow(connection.dialect.name), rows)
+
+
+@cache
+def _enter_or_grow(dialect: str) -> sa.Insert:
+    insert = insert_into(dialect, Stands)
     first, last = insert.excluded["first_seen"], insert.excluded["last_seen"]
     grown = {
         "first_seen": sa.case((first < Stands.first_seen, first), else_=Stands.first_seen),
         "last_seen": sa.case((last > Stands.last_seen, last), else_=Stands.last_seen),
     }
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=[Stands.passage_id, Stands.folded, Stands.spot], set_=grown), rows
-    )
+    return insert.on_conflict_do_update(index_elements=[Stands.passage_id, Stands.folded, Stands.spot], set_=grown)
 
 
 def move_stands(connection: sa.Connection, merged: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from sightline.errors import BadMessageError
 from sightline.messages import Job, Message
 from sightline.types import FrameResult, JobResult
 from storage import rows
+from storage.bulk import insert_new_rows, insert_rows
 from storage.database import Database, insert_into
 from storage.groups import Rules
 from storage.job_rows import DEAD, DROPPED, REPEATED, STORED, JobRecord, claim_jobs, settle_jobs
@@ -21,7 +22,7 @@ from storage.passage_rows import lock_sources, place_sightings
 from storage.passages import Sighting
 from storage.plate_lists import ListReader
 from storage.results import load_job
-from storage.tables import Base, DeadLetters, Detections, Frames, Readings, Sources
+from storage.tables import DeadLetters, Detections, Frames, Readings, Sources
 
 
 class Stored(NamedTuple):
@@ -103,12 +104,13 @@ class Store:
         _insert_sources(connection, messages, now)
         lock_sources(connection, {one.source_id for frame in good for one in frame.sightings})
         new = _insert_frames(connection, good, kept, now)
-        _insert(connection, Detections, [row for frame in new for row in rows.detection_rows(frame.result)])
+        # Children of frames that this transaction inserted: nobody else can have them, and they come sorted.
+        insert_rows(connection, Detections, [row for frame in new for row in rows.detection_rows(frame.result)])
         sightings = [one for frame in new for one in frame.sightings]
         placed = place_sightings(connection, sightings, self._rules, self._lists.read(connection), now)
         spots = {one.key: one.spot for one in sightings}
         read = [row for frame in new for row in rows.reading_rows(frame.result, placed.passage_ids, spots)]
-        _insert(connection, Readings, read)
+        insert_rows(connection, Readings, read)
         stored = {(frame.job.job_id, frame.result.frame.frame_id) for frame in new}
         stored_before = _rows_of_failed(connection, messages)
         judged = [(message, _outcomes(message, stored, stored_before)) for message in messages]
@@ -141,16 +143,10 @@ def _is_new(message: Message, record: JobRecord | None) -> bool:
     return record is None or record.published_at < rows.published_at(message.job)
 
 
-def _insert(connection: sa.Connection, table: type[Base], new: list[rows.Row]) -> None:
-    """Children of frames that this transaction inserted: nobody else can have them, and they come sorted."""
-    if new:
-        connection.execute(sa.insert(table), new)
-
-
 def _insert_sources(connection: sa.Connection, messages: list[Message], now: datetime) -> None:
     source_ids = sorted({frame.source_id for message in messages for frame in message.job.frames})
     new = [{"source_id": source_id, "created_at": now} for source_id in source_ids]
-    connection.execute(insert_into(connection, Sources).on_conflict_do_nothing(), new)
+    insert_rows(connection, Sources, new, if_new=True)
 
 
 def _insert_frames(connection: sa.Connection, good: list[_Frame], kept: Collection[str], now: datetime) -> list[_Frame]:
@@ -164,8 +160,7 @@ def _insert_frames(connection: sa.Connection, good: list[_Frame], kept: Collecti
         rows.frame_row(frame.job, frame.result, picture_kept=frame_id in kept, now=now)
         for frame_id, frame in sorted(first.items())
     ]
-    inserted = insert_into(connection, Frames).on_conflict_do_nothing().returning(Frames.frame_id)
-    return [first[frame_id] for frame_id in sorted(connection.scalars(inserted, new))]
+    return [first[frame_id] for frame_id in sorted(insert_new_rows(connection, Frames, new, "frame_id"))]
 
 
 def _rows_of_failed(connection: sa.Connection, messages: list[Message]) -> set[str]:

@@ -64,11 +64,13 @@ def vote(text: str, weights: tuple[int, ...]) -> Votes:
     return {text: {"count": 1, "weights": list(weights)}}
 
 
-def add_votes(one: Votes, other: Votes) -> Votes:
-    total: Votes = dict(one)
-    for text, votes in other.items():
-        mine = total.get(text)
-        total[text] = votes if mine is None else _sum(mine, votes)
+def add_votes(*parts: Votes) -> Votes:
+    """What they say together."""
+    by_text: dict[str, list[TextVotes]] = {}
+    for votes in parts:
+        for text, its in votes.items():
+            by_text.setdefault(text, []).append(its)
+    total = {text: _sum(its) for text, its in by_text.items()}
     if len(total) > MAX_TEXTS:
         return {text: total[text] for text in _ranked(total)[:MAX_TEXTS]}
     return total
@@ -80,9 +82,10 @@ def count_votes(votes: Votes) -> Verdict:
     return Verdict(text, _agreement(text, votes))
 
 
-def _sum(one: TextVotes, other: TextVotes) -> TextVotes:
-    weights = [a + b for a, b in zip(one["weights"], other["weights"], strict=True)]
-    return {"count": one["count"] + other["count"], "weights": weights}
+def _sum(parts: list[TextVotes]) -> TextVotes:
+    """Votes for one text."""
+    weights = [sum(weight) for weight in zip(*(votes["weights"] for votes in parts), strict=True)]
+    return {"count": sum(votes["count"] for votes in parts), "weights": weights}
 
 
 def _ranked(votes: Votes) -> list[str]:

@@ -14,9 +14,8 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, Literal, NamedTuple, TypeVar, cast
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from sightline.turns import LANES, Turns
 from sightline.types import Lane
@@ -45,19 +44,44 @@ class BatcherStats:
 
     batches: int
     items: int
-    failed: int  #: items whose future got an exception
+    failed: int  #: items whose ticket got an exception
     isolated: int  #: items run alone because their batch raised
     waiting: int  #: items not yet taken
     flushed: dict[FlushReason, int]
     sizes: dict[int, int]  #: batches by number of items
 
 
-@dataclass(eq=False)
-class _Waiting(Generic[Item, Result]):
-    item: Item
-    future: Future[Batched[Result]]
-    submitted_at: float
-    size: int
+class Ticket(Generic[Item, Result]):
+    """What `submit` gives for an item. Tickets of one call share a condition: a model call ends the wait for many."""
+
+    __slots__ = ("_changed", "_outcome", "item", "size", "submitted_at")
+
+    def __init__(self, item: Item, size: int, submitted_at: float, changed: threading.Condition) -> None:
+        self.item = item
+        self.size = size
+        self.submitted_at = submitted_at
+        self._changed = changed
+        self._outcome: Batched[Result] | BaseException | None = None
+
+    def result(self, timeout_s: float | None = None) -> Batched[Result]:
+        """Wait for the result; raises what became of the item, or TimeoutError."""
+        if self._outcome is None:
+            with self._changed:
+                self._changed.wait_for(lambda: self._outcome is not None, timeout_s)
+        if self._outcome is None:
+            raise TimeoutError(f"no result after {timeout_s} s")
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+    @staticmethod
+    def settle(outcomes: Sequence[tuple[Ticket[Item, Result], Batched[Result] | BaseException]]) -> None:
+        """Say what became of items, then wake whoever waits for any of them."""
+        for ticket, outcome in outcomes:
+            ticket._outcome = outcome
+        for changed in {ticket._changed for ticket, _ in outcomes}:
+            with changed:
+                changed.notify_all()
 
 
 class Batcher(Generic[Item, Result]):
@@ -85,7 +109,7 @@ class Batcher(Generic[Item, Result]):
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
         self._size_of = size_of
-        self._waiting = {lane: deque[_Waiting[Item, Result]]() for lane in LANES}
+        self._waiting = {lane: deque[Ticket[Item, Result]]() for lane in LANES}
         self._size = 0  #: of all that waits, in all lanes
         self._turns = Turns()
         self._changed = threading.Condition()
@@ -99,8 +123,8 @@ class Batcher(Generic[Item, Result]):
         self._thread = threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Future[Batched[Result]]]:
-        """Queue items; returns one future per item, in order.
+    def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Ticket[Item, Result]]:
+        """Queue items; returns one ticket per item, in order.
 
         Items of higher lanes are in the next batch, those of lower ones fill it up; see `sightline.turns` for the
         share that lower lanes have where higher ones alone would fill every batch.
@@ -108,15 +132,15 @@ class Batcher(Generic[Item, Result]):
         Raises:
             RuntimeError: the batcher is closed.
         """
-        now = time.monotonic()
-        entries = [_Waiting[Item, Result](item, Future(), now, self._size_of(item)) for item in items]
+        now, changed = time.monotonic(), threading.Condition(threading.Lock())
+        tickets = [Ticket[Item, Result](item, self._size_of(item), now, changed) for item in items]
         with self._changed:
             if self._closed:
                 raise RuntimeError(f"batcher {self.name!r} is closed")
-            self._waiting[lane].extend(entries)
-            self._size += sum(entry.size for entry in entries)
+            self._waiting[lane].extend(tickets)
+            self._size += sum(ticket.size for ticket in tickets)
             self._changed.notify()
-        return [entry.future for entry in entries]
+        return tickets
 
     @property
     def busy_since(self) -> float | None:
@@ -155,21 +179,18 @@ class Batcher(Generic[Item, Result]):
                 self._isolated += isolated
             del batch, taken  # do not hold pictures while waiting for the next batch
 
-    def _take(self) -> tuple[list[_Waiting[Item, Result]], FlushReason] | None:
+    def _take(self) -> tuple[list[Ticket[Item, Result]], FlushReason] | None:
         """Wait for items and take a batch; None when closed and empty."""
         with self._changed:
-            while True:
-                self._changed.wait_for(lambda: self._size or self._closed)
-                if not self._size:
-                    return None
-                reason = self._top_up()
-                batch = [entry for entry in self._next_batch() if entry.future.set_running_or_notify_cancel()]
-                if batch:
-                    return batch, reason
+            self._changed.wait_for(lambda: self._size or self._closed)
+            if not self._size:
+                return None
+            reason = self._top_up()
+            return self._next_batch(), reason
 
-    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+    def _next_batch(self) -> list[Ticket[Item, Result]]:
         """As much as may run at once, each time the oldest item of the lane whose turn it is."""
-        batch: list[_Waiting[Item, Result]] = []
+        batch: list[Ticket[Item, Result]] = []
         room = self._max_batch_size
         while self._size:
             lane = next(lane for lane in self._turns.order() if self._waiting[lane])
@@ -193,32 +214,31 @@ class Batcher(Generic[Item, Result]):
                 return "timeout"
         return "full" if is_full() else "idle"
 
-    def _finish(self, batch: list[_Waiting[Item, Result]]) -> tuple[int, int]:
-        """Run one batch and resolve its futures. Returns how many items failed and how many ran alone."""
+    def _finish(self, batch: list[Ticket[Item, Result]]) -> tuple[int, int]:
+        """Run one batch and settle its tickets. Returns how many items failed and how many ran alone."""
         try:
             return self._run_once(batch), 0
         except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may wait forever for this thread
             if len(batch) == 1:
-                batch[0].future.set_exception(error)
+                Ticket.settle([(batch[0], error)])
                 return 1, 0
             log.warning("batch of %d failed in %s, running each alone: %r", len(batch), self.name, error)
-        return sum(self._finish([entry])[0] for entry in batch), len(batch)
+        return sum(self._finish([ticket])[0] for ticket in batch), len(batch)
 
-    def _run_once(self, batch: list[_Waiting[Item, Result]]) -> int:
+    def _run_once(self, batch: list[Ticket[Item, Result]]) -> int:
         started_at = self._busy_since = time.monotonic()
         try:
-            results = self._process([entry.item for entry in batch])
+            results = self._process([ticket.item for ticket in batch])
         finally:
             self._busy_since = None
         if len(results) != len(batch):
             raise RuntimeError(f"{self.name}: process returned {len(results)} results for {len(batch)} items")
         inference_ms = (time.monotonic() - started_at) * 1000 / len(batch)
-        failed = 0
-        for entry, result in zip(batch, results, strict=True):
-            if isinstance(result, Exception):
-                failed += 1
-                entry.future.set_exception(result)
-            else:
-                wait_ms = (started_at - entry.submitted_at) * 1000
-                entry.future.set_result(Batched(cast("Result", result), len(batch), inference_ms, wait_ms))
-        return failed
+        outcomes: list[tuple[Ticket[Item, Result], Batched[Result] | BaseException]] = [
+            (ticket, result)
+            if isinstance(result, Exception)
+            else (ticket, Batched(result, len(batch), inference_ms, (started_at - ticket.submitted_at) * 1000))
+            for ticket, result in zip(batch, results, strict=True)
+        ]
+        Ticket.settle(outcomes)
+        return sum(isinstance(outcome, Exception) for _, outcome in outcomes)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError
-from sightline.frames import crop_key
-from sightline.messages import Message
+from sightline.frames import crop_key, crops_name, frames_name
+from sightline.messages import Job, Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK, next_task
 from sightline.types import (
     Detection,
@@ -61,7 +61,7 @@ class DetectStage:
         job = message.job
         started_at = time.time()
         detector = self._detector(job.pipeline)
-        decoded = self._decode(job.frames)
+        decoded = self._decode(job)
         images = [item.image for item in decoded if item.image is not None]
         found = iter(self._detect(detector.model.name, images, job.lane))
         results: list[FrameResult] = []
@@ -75,7 +75,7 @@ class DetectStage:
                     crops |= _crops(item.frame, item.image, outcome.value, detector.model.crop_margin)
             else:
                 results.append(FrameResult(frame=item.frame, error=cast("FrameError | None", outcome)))
-        self._services.frames.put_many(crops)
+        self._services.frames.put_bundle(crops_name(job.job_id), crops)
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
             following = WRITE_TASK
@@ -106,9 +106,10 @@ class DetectStage:
             raise found
         return found
 
-    def _decode(self, frames: Sequence[FrameRef]) -> list[_Decoded]:
-        blobs = self._services.frames.get_many([frame.frame_id for frame in frames])
-        return [self._decode_one(frame, data) for frame, data in zip(frames, blobs, strict=True)]
+    def _decode(self, job: Job) -> list[_Decoded]:
+        ids = [frame.frame_id for frame in job.frames]
+        blobs = self._services.frames.get_bundle(frames_name(job.job_id), ids)
+        return [self._decode_one(frame, data) for frame, data in zip(job.frames, blobs, strict=True)]
 
     def _decode_one(self, frame: FrameRef, data: bytes | None) -> _Decoded:
         settings = self._services.settings
@@ -123,7 +124,7 @@ class DetectStage:
             return _Decoded(frame, None, FrameError(reason=error.reason, message=str(error)[:500], stage="detect"))
 
     def _detect(self, model: str, images: list[BgrImage], lane: Lane) -> list[Batched[list[Detection]] | FrameError]:
-        return [outcome_of(future, "detect") for future in self.batchers[model].submit(images, lane)]
+        return [outcome_of(ticket, "detect") for ticket in self.batchers[model].submit(images, lane)]
 
     def _result(
         self, frame: FrameRef, image: BgrImage, found: Batched[list[Detection]], detector: Detector, waited_s: float

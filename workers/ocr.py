@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sightline.errors import PoisonError
-from sightline.frames import crop_key
+from sightline.frames import crop_key, crops_name
 from sightline.messages import Message
 from sightline.models import LoadedModel
 from sightline.queues import OCR_TASK, WRITE_TASK
@@ -44,11 +44,11 @@ class OcrStage:
         started_at = time.time()
         waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
         # All crops of the job go to the batcher at once, so that they share batches.
-        crops = self._crops(message.results)
+        crops = self._crops(message)
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
         name = self._name_for(message.job.pipeline)
         model = self._recognizers[name].model
-        read = [outcome_of(future, "ocr") for future in self.batchers[name].submit(images, message.job.lane)]
+        read = [outcome_of(ticket, "ocr") for ticket in self.batchers[name].submit(images, message.job.lane)]
         results: list[FrameResult] = []
         for result, cut in crops:
             if isinstance(cut, FrameError):
@@ -77,10 +77,12 @@ class OcrStage:
             else settings.recognizer
         )
 
-    def _crops(self, results: Sequence[FrameResult]) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
+    def _crops(self, message: Message) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
         """The crops of each frame's detections, in order, or why they cannot be had; one round trip for all."""
+        results = message.results
         keys = [_crop_keys(result) for result in results]
-        blobs = iter(self._services.frames.get_many([key for mine in keys for key in mine]))
+        name = crops_name(message.job.job_id)
+        blobs = iter(self._services.frames.get_bundle(name, [key for mine in keys for key in mine]))
         return [
             (result, self._decode({key: next(blobs) for key in mine}))
             for result, mine in zip(results, keys, strict=True)

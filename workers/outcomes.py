@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sightline.errors import RetryableError
 from sightline.types import FrameError
-from workers.batching import Batched
+from workers.batching import Batched, Ticket
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 
-def outcome_of(future: Future[Batched[Result]], stage: str) -> Batched[Result] | FrameError:
+def outcome_of(ticket: Ticket[Any, Result], stage: str) -> Batched[Result] | FrameError:
     """The result of an item, or why the model could not treat it (it was tried alone, too).
 
     Raises:
         RetryableError, MemoryError: not this item's fault; the whole job is tried again.
     """
     try:
-        return future.result()
+        return ticket.result()
     except (RetryableError, MemoryError):
         raise
     except Exception as error:  # a model may raise anything; the other frames of the job are innocent

@@ -6,12 +6,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
 from sightline.broker import Broker
 from sightline.delivery import Delivery
+from sightline.errors import BrokerUnavailableError
 from sightline.frames import FrameStore, open_frame_store
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.patience import Patience
@@ -33,24 +33,21 @@ def open_services(
     app: Celery, settings: Settings, worker_name: str, patience: Patience, *, concurrency: int = 0
 ) -> Services:
     """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
-    redis = connect(settings.redis_url)
-    _connect_now(redis, app, concurrency)
+    redis, broker = connect(settings.redis_url), Broker(app)
+    _connect_now(redis, broker, concurrency)
     return Services(
         settings=settings,
-        delivery=Delivery(Ledger(redis, LedgerLimits.from_settings(settings)), Broker(app), patience),
+        delivery=Delivery(Ledger(redis, LedgerLimits.from_settings(settings)), broker, patience),
         frames=open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
         board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
         worker_name=settings.worker_name or worker_name,
     )
 
 
-def _connect_now(redis: Redis, app: Celery, count: int) -> None:
+def _connect_now(redis: Redis, broker: Broker, count: int) -> None:
     """Fill the pools, so that the first busy moment waits for no handshake. If nobody answers yet, it is left."""
-    with suppress(RedisError, OperationalError, OSError), ExitStack() as borrowed:
+    with suppress(RedisError, OSError, BrokerUnavailableError), ExitStack() as borrowed:
         for _ in range(count):
             connection = redis.connection_pool.get_connection()
             borrowed.callback(redis.connection_pool.release, connection)
-        for _ in range(min(count, app.amqp.producer_pool.limit or 0)):
-            producer = borrowed.enter_context(app.amqp.producer_pool.acquire())
-            producer.connection.ensure_connection(max_retries=1)
-            _ = producer.channel  # opens it
+        broker.connect(count)

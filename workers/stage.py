@@ -18,10 +18,10 @@ from celery.exceptions import Reject
 
 from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, PoisonError
-from sightline.frames import crop_key
+from sightline.frames import crop_key, crops_name, frames_name
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
-from sightline.queues import ROUTES, WRITE_TASK
+from sightline.queues import OCR_TASK, ROUTES, STAGES, WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.batching import Batcher
 from workers.services import Services
@@ -121,21 +121,26 @@ def drop(services: Services, message: Message, rule: str) -> None:
                 finished_at=datetime.now(UTC),
             )
         )
-    services.frames.delete_many(pixel_keys(message))
+    services.frames.delete_bundles(bundles_of(message))
 
 
-def pixel_keys(message: Message) -> list[str]:
+def bundles_of(message: Message) -> dict[str, list[str]]:
     """What a job has in the frame store: its frames, and its crops as far as the message tells them."""
-    keys = [frame.frame_id for frame in message.job.frames]
-    for result in message.results:
-        keys += [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
-    return keys
+    job = message.job
+    bundles = {frames_name(job.job_id): [frame.frame_id for frame in job.frames]}
+    if OCR_TASK in STAGES[job.pipeline]:
+        bundles[crops_name(job.job_id)] = [
+            crop_key(result.frame.frame_id, index)
+            for result in message.results
+            for index in range(len(result.detections))
+        ]
+    return bundles
 
 
 def _free(services: Services, message: Message) -> None:
     """Free what a finished job left: its first run may have died before, or put crops after they were freed."""
     services.delivery.patience.insist(
-        lambda: services.frames.delete_many(pixel_keys(message)), f"free the pixels of job {message.job.job_id}"
+        lambda: services.frames.delete_bundles(bundles_of(message)), f"free the pixels of job {message.job.job_id}"
     )
 
 

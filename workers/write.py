@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sightline.errors import FrameMissingError, StoreUnavailableError
-from sightline.frames import FrameStore, open_frame_store
+from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.messages import Message
 from sightline.publisher import Publisher
 from sightline.queues import DETECT_TASK, WRITE_TASK
@@ -21,7 +21,7 @@ from workers.batching import Batcher
 from workers.rebuild import Rebuild
 from workers.retention import Retention
 from workers.services import Services
-from workers.stage import pixel_keys
+from workers.stage import bundles_of
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class WriteStage:
         # The waiting client first: it must find the result even if the rest is repeated after a crash.
         self._services.board.post(stored.result)
         self._services.delivery.settle(message.job, stored.counts)
-        self._services.frames.delete_many(pixel_keys(message))
+        self._services.frames.delete_bundles(bundles_of(message))
 
     def bury_message(self, letter: dict[str, Any]) -> None:
         """Store a message that was no job as a dead letter."""
@@ -112,7 +112,8 @@ class WriteStage:
     def _keep_pictures(self, message: Message) -> frozenset[str]:
         """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""
         wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
-        found = zip(wanted, self._services.frames.get_many(wanted), strict=True)
+        blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), wanted)
+        found = zip(wanted, blobs, strict=True)
         pictures = {frame_id: data for frame_id, data in found if data is not None}
         # When the message is repeated the pixels may be freed already and the picture kept before.
         missing = [frame_id for frame_id in wanted if frame_id not in pictures]

@@ -82,7 +82,7 @@ class ChainDelivery(NotedDelivery):
     """Hands over as Celery's `chain` does: the message is sent, or it is not, and its own is acknowledged anyway."""
 
     def hand_over(self, task: str, job: Job, results: Any) -> None:
-        message = Message(job=job, results=tuple[FrameResult, ...](results)).dump()
+        message = Message(job=job, results=tuple[FrameResult, ...](results)).pack()
         try:
             self.broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
         except BrokerUnavailableError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,9 +11,13 @@ from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import MODELS, STUBS, System, count_readings, running
 from benchmarks.throughput.work import Work
 from sightline.testing import make_picture
+from sightline.types import Detection
+from workers import images
 
 BUNDLES = (1, 8, 32)
-_WARM_UP_FRAMES = 32
+WARM_UP_FRAMES = 32
+NULL_PICTURE = make_picture("AB123CD", width=64, height=48)  #: nobody looks at it
+_PLATE = Detection(xyxy=(600, 400, 720, 430), label="plate", class_id=0, confidence=0.9)
 _NULL_TIMES, _NULL_LEAST = 8, 256  #: frames without models, for each with them, and at least
 
 
@@ -26,8 +31,8 @@ def measure_sightline(work: Work) -> list[Sample]:
 
 
 def measure_null(work: Work) -> list[Sample]:
-    """Frames a second and worker process that pass through the queues when models take no time."""
-    return [_null(work, fused=fused) for fused in (False, True)]
+    """Frames a second and worker process that pass through the queues, and what pixels cost, which is not in them."""
+    return [*(_null(work, fused=fused) for fused in (False, True)), _pixels(work)]
 
 
 def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
@@ -35,7 +40,7 @@ def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
     where = "1 process" if fused else "3 roles"
     name = f"sightline, {where}{', PostgreSQL' if database else ''}"
     with running(work, given=given, fused=fused) as system:
-        system.run(work.pictures, _WARM_UP_FRAMES, 8)
+        system.run(work.pictures, WARM_UP_FRAMES, 8)
         for bundle in BUNDLES:
             before, meter = count_readings(system), system.meter()
             system.run(work.pictures, work.frames, bundle)
@@ -46,14 +51,29 @@ def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
 
 def _null(work: Work, *, fused: bool) -> Sample:
     frames = max(_NULL_TIMES * work.frames, _NULL_LEAST)
-    picture = [make_picture("AB123CD", width=64, height=48)]  # small: decoding is not what is measured
-    with running(work, given=STUBS, fused=fused) as system:
-        system.run(picture, _WARM_UP_FRAMES, 8)
+    with running(work, given=STUBS, fused=fused, app="benchmarks.throughput.null") as system:
+        system.run([NULL_PICTURE], WARM_UP_FRAMES, 8)
         meter = system.meter()
-        system.run(picture, frames, BUNDLES[-1])
+        system.run([NULL_PICTURE], frames, BUNDLES[-1])
         speed, cpu_ms = frames / meter.wall_s() / _workers(system), meter.cpu_ms(frames)
     name = f"null, {'1 process' if fused else '3 roles'}, per process"
     return Sample(name, speed, "frames/s", limit.NAME, cpu_ms)
+
+
+def _pixels(work: Work) -> Sample:
+    """What the stages do with the pixels of a frame with one plate, in one thread: `null` leaves it out."""
+    spent: dict[str, float] = {"decode": 0.0, "cut": 0.0, "read back": 0.0}
+    for picture in work.pictures:
+        began_at = time.thread_time()
+        image = images.decode(picture, max_mpx=50, max_mb=20)
+        decoded_at = time.thread_time()
+        crop = images.encode_jpeg(images.crop(image, _PLATE, margin=0.12), quality=95)
+        cut_at = time.thread_time()
+        images.sharpness(images.decode(crop, max_mpx=50, max_mb=20))
+        ended_at = time.thread_time()
+        for name, took_s in zip(spent, (decoded_at - began_at, cut_at - decoded_at, ended_at - cut_at), strict=True):
+            spent[name] += took_s * 1000 / len(work.pictures)
+    return Sample("pixels of a frame", sum(spent.values()), "ms", limit.NAME, spent)
 
 
 def _workers(system: System) -> int:

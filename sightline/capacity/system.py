@@ -9,8 +9,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from sightline.types import FrameRef, Lane, Pipeline
 _TIMEOUT_S = 300
 _STOP_S = 60
 _SOURCES = 8
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+_FRAME_TIME = timedelta(seconds=0.2)
+_JOB_TIME = timedelta(minutes=3)  #: a source is looked at again when a vehicle that stood there is forgotten
 _QUIET = subprocess.DEVNULL
 
 
@@ -38,15 +42,23 @@ class System:
     publisher: Publisher
     processes: Mapping[str, subprocess.Popen[bytes]]  #: by name
     environment: Mapping[str, str]  #: of each of them
+    _numbers: Iterator[int] = field(default_factory=count)  #: of jobs
 
     def meter(self) -> Meter:
         return Meter({"publish": os.getpid()} | {name: process.pid for name, process in self.processes.items()})
 
     def publish(self, pictures: Sequence[bytes], first: int, frames: int) -> Job:
-        """Publish one bulk job of the pictures from number `first` on, of one of a few sources."""
-        source_id, now = f"lane{first // frames % _SOURCES}", datetime.now(UTC)
+        """Publish one bulk job of the pictures from number `first` on, of one of a few sources.
+
+        By their times they are of a camera with five frames a second, and each job shows other vehicles.
+        """
+        number = next(self._numbers)
+        source_id, began_at = f"lane{number % _SOURCES}", _BEGINNING + number * _JOB_TIME
         numbers = range(first, first + frames)
-        refs = tuple(FrameRef(frame_id=new_id(), source_id=source_id, captured_at=now, seq=n) for n in numbers)
+        refs = tuple(
+            FrameRef(frame_id=new_id(), source_id=source_id, captured_at=began_at + (n - first) * _FRAME_TIME, seq=n)
+            for n in numbers
+        )
         job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)
         self.publisher.publish(
             job, {ref.frame_id: pictures[n % len(pictures)] for ref, n in zip(refs, numbers, strict=True)}

@@ -17,11 +17,27 @@ def test_it_measures_and_prints_a_table(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(figures.read_text())["rows"]}
-    assert set(rows) == {"limit", "null, 3 roles, per process", "null, 1 process, per process"}
+    assert set(rows) == {"limit", "null, 3 roles, per process", "null, 1 process, per process", "pixels of a frame"}
     assert all(row["ratio"] > 0 for row in rows.values())
     assert rows["limit"]["readings"] > 0.5
     assert set(rows["null, 3 roles, per process"]["cpu_ms"]) == {"publish", "redis", "detect", "ocr", "write"}
     assert all(name in done.stdout for name in rows)
+
+
+def test_it_tells_where_the_time_goes() -> None:
+    command = [sys.executable, "-m", "benchmarks.throughput.where", "--frames", "128"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    costs = {
+        cells[1].strip(): cells[2].strip() for line in done.stdout.splitlines() if len(cells := line.split("|")) > 3
+    }
+    steps = [
+        int(cost)
+        for name, cost in costs.items()
+        if name not in ("step", "---", "the worker process", "publish", "Redis")
+    ]
+    assert len(steps) > 15
+    assert abs(sum(steps) - int(costs["the worker process"])) <= len(steps)  # they add up, but for rounding
 
 
 def test_an_unknown_entry_is_named() -> None:

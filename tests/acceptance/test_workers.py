@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from celery import Celery
 
 from sightline import AsyncSightline, JobStatus, Sightline
+from sightline.frames import frames_name
 from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.types import FrameRef, Lane, Pipeline
@@ -127,7 +128,7 @@ def test_bad_input_ends_in_the_dead_letters_and_the_system_goes_on(system: Syste
             client.publisher.publish(job, {job.frames[0].frame_id: data})
         missing = job_of()
         client.publisher.publish(missing, {missing.frames[0].frame_id: whole})
-        client.publisher.frames.delete_many([missing.frames[0].frame_id])
+        client.publisher.frames.delete_bundles({frames_name(missing.job_id): []})
         results = {name: client.wait(job.job_id, 30) for name, (job, _) in inputs.items()}
         stale = job_of().model_copy(update={"deadline_at": time.time() - 1})
         client.publisher.publish(stale, {stale.frames[0].frame_id: whole})

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from sightline.frames import FrameStore, open_frame_store
+from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.messages import Job, Message
 from sightline.publisher import Publisher
 from sightline.settings import Settings, load_settings
@@ -59,7 +59,7 @@ class World:
         results = tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
         (stored,) = Store(self.database, passage_gap_s=10).store([Message(job=job, results=results)], kept or ())
         self.publisher.ledger.settle(job.job_id, stored.counts)
-        self.publisher.frames.delete_many([frame.frame_id for frame in job.frames])
+        self.publisher.frames.delete_bundles({frames_name(job.job_id): [frame.frame_id for frame in job.frames]})
 
     def letters(self, query: str = "") -> list[dict[str, Any]]:
         return self.client.get(f"/v1/dead-letters{query}").json()["items"]
@@ -116,7 +116,7 @@ def test_a_replay_is_one_job_until_it_died_again(world: World) -> None:
         None,
     )
     assert [frame.frame_id for frame in job.frames] == ["frame-first"]
-    assert world.publisher.frames.get_many(["frame-first"]) == [PICTURE]
+    assert world.publisher.frames.get_bundle(frames_name(job.job_id), ["frame-first"]) == [PICTURE]
     assert world.client.get("/v1/queues").json()["depths"]["gpu.detect"] == 2  # the first job's and the replay's
     assert world.letters()[0]["state"] == "replayed"
 

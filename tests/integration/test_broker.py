@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 from kombu import Queue
 
 from sightline.broker import Broker
 from sightline.celery_app import create_app
 from sightline.errors import BrokerUnavailableError
-from sightline.queues import DETECT_TASK, QUEUES, WRITE_TASK
+from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, QUEUES, WRITE_TASK
 from sightline.settings import Settings, load_settings
+from sightline.transport import SENT_AT_HEADER
 from sightline.types import Lane, Pipeline
 from tests.rabbitmq import empty_queues
 
@@ -33,6 +37,24 @@ def test_what_is_sent_waits_in_its_queue(broker: Broker) -> None:
         broker.send(DETECT_TASK, {"number": number}, task_id=f"job-{number}:detect", lane=lane)
     broker.send(WRITE_TASK, {}, task_id="job-9:write", lane=Lane.BULK)
     assert broker.depths() == {"gpu.detect": 3, "cpu.ocr": 0, "db.write": 1}
+
+
+def test_on_redis_a_message_is_what_celery_would_send(redis_url: str) -> None:
+    app = create_app(load_settings(redis_url=redis_url, broker_url=""))
+    Broker(app).send(DETECT_TASK, "text", task_id="job-1:detect", lane=Lane.LIVE)
+    queued: Any = {"queue": DETECT_QUEUE, "priority": LANE_PRIORITY[Lane.LIVE], "headers": {SENT_AT_HEADER: 1.0}}
+    given: Any = {"task_id": "job-1:detect", "argsrepr": "-", "kwargsrepr": "-", "ignore_result": True}
+    app.send_task(DETECT_TASK, kwargs={"message": "text"}, **given, **queued)
+    raw: Any = redis.Redis.from_url(redis_url).lrange(f"{DETECT_QUEUE}\x06\x163", 0, -1)
+    its, ours = (json.loads(message) for message in raw)
+    for message in (its, ours):
+        assert message["headers"].pop(SENT_AT_HEADER) > 0
+        message["properties"].pop("delivery_tag")
+        message["properties"].pop("reply_to")  # nobody replies
+        message["headers"].pop("ignore_result")  # Celery asks the app, the worker asks its task
+    # Celery copies options of `send_task` that it does not know there.
+    assert its["properties"] == ours["properties"] | {"argsrepr": "-", "kwargsrepr": "-"}
+    assert {**ours, "properties": {}} == {**its, "properties": {}}
 
 
 def test_a_lane_knows_since_when_something_waits_in_it(broker: Broker, settings: Settings) -> None:

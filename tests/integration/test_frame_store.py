@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
-from sightline.frames import FolderFrameStore, FrameStore, crop_key, open_frame_store
+from sightline.frames import FolderFrameStore, FrameStore, crop_key, crops_name, frames_name, open_frame_store
 
 
 @pytest.fixture(params=["redis", "folder", "fsspec"])
@@ -30,12 +30,37 @@ def test_what_is_put_can_be_had_until_it_is_freed(store: FrameStore) -> None:
     assert store.get_many([]) == []
 
 
+def test_a_bundle_is_put_had_and_freed_together(store: FrameStore) -> None:
+    name, keys = frames_name("job-00001"), ["frame-1", "frame-2", "frame-3", "missing"]
+    store.put_bundle(name, {"frame-1": b"one", "frame-2": b""})
+    store.put_bundle(name, {"frame-1": b"newer"})
+    store.put_many({"frame-3": b"by itself"})  # as whoever publishes without us does it
+    assert store.get_bundle(name, keys) == [b"newer", b"", b"by itself", None]
+    assert store.get_bundle(name, ["frame-2"]) == [b""]
+    assert store.get_bundle(frames_name("job-00002"), ["frame-3", "missing"]) == [b"by itself", None]
+    assert store.get_bundle(name, []) == []
+    store.delete_bundles({name: keys, crops_name("job-00001"): []})
+    assert store.get_bundle(name, ["frame-1", "frame-2"]) == [None, None]
+    store.delete_bundles({frames_name("job-00002"): ["frame-3"]})
+    assert store.get_many(["frame-3"]) == [None]
+
+
+def test_a_bundle_in_a_folder_is_one_file(tmp_path: Path) -> None:
+    store = FolderFrameStore(tmp_path, ttl_s=60)
+    store.put_bundle(frames_name("job-00001"), {f"frame-{number}": b"x" * 20_000 for number in range(8)})
+    assert [path.name for path in tmp_path.glob("*/*")] == ["job-00001.frames"]
+
+
 @pytest.mark.parametrize("key", ["../secret", "a/b", "", "a..b", "x" * 200, ".hidden"])
 def test_a_key_cannot_leave_the_store(store: FrameStore, key: str) -> None:
     with pytest.raises(BadMessageError, match="frame key"):
         store.put_many({key: b"x"})
     with pytest.raises(BadMessageError, match="frame key"):
         store.get_many([key])
+    with pytest.raises(BadMessageError, match="frame key"):
+        store.put_bundle("job-00001.frames", {key: b"x"})
+    with pytest.raises(BadMessageError, match="frame key"):
+        store.get_bundle("job-00001.frames", [key])
 
 
 def test_redis_frees_by_itself(redis_url: str) -> None:

@@ -17,7 +17,7 @@ from sightline.client import Sightline
 from sightline.delivery import Delivery
 from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
-from sightline.messages import Job, Message
+from sightline.messages import Job, Message, parse_message
 from sightline.patience import Patience
 from sightline.publisher import Publisher
 from sightline.queues import DETECT_QUEUE, DETECT_TASK, OCR_TASK, WRITE_QUEUE
@@ -55,7 +55,8 @@ def pixels_of(job: Job) -> dict[str, bytes]:
 def queued(settings: Settings, queue: str) -> list[dict[str, Any]]:
     client = redis.Redis.from_url(settings.redis_url, decode_responses=True)
     raw: Any = [item for key in (queue, f"{queue}\x06\x163", f"{queue}\x06\x166") for item in client.lrange(key, 0, -1)]
-    return [json.loads(json.loads(item)["body"])[1]["message"] for item in raw]
+    bodies = [json.loads(json.loads(item)["body"]) for item in raw]
+    return [parse_message(body[1]["message"]).dump() for body in bodies]
 
 
 def balance(publisher: Publisher) -> bool:
@@ -111,9 +112,20 @@ def test_a_live_bundle_leaves_out_only_the_cameras_that_are_behind(publisher: Pu
     assert publisher.ledger.open_job(only.job_id) is None
 
 
+def test_a_job_that_redis_lost_enters_the_ledger_again_when_a_stage_begins(publisher: Publisher) -> None:
+    publisher.publish(job := make_job("gate"), pixels_of(job))
+    entered = publisher.ledger.open_job(job.job_id)
+    assert entered is not None
+    assert entered.entered
+    publisher.ledger._redis.flushall()
+    assert publisher.ledger.begin(entered) == 1
+    assert publisher.ledger.open_job(job.job_id) == entered
+    assert publisher.ledger.counts() == {"gate": {"published": len(job.frames)}}
+
+
 def test_pixels_that_cannot_be_stored_take_the_admission_back(publisher: Publisher) -> None:
     class Broken:
-        def put_many(self, pixels: object) -> None:
+        def put_bundle(self, name: str, pixels: object) -> None:
             raise StoreUnavailableError("full")
 
     publisher.frames = Broken()  # pyright: ignore

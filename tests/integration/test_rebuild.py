@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from sightline.errors import StoreUnavailableError
+from sightline.frames import frames_name
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job, Message
 from sightline.publisher import Publisher
@@ -86,7 +87,8 @@ def test_accepted_jobs_are_published_again_under_their_ids(
     again = publisher.ledger.open_job(jobs[2].job_id)
     assert again is not None
     assert (again.published_at, again.frames) == (jobs[2].published_at, jobs[2].frames)
-    assert publisher.frames.get_many([jobs[2].frames[0].frame_id]) == [make_picture("AB2")]
+    found = publisher.frames.get_bundle(frames_name(jobs[2].job_id), [jobs[2].frames[0].frame_id])
+    assert found == [make_picture("AB2")]
     assert publisher.queue_depths()["gpu.detect"] == 1
     rebuild.run()
     assert publisher.queue_depths()["gpu.detect"] == 1

@@ -14,7 +14,7 @@ from celery.exceptions import Reject
 
 from sightline.celery_app import create_app
 from sightline.errors import BadImageError, StoreUnavailableError
-from sightline.frames import crop_key
+from sightline.frames import crop_key, crops_name, frames_name
 from sightline.ids import new_id
 from sightline.messages import Job, Message
 from sightline.patience import Patience
@@ -24,7 +24,7 @@ from sightline.types import Detection, FrameError, FrameRef, FrameResult, JobSta
 from workers.batching import Batcher
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import pixel_keys, run_burial, run_stage
+from workers.stage import bundles_of, run_burial, run_stage
 
 
 class FakeStage:
@@ -231,8 +231,14 @@ def with_pixels(services: Services) -> Message:
     box = Detection(xyxy=(0, 0, 1, 1), label="plate", class_id=0, confidence=0.9)
     given = Message.model_validate(message())
     frame = given.job.frames[0]
-    services.frames.put_many({frame.frame_id: b"frame", crop_key(frame.frame_id, 0): b"crop"})
+    services.frames.put_bundle(frames_name(given.job.job_id), {frame.frame_id: b"frame"})
+    services.frames.put_bundle(crops_name(given.job.job_id), {crop_key(frame.frame_id, 0): b"crop"})
     return given.model_copy(update={"results": (FrameResult(frame=frame, detections=(box,)),)})
+
+
+def pixels_of(services: Services, message: Message) -> list[bytes | None]:
+    found = [services.frames.get_bundle(name, keys) for name, keys in bundles_of(message).items()]
+    return [data for bundle in found for data in bundle]
 
 
 def test_a_late_copy_of_a_finished_job_frees_what_its_first_run_left(services: Services) -> None:
@@ -240,7 +246,7 @@ def test_a_late_copy_of_a_finished_job_frees_what_its_first_run_left(services: S
     services.delivery.begin(given.job)
     services.delivery.settle(given.job, {"gate": {"stored": 1}})
     run_stage(raising(AssertionError("not to be run")), services, given.dump(), redelivered=True)
-    assert services.frames.get_many(pixel_keys(given)) == [None, None]
+    assert pixels_of(services, given) == [None, None]
 
 
 def test_a_job_that_is_finished_but_for_its_pixels_frees_them_when_it_can(services: Services) -> None:
@@ -251,7 +257,7 @@ def test_a_job_that_is_finished_but_for_its_pixels_frees_them_when_it_can(servic
         raise StoreUnavailableError("down")
 
     run_stage(FakeStage(settle_and_fail_to_free), services, given.dump(), redelivered=False)
-    assert services.frames.get_many(pixel_keys(given)) == [None, None]
+    assert pixels_of(services, given) == [None, None]
 
 
 def stale(pipeline: Pipeline = Pipeline.PLATES, *, frames: int = 2) -> Job:
@@ -267,13 +273,14 @@ def test_a_stale_live_job_is_dropped_at_dequeue_and_counted(services: Services, 
     results = tuple(FrameResult(frame=frame, detections=(box,)) for frame in job.frames) if task == OCR_TASK else ()
     message = Message(job=job, results=results)
     services.delivery.ledger.admit(job)
-    services.frames.put_many(dict.fromkeys(pixel_keys(message), b"pixels"))
+    for name, keys in bundles_of(message).items():
+        services.frames.put_bundle(name, dict.fromkeys(keys, b"pixels"))
     stage = raising(AssertionError("nothing is to be done"))
     stage.task = task
     run_stage(stage, services, message.dump(), redelivered=False)
     assert services.delivery.ledger.counts() == {"gate": {"published": 2, "dropped:stale": 2}}
     assert services.delivery.ledger.open_frames() == {}
-    assert services.frames.get_many(pixel_keys(message)) == [None] * len(pixel_keys(message))
+    assert not any(pixels_of(services, message))
     result = services.board.wait(job.job_id, 1)
     assert result is not None
     assert result.status is JobStatus.DROPPED

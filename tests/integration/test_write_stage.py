@@ -9,7 +9,7 @@ import pytest
 
 from sightline.celery_app import create_app
 from sightline.errors import StoreUnavailableError
-from sightline.frames import open_frame_store
+from sightline.frames import frames_name, open_frame_store
 from sightline.messages import Job, Message
 from sightline.patience import Patience
 from sightline.publisher import Publisher
@@ -40,7 +40,7 @@ def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
     publisher = Publisher.from_settings(settings)
     publisher.publish(JOB, {FRAME.frame_id: pixels or b""})
     if pixels is None:
-        publisher.frames.delete_many([FRAME.frame_id])
+        publisher.frames.delete_bundles({frames_name(JOB.job_id): [FRAME.frame_id]})
     stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
     stage.work(Message(job=JOB, results=(DEAD,)))
     stage.close()
@@ -51,7 +51,7 @@ def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
     assert letter.picture_kept is kept
     pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
     assert pictures.get_many([FRAME.frame_id]) == [pixels if kept else None]
-    assert publisher.frames.get_many([FRAME.frame_id]) == [None]  # freed
+    assert publisher.frames.get_bundle(frames_name(JOB.job_id), [FRAME.frame_id]) == [None]  # freed
     assert publisher.ledger.counts() == {"gate": {"published": 1, "dead": 1}}
     publisher.close()
 

@@ -6,14 +6,13 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from sightline.types import Lane
-from workers.batching import Batched, Batcher
+from workers.batching import Batcher, Ticket
 
 
 @contextmanager
@@ -25,8 +24,8 @@ def batcher(process: Any, *, max_batch_size: int = 4, max_wait_ms: float = 0) ->
         assert it.close(timeout_s=10)
 
 
-def values(futures: Sequence[Future[Batched[int]]]) -> list[int]:
-    return [future.result(timeout=10).value for future in futures]
+def values(tickets: Sequence[Ticket[int, int]]) -> list[int]:
+    return [ticket.result(timeout_s=10).value for ticket in tickets]
 
 
 class Gate:
@@ -55,11 +54,11 @@ def test_an_idle_batcher_answers_at_once_and_a_busy_one_batches():
     with batcher(gate) as it:
         first = it.submit([0])
         assert gate.entered.acquire(timeout=10)
-        rest = [future for item in range(1, 7) for future in it.submit([item])]
+        rest = [ticket for item in range(1, 7) for ticket in it.submit([item])]
         gate.passes.release(3)
         assert values(first + rest) == [item * 2 for item in range(7)]
         assert gate.batches == [[0], [1, 2, 3, 4], [5, 6]]
-        assert [future.result().batch_size for future in rest] == [4, 4, 4, 4, 2, 2]
+        assert [ticket.result().batch_size for ticket in rest] == [4, 4, 4, 4, 2, 2]
     assert it.stats.flushed == {"idle": 2, "full": 1}
     assert it.stats.sizes == {1: 1, 4: 1, 2: 1}
 
@@ -67,24 +66,25 @@ def test_an_idle_batcher_answers_at_once_and_a_busy_one_batches():
 def test_max_wait_tops_up_a_batch():
     with batcher(lambda items: items, max_batch_size=2, max_wait_ms=60_000) as it:
         slow = it.submit([1])
-        assert not slow[0].done()
-        assert [future.result(10).batch_size for future in slow + it.submit([2])] == [2, 2]
+        with pytest.raises(TimeoutError):
+            slow[0].result(timeout_s=0.01)
+        assert [ticket.result(10).batch_size for ticket in slow + it.submit([2])] == [2, 2]
     assert it.stats.flushed == {"full": 1}
 
 
 def test_max_wait_ends():
     with batcher(lambda items: items, max_wait_ms=20) as it:
-        (future,) = it.submit([1])
-        assert future.result(10).wait_ms >= 19
+        (ticket,) = it.submit([1])
+        assert ticket.result(10).wait_ms >= 19
     assert it.stats.flushed == {"timeout": 1}
 
 
 def test_an_exception_in_place_of_a_result_fails_that_item_only():
     with batcher(lambda items: [ValueError(item) if item == 1 else item for item in items]) as it:
-        futures = it.submit([0, 1, 2])
-        assert values([futures[0], futures[2]]) == [0, 2]
+        tickets = it.submit([0, 1, 2])
+        assert values([tickets[0], tickets[2]]) == [0, 2]
         with pytest.raises(ValueError, match="1"):
-            futures[1].result(10)
+            tickets[1].result(10)
     assert (it.stats.failed, it.stats.isolated, it.stats.items) == (1, 0, 3)
 
 
@@ -96,11 +96,11 @@ def test_one_bad_item_does_not_fail_its_batch_mates(error: type[BaseException]):
         return items
 
     with batcher(process) as it:
-        futures = it.submit([1, 2, 3, 4])
-        assert values([futures[0], futures[2], futures[3]]) == [1, 3, 4]
+        tickets = it.submit([1, 2, 3, 4])
+        assert values([tickets[0], tickets[2], tickets[3]]) == [1, 3, 4]
         with pytest.raises(error, match="two"):
-            futures[1].result(10)
-        assert futures[0].result().batch_size == 1
+            tickets[1].result(10)
+        assert tickets[0].result().batch_size == 1
     assert (it.stats.failed, it.stats.isolated, it.stats.items, it.stats.batches) == (1, 4, 4, 1)
 
 
@@ -115,12 +115,12 @@ def test_the_wrong_number_of_results_is_an_error():
 def test_close_drains_and_refuses():
     gate = Gate()
     with batcher(gate, max_wait_ms=60_000, max_batch_size=2) as it:
-        futures = it.submit([1, 2, 3])
+        tickets = it.submit([1, 2, 3])
         assert gate.entered.acquire(timeout=10)
         closing = threading.Thread(target=it.close)
         closing.start()
         gate.passes.release(2)
-        assert values(futures) == [2, 4, 6]
+        assert values(tickets) == [2, 4, 6]
         closing.join(10)
         with pytest.raises(RuntimeError, match="closed"):
             it.submit([4])
@@ -139,27 +139,13 @@ def test_busy_since_shows_a_running_call():
     with batcher(gate) as it:
         assert it.busy_since is None
         before = time.monotonic()
-        (future,) = it.submit([1])
+        (ticket,) = it.submit([1])
         assert gate.entered.acquire(timeout=10)
         assert it.busy_since is not None
         assert before <= it.busy_since <= time.monotonic()
         gate.passes.release()
-        future.result(10)
+        ticket.result(10)
         assert it.busy_since is None
-
-
-def test_cancelled_items_are_not_run():
-    gate = Gate()
-    with batcher(gate) as it:
-        it.submit([0])
-        assert gate.entered.acquire(timeout=10)
-        cancelled, kept = it.submit([1, 2])
-        assert cancelled.cancel()
-        gate.passes.release(2)
-        assert kept.result(10).value == 4
-        with pytest.raises(CancelledError):
-            cancelled.result(10)
-    assert gate.batches == [[0], [2]]
 
 
 def test_inference_time_is_shared_by_the_batch():
@@ -168,9 +154,8 @@ def test_inference_time_is_shared_by_the_batch():
         return items
 
     with batcher(process) as it:
-        futures = it.submit([1, 2, 3, 4])
-        wait(futures, 10)
-        assert all(20 <= future.result().inference_ms < 60 for future in futures)
+        tickets = it.submit([1, 2, 3, 4])
+        assert all(20 <= ticket.result(10).inference_ms < 60 for ticket in tickets)
 
 
 @pytest.mark.parametrize(("size", "wait_ms"), [(0, 0), (1, -1)])
@@ -191,7 +176,7 @@ def test_exact_accounting_under_concurrency():
         return [KeyError(item) if item % 31 == 0 else -item for item in items]
 
     threads, per_thread = 8, 500
-    outcomes: dict[int, Future[Batched[int]]] = {}
+    outcomes: dict[int, Ticket[int, int]] = {}
 
     def submit(first: int, it: Batcher[int, int]) -> None:
         chance = random.Random(first)
@@ -209,13 +194,15 @@ def test_exact_accounting_under_concurrency():
             worker.join()
     total = threads * per_thread
     assert sorted(outcomes) == list(range(1, total + 1))
-    for item, future in outcomes.items():
+    for item, ticket in outcomes.items():
         if item % 97 == 0:
-            assert isinstance(future.exception(0), ValueError)
+            with pytest.raises(ValueError):
+                ticket.result(0)
         elif item % 31 == 0:
-            assert future.exception(0).args == (item,)  # pyright: ignore[reportOptionalMemberAccess]
+            with pytest.raises(KeyError, match=f"^{item}$"):
+                ticket.result(0)
         else:
-            assert future.result(0).value == -item
+            assert ticket.result(0).value == -item
     good = [item for item in range(1, total + 1) if item % 97]
     assert sorted(seen) == good  # each ran successfully exactly once
     stats = it.stats
@@ -254,12 +241,12 @@ def test_bulk_has_its_share_of_batches_that_live_would_fill():
 def test_items_may_be_of_different_size():
     gate = Gate()
     it: Batcher[int, int] = Batcher(gate, max_batch_size=8, max_wait_ms=0, name="test", size_of=lambda item: item)
-    futures = it.submit([1])
+    tickets = it.submit([1])
     assert gate.entered.acquire(timeout=10)
-    futures += it.submit([20, 4, 3, 2, 1], Lane.BULK) + it.submit([5], Lane.LIVE)
+    tickets += it.submit([20, 4, 3, 2, 1], Lane.BULK) + it.submit([5], Lane.LIVE)
     assert it.stats.waiting == 6
     gate.passes.release(100)
-    values(futures)
+    values(tickets)
     assert gate.batches == [[1], [5], [20], [4, 3], [2, 1]]  # never more than 8 at once, but for one that is alone
     assert it.close(timeout_s=10)
 
@@ -267,7 +254,7 @@ def test_items_may_be_of_different_size():
 def test_close_drains_every_lane():
     gate = Gate()
     it: Batcher[int, int] = Batcher(gate, max_batch_size=4, max_wait_ms=0, name="test")
-    futures = [future for lane in Lane for future in it.submit([1] * 5, lane)]
+    tickets = [ticket for lane in Lane for ticket in it.submit([1] * 5, lane)]
     gate.passes.release(100)
     assert it.close(timeout_s=10)
-    assert values(futures) == [2] * 15
+    assert values(tickets) == [2] * 15

@@ -21,6 +21,7 @@ def raw_message(**changes: Any) -> dict[str, Any]:
 def test_a_message_survives_the_wire() -> None:
     message = parse_message(raw_message())
     assert parse_message(message.dump()) == message
+    assert parse_message(message.pack()) == message
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], field: str) -> None:
     assert field in str(caught.value)
 
 
-@pytest.mark.parametrize("raw", [None, 3, "text", [], {}, {"v": 2, "job": {}}])
+@pytest.mark.parametrize("raw", [None, 3, "text", "no base64", "é", [], {}, {"v": 2, "job": {}}])
 def test_what_is_no_message_is_refused(raw: object) -> None:
     with pytest.raises(BadMessageError):
         parse_message(raw)

@@ -45,7 +45,7 @@ def test_plates_may_have_a_recognizer_of_their_own(
     crop = encode_jpeg(np.zeros((20, 40, 3), np.uint8))
     services: Any = SimpleNamespace(
         settings=Settings(plates_recognizer=setting),
-        frames=SimpleNamespace(get_many=lambda keys: [crop] * len(keys)),
+        frames=SimpleNamespace(get_bundle=lambda _name, keys: [crop] * len(keys)),
         delivery=SimpleNamespace(hand_over=lambda task, job, results: handed.extend(results)),
         worker_name="ocr",
     )

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from storage.database import check_revision, current_revision, expected_revision, open_database, upgrade
-from storage.tables import UtcDateTime
+from storage.times import UtcDateTime
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import operator
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.linking import Point, find_stands, link
-from storage.passages import Sighting, Tally
+from storage.passages import Sighting, Tally, sum_tallies
 from storage.places import spot_of
 from storage.plates import fold, similar, weight
 from storage.votes import MAX_TEXTS
@@ -36,7 +34,7 @@ def sighting(text: str, *, at_s: float = 0, confidence: float = 0.9, chars: list
 
 
 def tally(*sightings: Sighting) -> Tally:
-    return functools.reduce(operator.add, map(Tally.of, sightings))
+    return sum_tallies([Tally.of(one) for one in sightings])
 
 
 def linked(one: Point, other: Point) -> bool:

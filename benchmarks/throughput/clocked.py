@@ -1,0 +1,107 @@
+"""The app of `null` with a clock in every step: CPU time by thread and step, told on SIGUSR2. For `where`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import kombu.transport.redis
+from celery.signals import worker_ready
+
+import sightline.delivery
+import storage.store
+import workers.app
+import workers.stage
+from benchmarks.throughput.null import app
+from sightline.frames import FolderFrameStore
+from sightline.messages import Message
+from sightline.results import ResultBoard
+from workers.batching import Batcher
+
+__all__ = ["REPORT", "app"]
+
+#: Environment variable: the file a report goes to.
+REPORT: Final = "BENCHMARK_CLOCKS"
+
+_local = threading.local()
+_Seconds = defaultdict[str, float]
+_spent: list[_Seconds] = []  #: of each thread
+
+
+def _clocked(owner: Any, name: str, step: str) -> None:
+    """Count the CPU time of a function as that of a step, less what steps inside it count themselves."""
+    call: Callable[..., Any] = getattr(owner, name)
+
+    def clocked(*arguments: Any, **named: Any) -> Any:
+        if not hasattr(_local, "spent"):
+            _local.spent, _local.inside_s = _Seconds(float), 0.0
+            _spent.append(_local.spent)
+        before_s, _local.inside_s = _local.inside_s, 0.0
+        began_s = time.thread_time()
+        try:
+            return call(*arguments, **named)
+        finally:
+            took_s = time.thread_time() - began_s
+            _local.spent[step] += took_s - _local.inside_s
+            _local.inside_s = before_s + took_s
+
+    setattr(owner, name, clocked)
+
+
+def _install() -> None:
+    qos: Any = kombu.transport.redis.QoS
+    _clocked(kombu.transport.redis.Channel, "_brpop_read", "take a message, make Celery's request")
+    _clocked(qos, "append", "note it as unacknowledged")
+    _clocked(qos, "ack", "acknowledge it")
+    _clocked(workers.app, "run_stage", "stages: what is left")
+    _clocked(workers.stage, "parse_message", "read the message")
+    _clocked(Message, "pack", "write the message")
+    delivery: Any = sightline.delivery.Delivery
+    _clocked(delivery, "begin", "ledger: begin")
+    _clocked(delivery, "hand_over", "send the message")
+    _clocked(delivery, "settle", "ledger: settle")
+    for name in ("get_bundle", "put_bundle", "delete_bundles"):
+        _clocked(FolderFrameStore, name, "frame store")
+    _clocked(ResultBoard, "post", "post the result")
+    _clocked(Batcher, "submit", "batchers")
+    _clocked(Batcher, "_run_once", "batchers")
+    _clocked(storage.store.Store, "store", "transaction: what is left")
+    store: Any = storage.store
+    _clocked(store, "claim_jobs", "transaction: jobs")
+    _clocked(store, "settle_jobs", "transaction: jobs")
+    _clocked(store.rows, "sightings", "transaction: passages")
+    _clocked(store, "place_sightings", "transaction: passages")
+    _clocked(store, "_insert_frames", "transaction: frames")
+    for name in ("detection_rows", "reading_rows"):
+        _clocked(store.rows, name, "transaction: detections, readings")
+    _clocked(store, "insert_rows", "transaction: detections, readings")
+
+
+def _tell(*_: object) -> None:
+    threads, steps = _Seconds(float), _Seconds(float)
+    for thread in threading.enumerate():
+        if thread.ident is not None:
+            name = "main" if thread is threading.main_thread() else thread.name.partition("_")[0].rstrip("0123456789-")
+            threads[name] += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    for spent in _spent:
+        for step, seconds in list(spent.items()):
+            steps[step] += seconds
+    content = {"process": time.process_time(), "threads": threads, "steps": steps}
+    path = Path(os.environ[REPORT])
+    path.with_suffix(".new").write_text(json.dumps(content))
+    path.with_suffix(".new").replace(path)
+
+
+def _listen(**_: object) -> None:
+    signal.signal(signal.SIGUSR2, _tell)
+
+
+_install()
+worker_ready.connect(_listen, weak=False)
