@@ -121,12 +121,12 @@ def _distance(text: str, votes: Votes) -> float:
 
 def _cost(text: str, read: str, votes: TextVotes) -> float:
     total = 0.0
-    for tag, _, at in Levenshtein.editops(text, read):
-        if tag == "delete":
+    for edit in Levenshtein.editops(text, read):
+        if edit.tag == "delete":
             total += _LOST
         else:
-            confidence = votes["weights"][at] / (votes["count"] * WEIGHT_OF_CERTAINTY)
-            total += (_MISREAD if tag == "replace" else _GAINED) - math.log(max(_LEAST_DOUBT, 1 - confidence))
+            confidence = votes["weights"][edit.dest_pos] / (votes["count"] * WEIGHT_OF_CERTAINTY)
+            total += (_MISREAD if edit.tag == "replace" else _GAINED) - math.log(max(_LEAST_DOUBT, 1 - confidence))
     return total
 
 
@@ -134,8 +134,9 @@ def _changed(text: str, votes: Votes) -> Iterator[str]:
     """The text with one of the changes that most readings ask for."""
     asked: Counter[_Edit] = Counter()
     for read in sorted(votes):
-        for tag, at, its in Levenshtein.editops(text, read):
-            asked[_Edit(tag, at, "" if tag == "delete" else read[its])] += votes[read]["count"]
+        for edit in Levenshtein.editops(text, read):
+            char = "" if edit.tag == "delete" else read[edit.dest_pos]
+            asked[_Edit(edit.tag, edit.src_pos, char)] += votes[read]["count"]
     for edit, _ in sorted(asked.items(), key=lambda item: (-item[1], item[0]))[:_CHANGES]:
         changed = text[: edit.at] + edit.char + text[edit.at + (edit.tag != "insert") :]
         if MIN_PLATE_CHARS <= len(changed) <= MAX_PLATE_CHARS:

@@ -109,10 +109,10 @@ def _errors(watched: Sequence[Watched]) -> dict[str, float]:
     for one in watched:
         plate = one.clip.text.translate(_ALIKE)
         for text in one.readings:
-            edits = Levenshtein.editops(plate, text.translate(_ALIKE)).as_list()
+            edits = [edit.tag for edit in Levenshtein.editops(plate, text.translate(_ALIKE))]
             if 2 * len(edits) < len(plate):
                 chars += len(plate)
-                done.update(tag for tag, _, _ in edits)
+                done.update(edits)
     named = {"misread": done["replace"], "lost": done["delete"], "gained": done["insert"]}
     return {name: round(100 * count / max(1, chars), 1) for name, count in named.items()}
 
