@@ -59,10 +59,9 @@ class Latency:
         """Upload and wait. A result is posted after the commit of its rows."""
         self._sent += 1
         files = {"files": ("car.jpg", numbered(picture, self._sent), "image/jpeg")}
-        job = api.post("/v1/jobs", files=files).raise_for_status().json()
-        done = api.get(f"/v1/jobs/{job['job_id']}", params={"wait": 60}).raise_for_status().json()
+        done = api.post("/v1/jobs", files=files, params={"wait": 60}).raise_for_status().json()
         if done["status"] != "stored":
-            raise RuntimeError(f"job {job['job_id']}: status {done['status']!r}, expected 'stored'")
+            raise RuntimeError(f"job {done['job_id']}: status {done['status']!r}, expected 'stored'")
 
 
 def _client(system: System, port: int) -> httpx.Client:
