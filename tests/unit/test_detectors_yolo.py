@@ -53,6 +53,14 @@ def test_every_batch_size_keeps_length_and_order(detector: Detector, count: int)
         assert [detection.xyxy for detection in detections] == [pytest.approx((8 * n, 16, 8 * n + 40, 48), abs=2)]
 
 
+def test_a_cpu_gets_few_pictures_at_once(detector: Detector, monkeypatch: pytest.MonkeyPatch):
+    session, sizes = detector._session, []  # pyright: ignore
+    forward = session.forward
+    monkeypatch.setattr(session, "forward", lambda batch: sizes.append(len(batch)) or forward(batch))
+    assert len(detector.detect([picture(64, 64, None)] * 9)) == 9
+    assert sizes in ([4, 4, 1], [4, 4, 4])
+
+
 def test_pictures_of_different_shape_share_a_batch(detector: Detector):
     rectangles = [(320, 80, 960, 320), (60, 300, 180, 600), (10, 10, 30, 40)]
     images = [picture(1280, 720, rectangles[0]), picture(240, 960, rectangles[1]), picture(50, 60, rectangles[2])]

@@ -15,6 +15,8 @@ from workers.models import ModelFile, Runtime
 Rows = npt.NDArray[np.float32]
 Batch = npt.NDArray[np.uint8]
 
+_ON_CPU = 4
+
 
 class Session(Protocol):
     """Weights ready to run. Each session normalizes by itself, as torch does it best on its device."""
@@ -23,6 +25,7 @@ class Session(Protocol):
     labels: tuple[str, ...]  #: what the file itself says; empty if it says nothing
     input_size: tuple[int, int] | None  #: width and height where the file fixes them
     batch_size: int | None  #: where the file fixes it
+    most_at_once: int | None  #: pictures in one call; more would take memory and no less time
 
     def forward(self, batch: Batch) -> Rows:
         """(N, height, width, 3) BGR -> (N, rows, 6)."""
@@ -31,6 +34,7 @@ class Session(Protocol):
 
 class OnnxruntimeSession:
     runtime: Runtime = "onnxruntime"
+    most_at_once: int | None = _ON_CPU
 
     def __init__(self, file: ModelFile, *, threads: int) -> None:
         import onnxruntime
@@ -56,6 +60,7 @@ class OnnxruntimeSession:
 
 class OpenvinoSession:
     runtime: Runtime = "openvino"
+    most_at_once: int | None = _ON_CPU
 
     def __init__(self, file: ModelFile, *, half: bool, threads: int) -> None:
         import openvino

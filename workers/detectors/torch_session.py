@@ -16,6 +16,7 @@ class TorchSession:
     runtime: Runtime = "torch"
     input_size: tuple[int, int] | None = None
     batch_size: int | None = None
+    most_at_once: int | None = None
 
     def __init__(self, file: ModelFile, *, device: str, half: bool, threads: int) -> None:
         import torch  # pyright: ignore[reportMissingImports]

@@ -68,7 +68,8 @@ class YoloDetector:
         found: dict[int, list[Detection]] = {}
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
-            for part in _chunks(alike, self._session.batch_size or len(alike)):
+            at_once = self._session.batch_size or self._session.most_at_once or len(alike)
+            for part in _chunks(alike, at_once):
                 batch, placements = letterbox([images[index] for index in part], size)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
                     shape = images[index].shape[:2]
