@@ -25,17 +25,18 @@ from sightline.capacity.meter import Meter
 
 _TIMEOUT_S, _GRACE_S = 300, 15
 _CLIENTS = 2 * BATCH  #: requests in flight: a batch that runs and one that forms
-PEERS = {"ray": ("ray", "peer_ray"), "litserve": ("litserve", "peer_litserve")}
+#: The packages each needs, and its module here.
+PEERS = {"ray": (("ray", "multipart"), "peer_ray"), "litserve": (("litserve", "multipart"), "peer_litserve")}
 
 
 def why_not(name: str, python: Path | None) -> str:
     """Why a peer is left out, or ""."""
-    library = PEERS[name][0]
+    packages = PEERS[name][0]
     if python is not None:
-        code = f"import sys, importlib.util as u; sys.exit(u.find_spec({library!r}) is None)"
+        code = f"import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, {packages!r})))"
         if subprocess.run([python, "-c", code], check=False).returncode == 0:
             return ""
-    return f"{name}: left out: not installed (--peers-python names an interpreter that has it)"
+    return f"{name}: left out: not installed (--peers-python names an interpreter that has it, and python-multipart)"
 
 
 def measure_peer(work: Work, name: str) -> list[Sample]:
