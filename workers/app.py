@@ -25,7 +25,7 @@ from sightline.settings import Settings, load_settings
 from sightline.transport import transport_of
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import Stage, run_burial, run_stage
+from workers.stage import Stage, run_burial, run_message
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Worker:
         assert self._services is not None
         assert self._liveness is not None
         redelivered = bool((request.delivery_info or {}).get("redelivered"))
-        run_stage(self.stages[task], self._services, message, redelivered=redelivered)
+        run_message(self.stages, task, self._services, message, redelivered=redelivered)
         self._liveness.finished()
 
     def bury_message(self, letter: dict[str, Any]) -> None:
@@ -95,13 +95,13 @@ class Worker:
 def _open_detect(services: Services) -> Stage:
     from workers.detect import DetectStage
 
-    return DetectStage(services)
+    return DetectStage(services.settings, services.frames, services.worker_name)
 
 
 def _open_ocr(services: Services) -> Stage:
     from workers.ocr import OcrStage
 
-    return OcrStage(services)
+    return OcrStage(services.settings, services.frames, services.worker_name)
 
 
 def _open_write(services: Services) -> Stage:

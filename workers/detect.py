@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError
-from sightline.frames import crop_key, crops_name, frames_name
+from sightline.frames import FrameStore, crop_key, frames_name
 from sightline.messages import Job, Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK, next_task
+from sightline.settings import Settings
 from sightline.types import (
     Detection,
     FrameError,
@@ -23,13 +24,11 @@ from sightline.types import (
 )
 from workers.batching import Batched, Batcher
 from workers.detectors import Detector, open_detector
-from workers.images import BgrImage, crop, decode, encode_jpeg
+from workers.images import BgrImage, crop, decode
 from workers.outcomes import outcome_of
-from workers.services import Services
+from workers.step import Step
 
 log = logging.getLogger(__name__)
-
-_CROP_JPEG_QUALITY = 95  # text is read from these pixels
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,10 @@ class DetectStage:
 
     task = DETECT_TASK
 
-    def __init__(self, services: Services) -> None:
-        settings = services.settings
-        self._services = services
+    def __init__(self, settings: Settings, frames: FrameStore, worker_name: str) -> None:
+        self._settings = settings
+        self._frames = frames
+        self._worker_name = worker_name
         self._models = {
             Pipeline.PLATES: settings.plates_model,
             Pipeline.TEXT: settings.text_model,
@@ -57,15 +57,15 @@ class DetectStage:
         for name in dict.fromkeys(self._models.values()):
             self._open(name)
 
-    def work(self, message: Message) -> None:
-        job = message.job
+    def work(self, step: Step) -> Step:
+        message, job = step.message, step.message.job
         started_at = time.time()
         detector = self._detector(job.pipeline)
         decoded = self._decode(job)
         images = [item.image for item in decoded if item.image is not None]
         found = iter(self._detect(detector.model.name, images, job.lane))
         results: list[FrameResult] = []
-        crops: dict[str, bytes] = {}
+        crops: dict[str, BgrImage] = {}
         for item in decoded:
             outcome = item.error if item.image is None else next(found)
             if item.image is not None and isinstance(outcome, Batched):
@@ -75,18 +75,17 @@ class DetectStage:
                     crops |= _crops(item.frame, item.image, outcome.value, detector.model.crop_margin)
             else:
                 results.append(FrameResult(frame=item.frame, error=cast("FrameError | None", outcome)))
-        self._services.frames.put_bundle(crops_name(job.job_id), crops)
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
             following = WRITE_TASK
-        self._services.delivery.hand_over(following, job, results)
+        return Step(following, Message(job=job, results=tuple(results)), crops)
 
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
 
     def _open(self, name: str) -> None:
-        settings = self._services.settings
+        settings = self._settings
         try:
             detector = open_detector(name, settings)
         except ModelError as error:
@@ -108,11 +107,11 @@ class DetectStage:
 
     def _decode(self, job: Job) -> list[_Decoded]:
         ids = [frame.frame_id for frame in job.frames]
-        blobs = self._services.frames.get_bundle(frames_name(job.job_id), ids)
+        blobs = self._frames.get_bundle(frames_name(job.job_id), ids)
         return [self._decode_one(frame, data) for frame, data in zip(job.frames, blobs, strict=True)]
 
     def _decode_one(self, frame: FrameRef, data: bytes | None) -> _Decoded:
-        settings = self._services.settings
+        settings = self._settings
         try:
             if data is None:
                 raise FrameMissingError(
@@ -140,7 +139,7 @@ class DetectStage:
                     model=detector.model.name,
                     model_sha256=detector.model.sha256,
                     runtime=detector.model.runtime,
-                    worker=self._services.worker_name,
+                    worker=self._worker_name,
                     queue_wait_ms=max(0.0, waited_s * 1000),
                     inference_ms=found.inference_ms,
                     batch_size=found.batch_size,
@@ -149,8 +148,8 @@ class DetectStage:
         )
 
 
-def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, bytes]:
+def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, BgrImage]:
     return {
-        crop_key(frame.frame_id, index): encode_jpeg(crop(image, detection, margin=margin), quality=_CROP_JPEG_QUALITY)
+        crop_key(frame.frame_id, index): crop(image, detection, margin=margin)
         for index, detection in enumerate(detections)
     }

@@ -6,18 +6,15 @@ For tools that look at single pictures or clips. The database is SQLite in a tem
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from sightline.delivery import Delivery
 from sightline.errors import BadImageError
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job, Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
-from sightline.redis_connection import connect
-from sightline.results import ResultBoard
 from sightline.settings import Settings
 from sightline.testing import MemoryFrameStore
 from sightline.types import FrameResult, Lane, Pipeline
@@ -27,7 +24,7 @@ from storage.explanations import Explanation, explain
 from storage.store import Store
 from workers.detect import DetectStage
 from workers.ocr import OcrStage
-from workers.services import Services
+from workers.step import Step
 
 #: Below this a detector is guessing.
 _LEAST_CONFIDENCE: Final = 0.05
@@ -45,12 +42,9 @@ class LocalSystem:
         if show_all:
             least = min(_LEAST_CONFIDENCE, settings.min_confidence)
             update |= {"min_confidence": least, "min_reading_confidence": 0.0}
-        self._delivery = _InMemory()
         self._frames = MemoryFrameStore()
-        # Only a live job past its deadline is posted to the board: nothing connects to this Redis.
-        board = ResultBoard(connect(settings.redis_url), result_ttl_s=1)
-        services = Services(settings.model_copy(update=update), self._delivery, self._frames, board, "local")
-        self._stages = {DETECT_TASK: DetectStage(services), OCR_TASK: OcrStage(services)}
+        given = (settings.model_copy(update=update), self._frames, "local")
+        self._stages = {DETECT_TASK: DetectStage(*given), OCR_TASK: OcrStage(*given)}
         self._folder = tempfile.TemporaryDirectory(prefix="sightline-local-")
         url = f"sqlite:///{Path(self._folder.name) / 'local.sqlite3'}"
         upgrade(url)
@@ -64,13 +58,13 @@ class LocalSystem:
             ModelError: the model cannot be had; says what to do.
         """
         self._frames.put_many(pixels)
-        task, message = DETECT_TASK, Message(job=job)
-        while task != WRITE_TASK:
-            self._stages[task].work(message)
-            task, message = self._delivery.task, self._delivery.message
+        step = Step(DETECT_TASK, Message(job=job))
+        while step.task != WRITE_TASK:
+            step = self._stages[step.task].work(step)
         self._frames.pixels.clear()
-        self._store.store([Message(job=job, results=tuple(map(self._kept, message.results)))], kept=())
-        return message.results
+        results = step.message.results
+        self._store.store([Message(job=job, results=tuple(map(self._kept, results)))], kept=())
+        return results
 
     def explain_photo(self, data: bytes, name: str, source_id: str) -> Explanation:
         """Submit one encoded picture to `plates` and explain what came of it.
@@ -117,15 +111,3 @@ class LocalSystem:
         box = None if reading.detection_index is None else result.detections[reading.detection_index]
         is_sure = box is None or box.confidence >= self._settings.min_confidence
         return is_sure and reading.confidence >= self._settings.min_reading_confidence
-
-
-class _InMemory(Delivery):
-    """Keeps what a stage hands over."""
-
-    task: str
-    message: Message
-
-    def __init__(self) -> None: ...
-
-    def hand_over(self, task: str, job: Job, results: Iterable[FrameResult]) -> None:
-        self.task, self.message = task, Message(job=job, results=tuple(results))

@@ -6,16 +6,17 @@ import time
 from collections.abc import Mapping
 
 from sightline.errors import PoisonError
-from sightline.frames import crop_key, crops_name
+from sightline.frames import FrameStore, crop_key, crops_name
 from sightline.messages import Message
 from sightline.models import LoadedModel
 from sightline.queues import OCR_TASK, WRITE_TASK
+from sightline.settings import Settings
 from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
 from workers.batching import Batched, Batcher
 from workers.images import BgrImage, decode, sharpness
 from workers.outcomes import outcome_of
 from workers.recognizers import open_plates_recognizer, open_recognizer
-from workers.services import Services
+from workers.step import Step
 
 
 class OcrStage:
@@ -23,9 +24,10 @@ class OcrStage:
 
     task = OCR_TASK
 
-    def __init__(self, services: Services) -> None:
-        settings = services.settings
-        self._services = services
+    def __init__(self, settings: Settings, frames: FrameStore, worker_name: str) -> None:
+        self._settings = settings
+        self._frames = frames
+        self._worker_name = worker_name
         self._recognizers = {settings.recognizer: open_recognizer(settings)}
         own = open_plates_recognizer(settings)
         if own is not None:
@@ -40,11 +42,12 @@ class OcrStage:
             for name, recognizer in self._recognizers.items()
         }
 
-    def work(self, message: Message) -> None:
+    def work(self, step: Step) -> Step:
+        message = step.message
         started_at = time.time()
         waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
         # All crops of the job go to the batcher at once, so that they share batches.
-        crops = self._crops(message)
+        crops = self._crops(step)
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
         name = self._name_for(message.job.pipeline)
         model = self._recognizers[name].model
@@ -63,33 +66,35 @@ class OcrStage:
                 continue
             batched = [item for item in mine if isinstance(item, Batched)]
             results.append(self._with_readings(result, batched, measured, model, waited_ms))
-        self._services.delivery.hand_over(WRITE_TASK, message.job, results)
+        return Step(WRITE_TASK, Message(job=message.job, results=tuple(results)))
 
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
 
     def _name_for(self, pipeline: Pipeline) -> str:
-        settings = self._services.settings
+        settings = self._settings
         return (
             settings.whole_plates_recognizer
             if pipeline is Pipeline.PLATES and settings.whole_plates_recognizer
             else settings.recognizer
         )
 
-    def _crops(self, message: Message) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
+    def _crops(self, step: Step) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
         """The crops of each frame's detections, in order, or why they cannot be had; one round trip for all."""
-        results = message.results
+        results = step.message.results
         keys = [_crop_keys(result) for result in results]
-        name = crops_name(message.job.job_id)
-        blobs = iter(self._services.frames.get_bundle(name, [key for mine in keys for key in mine]))
+        if step.crops:
+            return [(result, [step.crops[key] for key in mine]) for result, mine in zip(results, keys, strict=True)]
+        name = crops_name(step.message.job.job_id)
+        blobs = iter(self._frames.get_bundle(name, [key for mine in keys for key in mine]))
         return [
             (result, self._decode({key: next(blobs) for key in mine}))
             for result, mine in zip(results, keys, strict=True)
         ]
 
     def _decode(self, crops: Mapping[str, bytes | None]) -> list[BgrImage] | FrameError:
-        settings = self._services.settings
+        settings = self._settings
         images: list[BgrImage] = []
         for key, data in crops.items():
             if data is None:
@@ -116,7 +121,7 @@ class OcrStage:
             model=model.name,
             model_sha256=model.sha256,
             runtime=model.runtime,
-            worker=self._services.worker_name,
+            worker=self._worker_name,
             queue_wait_ms=waited_ms,
             inference_ms=sum(item.inference_ms for item in read),
             batch_size=max(item.batch_size for item in read),
@@ -124,7 +129,7 @@ class OcrStage:
         readings = tuple(
             item.value.model_copy(update={"detection_index": index, "sharpness": measured[index]})
             for index, item in enumerate(read)
-            if item.value.text and item.value.confidence >= self._services.settings.min_reading_confidence
+            if item.value.text and item.value.confidence >= self._settings.min_reading_confidence
         )
         return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
 

@@ -25,6 +25,7 @@ from sightline.queues import OCR_TASK, ROUTES, STAGES, WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.batching import Batcher
 from workers.services import Services
+from workers.step import Step, hand_over
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _MEMORY_PAUSE_S = 2.0
 
 
 class Stage(Protocol):
-    """One step of the pipelines. `work` ends by handing the job over, or by settling it."""
+    """One step of the pipelines."""
 
     task: str
 
@@ -41,7 +42,9 @@ class Stage(Protocol):
         """What the liveness check watches, by name."""
         ...
 
-    def work(self, message: Message) -> None: ...
+    def work(self, step: Step) -> Step | None:
+        """Returns what the next stage is given; None: the job came to its end here."""
+        ...
 
     def close(self) -> None: ...
 
@@ -51,48 +54,67 @@ class Stage(Protocol):
 _alone = threading.Lock()
 
 
-def run_stage(stage: Stage, services: Services, raw: Any, *, redelivered: bool) -> None:
-    """Take one message off the queue.
+def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw: Any, *, redelivered: bool) -> None:
+    """Bring a message off the queue of `task` through the stages that are in this process.
 
     Raises:
         Reject: to have the message again (out of memory, the task was told to exit, or the worker stops).
     """
-    with _given_back(stage.task, services):
+    with _given_back(task, services):
         try:
             message = parse_message(raw)
         except BadMessageError as error:
-            _bury_message(services, stage.task, raw, error)
+            _bury_message(services, task, raw, error)
             return
         with _alone if redelivered else nullcontext():
-            _run(stage, services, message, redelivered=redelivered)
+            _run(stages, Step(task, message), services, redelivered=redelivered)
 
 
-def _run(stage: Stage, services: Services, message: Message, *, redelivered: bool) -> None:
-    job, delivery = message.job, services.delivery
-    sightings = delivery.begin(job, redelivered=redelivered)
-    if sightings == 0:
-        _free(services, message)  # a late copy of a job that is finished
+def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, redelivered: bool) -> None:
+    job, step = first.message.job, first
+    sightings, begun_at = services.delivery.begin(job, redelivered=redelivered), time.monotonic()
+    if sightings > services.settings.max_attempts and first.task != WRITE_TASK:
+        bury(services, job, first.task, "worker_lost", f"its workers died {sightings - 1} times while they held it")
         return
+    is_open = sightings > 0
+    while is_open and (stage := stages.get(step.task)):
+        following = _work(stage, step, services)
+        if following is None:
+            return
+        step = following
+        if time.monotonic() - begun_at > services.settings.job_timeout_s / 4:
+            is_open, begun_at = services.delivery.begin(job) > 0, time.monotonic()
+    if is_open:
+        hand_over(services, step)
+    else:
+        _free(services, step.message)  # a late copy of a job that is finished
+
+
+def _work(stage: Stage, step: Step, services: Services) -> Step | None:
+    """One stage. Returns what the next one is given; None: there is nothing more to do here."""
+    message, delivery = step.message, services.delivery
+    job = message.job
+
+    def work() -> tuple[Step | None]:
+        if stage.task != WRITE_TASK and _is_stale(job):
+            drop(services, message, "stale")
+            return (None,)
+        return (stage.work(step),)
+
     try:
-        if sightings > services.settings.max_attempts and stage.task != WRITE_TASK:
-            raise _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
-
-        def work() -> bool:
-            if stage.task != WRITE_TASK and _is_stale(job):
-                drop(services, message, "stale")
-            else:
-                stage.work(message)
-            return True
-
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
         what = f"{stage_name(stage.task)} job {job.job_id}"
-        if delivery.patience.insist(work, what, between=lambda: delivery.begin(job) > 0) is None:
-            _free(services, message)
+        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job) > 0)
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
+        return None
+    if worked is None:
+        _free(services, message)
+        return None
+    return worked[0]
 
 
 def _is_stale(job: Job) -> bool:
@@ -175,10 +197,6 @@ def bury(services: Services, job: Job, task: str, reason: str, message: str) -> 
 def stage_name(task: str) -> str:
     """`detect` for `sightline.detect`."""
     return task.rpartition(".")[2]
-
-
-class _WorkerLostError(PoisonError):
-    reason = "worker_lost"
 
 
 def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:

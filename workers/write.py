@@ -22,6 +22,7 @@ from workers.rebuild import Rebuild
 from workers.retention import Retention
 from workers.services import Services
 from workers.stage import bundles_of
+from workers.step import Step
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ class WriteStage:
         self._retention = Retention(self._database, self._pictures, settings)
         self._retention.start()
 
-    def work(self, message: Message) -> None:
+    def work(self, step: Step) -> None:
+        message = step.message
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)

@@ -60,7 +60,7 @@ def _install() -> None:
     _clocked(kombu.transport.redis.Channel, "_brpop_read", "take a message, make Celery's request")
     _clocked(qos, "append", "note it as unacknowledged")
     _clocked(qos, "ack", "acknowledge it")
-    _clocked(workers.app, "run_stage", "stages: what is left")
+    _clocked(workers.app, "run_message", "stages: what is left")
     _clocked(workers.stage, "parse_message", "read the message")
     _clocked(Message, "pack", "write the message")
     delivery: Any = sightline.delivery.Delivery

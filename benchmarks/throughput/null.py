@@ -14,6 +14,7 @@ import numpy as np
 
 import workers.detect
 import workers.ocr
+import workers.step
 from sightline.models import LoadedModel
 from sightline.types import Detection, Reading
 
@@ -47,7 +48,8 @@ def _install() -> None:
     detect.open_detector = lambda name, _: NullDetector(name)
     detect.decode = lambda *_, **__: _IMAGE
     detect.crop = lambda *_, **__: _IMAGE
-    detect.encode_jpeg = lambda *_, **__: _CROP
+    step: Any = workers.step
+    step.encode_jpeg = lambda *_, **__: _CROP
     ocr: Any = workers.ocr
     ocr.open_recognizer = lambda *_: NullRecognizer()
     ocr.open_plates_recognizer = lambda *_: None
