@@ -24,7 +24,9 @@ ROUTES: Final[dict[str, str]] = {
     WRITE_TASK: WRITE_QUEUE,
     DEAD_LETTER_TASK: WRITE_QUEUE,
 }
-QUEUES: Final[tuple[str, ...]] = (DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE)
+#: What a worker process can be there for, in the order of the stages, and the queue it consumes for that.
+ROLES: Final[dict[str, str]] = {"detect": DETECT_QUEUE, "ocr": OCR_QUEUE, "write": WRITE_QUEUE}
+QUEUES: Final[tuple[str, ...]] = tuple(ROLES.values())
 
 #: The stages of each pipeline, in order. `write` is always last.
 STAGES: Final[dict[Pipeline, tuple[str, ...]]] = {

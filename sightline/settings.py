@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -95,7 +95,8 @@ class Settings(BaseSettings):
     detect_concurrency: Count = Field(
         8,
         description="Bulk jobs a detect worker holds at once; more fill larger batches. "
-        "A quarter more may be held in all, so that other lanes need not wait for bulk.",
+        "A quarter more may be held in all, so that other lanes need not wait for bulk. "
+        "Of a worker with several roles the largest of these numbers counts.",
     )
     ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
     write_concurrency: Count = Field(8, description="The same for a database writer.")
@@ -203,6 +204,11 @@ class Settings(BaseSettings):
     camera_read_timeout_s: Seconds = Field(10, description="A stream silent for this long is reconnected.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level of every process.")
+
+    def concurrency(self, roles: Iterable[str]) -> int:
+        """Bulk jobs that a worker process of these roles holds at once; it brings each as far as it can."""
+        held = {"detect": self.detect_concurrency, "ocr": self.ocr_concurrency, "write": self.write_concurrency}
+        return max(held[role] for role in roles)
 
     @property
     def celery_broker_url(self) -> str:

@@ -27,7 +27,7 @@ from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, SINK, WITHOUT
 from sightline.embedded_redis import prepare_redis
 from sightline.errors import StoreUnavailableError
 from sightline.events import Event
-from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
+from sightline.queues import ROLES
 from sightline.redis_connection import connect
 from sightline.settings import PREFIX, Settings, load_settings
 from storage.cameras import Camera, add_camera
@@ -36,7 +36,6 @@ from storage.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 
-ROLES = {"detect": DETECT_QUEUE, "ocr": OCR_QUEUE, "write": WRITE_QUEUE}
 _WORKERS_PER_ROLE = 2
 _READY_TIMEOUT_S = 60
 _DISK_MB = 16

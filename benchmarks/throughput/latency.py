@@ -34,7 +34,7 @@ class Latency:
         """The median of bare inference, then median and 99th percentile of what is added to it."""
         port = free_port()
         given = MODELS | {"api_port": port, "rate_limit_per_s": 0}
-        with running(self._work, given=given, api=True) as system, closing(_client(system, port)) as api:
+        with running(self._work, given=given, api=True, fused=True) as system, closing(_client(system, port)) as api:
             for number in range(_WARM_UP):
                 self._submit(api, self._work.picture(number))
             pairs = [self._pair(api, self._work.picture(number)) for number in range(self._work.frames)]

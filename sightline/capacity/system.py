@@ -22,7 +22,7 @@ from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.publisher import Publisher
-from sightline.queues import QUEUES
+from sightline.queues import ROLES
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import end_with_parent
 from sightline.types import FrameRef, Lane, Pipeline
@@ -106,7 +106,7 @@ def running(
     api: bool = False,
     app: str = "workers.app",
 ) -> Iterator[System]:
-    """Start everything in a new folder in `parent`, and end it. `workers` are the queues of each, by its name.
+    """Start everything in a new folder in `parent`, and end it. `workers` are the roles of each, by its name.
 
     `app` is the module of their Celery app.
 
@@ -132,9 +132,9 @@ def running(
     try:
         _wait_for(redis.url)
         run_once("storage", "upgrade", environment=environment)
-        for name, queues in workers.items():
-            concurrency = settings.detect_concurrency * len(queues)
-            command = worker_command(name, *queues, concurrency=concurrency, app=app)
+        for name, roles in workers.items():
+            queues = [ROLES[role] for role in roles]
+            command = worker_command(name, *queues, concurrency=settings.concurrency(roles), app=app)
             processes[name] = _start(command, environment | worker_environment(*queues), folder)
         if api:
             processes["api"] = _start((sys.executable, "-m", "producers.api"), environment, folder)
@@ -146,11 +146,10 @@ def running(
 
 
 def one_a_role(counts: Mapping[str, int] | None = None) -> dict[str, tuple[str, ...]]:
-    """Workers of one queue each: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
+    """Workers of one role each: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
     return {
-        f"{role}{number}" if number > 1 else role: (queue,)
-        for queue in QUEUES
-        for role in [queue.partition(".")[2]]
+        f"{role}{number}" if number > 1 else role: (role,)
+        for role in ROLES
         for number in range(1, (counts or {}).get(role, 1) + 1)
     }
 

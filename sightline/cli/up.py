@@ -20,7 +20,7 @@ from sightline.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker
 from sightline.cli.output import err, out
 from sightline.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.errors import SettingsError
-from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
+from sightline.queues import ROLES
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import Role, supervise
 
@@ -31,10 +31,17 @@ def up(
     data: Annotated[Path | None, typer.Option(help="Folder for Redis, database and pictures.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the page and the API.")] = None,
     flower_port: Annotated[int | None, typer.Option(help="Port of Flower; 0: no Flower.")] = None,
-    detect_workers: Annotated[int, typer.Option(min=1, help="Processes that detect.")] = 1,
-    ocr_workers: Annotated[int, typer.Option(min=1, help="Processes that read text.")] = 1,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option(help="What one worker process does, such as detect or ocr,write; again for one more process."),
+    ] = None,
 ) -> None:
-    """Start Redis, the database, the workers, the camera process, the API with its page, and Flower."""
+    """Start Redis, the database, the workers, the camera process, the API with its page, and Flower.
+
+    One worker process does everything, unless --worker says otherwise: what it detects it reads and stores itself,
+    without queues in between. Two that do everything: --worker detect,ocr,write --worker detect,ocr,write
+    """
+    workers = _parse_workers(worker or [",".join(ROLES)])
     require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -50,18 +57,31 @@ def up(
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
-        supervise(_roles(settings, redis, key, detect_workers, ocr_workers), environment)
+        supervise(_roles(settings, redis, key, workers), environment)
     out.print("stopped; nothing accepted was lost, the next start goes on with it")
 
 
-def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: int, ocr_workers: int) -> Iterator[Role]:
+def _parse_workers(texts: list[str]) -> dict[str, list[str]]:
+    """The roles of each worker process, by its name."""
+    workers: dict[str, list[str]] = {}
+    for text in texts:
+        given = [part.strip() for part in text.split(",")]
+        if wrong := [part for part in given if part not in ROLES]:
+            raise SettingsError(f"--worker: {wrong[0]!r} is not one of {', '.join(ROLES)}, such as detect or ocr,write")
+        roles = [role for role in ROLES if role in given]
+        kind = "worker" if len(roles) == len(ROLES) else "-".join(roles)
+        workers[f"{kind}{sum(name.rstrip('0123456789') == kind for name in workers)}"] = roles
+    if missing := set(ROLES).difference(*workers.values()):
+        raise SettingsError(
+            f"--worker: nothing does {' and '.join(sorted(missing))}; frames would wait for ever"
+        )
+    return workers
+
+
+def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str, list[str]]) -> Iterator[Role]:
     python = sys.executable
     yield Role("redis", redis.command, stop_last=2, grace_s=4)
-    yield from (_worker(f"write{number}", WRITE_QUEUE, settings.write_concurrency) for number in range(1))
-    yield from (_worker(f"ocr{number}", OCR_QUEUE, settings.ocr_concurrency) for number in range(ocr_workers))
-    yield from (
-        _worker(f"detect{number}", DETECT_QUEUE, settings.detect_concurrency) for number in range(detect_workers)
-    )
+    yield from (_worker(name, roles, settings) for name, roles in workers.items())
     yield Role("api", (python, "-m", "producers.api"), grace_s=3)
     yield Role("camera", (python, "-m", "producers.camera"), grace_s=5)
     yield Role("deliver", (python, "-m", "workers.deliver"), grace_s=5)
@@ -77,12 +97,13 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, detect_workers: i
         )
 
 
-def _worker(name: str, queue: str, concurrency: int) -> Role:
-    command = worker_command(name, queue, concurrency=concurrency)
+def _worker(name: str, roles: list[str], settings: Settings) -> Role:
+    queues = [ROLES[role] for role in roles]
+    command = worker_command(name, *queues, concurrency=settings.concurrency(roles))
     # Celery warns root because of pickle; our workers take nothing but JSON.
     warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"
     environment = {"PYTHONWARNINGS": warnings.strip(",")}
-    return Role(name, command, stop_last=1, grace_s=6, environment=environment | worker_environment(queue))
+    return Role(name, command, stop_last=1, grace_s=6, environment=environment | worker_environment(*queues))
 
 
 def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:

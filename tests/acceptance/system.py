@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sightline.publisher import Publisher
-from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
+from sightline.queues import ROLES
 from sightline.settings import Settings, load_settings
 from storage.database import Database, open_database, upgrade
 
 ROOT = Path(__file__).parents[2]
-ROLES = {"detect": DETECT_QUEUE, "ocr": OCR_QUEUE, "write": WRITE_QUEUE}
 #: Short, so that recovery is seen within a test.
 FAST = {"visibility_timeout_s": 4, "job_timeout_s": 8, "sweep_interval_s": 1}
 
