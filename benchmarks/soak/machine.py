@@ -32,9 +32,7 @@ _ENVIRONMENT = {
 #: What the processes of each role have on their command line.
 _ROLES = {
     r"redis-server": "redis",
-    r"-n detect": "detect",
-    r"-n ocr": "ocr",
-    r"-n write": "write",
+    r"-n worker": "worker",
     r"producers\.api": "api",
     r"producers\.camera": "camera",
     r"workers\.deliver": "deliver",

@@ -72,9 +72,7 @@ def _parse_workers(texts: list[str]) -> dict[str, list[str]]:
         kind = "worker" if len(roles) == len(ROLES) else "-".join(roles)
         workers[f"{kind}{sum(name.rstrip('0123456789') == kind for name in workers)}"] = roles
     if missing := set(ROLES).difference(*workers.values()):
-        raise SettingsError(
-            f"--worker: nothing does {' and '.join(sorted(missing))}; frames would wait for ever"
-        )
+        raise SettingsError(f"--worker: nothing does {' and '.join(sorted(missing))}; frames would wait for ever")
     return workers
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sightline.publisher import Publisher
-from sightline.queues import ROLES
+from sightline.queues import QUEUES, ROLES
 from sightline.settings import Settings, load_settings
 from storage.database import Database, open_database, upgrade
 
@@ -39,9 +39,9 @@ class System:
         return clean | {f"SIGHTLINE_{name.upper()}": str(value) for name, value in given.items()}
 
     def start(self, *names: str) -> None:
-        """Start workers named after their role: `detect`, `ocr2`, ...; returns when all consume."""
+        """Start workers named after their role: `detect`, `ocr2`, ..., or `worker`; returns when all consume."""
         for name in names:
-            queue = ROLES[name.rstrip("0123456789")]
+            queue = (ROLES | {"worker": ",".join(QUEUES)})[name.rstrip("0123456789")]
             command = [
                 "celery",
                 "-A",

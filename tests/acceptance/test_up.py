@@ -224,15 +224,15 @@ def test_flower_lists_the_workers_to_those_with_the_key(machine: Machine) -> Non
     assert httpx.get(f"{machine.flower_url}/workers", trust_env=False).status_code == 401
     names = ""
     until = time.monotonic() + 20
-    while time.monotonic() < until and "detect0@" not in names:
+    while time.monotonic() < until and "worker0@" not in names:
         names = httpx.get(f"{machine.flower_url}/workers", auth=("sightline", key), trust_env=False, timeout=20).text
         time.sleep(0.5)
-    assert all(f"{role}0@" in names for role in ("detect", "ocr", "write"))
+    assert "worker0@" in names
 
 
 def test_what_dies_is_started_again(machine: Machine, photo: Photo, tmp_path: Path) -> None:
     before = machine.children()
-    roles = ("detect0@%h", "producers.camera", "workers.deliver")
+    roles = ("worker0@%h", "producers.camera", "workers.deliver")
     for role in roles:
         os.kill(before[role], signal.SIGKILL)
     until = time.monotonic() + 20

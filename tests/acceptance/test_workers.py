@@ -47,13 +47,32 @@ def test_a_photo_becomes_rows(system: System, photo: Photo) -> None:
 def test_a_killed_worker_loses_nothing(system_on: System, photo: Photo) -> None:
     """Two workers a role share the work; one of each is killed with kill -9 under load."""
     system_on.start("detect1", "detect2", "ocr1", "ocr2", "write1", "write2")
+    _kill_under_load(system_on, photo, {25: "detect1", 35: "ocr1", 45: "write1"})
+    assert _detectors(system_on) == {"detect1", "detect2"}
+
+
+def test_a_killed_worker_that_did_everything_loses_nothing(system: System, photo: Photo) -> None:
+    system.start("worker1", "worker2")
+    _kill_under_load(system, photo, {25: "worker1"})
+    assert _detectors(system) == {"worker1", "worker2"}
+
+
+def test_workers_of_one_role_help_one_that_does_everything(system: System, photo: Photo) -> None:
+    """What the `detect` worker found only the other can read; it dies, and what it held is started over elsewhere."""
+    system.start("worker", "detect")
+    _kill_under_load(system, photo, {25: "detect"})
+    assert _detectors(system) == {"worker", "detect"}
+
+
+def _kill_under_load(system_on: System, photo: Photo, victims: dict[int, str]) -> None:
+    """Submit 60 pictures and kill workers after so many of them; all are stored, once."""
     with Sightline(system_on.settings) as client:
         for number in range(60):
             client.submit(photo(f"KAB {4000 + number}", number % 5), lane=Lane.BULK, source_id=f"cam{number % 3}")
-            if number == 25:
-                _wait_for_rows_of(system_on, "detect1")
-            if number in (25, 35, 45):
-                system_on.kill({25: "detect1", 35: "ocr1", 45: "write1"}[number])
+            if number == min(victims):
+                _wait_for_rows_of(system_on, victims[number])
+            if number in victims:
+                system_on.kill(victims[number])
                 time.sleep(0.2)
         system_on.wait_until_quiet(90)
         ledger = client.publisher.ledger
@@ -65,9 +84,12 @@ def test_a_killed_worker_loses_nothing(system_on: System, photo: Photo) -> None:
         assert connection.scalar(sa.text("SELECT count(*) FROM dead_letters")) == 0
         twice = "SELECT count(*) FROM (SELECT 1 FROM readings GROUP BY frame_id, detection_index HAVING count(*) > 1) t"
         assert connection.scalar(sa.text(twice)) == 0
-        workers = Counter(name for (name,) in connection.execute(sa.text("SELECT worker FROM detections")))
-    assert {name.split("@")[0] for name in workers} == {"detect1", "detect2"}
     assert list((system_on.folder / "frames").glob("*/*")) == []  # the pixels of finished frames are freed
+
+
+def _detectors(system: System) -> set[str]:
+    with system.database() as database, database.read() as connection:
+        return {name.split("@")[0] for (name,) in connection.execute(sa.text("SELECT worker FROM detections"))}
 
 
 def _wait_for_rows_of(system: System, worker: str) -> None:

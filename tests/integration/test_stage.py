@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from celery.exceptions import Reject
 
@@ -22,22 +23,31 @@ from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.settings import load_settings
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, JobStatus, Lane, Pipeline
 from workers.batching import Batcher
+from workers.images import decode
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import bundles_of, run_burial, run_stage
+from workers.stage import Stage, bundles_of, run_burial, run_message
+from workers.step import Step
 
 
 class FakeStage:
     task = DETECT_TASK
 
-    def __init__(self, work: Callable[[Message], None]) -> None:
+    def __init__(self, work: Callable[[Message], None], following: Callable[[Step], Step | None] | None = None) -> None:
         self._work = work
+        self._following = following
         self.batchers: dict[str, Batcher[Any, Any]] = {}
 
-    def work(self, message: Message) -> None:
-        self._work(message)
+    def work(self, step: Step) -> Step | None:
+        self._work(step.message)
+        return self._following(step) if self._following else None
 
     def close(self) -> None: ...
+
+
+def run_stage(stage: FakeStage, services: Services, raw: Any, *, redelivered: bool) -> None:
+    """In a worker that has no other stage."""
+    run_message({stage.task: stage}, stage.task, services, raw, redelivered=redelivered)
 
 
 @pytest.fixture
@@ -309,3 +319,112 @@ def test_what_came_as_far_as_the_writer_is_stored_however_old(services: Services
     results = tuple(FrameResult(frame=frame) for frame in job.frames)
     run_stage(stage, services, Message(job=job, results=results).dump(), redelivered=False)
     assert done == [job.job_id]
+
+
+BOX = Detection(xyxy=(0, 0, 8, 4), label="plate", class_id=0, confidence=0.9)
+
+
+def found(step: Step) -> Step:
+    """A plate in every frame, cut out."""
+    job = step.message.job
+    results = tuple(FrameResult(frame=frame, detections=(BOX,)) for frame in job.frames)
+    crops = {crop_key(frame.frame_id, 0): np.full((4, 8, 3), 7, np.uint8) for frame in job.frames}
+    return Step(OCR_TASK, Message(job=job, results=results), crops)
+
+
+def in_process(*stages: FakeStage) -> dict[str, Stage]:
+    """Stages of one worker, in their order."""
+    found: dict[str, Stage] = {}
+    for stage, task in zip(stages, (DETECT_TASK, OCR_TASK, WRITE_TASK), strict=False):
+        stage.task = task
+        found[task] = stage
+    return found
+
+
+def test_stages_of_one_process_hand_over_without_a_queue_or_a_frame_store(services: Services) -> None:
+    seen: list[Step] = []
+
+    def read(step: Step) -> Step:
+        seen.append(step)
+        return Step(WRITE_TASK, step.message)
+
+    def write(step: Step) -> None:
+        seen.append(step)
+
+    nothing: Callable[[Message], None] = lambda _message: None  # noqa: E731
+    stages = in_process(FakeStage(nothing, found), FakeStage(nothing, read), FakeStage(nothing, write))
+    run_message(stages, DETECT_TASK, services, message(), redelivered=False)
+    assert [step.task for step in seen] == [OCR_TASK, WRITE_TASK]
+    assert [image.shape for image in seen[0].crops.values()] == [(4, 8, 3)]
+    assert services.delivery.broker.depths() == dict.fromkeys(("gpu.detect", "cpu.ocr", "db.write"), 0)
+    assert not any(pixels_of(services, seen[1].message))
+
+
+def test_what_another_process_goes_on_with_is_sent_and_its_crops_are_stored(services: Services) -> None:
+    raw = message()
+    run_message(in_process(FakeStage(lambda _: None, found)), DETECT_TASK, services, raw, redelivered=False)
+    assert services.delivery.broker.depths()["cpu.ocr"] == 1
+    job = Message.model_validate(raw).job
+    (crop,) = services.frames.get_bundle(crops_name(job.job_id), [crop_key(job.frames[0].frame_id, 0)])
+    assert crop is not None
+    assert decode(crop, max_mpx=1).shape == (4, 8, 3)
+
+
+def test_an_outage_in_a_later_stage_repeats_that_stage_alone(services: Services) -> None:
+    detected, tried = list[str](), list[str]()
+
+    def read(message: Message) -> None:
+        tried.append(message.job.job_id)
+        if len(tried) < 2:
+            raise StoreUnavailableError("down")
+
+    stages = in_process(FakeStage(lambda given: detected.append(given.job.job_id), found), FakeStage(read))
+    run_message(stages, DETECT_TASK, services, message(), redelivered=False)
+    assert (len(detected), len(tried)) == (1, 2)
+
+
+def test_poison_in_a_later_stage_is_dead_by_the_name_of_that_stage(services: Services) -> None:
+    stages = in_process(FakeStage(lambda _: None, found), raising(BadImageError("no crop")))
+    sent: list[FrameResult] = []
+    services.delivery.hand_over = lambda _task, _job, results: sent.extend(results)  # pyright: ignore
+    run_message(stages, DETECT_TASK, services, message(), redelivered=False)
+    assert [(result.error.stage, result.error.reason) for result in sent if result.error] == [("ocr", "bad_image")]
+
+
+def test_a_job_that_was_long_in_one_process_asks_for_more_time(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, due = message(), list[float]()
+    job_id = raw["job"]["job_id"]
+
+    def due_at() -> float:
+        return float(services.delivery.ledger._redis.zscore("sightline:due:bulk:plates", job_id))  # pyright: ignore
+
+    def slow(_message: Message) -> None:
+        services.delivery.ledger._redis.zadd("sightline:due:bulk:plates", {job_id: 0})
+        began_at = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: began_at + 16)  # a quarter of the 60 s it has
+
+    run_message(
+        in_process(FakeStage(slow, found), FakeStage(lambda _: due.append(due_at()))),
+        DETECT_TASK,
+        services,
+        raw,
+        redelivered=False,
+    )
+    assert due[0] > time.time()
+
+
+def test_a_job_that_was_finished_elsewhere_meanwhile_is_not_gone_on_with(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = with_pixels(services)
+
+    def finished_meanwhile(_message: Message) -> None:
+        services.delivery.settle(given.job, {"gate": {"stored": 1}})
+        began_at = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: began_at + 16)
+
+    stages = in_process(FakeStage(finished_meanwhile, found), raising(AssertionError("not to be run")))
+    run_message(stages, DETECT_TASK, services, given.dump(), redelivered=False)
+    assert pixels_of(services, given) == [None, None]

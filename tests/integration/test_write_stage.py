@@ -13,12 +13,14 @@ from sightline.frames import frames_name, open_frame_store
 from sightline.messages import Job, Message
 from sightline.patience import Patience
 from sightline.publisher import Publisher
+from sightline.queues import WRITE_TASK
 from sightline.settings import load_settings
 from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
 from storage import queries
 from storage.database import open_database, upgrade
 from storage.store import Stored
 from workers.services import open_services
+from workers.step import Step
 from workers.write import WriteStage
 
 FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
@@ -42,7 +44,7 @@ def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
     if pixels is None:
         publisher.frames.delete_bundles({frames_name(JOB.job_id): [FRAME.frame_id]})
     stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
-    stage.work(Message(job=JOB, results=(DEAD,)))
+    stage.work(Step(WRITE_TASK, Message(job=JOB, results=(DEAD,))))
     stage.close()
 
     database = open_database(settings.sqlalchemy_url)

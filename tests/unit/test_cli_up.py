@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sightline.cli.up import _parse_workers
 from sightline.embedded_redis import is_free
 
 ROOT = Path(__file__).parents[2]
@@ -57,3 +58,30 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
     assert "SIGHTLINE_PLATES_MODEL: unknown model 'nope'" in said
     assert data.stat().st_mode & 0o777 == 0o700
     assert not (data / "sightline.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, ocr, write, such as detect or ocr,write"),
+        (["detect", "ocr"], "--worker: nothing does write; frames would wait for ever"),
+        ([""], "--worker: '' is not one of detect, ocr, write, such as detect or ocr,write"),
+    ],
+)
+def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path) -> None:
+    options = [part for worker in workers for part in ("--worker", worker)]
+    assert up("--data", str(tmp_path / "data"), *options) == (2, f"sightline: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "workers"),
+    [
+        (["write,detect, ocr"] * 2, {"worker0": ["detect", "ocr", "write"], "worker1": ["detect", "ocr", "write"]}),
+        (
+            ["detect", "detect", "write,ocr"],
+            {"detect0": ["detect"], "detect1": ["detect"], "ocr-write0": ["ocr", "write"]},
+        ),
+    ],
+)
+def test_workers_are_named_after_what_they_do(given: list[str], workers: dict[str, list[str]]) -> None:
+    assert _parse_workers(given) == workers

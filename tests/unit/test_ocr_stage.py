@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import workers.ocr
+from sightline.frames import crop_key
 from sightline.messages import Job, Message
 from sightline.models import LoadedModel
+from sightline.queues import OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
-from sightline.testing import make_frame_refs
+from sightline.testing import MemoryFrameStore, make_frame_refs
 from sightline.types import Detection, FrameResult, Pipeline, Reading
 from workers.images import encode_jpeg
 from workers.ocr import OcrStage
+from workers.step import Step
 
 pytestmark = pytest.mark.unit
 
@@ -36,25 +38,24 @@ class Named:
     ("setting", "pipeline", "reader"),
     [("voted", Pipeline.PLATES, "own"), ("voted", Pipeline.TEXT, "general"), ("", Pipeline.PLATES, "general")],
 )
+@pytest.mark.parametrize("is_stored", [True, False])
 def test_plates_may_have_a_recognizer_of_their_own(
-    monkeypatch: pytest.MonkeyPatch, setting: Any, pipeline: Pipeline, reader: str
+    monkeypatch: pytest.MonkeyPatch, setting: Any, pipeline: Pipeline, reader: str, is_stored: bool
 ):
     monkeypatch.setattr(workers.ocr, "open_recognizer", lambda _: Named("general"))
     monkeypatch.setattr(workers.ocr, "open_plates_recognizer", lambda s: Named("own") if s.plates_recognizer else None)
-    handed: list[FrameResult] = []
-    crop = encode_jpeg(np.zeros((20, 40, 3), np.uint8))
-    services: Any = SimpleNamespace(
-        settings=Settings(plates_recognizer=setting),
-        frames=SimpleNamespace(get_bundle=lambda _name, keys: [crop] * len(keys)),
-        delivery=SimpleNamespace(hand_over=lambda task, job, results: handed.extend(results)),
-        worker_name="ocr",
-    )
     (frame,) = make_frame_refs(1)
-    stage = OcrStage(services)
+    frames = MemoryFrameStore()
+    crop = np.zeros((20, 40, 3), np.uint8)
+    frames.put_many({crop_key(frame.frame_id, 0): encode_jpeg(crop)} if is_stored else {})
+    stage = OcrStage(Settings(plates_recognizer=setting), frames, "ocr")
     try:
         job = Job(job_id="job-00001", pipeline=pipeline, frames=(frame,))
-        stage.work(Message(job=job, results=(FrameResult(frame=frame, detections=(CAR,)),)))
+        message = Message(job=job, results=(FrameResult(frame=frame, detections=(CAR,)),))
+        left = stage.work(Step(OCR_TASK, message, {} if is_stored else {crop_key(frame.frame_id, 0): crop}))
     finally:
         stage.close()
-    assert [reading.text for reading in handed[0].readings] == [reader]
-    assert handed[0].stages[0].model == reader
+    (result,) = left.message.results
+    assert left.task == WRITE_TASK
+    assert [reading.text for reading in result.readings] == [reader]
+    assert result.stages[0].model == reader
