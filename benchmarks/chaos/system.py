@@ -36,7 +36,10 @@ from storage.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 
-_WORKERS_PER_ROLE = 2
+#: The roles of each worker.
+_MIXED = {role + "1": (role,) for role in ROLES} | dict.fromkeys(("worker1", "worker2"), tuple(ROLES))
+#: A worker that does everything needs less protection: it hands nothing over.
+_SEPARATE = {role + number: (role,) for role in ROLES for number in "12"}
 _READY_TIMEOUT_S = 60
 _DISK_MB = 16
 #: Short, so that recovery is seen within seconds; the ratios are about those of the defaults.
@@ -111,8 +114,9 @@ class System:
             _run("umount", "--lazy", str(self.frames_folder))
 
     def pick(self, role: str, rng: random.Random) -> Part:
-        """One of the processes of a role."""
-        return self.parts[rng.choice([name for name in sorted(self.parts) if name.rstrip("12") == role])]
+        """One of the processes of a role; workers that do everything are of each."""
+        kinds = {role, "worker"} if role in ROLES else {role}
+        return self.parts[rng.choice([name for name in sorted(self.parts) if name.rstrip("12") in kinds])]
 
     def send_order(self, order: Order) -> None:
         self._parts.tell(self.parts["producer"], order.dump())
@@ -181,17 +185,16 @@ class System:
         journal = str(self.folder / JOURNAL)
         yield Part("receiver", _python("receiver", str(receiver)))
         yield Part("stream", _python("stream", str(stream), seed))
-        for role, queue in ROLES.items():
-            for number in range(1, _WORKERS_PER_ROLE + 1):
-                yield self._worker(f"{role}{number}", queue)
+        for name, roles in (_SEPARATE if self._needs.without else _MIXED).items():
+            yield self._worker(name, ",".join(ROLES[role] for role in roles))
         # On SQLite one deliver process runs, on PostgreSQL any number.
         for number in range(1, 3 if self._postgres else 2):
             yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
         yield Part("camera", _python("camera"), ready=b"")
         yield Part("producer", _python("producer", journal, seed, frames), ready=b"", first_input=b"")
 
-    def _worker(self, name: str, queue: str) -> Part:
-        options = ["-P", "threads", "-c", "4", "-Q", queue, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
+    def _worker(self, name: str, queues: str) -> Part:
+        options = ["-P", "threads", "-c", "4", "-Q", queues, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
         command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.worker", "worker", *options]
         stepped = self._needs.stepped_clocks and name.endswith("2")
         return Part(name, command, environment=clock.environment(self.folder, name) if stepped else {})
