@@ -55,6 +55,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--live-per-s", type=float, default=30, help="lanes: live frames a second (%(default)s)")
     parser.add_argument("--bulk-jobs", type=int, default=10_000, help="lanes: that wait (%(default)s)")
     parser.add_argument("--bulk-frames", type=int, default=1, help="lanes: of a bulk job (%(default)s)")
+    parser.add_argument("--roles", dest="fused", action="store_false", help="lanes: a process a role, not one for all")
     parser.add_argument("--batch", type=int, default=4, help="images in one model call, at most (%(default)s)")
     parser.add_argument("--workers", type=_numbers, default=[1, 2, 4, 8], help="scaling: detect workers (1,2,4,8)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

@@ -36,7 +36,7 @@ def _round(work: Work, options: argparse.Namespace) -> dict[str, float]:
         "max_open_frames_per_source": 2 * frames,
         "live_max_open_frames": 1000,
     }
-    with running(work, given=given, app="benchmarks.lanes.gpu") as system:
+    with running(work, given=given, fused=options.fused, app="benchmarks.lanes.gpu") as system:
         load = Load(system)
         load.live_ms(options.live_per_s, _WARM_UP / options.live_per_s)
         alone = load.live_ms(options.live_per_s, options.seconds)

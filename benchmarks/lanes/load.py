@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import threading
 import time
@@ -23,6 +24,7 @@ BULK, LIVE = "import", "camera"
 PICTURE = make_picture("", width=80, height=80)
 _CAMERAS = 8
 _WAIT_S = 60.0
+_SEED = 1
 
 
 class Load:
@@ -40,12 +42,16 @@ class Load:
         return job
 
     def live_ms(self, per_s: float, seconds: float) -> list[float]:
-        """Milliseconds from published to stored of live frames that come at a steady rate."""
+        """Milliseconds from published to stored of live frames of cameras that know nothing of each other.
+
+        So many a second on average, as a Poisson process; each call repeats the same times.
+        """
         waits: list[Future[float]] = []
-        began_at = time.monotonic()
+        chance, due_at = random.Random(_SEED), time.monotonic()
         with ThreadPoolExecutor(32) as pool:
             for number in range(round(per_s * seconds)):
-                time.sleep(max(0.0, began_at + number / per_s - time.monotonic()))
+                due_at += chance.expovariate(per_s)
+                time.sleep(max(0.0, due_at - time.monotonic()))
                 job = self.publish(Lane.LIVE, f"{LIVE}{number % _CAMERAS}")
                 waits.append(pool.submit(self._stored_ms, job))
             return [wait.result() for wait in waits]
@@ -72,7 +78,8 @@ class Load:
 
     def fill_bulk(self, jobs: int, frames: int) -> None:
         """Publish bulk while no detector runs, so that all of it waits."""
-        detectors = [process for role, process in self.system.processes.items() if role.startswith("detect")]
+        running = self.system.processes.items()
+        detectors = [process for name, process in running if name.startswith(("detect", "worker"))]
         for process in detectors:
             process.send_signal(signal.SIGSTOP)
         for _ in range(jobs):
