@@ -10,7 +10,8 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -37,15 +38,20 @@ _MAX_PICTURES = 16
 def main() -> int:
     options = _parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
-    with tempfile.TemporaryDirectory(prefix="sightline-throughput-", ignore_cleanup_errors=True) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="sightline-throughput-", ignore_cleanup_errors=True) as name,
+        _postgres(options) as postgres,
+    ):
         pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)))
-        work = Work(pictures, options.frames, Path(name), options.postgres, options.peers_python, options.torch_python)
+        work = Work(pictures, options.frames, Path(name), postgres, options.peers_python, options.torch_python)
         missing = {name: why for name in PEERS if name in options.only and (why := why_not(name, options.peers_python))}
         only = [name for name in options.only if name not in missing]
         notes = [
             f"{count_cores()} cores, {options.frames} frames, medians of {options.rounds} rounds",
             *missing.values(),
         ]
+        if "sightline" in only and not postgres:
+            notes.append("no PostgreSQL: install the extra `dev`, put `initdb` on the PATH, or give --postgres")
         rounds = _measure(work, only, options.rounds, notes)
     rows = rows_of(rounds)
     if options.plot and (problem := report.plot(options.plot, rows)):
@@ -55,6 +61,16 @@ def main() -> int:
         given = {"frames": options.frames, "rounds": options.rounds, "only": options.only}
         report.write(options.json, rows, rounds, notes, given)
     return 0
+
+
+@contextmanager
+def _postgres(options: argparse.Namespace) -> Iterator[str]:
+    """The URL that was given, or of a server for this run, which waits for the disk; empty: there are no programs."""
+    from tests.integration.test_storage.postgres import find_binaries, running_server
+
+    binaries = None if options.postgres or "sightline" not in options.only else find_binaries()
+    with running_server(binaries, durable=True) if binaries else nullcontext(options.postgres) as url:
+        yield url
 
 
 def _measure(work: Work, only: list[str], count: int, notes: list[str]) -> list[list[Sample]]:
@@ -101,7 +117,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=_positive, default=192, help="in one measurement (%(default)s)")
     parser.add_argument("--rounds", type=_positive, default=3, help="each with all entries (%(default)s)")
     parser.add_argument("--only", type=_names, default=list(_ENTRIES), help=f"some of {','.join(_ENTRIES)}")
-    parser.add_argument("--postgres", default="", metavar="URL", help="measure Sightline on this empty database too")
+    parser.add_argument("--postgres", default="", metavar="URL", help="an empty database (a server of its own)")
     parser.add_argument("--peers-python", type=Path, metavar="PATH", help="an interpreter that has ray and litserve")
     parser.add_argument("--torch-python", type=Path, metavar="PATH", help="an interpreter with ultralytics, for naive")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")

@@ -22,11 +22,10 @@ _NULL_TIMES, _NULL_LEAST = 8, 256  #: frames without models, for each with them,
 
 
 def measure_sightline(work: Work) -> list[Sample]:
-    """One process a role, then all roles in one process; on SQLite, then on PostgreSQL if there is one."""
-    found: list[Sample] = []
-    for database in ("", work.postgres) if work.postgres else ("",):
-        for fused in (False, True):
-            found.extend(_with_models(work, fused=fused, database=database))
+    """One process a role, then all roles in one process; that on PostgreSQL too if there is one."""
+    found = [*_with_models(work, fused=False, database=""), *_with_models(work, fused=True, database="")]
+    if work.postgres:
+        found.extend(_with_models(work, fused=True, database=work.postgres))
     return found
 
 
