@@ -19,7 +19,8 @@ from sightline.redis_connection import connect
 from sightline.settings import Settings
 from storage.cameras import add_camera, list_cameras, remove_camera, update_camera
 from storage.database import Database
-from tests.cameras import FakePublisher, camera, free_port, wait_until, write_clip
+from tests.cameras import FakePublisher, camera, wait_until, write_clip
+from tests.conftest import free_port
 
 
 @pytest.fixture(autouse=True)
