@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -135,8 +136,10 @@ def _renamed() -> Iterator[Picture]:
     frames = [Image.fromarray(np.roll(_drawn(), step * 9, 1)) for step in range(4)]
     for kind in ("GIF", "WEBP", "PNG"):
         yield Picture(f"animated {kind}", _saved(kind, frames[0], save_all=True, append_images=frames[1:]))
-    for kind in ("BMP", "TIFF", "PPM", "ICO", "JPEG2000", "PDF"):
+    for kind in ("BMP", "TIFF", "PPM", "ICO", "JPEG2000"):
         yield Picture(f"{kind} renamed", _saved(kind))
+    then = time.gmtime(0)  # not now: the same seed gives the same files
+    yield Picture("PDF renamed", _saved("PDF", creationDate=then, modDate=then))
     yield Picture("svg", b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>")
     yield Picture("empty", b"")
 

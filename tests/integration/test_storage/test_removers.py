@@ -18,8 +18,8 @@ from storage.old_rows import OtherRemoverError
 from storage.store import Store
 from storage.tables import AuditLog, Deliveries, Frames, Jobs, Passages, PlateRotations
 from tests.integration.test_storage.aging import NOW, count, put_aged, remove
+from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message
-from tests.integration.test_storage.test_concurrency import run_all
 
 
 def test_a_transaction_takes_a_bounded_number_of_rows(
@@ -122,15 +122,13 @@ def test_several_remove_while_others_write(database: Database, store: Store, mon
     old = [put_aged(store, database, each, 101) for each in sent]
     removed: list[Counter[str]] = []
 
-    def remove_all() -> list[Any]:
-        removed.append(remove(database, wait=lambda _: time.sleep(0.001) or False))  # type: ignore[func-returns-value]
-        return []
+    def remove_all() -> None:
+        removed.append(remove(database, wait=lambda _: bool(time.sleep(0.001))))
 
-    def write() -> list[Any]:
+    def write() -> None:
         for n in range(15):
             store.store([message(frame_result([f"AB{n:02}CD"], at_s=n), frame_result(["XY98ZW"], at_s=n))], ())
             store.store([Message(job=old[n].job, results=old[n].results)], ())
-        return []
 
     run_all([remove_all, remove_all, write, write])
     total = Counter[str]()
