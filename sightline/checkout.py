@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from sightline.errors import SettingsError
+from sightline.errors import SettingsError, SightlineError
 from sightline.queues import DETECT_QUEUE
 
 #: How glibc keeps memory. It gives every few threads a heap of their own, and what was freed in one is no use to
@@ -51,6 +52,20 @@ def run_once(module: str, *arguments: str, environment: Mapping[str, str], given
         is_sentence = said and "\n" not in said
         raise SettingsError(said if is_sentence else f"python -m {module} {' '.join(arguments)} failed:\n{said}")
     return done.stdout
+
+
+def answer_once(answer: Callable[[], str]) -> int:
+    """Be the module that `run_once` runs: print the answer, or the sentence that says why there is none.
+
+    Returns the exit status: 0, or 2 for an error of ours.
+    """
+    logging.disable(logging.WARNING)  # what is wrong is said once, by the error
+    try:
+        print(answer())
+    except SightlineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 def worker_environment(*queues: str) -> dict[str, str]:

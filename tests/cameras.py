@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -79,9 +78,6 @@ class FakePublisher:
     def frames(self) -> list[FrameRef]:
         return [frame for job in list(self.jobs) for frame in job.frames]
 
-    def frames_of(self, source_id: str) -> list[FrameRef]:
-        return [frame for frame in self.frames if frame.source_id == source_id]
-
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 10) -> None:
     """Poll until it holds."""
@@ -89,10 +85,3 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 10) -> None:
     while not condition():
         assert time.monotonic() < ends_at, "did not come true in time"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

@@ -6,11 +6,10 @@ The limits for boxes and readings are lowered for once, so that what they leave 
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from pathlib import Path
 
-from sightline.errors import BadImageError, SightlineError
+from sightline.checkout import answer_once
+from sightline.errors import BadImageError
 from sightline.settings import Settings, load_settings
 from storage.explanations import Explanation
 from workers.local import LocalSystem
@@ -35,13 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.explain", description=__doc__)
     parser.add_argument("photo", type=Path)
     photo: Path = parser.parse_args().photo
-    logging.disable(logging.WARNING)  # what is wrong is said once, by the error
-    try:
-        print(explain_photo(photo, load_settings()).model_dump_json())
-    except SightlineError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return answer_once(lambda: explain_photo(photo, load_settings()).model_dump_json())
 
 
 if __name__ == "__main__":

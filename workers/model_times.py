@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import logging
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sightline.errors import BadImageError, SightlineError
+from sightline.checkout import answer_once
+from sightline.errors import BadImageError
 from sightline.settings import Settings, load_settings
 from workers.detectors import open_detector
 from workers.images import BgrImage, crop, decode
@@ -104,13 +103,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=8, help="in all (%(default)s)")
     options = parser.parse_args()
-    logging.disable(logging.WARNING)  # what is wrong is said once, by the error
-    try:
-        print(json.dumps(measure(options.folder, load_settings(), options.seconds)))
-    except SightlineError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return answer_once(lambda: json.dumps(measure(options.folder, load_settings(), options.seconds)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from sightline.settings import Settings
 from storage.cameras import add_camera, remove_camera
 from storage.database import Database, open_database, upgrade
 from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
-from tests.cameras import camera, free_port, wait_until, write_clip
+from tests.cameras import camera, wait_until, write_clip
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -14,8 +15,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tests.png import SIGNATURE, png, png_chunk
+
 WIDTH, HEIGHT = 160, 120
-_PNG = b"\x89PNG\r\n\x1a\n"
 #: What a 32-bit or 16-bit length is changed to: ends of ranges, signs, sizes of bombs.
 _LENGTHS = (0, 1, 2, 7, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
 _POLYGLOTS = (
@@ -63,12 +65,6 @@ def odd_pictures() -> tuple[Picture, ...]:
         Picture("png with a zip inside", _with_chunk(_saved("PNG"), b"zTXt", b"a\0\0" + zlib.compress(bytes(10**7))))
     )
     return tuple(made)
-
-
-def png(width: int, height: int, *, depth: int = 8, color: int = 2, pixels: bytes = b"", interlaced: int = 0) -> bytes:
-    """A PNG that claims a size, with whatever bytes as pixel data."""
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
-    return _PNG + _chunk(b"IHDR", header) + (_chunk(b"IDAT", pixels) if pixels else b"") + _chunk(b"IEND", b"")
 
 
 def _plain() -> Iterator[Picture]:
@@ -140,8 +136,10 @@ def _renamed() -> Iterator[Picture]:
     frames = [Image.fromarray(np.roll(_drawn(), step * 9, 1)) for step in range(4)]
     for kind in ("GIF", "WEBP", "PNG"):
         yield Picture(f"animated {kind}", _saved(kind, frames[0], save_all=True, append_images=frames[1:]))
-    for kind in ("BMP", "TIFF", "PPM", "ICO", "JPEG2000", "PDF"):
+    for kind in ("BMP", "TIFF", "PPM", "ICO", "JPEG2000"):
         yield Picture(f"{kind} renamed", _saved(kind))
+    then = time.gmtime(0)  # not now: the same seed gives the same files
+    yield Picture("PDF renamed", _saved("PDF", creationDate=then, modDate=then))
     yield Picture("svg", b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>")
     yield Picture("empty", b"")
 
@@ -194,13 +192,13 @@ def _spliced(data: bytes, chance: random.Random) -> bytes:
 def _checksums_right(data: bytes, chance: random.Random) -> bytes:
     """Changed as `_header_changed` does; a PNG's checksums are made good again, so that decoders look further."""
     changed = _header_changed(data, chance)
-    if not data.startswith(_PNG):
+    if not data.startswith(SIGNATURE):
         return changed
-    made, at = _PNG, 8
+    made, at = SIGNATURE, 8
     while at + 12 <= len(changed):
         length = int.from_bytes(changed[at : at + 4], "big")
         body = changed[at + 8 : at + 8 + length]
-        made, at = made + _chunk(changed[at + 4 : at + 8], body), at + 12 + length
+        made, at = made + png_chunk(changed[at + 4 : at + 8], body), at + 12 + length
     return made
 
 
@@ -240,8 +238,4 @@ def _with_segment(jpeg: bytes, content: bytes) -> bytes:
 
 
 def _with_chunk(data: bytes, name: bytes, content: bytes) -> bytes:
-    return data[:33] + _chunk(name, content) + data[33:]
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return data[:33] + png_chunk(name, content) + data[33:]

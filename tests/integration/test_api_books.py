@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,22 +13,16 @@ from producers.api.app import create_app
 from sightline.ledger import Ledger
 from sightline.messages import Job, Message
 from sightline.redis_connection import connect
-from sightline.settings import Settings, load_settings
+from sightline.settings import Settings
 from sightline.testing import make_frame_refs
 from sightline.types import FrameError, FrameResult, Lane, Pipeline
-from storage.database import open_database, upgrade
+from storage.database import Database, open_database
 from storage.store import Store
 
 
 @pytest.fixture
-def settings(redis_url: str, tmp_path: Path) -> Settings:
-    settings = load_settings(data_dir=tmp_path, redis_url=redis_url)
-    upgrade(settings.sqlalchemy_url)
-    return settings
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
+def client(settings: Settings, database: Database) -> Iterator[TestClient]:
+    """Somebody on this machine."""
     with TestClient(create_app(settings), base_url="http://127.0.0.1", client=("127.0.0.1", 5)) as client:
         yield client
 

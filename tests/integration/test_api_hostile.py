@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from sightline.settings import Settings, load_settings
-from storage.database import Database, open_database, upgrade
+from sightline.settings import Settings
+from storage.database import Database
 from storage.keys import Role, create_key, list_keys, revoke_key
 
 SECRET = "hunter2"
@@ -26,22 +25,9 @@ def jpeg(seed: int = 1) -> bytes:
 
 
 @pytest.fixture
-def settings(redis_url: str, tmp_path: Path) -> Settings:
-    return load_settings(data_dir=tmp_path, redis_url=redis_url, frames_url=(tmp_path / "frames").as_uri())
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade(settings.sqlalchemy_url)
-    database = open_database(settings.sqlalchemy_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def client(settings: Settings, database: Database) -> Iterator[TestClient]:
+def client(settings: Settings, operator_key: str) -> Iterator[TestClient]:
     """An operator; an unexpected error is an answer of status 500, as it is in production."""
-    headers = {"X-API-Key": create_key(database, "test", Role.OPERATOR)}
+    headers = {"X-API-Key": operator_key}
     app = create_app(settings)
     with TestClient(app, base_url="http://127.0.0.1:8080", headers=headers, raise_server_exceptions=False) as client:
         yield client

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from producers.api.app import create_app
 from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.messages import Job, Message
 from sightline.publisher import Publisher
-from sightline.settings import Settings, load_settings
+from sightline.settings import Settings
 from sightline.testing import make_picture
 from sightline.types import FrameError, FrameRef, FrameResult, Lane, Pipeline
-from storage.database import Database, open_database, upgrade
+from storage.database import Database
 from storage.dead_letters import bury_message
 from storage.keys import Role, create_key
 from storage.store import Store
@@ -29,19 +27,11 @@ NAMES = ["first", "second", "third"]
 class World:
     """Redis, database and stores without workers; what a writer would do is done by hand."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
-        self.settings: Settings = load_settings(
-            data_dir=folder,
-            redis_url=redis_url,
-            frames_url=(folder / "frames").as_uri(),
-            max_open_frames_per_source=2,
-        )
-        upgrade(self.settings.sqlalchemy_url)
-        self.database: Database = open_database(self.settings.sqlalchemy_url)
-        self.publisher = Publisher.from_settings(self.settings)
-        self.pictures: FrameStore = open_frame_store(self.settings.picture_store_url, ttl_s=None)
-        headers = {"X-API-Key": create_key(self.database, "test", Role.OPERATOR)}
-        self.client = TestClient(create_app(self.settings), base_url="http://127.0.0.1:8080", headers=headers)
+    def __init__(self, settings: Settings, database: Database, client: TestClient) -> None:
+        self.database = database
+        self.client = client
+        self.publisher = Publisher.from_settings(settings)
+        self.pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
 
     def kill(self, name: str, *, reason: str = "model_unavailable", source: str = "gate", picture: bool = True) -> str:
         """Publish a frame and let it die; returns its letter's id."""
@@ -75,12 +65,15 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, redis_url: str) -> Iterator[World]:
-    running = World(tmp_path, redis_url)
-    with running.client:
-        yield running
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"max_open_frames_per_source": 2})
+
+
+@pytest.fixture
+def world(settings: Settings, database: Database, client: TestClient) -> Iterator[World]:
+    running = World(settings, database, client)
+    yield running
     running.publisher.close()
-    running.database.close()
 
 
 def test_a_letter_is_shown_with_its_reason_in_words(world: World) -> None:

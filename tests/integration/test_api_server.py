@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-
-from producers.api.app import create_app
-from sightline.settings import Settings, load_settings
-from storage.database import open_database, upgrade
-from storage.keys import Role, create_key
-from tests.conftest import free_port
 
 MB = 1_000_000
 PIXEL = bytes.fromhex(
@@ -25,53 +15,26 @@ PIXEL = bytes.fromhex(
 )
 
 
-@pytest.fixture
-def settings(redis_url: str, tmp_path: Path) -> Settings:
-    return load_settings(data_dir=tmp_path, redis_url=redis_url, api_port=free_port())
-
-
-@pytest.fixture
-def key(settings: Settings) -> str:
-    upgrade(settings.sqlalchemy_url)
-    database = open_database(settings.sqlalchemy_url)
-    key = create_key(database, "test", Role.OPERATOR)
-    database.close()
-    return key
-
-
-@pytest.fixture
-def url(settings: Settings, key: str) -> Iterator[str]:
-    config = uvicorn.Config(create_app(settings), port=settings.api_port, log_config=None, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{settings.api_port}"
-    server.should_exit = True
-    thread.join(10)
-
-
 @pytest.mark.parametrize("with_key", [True, False])
-def test_a_client_that_sends_too_much_gets_to_see_the_refusal(url: str, key: str, with_key: bool) -> None:
-    headers = {"X-API-Key": key} if with_key else {}
+def test_a_client_that_sends_too_much_gets_to_see_the_refusal(api_url: str, operator_key: str, with_key: bool) -> None:
+    headers = {"X-API-Key": operator_key} if with_key else {}
     started = time.monotonic()
-    answer = httpx.post(f"{url}/v1/jobs", files={"files": ("big.jpg", bytes(100 * MB))}, headers=headers)
+    answer = httpx.post(f"{api_url}/v1/jobs", files={"files": ("big.jpg", bytes(100 * MB))}, headers=headers)
     assert answer.status_code == 413
     assert "at most 64 MB" in answer.json()["detail"]
     assert time.monotonic() - started < 5
 
 
-def test_one_without_a_key_gets_to_see_that_its_upload_was_not_wanted(url: str) -> None:
-    answer = httpx.post(f"{url}/v1/jobs", files={"files": ("car.jpg", bytes(30 * MB))})
+def test_one_without_a_key_gets_to_see_that_its_upload_was_not_wanted(api_url: str) -> None:
+    answer = httpx.post(f"{api_url}/v1/jobs", files={"files": ("car.jpg", bytes(30 * MB))})
     assert answer.status_code == 401
     assert "X-API-Key" in answer.json()["detail"]
 
 
-async def test_the_server_answers_others_while_many_wait(url: str, key: str) -> None:
+async def test_the_server_answers_others_while_many_wait(api_url: str, operator_key: str) -> None:
     """A wait holds no thread: there are many more of them than there are threads."""
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, limits=limits, timeout=20) as client:
+    headers, limits = {"X-API-Key": operator_key}, httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=api_url, headers=headers, limits=limits, timeout=20) as client:
         job = (await client.post("/v1/jobs", files={"files": ("a.png", PIXEL)})).json()
         waiting = [asyncio.create_task(client.get(f"{job['links']['self']}?wait=3")) for _ in range(150)]
         await asyncio.sleep(1)

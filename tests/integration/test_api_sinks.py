@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from sightline.settings import Settings, load_settings
+from sightline.settings import Settings
 from sightline.webhooks import new_secret
-from storage.database import Database, open_database, upgrade
+from storage.database import Database
 from storage.keys import Role, create_key
 from storage.outbox import Outbox
 from storage.sinks import disable_sink, get_sink
@@ -20,27 +18,6 @@ from storage.store import Store
 from tests.integration.test_storage.bundles import frame_result, message
 
 HOOK = {"sink_id": "hook", "url": "http://user:hunter2@10.0.0.9/token-in-the-path"}
-
-
-@pytest.fixture
-def settings(redis_url: str, tmp_path: Path) -> Settings:
-    return load_settings(data_dir=tmp_path, redis_url=redis_url, frames_url=(tmp_path / "frames").as_uri())
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade(settings.sqlalchemy_url)
-    opened = open_database(settings.sqlalchemy_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def client(settings: Settings, database: Database) -> Iterator[TestClient]:
-    """An operator."""
-    headers = {"X-API-Key": create_key(database, "test", Role.OPERATOR)}
-    with TestClient(create_app(settings), base_url="http://127.0.0.1:8080", headers=headers) as client:
-        yield client
 
 
 def test_sinks_come_change_and_go_and_show_no_secret(client: TestClient, database: Database) -> None:

@@ -18,8 +18,9 @@ from sightline.publisher import Publisher
 from sightline.redis_connection import connect
 from sightline.settings import Settings
 from storage.cameras import add_camera, list_cameras, remove_camera, update_camera
-from storage.database import Database, open_database, upgrade
-from tests.cameras import FakePublisher, camera, free_port, wait_until, write_clip
+from storage.database import Database
+from tests.cameras import FakePublisher, camera, wait_until, write_clip
+from tests.conftest import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +31,6 @@ def _fast_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(redis_url: str, tmp_path: Path) -> Settings:
     return Settings(redis_url=redis_url, data_dir=tmp_path, live_max_open_frames=1000)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade(settings.sqlalchemy_url)
-    database = open_database(settings.sqlalchemy_url)
-    yield database
-    database.close()
 
 
 @contextlib.contextmanager

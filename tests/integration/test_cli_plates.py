@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from producers.api.app import create_app
 from sightline.cli import main
-from sightline.settings import Settings, load_settings
-from storage.database import Database, open_database, upgrade
-from storage.keys import Role, create_key
+from storage.database import Database
 from storage.store import Store
-from tests.conftest import free_port
 from tests.integration.test_storage.bundles import frame_result, message
 
 Type = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def settings(redis_url: str, tmp_path: Path) -> Settings:
-    return load_settings(data_dir=tmp_path, redis_url=redis_url, api_port=free_port())
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade(settings.sqlalchemy_url)
-    opened = open_database(settings.sqlalchemy_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def sightline(
-    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Type]:
+    api_url: str, operator_key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Type:
     """Types a command: its exit code, what it printed and what it complained of."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=settings.api_port, log_config=None, ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    monkeypatch.setenv("SIGHTLINE_API_URL", f"http://127.0.0.1:{settings.api_port}")
-    monkeypatch.setenv("SIGHTLINE_API_KEY", create_key(database, "test", Role.OPERATOR))
+    monkeypatch.setenv("SIGHTLINE_API_URL", api_url)
+    monkeypatch.setenv("SIGHTLINE_API_KEY", operator_key)
 
     def type_(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["sightline", *arguments])
@@ -56,9 +31,7 @@ def sightline(
         said = capsys.readouterr()
         return int(ended.value.code or 0), said.out, said.err
 
-    yield type_
-    server.should_exit = True
-    thread.join(10)
+    return type_
 
 
 def test_a_plate_goes_on_a_list_and_off_it(sightline: Type) -> None:

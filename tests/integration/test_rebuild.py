@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from sightline.settings import Settings, load_settings
 from sightline.testing import make_picture
 from sightline.types import FrameResult, Lane
 from storage.accepted import Accepted
-from storage.database import Database, open_database, upgrade
+from storage.database import Database
 from storage.ledger_looks import lost_frames
 from storage.store import Store
 from workers.rebuild import Rebuild
@@ -28,14 +27,6 @@ def settings(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> 
     """Pixels in Redis are lost with it, those in a folder are not."""
     frames_url = redis_url if request.param == "redis" else (tmp_path / "frames").as_uri()
     return load_settings(data_dir=tmp_path, redis_url=redis_url, frames_url=frames_url)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade(settings.sqlalchemy_url)
-    opened = open_database(settings.sqlalchemy_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

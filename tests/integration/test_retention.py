@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from sightline.settings import Settings, load_settings
 from sightline.testing import make_frame_refs
 from sightline.types import FrameResult, Lane, Pipeline
 from storage.audit_log import list_entries
-from storage.database import Database, open_database, upgrade
+from storage.database import Database
 from storage.store import Store
 from storage.tables import Frames, Jobs
 from workers.retention import Retention
@@ -32,16 +31,7 @@ from workers.retention import Retention
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("SIGHTLINE_DATA_DIR", str(tmp_path))
-    settings = load_settings()
-    upgrade(settings.sqlalchemy_url)
-    return settings
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    opened = open_database(settings.sqlalchemy_url)
-    yield opened
-    opened.close()
+    return load_settings()
 
 
 @pytest.fixture

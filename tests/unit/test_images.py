@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import struct
-import zlib
 from functools import cache
 
 import cv2
@@ -13,6 +12,7 @@ import pytest
 
 from sightline.errors import BadImageError
 from sightline.images import ImageInfo, check_image
+from tests.png import png, png_chunk
 
 WIDTH, HEIGHT = 64, 48
 
@@ -26,16 +26,6 @@ def encoded(suffix: str) -> bytes:
 
 def check(data: bytes) -> ImageInfo:
     return check_image(data, max_mb=1, max_mpx=1)
-
-
-def png_chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png(width: int, height: int) -> bytes:
-    """A PNG that claims a size, without any pixels."""
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IEND", b"")
 
 
 def with_thumbnail() -> bytes:

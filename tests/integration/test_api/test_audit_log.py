@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,16 +16,9 @@ from sightline.types import FrameResult
 from storage import acts
 from storage.__main__ import main as storage
 from storage.audit_log import AuditEntry, list_entries
-from storage.database import Database, open_database
+from storage.database import Database
 from storage.keys import Role, create_key, list_keys
 from tests.integration.test_api.uploading import Key
-
-
-@pytest.fixture
-def database(settings: Settings, key: Key) -> Iterator[Database]:
-    opened = open_database(settings.sqlalchemy_url)
-    yield opened
-    opened.close()
 
 
 def newest(database: Database, count: int = 1) -> list[AuditEntry]:

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from producers.api import limits, protocol
-from producers.api.app import create_app
 from sightline.settings import Settings
-from tests.conftest import free_port
-from tests.integration.test_api.conftest import Key
 
 MANY = 200
 
 
-@pytest.fixture
-def port(settings: Settings, key: Key, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_S", 2.0)
     monkeypatch.setattr(limits, "_SILENCE_S", 2.0)
-    port = free_port()
-    config = uvicorn.Config(
-        create_app(settings), port=port, http=protocol.ImpatientProtocol, log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join(20)
+
+
+@pytest.fixture
+def port(settings: Settings, api_url: str) -> int:
+    return settings.api_port
 
 
 @pytest.mark.parametrize(

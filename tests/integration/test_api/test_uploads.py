@@ -17,7 +17,8 @@ from sightline.types import FrameResult
 from storage.database import open_database
 from storage.keys import Role
 from storage.store import Store
-from tests.integration.test_api.uploading import Key, jpeg, png_header, upload
+from tests.integration.test_api.uploading import Key, jpeg, upload
+from tests.png import png
 
 
 def test_an_upload_is_a_job_and_the_same_upload_the_same_job(client: TestClient, settings: Settings) -> None:
@@ -90,8 +91,8 @@ def test_waiting_gives_the_result_as_soon_as_it_is_there(
         ("empty.jpg", b"", "empty"),
         ("text.jpg", b"hello, this is text", "no JPEG, PNG or WebP"),
         ("cut.jpg", jpeg()[:2000], "cut off"),
-        ("cut.png", png_header(10, 10)[:-12], "cut off"),
-        ("huge.png", png_header(60_000, 60_000), "60000 x 60000 are 3600 megapixels"),
+        ("cut.png", png(10, 10)[:-12], "cut off"),
+        ("huge.png", png(60_000, 60_000), "60000 x 60000 are 3600 megapixels"),
         ("gif.gif", b"GIF89a" + bytes(100), "no JPEG, PNG or WebP"),
     ],
 )

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from sightline.settings import Settings, load_settings
-from storage.database import Database, open_database, upgrade
+from storage.database import Database
 from storage.outbox import Outbox
 from storage.store import Store
 from tests.integration.test_storage.bundles import frame_result, message
@@ -49,14 +49,6 @@ def settings(tmp_path: Path) -> Settings:
         delivery_max_attempts=40,
         public_url="https://sightline.example/",
     )
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade(settings.sqlalchemy_url)
-    opened = open_database(settings.sqlalchemy_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,21 +20,10 @@ from storage import store as store_module
 from storage.database import Database, open_database
 from storage.store import Store, Stored
 from storage.tables import Detections, Frames, Jobs, Passages, Readings
+from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message
 
 THREADS = 6
-
-
-def run_all(work: list[Callable[[], list[Stored]]]) -> list[list[Stored]]:
-    """All at once, each in its own thread; the first error is raised."""
-    start = threading.Barrier(len(work))
-
-    def run(task: Callable[[], list[Stored]]) -> list[Stored]:
-        start.wait()
-        return task()
-
-    with ThreadPoolExecutor(len(work)) as pool:
-        return list(pool.map(run, work))
 
 
 def count(database: Database, table: type[Frames | Detections | Readings | Jobs | Passages]) -> int:

@@ -23,8 +23,8 @@ from storage.rows import letter_id
 from storage.search import find_passages
 from storage.store import Store
 from storage.tables import Base, Passages
+from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message
-from tests.integration.test_storage.test_concurrency import run_all
 
 
 def test_migrations_and_tables_agree(database: Database) -> None:
@@ -42,7 +42,7 @@ def test_upgrade_from_nothing_and_again(empty_url: str) -> None:
 
 
 def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
-    run_all([lambda: [upgrade(empty_url)] for _ in range(4)])  # type: ignore[list-item]
+    run_all([lambda: upgrade(empty_url)] * 4)
 
 
 def test_downgrade_leaves_nothing(empty_url: str) -> None:

@@ -23,9 +23,9 @@ from storage.outbox import Outbox, finalize_passages
 from storage.sinks import Sink, add_sink, disable_sink, new_sink, remove_sink, update_sink
 from storage.store import Store
 from storage.tables import Deliveries, Passages
+from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message, unique
 from tests.integration.test_storage.conftest import GAP_S
-from tests.integration.test_storage.test_concurrency import run_all
 from tests.integration.test_storage.test_passages import frames, in_bundles
 
 GAP = timedelta(seconds=GAP_S)
@@ -211,7 +211,7 @@ def test_the_same_bundle_by_several_writers_is_told_once(database: Database, sto
     sink(database, events=EVERYTHING)
     sent = message(*[frame_result([f"AB{10 + number}CD"], source=f"cam{number}") for number in range(6)])
     run_all([lambda: store.store([sent], ())] * 4)
-    run_all([lambda: [finalize_passages(database, GAP, later())] for _ in range(4)])  # type: ignore[list-item]
+    run_all([lambda: finalize_passages(database, GAP, later())] * 4)
     assert Counter(topics(database)) == {"frame.stored": 6, "passage.new": 6, "passage.final": 6}
 
 
@@ -231,9 +231,7 @@ def test_rows_are_taken_once_and_again_after_their_lease(database: Database, sto
     sink(database)
     store.store([message(*[frame_result([f"AB{10 + n}CD"], at_s=n, source=f"cam{n}") for n in range(6)])], ())
     now = later(1)
-    shares = run_all(
-        [lambda: deliveries.take_due(database, "hook", limit=2, lease=LEASE, now=now) for _ in range(3)]  # type: ignore[misc]
-    )
+    shares = run_all([lambda: deliveries.take_due(database, "hook", limit=2, lease=LEASE, now=now)] * 3)
     taken = [delivery for share in shares for delivery in share]
     # SKIP LOCKED may leave a taker with less while another holds the rows it looked at; never the same row twice.
     assert len({delivery.delivery_id for delivery in taken}) == len(taken)
