@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError
 from sightline.frames import FrameStore, crop_key, frames_name
@@ -22,7 +21,7 @@ from sightline.types import (
     Pipeline,
     StageRun,
 )
-from workers.batching import Batched, Batcher
+from workers.batching import Batched, Batcher, Ticket
 from workers.detectors import Detector, open_detector
 from workers.images import BgrImage, crop, decode
 from workers.outcomes import outcome_of
@@ -31,11 +30,11 @@ from workers.step import Step
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    frame: FrameRef
-    image: BgrImage | None
-    error: FrameError | None
+#: Frames that are decoded before the model is asked, and how many times that before its first answer is waited for.
+_DECODED_AT_ONCE, _AHEAD = 4, 2
+
+#: A picture and what was found on it, or why there is neither.
+_Seen = tuple[BgrImage, Batched[list[Detection]]] | FrameError
 
 
 class DetectStage:
@@ -58,23 +57,19 @@ class DetectStage:
             self._open(name)
 
     def work(self, step: Step) -> Step:
-        message, job = step.message, step.message.job
-        started_at = time.time()
+        job = step.message.job
+        waited_s = time.time() - step.message.handed_over_at
         detector = self._detector(job.pipeline)
-        decoded = self._decode(job)
-        images = [item.image for item in decoded if item.image is not None]
-        found = iter(self._detect(detector.model.name, images, job.lane))
         results: list[FrameResult] = []
         crops: dict[str, BgrImage] = {}
-        for item in decoded:
-            outcome = item.error if item.image is None else next(found)
-            if item.image is not None and isinstance(outcome, Batched):
-                waited_s = started_at - message.handed_over_at
-                results.append(self._result(item.frame, item.image, outcome, detector, waited_s))
-                if job.pipeline is not Pipeline.OBJECTS:
-                    crops |= _crops(item.frame, item.image, outcome.value, detector.model.crop_margin)
-            else:
-                results.append(FrameResult(frame=item.frame, error=cast("FrameError | None", outcome)))
+        for frame, seen in zip(job.frames, self._look(job, detector.model.name), strict=True):
+            if isinstance(seen, FrameError):
+                results.append(FrameResult(frame=frame, error=seen))
+                continue
+            image, found = seen
+            results.append(self._result(frame, image, found, detector, waited_s))
+            if job.pipeline is not Pipeline.OBJECTS:
+                crops |= _crops(frame, image, found.value, detector.model.crop_margin)
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
             following = WRITE_TASK
@@ -105,12 +100,31 @@ class DetectStage:
             raise found
         return found
 
-    def _decode(self, job: Job) -> list[_Decoded]:
+    def _look(self, job: Job, model: str) -> Iterator[_Seen]:
+        """What is seen on each frame, in order.
+
+        While the model looks at some, the next are decoded; more of them would take memory and no less time.
+        """
         ids = [frame.frame_id for frame in job.frames]
         blobs = self._frames.get_bundle(frames_name(job.job_id), ids)
-        return [self._decode_one(frame, data) for frame, data in zip(job.frames, blobs, strict=True)]
+        ahead: deque[Iterator[_Seen]] = deque()
+        for start in range(0, len(ids), _DECODED_AT_ONCE):
+            some = slice(start, start + _DECODED_AT_ONCE)
+            ahead.append(self._submit(job.frames[some], blobs[some], model, job.lane))
+            if len(ahead) > _AHEAD:
+                yield from ahead.popleft()
+        while ahead:
+            yield from ahead.popleft()
 
-    def _decode_one(self, frame: FrameRef, data: bytes | None) -> _Decoded:
+    def _submit(
+        self, frames: Sequence[FrameRef], blobs: Sequence[bytes | None], model: str, lane: Lane
+    ) -> Iterator[_Seen]:
+        """Decode some frames and have the model look at them, at once; who wants to know what it saw waits for it."""
+        images = [self._decode(frame, data) for frame, data in zip(frames, blobs, strict=True)]
+        tickets = iter(self.batchers[model].submit([one for one in images if not isinstance(one, FrameError)], lane))
+        return (image if isinstance(image, FrameError) else _seen(image, next(tickets)) for image in images)
+
+    def _decode(self, frame: FrameRef, data: bytes | None) -> BgrImage | FrameError:
         settings = self._settings
         try:
             if data is None:
@@ -118,12 +132,9 @@ class DetectStage:
                     f"frame {frame.frame_id}: no pixels in the frame store (never put there, or their TTL is over)",
                     frame_id=frame.frame_id,
                 )
-            return _Decoded(frame, decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx), None)
+            return decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
         except PoisonError as error:
-            return _Decoded(frame, None, FrameError(reason=error.reason, message=str(error)[:500], stage="detect"))
-
-    def _detect(self, model: str, images: list[BgrImage], lane: Lane) -> list[Batched[list[Detection]] | FrameError]:
-        return [outcome_of(ticket, "detect") for ticket in self.batchers[model].submit(images, lane)]
+            return FrameError(reason=error.reason, message=str(error)[:500], stage="detect")
 
     def _result(
         self, frame: FrameRef, image: BgrImage, found: Batched[list[Detection]], detector: Detector, waited_s: float
@@ -146,6 +157,11 @@ class DetectStage:
                 ),
             ),
         )
+
+
+def _seen(image: BgrImage, ticket: Ticket[BgrImage, list[Detection]]) -> _Seen:
+    found = outcome_of(ticket, "detect")
+    return found if isinstance(found, FrameError) else (image, found)
 
 
 def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, BgrImage]:
