@@ -84,4 +84,4 @@ def test_results_are_in_the_order_of_the_frames_whatever_some_of_them_are() -> N
     assert [result.error and result.error.reason for result in results] == [
         *(None, None, "frame_missing", None, None, "bad_image", None, None, None)
     ]
-    assert [result.width for result in results] == [80, 82, None, 86, 88, None, 92, 94, 96]
+    assert [result.width for result in results] == [80, 82, 0, 86, 88, 0, 92, 94, 96]
