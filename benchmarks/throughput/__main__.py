@@ -23,7 +23,7 @@ from benchmarks.throughput.latency import Latency
 from benchmarks.throughput.limit import Limit
 from benchmarks.throughput.naive_run import measure_naive
 from benchmarks.throughput.peers import PEERS, measure_peer, why_not
-from benchmarks.throughput.pictures import draw_pictures
+from benchmarks.throughput.pictures import PLATES, draw_pictures
 from benchmarks.throughput.queued import measure_null, measure_sightline
 from benchmarks.throughput.samples import Sample, rows_of
 from benchmarks.throughput.work import Work
@@ -42,7 +42,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="sightline-throughput-", ignore_cleanup_errors=True) as name,
         _postgres(options) as postgres,
     ):
-        pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)))
+        pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)), options.plates)
         work = Work(pictures, options.frames, Path(name), postgres, options.peers_python, options.torch_python)
         missing = {name: why for name in PEERS if name in options.only and (why := why_not(name, options.peers_python))}
         only = [name for name in options.only if name not in missing]
@@ -58,7 +58,7 @@ def main() -> int:
         notes.append(problem)
     report.show(rows, notes)
     if options.json:
-        given = {"frames": options.frames, "rounds": options.rounds, "only": options.only}
+        given = {"frames": options.frames, "plates": options.plates, "rounds": options.rounds, "only": options.only}
         report.write(options.json, rows, rounds, notes, given)
     return 0
 
@@ -116,6 +116,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--frames", type=_positive, default=192, help="in one measurement (%(default)s)")
     parser.add_argument("--rounds", type=_positive, default=3, help="each with all entries (%(default)s)")
+    parser.add_argument("--plates", type=int, choices=PLATES, default=1, help="on each picture (%(default)s)")
     parser.add_argument("--only", type=_names, default=list(_ENTRIES), help=f"some of {','.join(_ENTRIES)}")
     parser.add_argument("--postgres", default="", metavar="URL", help="an empty database (a server of its own)")
     parser.add_argument("--peers-python", type=Path, metavar="PATH", help="an interpreter that has ray and litserve")

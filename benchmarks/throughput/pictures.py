@@ -20,14 +20,22 @@ _DRAWN_PX, _STRIP_PX = 640, 360  #: side of a drawn square, height of what is cu
 _LEAST_HEIGHT_PX = 12  #: of a plate as drawn; smaller ones are not read
 
 
-def draw_pictures(count: int) -> list[bytes]:
-    """The same pictures every time; each shows one whole plate. Without the generator's fonts: the demo's cars."""
+def draw_pictures(count: int, plates: int = 1) -> list[bytes]:
+    """The same pictures every time; each shows so many whole plates, one of `PLATES`.
+
+    Without the generator's fonts those with one plate are the demo's cars.
+
+    Raises:
+        FileNotFoundError: there are no fonts; says how to get them.
+    """
     try:
         check_fonts()
     except FileNotFoundError:
+        if plates != 1:
+            raise
         images = (draw_photo(f"KAB{number:04}", number) for number in range(count))
     else:
-        images = itertools.islice(_scenes(_SEED), count)
+        images = itertools.islice(_SCENES[plates](_SEED), count)
     return [_encode(image, SIZES[number % 2]) for number, image in enumerate(images)]
 
 
@@ -43,6 +51,27 @@ def _scenes(seed: int) -> Iterator[BgrImage]:
         scene = draw_scene(seed, index, _DRAWN_PX)
         if len(scene.plates) == 1 and (top := _top(scene.plates[0])) is not None:
             yield scene.image[top : top + _STRIP_PX]
+
+
+def _empty_scenes(seed: int) -> Iterator[BgrImage]:
+    for index in itertools.count():
+        scene = draw_scene(seed, index, _DRAWN_PX)
+        if not scene.plates:  # they are rare: each gives four pictures
+            for strip in (scene.image[:_STRIP_PX], scene.image[-_STRIP_PX:]):
+                yield from (strip, strip[:, ::-1])
+
+
+def _crowds(seed: int) -> Iterator[BgrImage]:
+    """Four landscapes in one."""
+    scenes = _scenes(seed)
+    while True:
+        first, second, third, fourth = itertools.islice(scenes, 4)
+        yield np.vstack([np.hstack([first, second]), np.hstack([third, fourth])])
+
+
+#: By the number of plates on each picture.
+_SCENES = {0: _empty_scenes, 1: _scenes, 4: _crowds}
+PLATES = tuple(_SCENES)
 
 
 def _top(plate: PlateTruth) -> int | None:

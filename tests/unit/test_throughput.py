@@ -9,6 +9,9 @@ import pytest
 from benchmarks.throughput.pictures import SIZES, draw_pictures, numbered
 from benchmarks.throughput.report import cells_of
 from benchmarks.throughput.samples import Sample, quantile, rows_of
+from sightline.settings import load_settings
+from workers.detectors import open_detector
+from workers.images import decode
 
 
 def sample(name: str, value: float, **changes: object) -> Sample:
@@ -66,6 +69,12 @@ def test_pictures_are_the_same_every_time_and_of_both_sizes() -> None:
     assert pictures == draw_pictures(2)
     images = [cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) for picture in pictures]
     assert [image.shape[1::-1] for image in images] == list(SIZES)
+
+
+def test_pictures_may_show_nothing_to_read_or_more_than_one_plate() -> None:
+    images = [decode(draw_pictures(1, plates)[0], max_mpx=1) for plates in (0, 1, 4)]
+    empty, one, crowd = open_detector("plates-detector", load_settings()).detect(images)
+    assert (len(empty), len(one), 1 < len(crowd) <= 4) == (0, 1, True)
 
 
 def test_a_numbered_picture_is_another_file_of_the_same_pixels() -> None:
