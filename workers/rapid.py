@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
 from workers.models import ModelFile, Runtime
 
@@ -27,7 +28,6 @@ def open_rapidocr(
         raise ModelError(
             f"model {file.name!r} needs RapidOCR ({error}): pip install '.[cpu]'", model=file.name
         ) from error
-    count = threads or -1
     try:
         ocr = RapidOCR(
             params={
@@ -37,8 +37,9 @@ def open_rapidocr(
                 "Global.use_rec": use == "Rec",
                 f"{use}.engine_type": EngineType(runtime),
                 f"{use}.model_path": str(file.path),
-                "EngineConfig.onnxruntime.intra_op_num_threads": count,
-                "EngineConfig.openvino.inference_num_threads": count,
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads or count_cores(),
+                "EngineConfig.openvino.inference_num_threads": threads or -1,
+                "EngineConfig.openvino.enable_cpu_pinning": False,  # as workers.runtimes has it
                 **(params or {}),
             }
         )

@@ -6,7 +6,9 @@ OpenVINO comes first on CPUs because it was the faster one for every model here 
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
+from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
 from sightline.settings import Settings
 from workers.models import ModelSpec, Runtime
@@ -33,6 +35,32 @@ def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
         if runtime != "torch" and is_installed(runtime):
             return runtime
     return _installed(name, possible[-1])
+
+
+def openvino_config(threads: int) -> dict[str, Any]:
+    """What every model on OpenVINO is compiled with; `threads` 0: OpenVINO takes one a core.
+
+    Its threads are not pinned to cores: models of one process would be pinned to the same ones, and wait for each other
+    there while other cores are idle.
+    """
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+    return config | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
+
+
+def onnxruntime_options(threads: int) -> Any:
+    """What every model on onnxruntime is opened with; `threads` 0: as many as there are cores.
+
+    The number is always said, because otherwise it pins its threads to cores. They do not spin while they wait: the
+    cores belong to other models of the process too. No arena: with changing batch sizes it only grows.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or count_cores()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    return options
 
 
 def is_installed(library: str) -> bool:

@@ -17,7 +17,7 @@ from sightline.types import Reading
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, find_model, resolve
 from workers.recognizers.formats import Formats, open_formats
-from workers.runtimes import choose_runtime
+from workers.runtimes import choose_runtime, onnxruntime_options, openvino_config
 
 _MODEL = "plates-recognizer"
 
@@ -136,19 +136,13 @@ def _sureness(reading: Decoded) -> float:
 def _onnxruntime(path: Path, threads: int) -> Any:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # with changing batch sizes the arena only grows
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, onnxruntime_options(threads), providers=["CPUExecutionProvider"])
     return lambda batch: np.asarray(session.run(None, {"crops": batch})[0], np.float32)
 
 
 def _openvino(path: Path, threads: int) -> Any:
     import openvino
 
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    if threads:
-        config["INFERENCE_NUM_THREADS"] = threads
+    config = openvino_config(threads) | {"INFERENCE_PRECISION_HINT": "f32"}
     model = openvino.Core().compile_model(str(path), "CPU", config)
     return lambda batch: np.array(model(batch)[0], np.float32)
