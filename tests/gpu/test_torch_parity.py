@@ -15,7 +15,8 @@ from sightline.errors import ModelError
 from sightline.settings import Settings
 from workers.detectors import open_detector
 from workers.detectors.export import export
-from workers.detectors.yolo import YoloDetector, letterbox
+from workers.detectors.letterbox import letterbox
+from workers.detectors.yolo import YoloDetector
 from workers.models import BUILT_IN
 
 torch = pytest.importorskip("torch")

@@ -12,9 +12,10 @@ from sightline.errors import ModelError
 from sightline.settings import Settings
 from tests.unit.onnx_models import write_raw_head_model, write_raw_rectangle_model, write_rectangle_model
 from workers.detectors import Detector, open_detector
+from workers.detectors.letterbox import Placement, halve, letterbox
 from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import parse_labels, to_tensor
-from workers.detectors.yolo import Placement, decode, letterbox
+from workers.detectors.yolo import decode
 from workers.images import BgrImage
 
 RUNTIMES = ("onnxruntime", "openvino")
@@ -117,7 +118,7 @@ def test_letterbox_centers_and_keeps_the_ratio():
     image = np.full((100, 400, 3), 200, np.uint8)
     batch, (placement,) = letterbox([image], (640, 320))
     assert batch.shape == (1, 320, 640, 3)
-    assert placement == Placement(scale=1.6, left=0, top=80)
+    assert placement == Placement(left=0, top=80, width=640, height=160)
     assert (batch[0, 80:240] == 200).all()
     assert (batch[0, :80] == 114).all()
     assert (batch[0, 240:] == 114).all()
@@ -143,7 +144,7 @@ def test_decode_scales_clips_sorts_and_drops():
         ],
         np.float32,
     )
-    found = decode(rows, Placement(scale=0.5, left=4, top=8), (100, 120), ("car", "plate"), 0.25)
+    found = decode(rows, Placement(left=4, top=8, width=60, height=50), (100, 120), ("car", "plate"), 0.25)
     assert [(d.xyxy, d.label, d.class_id) for d in found] == [
         ((16, 28, 52, 64), "class 7", 7),
         ((0, 0, 120, 100), "car", 0),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,22 +12,14 @@ from sightline.errors import ModelError
 from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
+from workers.detectors.letterbox import Placement, halve, letterbox
 from workers.detectors.looks import LEAST_CONFIDENCE, agree
 from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession, Session
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, resolve
 
-_PADDING_GRAY = 114  #: what the model saw around pictures in training
 _STRIDE = 64  #: pixels; sides of the input are multiples of it, a wide picture takes a wide input
-
-
-class Placement(NamedTuple):
-    """How an image lies in the model's input: `input = image * scale + (left, top)`."""
-
-    scale: float
-    left: int
-    top: int
 
 
 class YoloDetector:
@@ -40,37 +30,43 @@ class YoloDetector:
     """
 
     def __init__(self, file: ModelFile, session: Session, *, min_confidence: float) -> None:
-        width, height = session.input_size or (file.spec.input_size, file.spec.input_size)
+        self._longest = [file.spec.input_size]
+        if file.spec.second_look and not session.input_size:
+            self._longest.append(file.spec.second_look)
         self.model = LoadedModel(
             name=file.name,
             sha256=file.sha256,
             runtime=session.runtime,
             labels=file.spec.labels or session.labels,
-            input_size=(width, height),
+            input_size=session.input_size or (max(self._longest), max(self._longest)),
             crop_margin=file.spec.crop_margin,
         )
         self._session = session
         self._raw = file.spec.kind == "yolo-raw"
-        self._longest = [file.spec.input_size]
-        if file.spec.second_look and not session.input_size:
-            self._longest.append(file.spec.second_look)
         self._min_confidence = min_confidence
         self._least_confidence = min(min_confidence, LEAST_CONFIDENCE) if len(self._longest) > 1 else min_confidence
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
-        looks = [self._look(images, longest) for longest in self._longest]
+        small = [self._halved(image) for image in images]
+        looks = [self._look(images, small, longest) for longest in self._longest]
         if len(looks) == 1:
             return looks[0]
         return [agree(of_image, self._min_confidence) for of_image in zip(*looks, strict=True)]
 
-    def _look(self, images: Sequence[BgrImage], longest: int) -> list[list[Detection]]:
+    def _halved(self, image: BgrImage) -> BgrImage:
+        """What all looks need of the image: done once."""
+        scale = max(self.model.input_size) / max(image.shape[:2])
+        return halve(image, round(image.shape[1] * scale), round(image.shape[0] * scale))
+
+    def _look(self, images: Sequence[BgrImage], small: Sequence[BgrImage], longest: int) -> list[list[Detection]]:
+        """The detections of each image; `small` are the same images, smaller perhaps."""
         sizes = [self._session.input_size or _input_size(image, longest) for image in images]
         found: dict[int, list[Detection]] = {}
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
             at_once = self._session.batch_size or self._session.most_at_once or len(alike)
             for part in _chunks(alike, at_once):
-                batch, placements = letterbox([images[index] for index in part], size)
+                batch, placements = letterbox([small[index] for index in part], size)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
                     shape = images[index].shape[:2]
                     found[index] = decode(rows, placement, shape, self.model.labels, self._least_confidence)
@@ -98,26 +94,6 @@ class YoloDetector:
         )
 
 
-def letterbox(images: Sequence[BgrImage], input_size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], list[Placement]]:
-    """Fit each image into (width, height), centered on gray. Gives (N, height, width, 3) BGR and the placements."""
-    width, height = input_size
-    batch = np.full((len(images), height, width, 3), _PADDING_GRAY, np.uint8)
-    placements: list[Placement] = []
-    for target, image in zip(batch, images, strict=True):
-        rows, columns = image.shape[:2]
-        scale = min(width / columns, height / rows)
-        new_width, new_height = max(1, round(columns * scale)), max(1, round(rows * scale))
-        left, top = (width - new_width) // 2, (height - new_height) // 2
-        resized = image
-        if (new_width, new_height) != (columns, rows):
-            # Linear alone skips pixels where a picture is made much smaller, and thin strokes with them.
-            how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-            resized = cv2.resize(image, (new_width, new_height), interpolation=how)
-        target[top : top + new_height, left : left + new_width] = resized
-        placements.append(Placement(scale, left, top))
-    return batch, placements
-
-
 def decode(
     rows: npt.NDArray[np.float32],
     placement: Placement,
@@ -129,8 +105,7 @@ def decode(
     height, width = image_shape[:2]
     kept = rows[rows[:, 4] >= min_confidence].astype(np.float64)
     kept = kept[np.argsort(-kept[:, 4], kind="stable")]
-    offset = np.array([placement.left, placement.top] * 2)
-    boxes = np.clip((kept[:, :4] - offset) / placement.scale, 0, [width, height, width, height])
+    boxes = placement.to_picture(kept[:, :4], width, height)
     found: list[Detection] = []
     for (x1, y1, x2, y2), confidence, class_id in zip(boxes.tolist(), kept[:, 4].tolist(), kept[:, 5], strict=True):
         if not (x2 > x1 and y2 > y1 and math.isfinite(class_id)):
