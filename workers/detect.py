@@ -23,7 +23,7 @@ from sightline.types import (
 )
 from workers.batching import Batched, Batcher, Ticket
 from workers.detectors import Detector, open_detector
-from workers.images import BgrImage, crop, decode
+from workers.images import BgrImage, Picture, crop, decode_small
 from workers.outcomes import outcome_of
 from workers.step import Step
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _DECODED_AT_ONCE, _AHEAD = 4, 2
 
 #: A picture and what was found on it, or why there is neither.
-_Seen = tuple[BgrImage, Batched[list[Detection]]] | FrameError
+_Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
 
 
 class DetectStage:
@@ -62,14 +62,14 @@ class DetectStage:
         detector = self._detector(job.pipeline)
         results: list[FrameResult] = []
         crops: dict[str, BgrImage] = {}
-        for frame, seen in zip(job.frames, self._look(job, detector.model.name), strict=True):
+        for frame, seen in zip(job.frames, self._look(job, detector), strict=True):
             if isinstance(seen, FrameError):
                 results.append(FrameResult(frame=frame, error=seen))
                 continue
-            image, found = seen
-            results.append(self._result(frame, image, found, detector, waited_s))
+            picture, found = seen
+            results.append(self._result(frame, picture, found, detector, waited_s))
             if job.pipeline is not Pipeline.OBJECTS:
-                crops |= _crops(frame, image, found.value, detector.model.crop_margin)
+                crops |= _crops(frame, picture.image, found.value, detector.model.crop_margin)
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
             following = WRITE_TASK
@@ -100,50 +100,51 @@ class DetectStage:
             raise found
         return found
 
-    def _look(self, job: Job, model: str) -> Iterator[_Seen]:
+    def _look(self, job: Job, detector: Detector) -> Iterator[_Seen]:
         """What is seen on each frame, in order.
 
         While the model looks at some, the next are decoded; more of them would take memory and no less time.
         """
         ids = [frame.frame_id for frame in job.frames]
         blobs = self._frames.get_bundle(frames_name(job.job_id), ids)
+        # Where crops are cut from a picture, all its pixels are needed.
+        least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[Iterator[_Seen]] = deque()
         for start in range(0, len(ids), _DECODED_AT_ONCE):
             some = slice(start, start + _DECODED_AT_ONCE)
-            ahead.append(self._submit(job.frames[some], blobs[some], model, job.lane))
+            pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
+            ahead.append(self._submit(pictures, detector.model.name, job.lane))
             if len(ahead) > _AHEAD:
                 yield from ahead.popleft()
         while ahead:
             yield from ahead.popleft()
 
-    def _submit(
-        self, frames: Sequence[FrameRef], blobs: Sequence[bytes | None], model: str, lane: Lane
-    ) -> Iterator[_Seen]:
-        """Decode some frames and have the model look at them, at once; who wants to know what it saw waits for it."""
-        images = [self._decode(frame, data) for frame, data in zip(frames, blobs, strict=True)]
-        tickets = iter(self.batchers[model].submit([one for one in images if not isinstance(one, FrameError)], lane))
-        return (image if isinstance(image, FrameError) else _seen(image, next(tickets)) for image in images)
+    def _submit(self, pictures: Sequence[Picture | FrameError], model: str, lane: Lane) -> Iterator[_Seen]:
+        """Have the model look at some pictures at once; who wants to know what it saw waits for it."""
+        images = [one.image for one in pictures if isinstance(one, Picture)]
+        tickets = iter(self.batchers[model].submit(images, lane))
+        return (_seen(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures)
 
-    def _decode(self, frame: FrameRef, data: bytes | None) -> BgrImage | FrameError:
-        settings = self._settings
+    def _decode(self, frame: FrameRef, data: bytes | None, least_px: int) -> Picture | FrameError:
+        max_mb, max_mpx = self._settings.max_image_mb, self._settings.max_image_mpx
         try:
             if data is None:
                 raise FrameMissingError(
                     f"frame {frame.frame_id}: no pixels in the frame store (never put there, or their TTL is over)",
                     frame_id=frame.frame_id,
                 )
-            return decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+            return decode_small(data, least_px=least_px, max_mb=max_mb, max_mpx=max_mpx)
         except PoisonError as error:
             return FrameError(reason=error.reason, message=str(error)[:500], stage="detect")
 
     def _result(
-        self, frame: FrameRef, image: BgrImage, found: Batched[list[Detection]], detector: Detector, waited_s: float
+        self, frame: FrameRef, picture: Picture, found: Batched[list[Detection]], detector: Detector, waited_s: float
     ) -> FrameResult:
         return FrameResult(
             frame=frame,
-            width=image.shape[1],
-            height=image.shape[0],
-            detections=tuple(found.value),
+            width=picture.width,
+            height=picture.height,
+            detections=picture.in_full(found.value),
             stages=(
                 StageRun(
                     stage="detect",
@@ -159,9 +160,9 @@ class DetectStage:
         )
 
 
-def _seen(image: BgrImage, ticket: Ticket[BgrImage, list[Detection]]) -> _Seen:
+def _seen(picture: Picture, ticket: Ticket[BgrImage, list[Detection]]) -> _Seen:
     found = outcome_of(ticket, "detect")
-    return found if isinstance(found, FrameError) else (image, found)
+    return found if isinstance(found, FrameError) else (picture, found)
 
 
 def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, BgrImage]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import BadImageError
-from sightline.images import check_image
+from sightline.images import ImageInfo, check_image
 from sightline.types import Detection
 
 #: A decoded picture, shape (height, width, 3), channels blue, green, red.
@@ -18,6 +20,23 @@ BgrImage = npt.NDArray[np.uint8]
 #: Text taller than this many times its width is turned by a quarter, so that it can be read from left to right.
 _TALL = 1.5
 _SHARPNESS_HEIGHT = 48
+#: How many times smaller a JPEG can be decoded, and OpenCV's name for it.
+_REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+
+
+class Picture(NamedTuple):
+    """A decoded file, smaller perhaps than it is there: `width` and `height` are those of the file, upright."""
+
+    image: BgrImage
+    width: int
+    height: int
+
+    def in_full(self, detections: Sequence[Detection]) -> tuple[Detection, ...]:
+        """Detections in pixels of the image -> in pixels of the file."""
+        rows, columns = self.image.shape[:2]
+        if (columns, rows) == (self.width, self.height):
+            return tuple(detections)
+        return tuple(_enlarged(one, self.width / columns, self.height / rows) for one in detections)
 
 
 def decode(data: bytes, *, max_mpx: float, max_mb: float = math.inf) -> BgrImage:
@@ -28,16 +47,45 @@ def decode(data: bytes, *, max_mpx: float, max_mb: float = math.inf) -> BgrImage
     Raises:
         BadImageError: not an accepted image, larger than the limits, truncated or damaged.
     """
+    return _decode(data, check_image(data, max_mb=max_mb, max_mpx=max_mpx), 1)
+
+
+def decode_small(data: bytes, *, least_px: int, max_mpx: float, max_mb: float = math.inf) -> Picture:
+    """Like `decode`, but a JPEG comes a half, a quarter or an eighth as large if its longest side is then `least_px`.
+
+    The decoder leaves out what is finer than that, which takes about half the time of decoding all and scaling it.
+    `least_px` 0: in full size.
+
+    Raises:
+        BadImageError: as `decode`.
+    """
     info = check_image(data, max_mb=max_mb, max_mpx=max_mpx)
+    image = _decode(data, info, _shrink(info, least_px))
+    rows, columns = image.shape[:2]
+    if rows == columns and info.width != info.height:  # which way round the file is does not show
+        image = _decode(data, info, 1)
+        rows, columns = image.shape[:2]
+    short, long = sorted((info.width, info.height))
+    return Picture(image, *((long, short) if columns > rows else (short, long)))
+
+
+def _shrink(info: ImageInfo, least_px: int) -> int:
+    """How many times smaller this file may be decoded."""
+    if info.format != "jpeg" or least_px <= 0:
+        return 1
+    return max((times for times in _REDUCED if max(info.width, info.height) >= times * least_px), default=1)
+
+
+def _decode(data: bytes, info: ImageInfo, shrink: int) -> BgrImage:
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(shrink, cv2.IMREAD_COLOR))
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(f"no memory to decode {info.width}x{info.height} pixels") from error
         raise BadImageError(f"cannot decode this {info.format} file: {error.err or error}") from error
     if image is None or image.size == 0:
         raise BadImageError(f"cannot decode this {info.format} file: its pixel data is damaged")
-    if sorted(image.shape[:2]) != sorted((info.width, info.height)):
+    if sorted(image.shape[:2]) != sorted((math.ceil(info.width / shrink), math.ceil(info.height / shrink))):
         raise BadImageError(
             f"header says {info.width}x{info.height}, data has {image.shape[1]}x{image.shape[0]} pixels"
         )
@@ -76,6 +124,12 @@ def sharpness(image: BgrImage) -> float:
     size = (max(1, round(image.shape[1] * scale)), _SHARPNESS_HEIGHT)
     gray = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2GRAY)
     return round(float(cv2.Laplacian(gray, cv2.CV_64F).var()), 1)
+
+
+def _enlarged(one: Detection, across: float, down: float) -> Detection:
+    x1, y1, x2, y2 = one.xyxy
+    corners = one.corners and tuple((x * across, y * down) for x, y in one.corners)
+    return one.model_copy(update={"xyxy": (x1 * across, y1 * down, x2 * across, y2 * down), "corners": corners})
 
 
 def _cut(image: BgrImage, xyxy: tuple[float, float, float, float], margin: float) -> BgrImage:

@@ -17,6 +17,7 @@ import workers.ocr
 import workers.step
 from sightline.models import LoadedModel
 from sightline.types import Detection, Reading
+from workers.images import Picture
 
 _IMAGE: Final = np.zeros((720, 1280, 3), np.uint8)
 _CROP: Final = bytes(2048)  #: as many bytes as the crop of a plate has
@@ -46,7 +47,7 @@ class NullRecognizer:
 def _install() -> None:
     detect: Any = workers.detect
     detect.open_detector = lambda name, _: NullDetector(name)
-    detect.decode = lambda *_, **__: _IMAGE
+    detect.decode_small = lambda *_, **__: Picture(_IMAGE, _IMAGE.shape[1], _IMAGE.shape[0])
     detect.crop = lambda *_, **__: _IMAGE
     step: Any = workers.step
     step.encode_jpeg = lambda *_, **__: _CROP

@@ -1,12 +1,15 @@
-"""How the detect stage decodes ahead of its model, and what it cuts out for the next stage."""
+"""How large and how far ahead of its model the detect stage decodes, and what it cuts out for the next stage."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 import workers.detect
@@ -16,8 +19,10 @@ from sightline.queues import DETECT_TASK
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore, StubDetector, make_frame_refs, make_picture
 from sightline.types import Detection, FrameRef, Lane, Pipeline
+from tests.unit.onnx_models import write_rectangle_model
 from workers.detect import DetectStage
-from workers.images import decode
+from workers.detectors.yolo import YoloDetector
+from workers.images import BgrImage, decode_small, encode_jpeg
 from workers.step import Step
 
 STUBS = load_settings(plates_model="stub", text_model="stub", objects_model="stub")
@@ -49,13 +54,13 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(monkeypatch: pytest.
 
     def count(data: bytes, **limits: Any) -> Any:
         decoded.append(len(decoded))
-        return decode(data, **limits)
+        return decode_small(data, **limits)
 
     def wait(self: StubDetector, images: Any) -> list[list[Detection]]:
         assert looked_at.wait(10)
         return [[] for _ in images]
 
-    monkeypatch.setattr(workers.detect, "decode", count)
+    monkeypatch.setattr(workers.detect, "decode_small", count)
     monkeypatch.setattr(StubDetector, "detect", wait)
     frames = MemoryFrameStore()
     refs = make_frame_refs(40)
@@ -85,3 +90,32 @@ def test_results_are_in_the_order_of_the_frames_whatever_some_of_them_are() -> N
         *(None, None, "frame_missing", None, None, "bad_image", None, None, None)
     ]
     assert [result.width for result in results] == [80, 82, 0, 86, 88, 0, 92, 94, 96]
+
+
+@pytest.mark.parametrize(("pipeline", "seen"), [(Pipeline.OBJECTS, (72, 128)), (Pipeline.PLATES, (288, 512))])
+def test_a_picture_is_decoded_as_large_as_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, seen: tuple[int, int]
+) -> None:
+    file, models = write_rectangle_model(tmp_path / "own.onnx", size=None), tmp_path / "models.toml"
+    models.write_text(f'[models.own]\nkind = "yolo26"\nsource = "{file.name}"\ninput_size = 100\nlabels = ["plate"]\n')
+    settings = load_settings(models_file=models, plates_model="own", objects_model="own", text_model="stub", threads=1)
+    shapes: list[tuple[int, ...]] = []
+    detect = YoloDetector.detect
+
+    def noting(self: YoloDetector, images: list[BgrImage]) -> list[list[Detection]]:
+        shapes.extend(image.shape[:2] for image in images)
+        return detect(self, images)
+
+    monkeypatch.setattr(YoloDetector, "detect", noting)
+    stage = DetectStage(settings, frames := MemoryFrameStore(), "test")
+    image = np.full((288, 512, 3), 40, np.uint8)
+    cv2.rectangle(image, (128, 96), (320, 200), (255, 255, 255), cv2.FILLED)
+    (ref,) = make_frame_refs(1)
+    frames.put_many({ref.frame_id: encode_jpeg(image)})
+    job = Job(job_id="job-0001-0001", pipeline=pipeline, lane=Lane.BULK, frames=(ref,))
+    (result,) = stage.work(Step(DETECT_TASK, Message(job=job))).message.results
+    stage.close()
+    assert shapes[-1] == seen
+    assert (result.width, result.height) == (512, 288)
+    (found,) = result.detections
+    assert found.xyxy == pytest.approx((128, 96, 321, 201), abs=8.1)

@@ -130,6 +130,31 @@ def test_letterbox_survives_extreme_shapes():
     assert (placements[0].top, placements[1].left) == (31, 31)
 
 
+@pytest.mark.parametrize(
+    ("shape", "least", "expected"),
+    [
+        ((720, 1280), (640, 360), (360, 640)),
+        ((1080, 1920), (640, 360), (540, 960)),
+        ((2160, 3840), (640, 360), (540, 960)),
+        ((719, 1279), (640, 360), (719, 1279)),
+        ((1, 4000), (64, 1), (1, 4000)),
+    ],
+)
+def test_halved_as_often_as_it_stays_large_enough(
+    shape: tuple[int, int], least: tuple[int, int], expected: tuple[int, int]
+):
+    assert halve(np.zeros((*shape, 3), np.uint8), *least).shape[:2] == expected
+
+
+def test_thin_strokes_survive_the_letterbox():
+    """One pixel in eight is white, wherever it is; what is skipped would show."""
+    for first in range(8):
+        image = np.zeros((1024, 1024, 3), np.uint8)
+        image[:, first::8] = 240
+        batch, _ = letterbox([image], (100, 100))
+        assert batch.mean() == pytest.approx(30, abs=1)
+
+
 def test_decode_scales_clips_sorts_and_drops():
     rows = np.array(
         [
@@ -189,6 +214,17 @@ def test_a_second_look_confirms_the_first(tmp_path: Path, runtime: str):
     assert found[0][0].xyxy == pytest.approx(wide, abs=2.1)
     assert found[1][0].xyxy == pytest.approx(tall, abs=4.1)
     assert found[0][0].confidence == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1000, 1500), (511, 333)])
+def test_both_looks_place_their_boxes_in_a_large_picture(tmp_path: Path, size: tuple[int, int]):
+    file = write_raw_rectangle_model(tmp_path / "own.onnx")
+    detector = open_model(tmp_path, file, "openvino", "second_look = 128", kind="yolo-raw")
+    width, height = size
+    rectangle = (width // 4, height // 4, width // 2, height // 2)
+    (found,) = detector.detect([picture(width, height, rectangle)])
+    assert [one.xyxy for one in found] == [pytest.approx(rectangle, abs=1.1 * max(size) / 64)]
+    assert detector.model.input_size == (128, 128)
 
 
 def test_a_wrong_kind_says_which_is_right(tmp_path: Path):

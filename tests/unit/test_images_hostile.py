@@ -16,7 +16,7 @@ import pytest
 
 from sightline.errors import BadImageError
 from tests.fuzz.pictures import good, odd_pictures, pictures
-from workers.images import BgrImage, decode
+from workers.images import BgrImage, decode, decode_small
 
 ROOT = Path(__file__).parents[2]
 COUNT = int(os.environ.get("FUZZ_PICTURES", "1000"))
@@ -42,6 +42,18 @@ def test_each_is_decoded_or_refused_in_words_and_the_next_good_one_is_read() -> 
             assert decode(good(), max_mpx=MAX_MPX).shape == (120, 160, 3)
     print(f"{sum(ends.values())} pictures from seed {SEED}: {dict(ends)}")
     assert min(ends["refused"], ends["decoded"]) > COUNT / 10
+
+
+def test_decoded_smaller_each_is_refused_in_the_same_words() -> None:
+    for picture in pictures(COUNT // 4, SEED):
+        image, said = _decoded(picture.data)
+        if image is None:
+            with pytest.raises(BadImageError) as refused:
+                decode_small(picture.data, least_px=20, max_mpx=MAX_MPX, max_mb=1)
+            assert str(refused.value) == said, picture.kind
+        else:
+            small = decode_small(picture.data, least_px=20, max_mpx=MAX_MPX, max_mb=1)
+            assert (small.height, small.width) == image.shape[:2], picture.kind
 
 
 def _decoded(data: bytes) -> tuple[BgrImage | None, str]:

@@ -8,7 +8,8 @@ import pytest
 
 from sightline.errors import BadImageError
 from sightline.types import Detection
-from workers.images import BgrImage, crop, decode, encode_jpeg
+from tests.fuzz.pictures import odd_pictures
+from workers.images import BgrImage, crop, decode, decode_small, encode_jpeg
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,52 @@ def test_what_is_no_image_is_refused(data: bytes):
 def test_too_many_pixels_are_refused_before_decoding(photo: BgrImage):
     with pytest.raises(BadImageError):
         decode(encoded(photo, ".png"), max_mpx=0.05)
+
+
+@pytest.mark.parametrize(
+    ("least_px", "columns"), [(0, 320), (161, 320), (160, 160), (81, 160), (80, 80), (40, 40), (39, 40), (1, 40)]
+)
+def test_a_jpeg_is_decoded_as_small_as_it_may_be(photo: BgrImage, least_px: int, columns: int):
+    picture = decode_small(encoded(photo, ".jpg"), least_px=least_px, max_mpx=1)
+    assert picture.image.shape == (columns * 3 // 4, columns, 3)
+    assert (picture.width, picture.height) == (320, 240)
+    small = cv2.resize(photo, (columns, columns * 3 // 4), interpolation=cv2.INTER_AREA)
+    assert np.abs(picture.image.astype(int) - small).mean() < 30
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_only_a_jpeg_is_decoded_smaller(photo: BgrImage, suffix: str):
+    assert decode_small(encoded(photo, suffix), least_px=1, max_mpx=1).image.shape == photo.shape
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"), [(319, 239), (239, 319), (161, 160), (160, 161), (2, 1), (9, 8), (300, 1)]
+)
+def test_odd_sizes_are_those_of_the_file(photo: BgrImage, columns: int, rows: int):
+    picture = decode_small(encoded(cv2.resize(photo, (columns, rows)), ".jpg"), least_px=1, max_mpx=1)
+    assert (picture.width, picture.height) == (columns, rows)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_is_upright_when_decoded_smaller(orientation: int):
+    data = next(item.data for item in odd_pictures() if item.kind == f"jpeg orientation {orientation}")
+    whole, picture = decode(data, max_mpx=1), decode_small(data, least_px=80, max_mpx=1)
+    rows, columns = whole.shape[:2]
+    assert (picture.width, picture.height) == (columns, rows)
+    assert picture.image.shape == (rows // 2, columns // 2, 3)
+    small = cv2.resize(whole, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
+    assert np.abs(picture.image.astype(int) - small).mean() < 8
+
+
+def test_detections_in_a_smaller_picture_are_told_in_pixels_of_the_file(photo: BgrImage):
+    data = encoded(cv2.resize(photo, (319, 240)), ".jpg")
+    picture = decode_small(data, least_px=159, max_mpx=1)
+    corners = ((0, 0), (160, 0), (160, 120), (0, 120))
+    (found,) = picture.in_full([box(40, 30, 160, 120, corners=corners)])
+    assert found.xyxy == pytest.approx((40 * 319 / 160, 60, 319, 240))
+    assert found.corners == ((0, 0), (319, 0), (319, 240), (0, 240))
+    whole = decode_small(data, least_px=0, max_mpx=1)
+    assert whole.in_full([found]) == (found,)
 
 
 def test_encode_jpeg_round_trip(photo: BgrImage):
