@@ -74,7 +74,8 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, redeli
     job, step = first.message.job, first
     sightings, begun_at = services.delivery.begin(job, redelivered=redelivered), time.monotonic()
     if sightings > services.settings.max_attempts and first.task != WRITE_TASK:
-        bury(services, job, first.task, "worker_lost", f"its workers died {sightings - 1} times while they held it")
+        error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
+        bury(services, job, first.task, error.reason, str(error))
         return
     is_open = sightings > 0
     while is_open and (stage := stages.get(step.task)):
@@ -197,6 +198,10 @@ def bury(services: Services, job: Job, task: str, reason: str, message: str) -> 
 def stage_name(task: str) -> str:
     """`detect` for `sightline.detect`."""
     return task.rpartition(".")[2]
+
+
+class _WorkerLostError(PoisonError):
+    reason = "worker_lost"
 
 
 def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:

@@ -12,7 +12,7 @@ from sightline.errors import ModelError
 from sightline.settings import Settings
 from tests.unit.onnx_models import write_raw_head_model, write_raw_rectangle_model, write_rectangle_model
 from workers.detectors import Detector, open_detector
-from workers.detectors.letterbox import Placement, halve, letterbox
+from workers.detectors.letterbox import Placement, letterbox, resize
 from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import parse_labels, to_tensor
 from workers.detectors.yolo import decode
@@ -131,19 +131,13 @@ def test_letterbox_survives_extreme_shapes():
 
 
 @pytest.mark.parametrize(
-    ("shape", "least", "expected"),
-    [
-        ((720, 1280), (640, 360), (360, 640)),
-        ((1080, 1920), (640, 360), (540, 960)),
-        ((2160, 3840), (640, 360), (540, 960)),
-        ((719, 1279), (640, 360), (719, 1279)),
-        ((1, 4000), (64, 1), (1, 4000)),
-    ],
+    ("width", "how"),
+    [(64, None), (60, cv2.INTER_LINEAR), (100, cv2.INTER_LINEAR), (38, cv2.INTER_AREA), (16, cv2.INTER_AREA)],
 )
-def test_halved_as_often_as_it_stays_large_enough(
-    shape: tuple[int, int], least: tuple[int, int], expected: tuple[int, int]
-):
-    assert halve(np.zeros((*shape, 3), np.uint8), *least).shape[:2] == expected
+def test_what_is_made_clearly_smaller_becomes_the_mean_of_areas(width: int, how: int | None):
+    image = np.random.default_rng(1).integers(0, 256, (32, 64, 3), np.uint8)
+    expected = image if how is None else cv2.resize(image, (width, width // 2), interpolation=how)
+    assert np.array_equal(resize(image, width, width // 2), expected)
 
 
 def test_thin_strokes_survive_the_letterbox():

@@ -12,7 +12,7 @@ from sightline.errors import ModelError
 from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
-from workers.detectors.letterbox import Placement, halve, letterbox
+from workers.detectors.letterbox import Placement, letterbox, resize
 from workers.detectors.looks import LEAST_CONFIDENCE, agree
 from workers.detectors.overlaps import thin_out
 from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession, Session
@@ -47,16 +47,16 @@ class YoloDetector:
         self._least_confidence = min(min_confidence, LEAST_CONFIDENCE) if len(self._longest) > 1 else min_confidence
 
     def detect(self, images: Sequence[BgrImage]) -> list[list[Detection]]:
-        small = [self._halved(image) for image in images]
+        small = [self._shrunk(image) for image in images]
         looks = [self._look(images, small, longest) for longest in self._longest]
         if len(looks) == 1:
             return looks[0]
         return [agree(of_image, self._min_confidence) for of_image in zip(*looks, strict=True)]
 
-    def _halved(self, image: BgrImage) -> BgrImage:
-        """What all looks need of the image: done once."""
-        scale = max(self.model.input_size) / max(image.shape[:2])
-        return halve(image, round(image.shape[1] * scale), round(image.shape[0] * scale))
+    def _shrunk(self, image: BgrImage) -> BgrImage:
+        """As large as the closest look needs it: the others take far less time from there than from the image."""
+        scale = min(1.0, max(self.model.input_size) / max(image.shape[:2]))
+        return resize(image, max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
 
     def _look(self, images: Sequence[BgrImage], small: Sequence[BgrImage], longest: int) -> list[list[Detection]]:
         """The detections of each image; `small` are the same images, smaller perhaps."""
