@@ -33,6 +33,11 @@ class Patience:
         """End all waits: the worker is going down."""
         self._stopping.set()
 
+    def check(self) -> None:
+        """Raises StoppedError if the worker is stopping."""
+        if self._stopping.is_set():
+            raise StoppedError
+
     @property
     def is_waiting(self) -> bool:
         """Whether somebody waits for a service right now, or did a moment ago."""

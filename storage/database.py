@@ -127,7 +127,11 @@ def open_database(url: str) -> Database:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return Database(engine)
-    connect_args: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "sightline"}
+    connect_args: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": LOCK_TIMEOUT_S * 1000,  # a server that is gone without a word must not hang the writer
+        "application_name": "sightline",
+    }
     if "options" not in address.query:
         timeout_ms = LOCK_TIMEOUT_S * 1000
         connect_args["options"] = f"-c timezone=UTC -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"

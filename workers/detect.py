@@ -30,8 +30,7 @@ from workers.step import Step
 log = logging.getLogger(__name__)
 
 
-#: Frames that are decoded before the model is asked, and how many times that before its first answer is waited for.
-_DECODED_AT_ONCE, _AHEAD = 4, 2
+_DECODED_AT_ONCE = 4  #: frames, before the model is asked
 
 #: A picture and what was found on it, or why there is neither.
 _Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
@@ -110,11 +109,12 @@ class DetectStage:
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[Iterator[_Seen]] = deque()
+        most_ahead = max(2, self._settings.max_batch_size // _DECODED_AT_ONCE)
         for start in range(0, len(ids), _DECODED_AT_ONCE):
             some = slice(start, start + _DECODED_AT_ONCE)
             pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
             ahead.append(self._submit(pictures, detector.model.name, job.lane))
-            if len(ahead) > _AHEAD:
+            if len(ahead) > most_ahead:
                 yield from ahead.popleft()
         while ahead:
             yield from ahead.popleft()

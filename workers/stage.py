@@ -67,12 +67,13 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
             _bury_message(services, task, raw, error)
             return
         with _alone if redelivered else nullcontext():
-            _run(stages, Step(task, message), services, redelivered=redelivered)
+            services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
+            _run(stages, Step(task, message), services, is_suspect=redelivered and task != WRITE_TASK)
 
 
-def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, redelivered: bool) -> None:
+def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_suspect: bool) -> None:
     job, step = first.message.job, first
-    sightings, begun_at = services.delivery.begin(job, redelivered=redelivered), time.monotonic()
+    sightings, begun_at = services.delivery.begin(job, redelivered=is_suspect), time.monotonic()
     if sightings > services.settings.max_attempts and first.task != WRITE_TASK:
         error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
         bury(services, job, first.task, error.reason, str(error))
@@ -83,7 +84,11 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, redeli
         if following is None:
             return
         step = following
-        if time.monotonic() - begun_at > services.settings.job_timeout_s / 4:
+        if is_suspect and step.task == WRITE_TASK:
+            break  # it has proved itself: whatever its rows wait for is not counted against it, nor do others wait
+        is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
+        may_be_dropped = step.task == WRITE_TASK and job.deadline_at is not None  # by who got a copy, meanwhile
+        if is_long or may_be_dropped:
             is_open, begun_at = services.delivery.begin(job) > 0, time.monotonic()
     if is_open:
         hand_over(services, step)

@@ -28,5 +28,10 @@ def hand_over(services: Services, step: Step) -> None:
     job = step.message.job
     crops = {key: encode_jpeg(image, quality=_CROP_JPEG_QUALITY) for key, image in step.crops.items()}
     name = crops_name(job.job_id)
-    services.delivery.patience.insist(lambda: services.frames.put_bundle(name, crops), f"store the crops of {name}")
-    services.delivery.hand_over(step.task, job, step.message.results)
+    delivery = services.delivery
+    # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
+    # frees its pixels.
+    delivery.patience.insist(
+        lambda: services.frames.put_bundle(name, crops), f"store {name}", between=lambda: delivery.begin(job) > 0
+    )
+    delivery.hand_over(step.task, job, step.message.results)

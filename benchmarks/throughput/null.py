@@ -1,8 +1,8 @@
 """The workers' Celery app where models and pixels cost nothing: what is left is the price of the queues.
 
 Every frame holds one plate and every plate reads the same. No picture is decoded, no crop is cut, encoded or looked at;
-what such work costs is measured beside it. All else is as ever: ledger, lease, frame store with frames and crops, three
-messages, the transaction with rows and passages, counters, events, the result.
+what such work costs is measured beside it. All else is as ever: ledger, lease, frame store, messages (three, or one
+where one process does everything), the transaction with rows and passages, counters, events, the result.
 """
 
 from __future__ import annotations

@@ -17,10 +17,13 @@ from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
 from producers.api.protocol import ImpatientProtocol
+from sightline.celery_app import create_app as create_celery_app
+from sightline.patience import Patience
 from sightline.settings import Settings, load_settings
 from storage.database import Database, open_database, upgrade
 from storage.keys import Role, create_key
 from tests.conftest import free_port
+from workers.services import Services, open_services
 
 
 @pytest.fixture
@@ -76,3 +79,10 @@ def api_url(settings: Settings, database: Database) -> Iterator[str]:
     yield f"http://127.0.0.1:{settings.api_port}"
     server.should_exit = True
     thread.join(20)
+
+
+@pytest.fixture
+def services(redis_url: str, tmp_path: Path) -> Services:
+    """What a stage is given."""
+    settings = load_settings(redis_url=redis_url, data_dir=tmp_path, max_attempts=3, job_timeout_s=60)
+    return open_services(create_celery_app(settings), settings, "test@here", Patience())

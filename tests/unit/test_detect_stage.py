@@ -48,7 +48,10 @@ def test_a_model_says_how_much_is_cut_around_its_boxes(margin: float, monkeypatc
     assert crop.shape[:2] == (round(bottom - top + pad), round(right - left + pad))
 
 
-def test_only_a_few_pictures_are_decoded_ahead_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 12), (16, 20)])
+def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
+    max_batch_size: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bundle of 64 pictures of 1080p, decoded at once, would take 400 MB."""
     decoded, looked_at = list[int](), threading.Event()
 
@@ -65,7 +68,7 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(monkeypatch: pytest.
     frames = MemoryFrameStore()
     refs = make_frame_refs(40)
     frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
-    stage = DetectStage(STUBS, frames, "test")
+    stage = DetectStage(STUBS.model_copy(update={"max_batch_size": max_batch_size}), frames, "test")
     working = threading.Thread(target=stage.work, args=(Step(DETECT_TASK, Message(job=job_of(refs))),))
     working.start()
     time.sleep(0.5)
@@ -73,7 +76,7 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(monkeypatch: pytest.
     looked_at.set()
     working.join(10)
     stage.close()
-    assert (before, len(decoded)) == (12, 40)
+    assert (before, len(decoded)) == (expected, 40)
 
 
 def test_results_are_in_the_order_of_the_frames_whatever_some_of_them_are() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
+from typing import Any
 
-from sightline.lanes import LaneExecutor
+from sightline.lanes import LaneExecutor, _Pop
+from sightline.turns import Turns
 
 
 def test_the_highest_lane_is_begun_first_and_in_order_within() -> None:
@@ -60,3 +63,19 @@ def test_bulk_holds_no_more_threads_than_it_may() -> None:
     for future in bulk:
         future.result(10)
     executor.shutdown()
+
+
+def test_of_one_lane_the_later_stages_are_popped_first() -> None:
+    """What waits there was detected by others, and was paid for; what is not begun they can do too."""
+    sent: list[Any] = []
+    client = SimpleNamespace(connection=SimpleNamespace(send_command=lambda *words: sent.extend(words)))
+    channel: Any = SimpleNamespace(
+        active_queues={"gpu.detect", "db.write", "cpu.ocr"},
+        brpop_timeout=1,
+        client=client,
+        _create_client=lambda: client,
+        _q_for_pri=lambda queue, priority: f"{queue}:{priority}",
+    )
+    _Pop(channel, Turns(), bulk_limit=1).begin()
+    queues = ("db.write", "cpu.ocr", "gpu.detect")
+    assert sent == ["BRPOP", *(f"{queue}:{priority}" for priority in (0, 3, 6) for queue in queues), 1]
