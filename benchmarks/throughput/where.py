@@ -1,8 +1,8 @@
-"""Where the CPU time of a frame goes: `python -m benchmarks.throughput.where [--frames 6144] [--bundle 32]`.
+"""Where the CPU time of a frame goes: `python -m benchmarks.throughput.where [--models] [--bundle 32]`.
 
-The frames of `null`, through one process that runs all stages, with a clock in every step. The steps and what is left
-add up to the CPU time of the process. The clocks cost a little themselves: what a frame costs without them is told by
-`python -m benchmarks.throughput --only null`.
+The frames of `null`, or with `--models` those of `sightline`, through one process that runs all stages, with a clock in
+every step. The steps and what is left add up to the CPU time of the process. The clocks cost a little themselves: what
+a frame costs without them is told by `python -m benchmarks.throughput --only null,sightline`.
 """
 
 from __future__ import annotations
@@ -16,32 +16,39 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.throughput.pictures import draw_pictures
 from benchmarks.throughput.queued import NULL_PICTURE, WARM_UP_FRAMES
-from benchmarks.throughput.system import STUBS, System, running
+from benchmarks.throughput.system import MODELS, STUBS, System, running
 from benchmarks.throughput.work import Work
 
-_REPORT = "BENCHMARK_CLOCKS"  #: as `clocked` has it, which would import the workers
+_REPORT = "BENCHMARK_CLOCKS"  #: as `clocks` has it, which would import the workers
+_PICTURES = 16
+_REST = "event loop, threads, what has no clock"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput.where", description=__doc__)
-    parser.add_argument("--frames", type=int, default=6144)
+    parser.add_argument("--models", action="store_true", help="real pictures and models")
+    parser.add_argument("--frames", type=int, help="6144, with models 192")
     parser.add_argument("--bundle", type=int, default=32)
     options = parser.parse_args()
+    frames = options.frames or (192 if options.models else 6144)
+    pictures = draw_pictures(_PICTURES) if options.models else [NULL_PICTURE]
+    given, app = (MODELS, "clocked_models") if options.models else (STUBS, "clocked")
     with tempfile.TemporaryDirectory(prefix="sightline-where-", ignore_cleanup_errors=True) as name:
         os.environ[_REPORT] = str(Path(name) / "clocks.json")
-        work = Work([NULL_PICTURE], options.frames, Path(name))
-        with running(work, given=STUBS, fused=True, app="benchmarks.throughput.clocked") as system:
-            system.run(work.pictures, 8 * WARM_UP_FRAMES, options.bundle)
+        work = Work(pictures, frames, Path(name))
+        with running(work, given=given, fused=True, app=f"benchmarks.throughput.{app}") as system:
+            system.run(work.pictures, min(8 * WARM_UP_FRAMES, frames), options.bundle)
             before, meter = _clocks(system), system.meter()
             began_s = time.thread_time()
-            for first in range(0, options.frames, options.bundle):
-                system.publish(work.pictures, first, min(options.bundle, options.frames - first))
+            for first in range(0, frames, options.bundle):
+                system.publish(work.pictures, first, min(options.bundle, frames - first))
             publish_s = time.thread_time() - began_s
             system.wait()
-            after, redis_ms = _clocks(system), meter.cpu_ms(options.frames)["redis"]
-    _show(before, after, options.frames)
-    print(f"| publish | {publish_s / options.frames * 1e6:.0f} | |")
+            after, redis_ms = _clocks(system), meter.cpu_ms(frames)["redis"]
+    _show(before, after, frames)
+    print(f"| publish | {publish_s / frames * 1e6:.0f} | |")
     print(f"| Redis | {redis_ms * 1000:.0f} | |")
 
 
@@ -61,12 +68,14 @@ def _show(before: dict[str, Any], after: dict[str, Any], frames: int) -> None:
         return dict(sorted(spent.items(), key=lambda item: -item[1]))
 
     total = (after["process"] - before["process"]) / frames * 1e6
-    steps = us("steps")
+    steps, threads = us("steps"), us("threads")
+    others = max(0.0, total - sum(threads.values()))
+    steps |= {"networks, in threads of their own": others, _REST: total - others - sum(steps.values())}
     print("| step | µs a frame | share |\n| --- | --- | --- |")
-    for name, each in (steps | {"event loop, threads, what has no clock": total - sum(steps.values())}).items():
+    for name, each in steps.items():
         print(f"| {name} | {each:.0f} | {each / total:.0%} |")
     print(f"| the worker process | {total:.0f} | |")
-    print("threads:", ", ".join(f"{name} {each:.0f}" for name, each in us("threads").items() if each >= 0.5))
+    print("threads:", ", ".join(f"{name} {each:.0f}" for name, each in threads.items() if each >= 0.5))
 
 
 if __name__ == "__main__":

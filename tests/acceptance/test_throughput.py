@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,8 +26,9 @@ def test_it_measures_and_prints_a_table(tmp_path: Path) -> None:
     assert all(name in done.stdout for name in rows)
 
 
-def test_it_tells_where_the_time_goes() -> None:
-    command = [sys.executable, "-m", "benchmarks.throughput.where", "--frames", "128"]
+@pytest.mark.parametrize("options", [["--frames", "128"], ["--models", "--frames", "32"]])
+def test_it_tells_where_the_time_goes(options: list[str]) -> None:
+    command = [sys.executable, "-m", "benchmarks.throughput.where", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     costs = {

@@ -1,0 +1,33 @@
+"""The workers' Celery app with clocks in it, in what is done to pixels too. For `where --models`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import workers.detect
+import workers.detectors.yolo
+import workers.ocr
+from benchmarks.throughput import clocks
+from workers.app import app
+from workers.detectors.sessions import OpenvinoSession
+from workers.recognizers.voted import VotedRecognizer
+
+__all__ = ["app"]
+
+
+def _install() -> None:
+    clocks.install()
+    detect: Any = workers.detect
+    clocks.clock(detect, "decode_small", "decode")
+    clocks.clock(detect, "crop", "crops, sharpness")
+    yolo: Any = workers.detectors.yolo
+    clocks.clock(yolo, "letterbox", "scale")
+    clocks.clock(yolo, "resize", "scale")
+    clocks.clock(yolo, "decode", "boxes")
+    clocks.clock(OpenvinoSession, "forward", "detector")
+    clocks.clock(VotedRecognizer, "recognize", "recognizer")
+    ocr: Any = workers.ocr
+    clocks.clock(ocr, "sharpness", "crops, sharpness")
+
+
+_install()
