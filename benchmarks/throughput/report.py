@@ -13,6 +13,8 @@ from rich.table import Table
 
 from benchmarks.throughput.samples import Row, Sample
 
+_COLORS = {"limit": "#444444", "naive": "#b04a3a", "sightline": "#1f6fb2"}
+_PEER_COLOR = "#c08a2d"
 _HEADINGS = ("what", "value", "", "ratio", "of the rounds", "is to", "CPU ms a frame", "of which", "plates a frame")
 
 
@@ -72,9 +74,13 @@ def plot(path: Path, rows: Sequence[Row]) -> str:
     ratios = [row.ratio or 0.0 for row in shown]
     down = [ratio - (row.lowest or 0.0) for ratio, row in zip(ratios, shown, strict=True)]
     up = [(row.highest or 0.0) - ratio for ratio, row in zip(ratios, shown, strict=True)]
-    axes.barh([row.name for row in shown], ratios, xerr=[down, up], capsize=3)
+    names = [row.name for row in shown]
+    colors = [_COLORS.get(name.partition(",")[0], _PEER_COLOR) for name in names]
+    bars = axes.barh(names, ratios, xerr=[down, up], capsize=3, color=colors, ecolor="#555555")
+    axes.bar_label(bars, [f"{row.value:.1f}/s" for row in shown], label_type="center", color="white", fontsize=8)
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=1)
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel="frames/s, ratio to the limit of the same round", xlim=(0, None))
     figure.savefig(path, dpi=110)
     return ""
