@@ -1,4 +1,4 @@
-"""What the pixels of a frame cost: `python -m benchmarks.pixels [--rounds 9] [--threads]`, half a minute.
+"""What the pixels of a frame cost: `python -m benchmarks.pixels [--rounds 9] [--threads]`, a minute.
 
 CPU milliseconds a frame of every step between the file and the row, and of ways that were not taken, with the weights
 that come with Sightline. All steps take turns in each round; what counts is the median. Shares are of the whole way of
@@ -12,20 +12,25 @@ import argparse
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime
+import openvino
 
 from benchmarks.throughput.pictures import SIZES, draw_pictures
 from benchmarks.throughput.reader import Reader
 from sightline.settings import Settings, load_settings
+from sightline.types import Detection
 from workers.detectors.letterbox import letterbox, resize
 from workers.detectors.sessions import OpenvinoSession, to_tensor
 from workers.images import BgrImage, crop, decode, decode_small, encode_jpeg, sharpness
 from workers.models import resolve
 from workers.recognizers.plates import open_plate_recognizer, prepare
+from workers.recognizers.rapid import open_rapid_recognizer
 from workers.runtimes import onnxruntime_options, openvino_config
 
 _AT_ONCE = 4  #: pictures in one call, as the workers have it
@@ -33,6 +38,7 @@ _LOOKS = ((640, 384), (384, 256))  #: inputs for pictures of 16:9
 _BOX = (0.4, 0.5, 0.55, 0.6)  #: of a plate, as shares of the picture
 
 Steps = Mapping[str, Callable[[], Any]]
+Calls = tuple[Callable[[], Any], Callable[[], Any]]  #: of the detector's network and of the recognizer's
 
 
 def main() -> None:
@@ -58,8 +64,8 @@ def _steps(settings: Settings, files: Sequence[bytes]) -> Steps:
     reader = Reader(settings)
     weights = resolve("plates-detector", settings, suffix=".onnx")
     session = OpenvinoSession(weights, half=settings.half, threads=settings.threads)
-    plain = _compiled(weights.path, openvino_config(settings.threads))
-    recognizer = open_plate_recognizer(settings)
+    plain = _compiled(weights.path, openvino_config(settings.threads, half=settings.half))
+    recognizer, other = open_plate_recognizer(settings), open_rapid_recognizer(settings)
     images = [decode(file, max_mpx=50) for file in files]
     small = [decode_small(file, least_px=640, max_mpx=50).image for file in files]
     inputs = [letterbox(images, look)[0] for look in _LOOKS]
@@ -78,6 +84,7 @@ def _steps(settings: Settings, files: Sequence[bytes]) -> Steps:
         "decode to a quarter": lambda: [_reduced(file, cv2.IMREAD_REDUCED_COLOR_4) for file in files],
         "letterbox, the second look from the first": lambda: [_letterbox(image) for image in images],
         "letterbox, both from the picture": lambda: [_by_area(image, look) for image in images for look in _LOOKS],
+        "letterbox, halved and then linear": lambda: [_by_halves(image) for image in images],
         "network, 640 px": lambda: session.forward(inputs[0]),
         "network, 384 px": lambda: session.forward(inputs[1]),
         "network, 640 px, floats made before it": lambda: np.array(plain(to_tensor(inputs[0]))[0]),
@@ -87,6 +94,7 @@ def _steps(settings: Settings, files: Sequence[bytes]) -> Steps:
         "decode a crop": lambda: [decode(file, max_mpx=50) for file in coded],
         "scale a crop for reading": lambda: [prepare(image) for image in crops for _ in range(3)],
         "read a crop": lambda: recognizer.recognize(crops),
+        "read a doubtful crop again, PP-OCR": lambda: other.recognize(crops),
         "**objects, one look: all pixels decoded**": lambda: session.forward(_look(files, 0)),
         "**objects, one look: decoded to a half**": lambda: session.forward(_look(files, 640)),
         "letterbox, one look, of a half": lambda: letterbox(small, _LOOKS[0]),
@@ -102,6 +110,11 @@ def _letterbox(image: BgrImage) -> Any:
     return [letterbox([small], look) for look in _LOOKS]
 
 
+def _by_halves(image: BgrImage) -> Any:
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return [cv2.resize(half, (look[0], look[0] * 9 // 16), interpolation=cv2.INTER_LINEAR) for look in _LOOKS]
+
+
 def _reduced(file: bytes, how: int) -> Any:
     return cv2.imdecode(np.frombuffer(file, np.uint8), how)
 
@@ -112,8 +125,6 @@ def _by_area(image: BgrImage, look: tuple[int, int]) -> Any:
 
 
 def _cut(image: BgrImage) -> BgrImage:
-    from sightline.types import Detection
-
     height, width = image.shape[:2]
     x1, y1, x2, y2 = _BOX
     box = Detection(xyxy=(x1 * width, y1 * height, x2 * width, y2 * height), label="", class_id=0, confidence=1)
@@ -125,7 +136,7 @@ def _show_steps(steps: Sequence[Steps], rounds: int) -> None:
     found: list[dict[str, list[float]]] = [{name: [] for name in each} for each in steps]
     for number in range(rounds + 1):
         for column, each in zip(found, steps, strict=True):
-            for name, step in each.items():
+            for name, step in sorted(each.items(), reverse=number % 2 == 0):  # each warms the caches of the next
                 took_ms = _cpu_ms(step) / _AT_ONCE
                 if number:  # the first one compiles
                     column[name].append(took_ms)
@@ -143,46 +154,38 @@ def _cpu_ms(step: Callable[[], Any]) -> float:
     return (time.process_time() - began_s) * 1000
 
 
-def _threads(settings: Settings) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+def _threads(settings: Settings) -> dict[str, Calls]:
     """Calls of the detector's and of the recognizer's network, by the way their threads are set."""
     paths = [resolve(name, settings, suffix=".onnx").path for name in ("plates-detector", "plates-recognizer")]
     pictures = np.zeros((_AT_ONCE, 3, 384, 640), np.float32)
     crops = np.zeros((3 * _AT_ONCE, 64, 160), np.uint8)
 
-    def openvino(**config: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
-        detect, read = (_compiled(path, openvino_config(0) | config) for path in paths)
+    def on_openvino(**config: Any) -> Calls:
+        detect, read = (_compiled(path, openvino_config(0, half=True) | config) for path in paths)
         return lambda: detect(pictures), lambda: read(crops)
 
-    def onnxruntime(threads: int, spin: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
-        from onnxruntime import InferenceSession
-
-        options = onnxruntime_options(threads)
-        options.intra_op_num_threads = threads or options.intra_op_num_threads
-        if spin == "pinned":
-            options.intra_op_num_threads = 0
-            options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        detect, read = (InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths)
+    def on_onnxruntime(options: Any) -> Calls:
+        detect, read = (
+            onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths
+        )
         return lambda: detect.run(None, {"images": pictures}), lambda: read.run(None, {"crops": crops})
 
     return {
-        "OpenVINO, as it is": openvino(),
-        "OpenVINO, pinned (its default)": openvino(ENABLE_CPU_PINNING=True),
-        "OpenVINO, one thread": openvino(INFERENCE_NUM_THREADS=1),
-        "OpenVINO, one thread, pinned": openvino(INFERENCE_NUM_THREADS=1, ENABLE_CPU_PINNING=True),
-        "onnxruntime, as it is": onnxruntime(0, ""),
-        "onnxruntime, pinned and spinning (its default)": onnxruntime(0, "pinned"),
-        "onnxruntime, one thread": onnxruntime(1, ""),
+        "OpenVINO, as it is": on_openvino(),
+        "OpenVINO, pinned (its default)": on_openvino(ENABLE_CPU_PINNING=True),
+        "OpenVINO, one thread": on_openvino(INFERENCE_NUM_THREADS=1),
+        "OpenVINO, one thread, pinned": on_openvino(INFERENCE_NUM_THREADS=1, ENABLE_CPU_PINNING=True),
+        "onnxruntime, as it is": on_onnxruntime(onnxruntime_options(0)),
+        "onnxruntime, pinned and spinning (its default)": on_onnxruntime(onnxruntime.SessionOptions()),
+        "onnxruntime, one thread": on_onnxruntime(onnxruntime_options(1)),
     }
 
 
-def _compiled(path: Any, config: dict[str, Any]) -> Any:
-    import openvino
-
-    core: Any = openvino.Core()
-    return core.compile_model(str(path), "CPU", config)
+def _compiled(path: Path, config: dict[str, Any]) -> Any:
+    return openvino.Core().compile_model(str(path), "CPU", config)
 
 
-def _show_threads(ways: Mapping[str, tuple[Callable[[], Any], Callable[[], Any]]], rounds: int) -> None:
+def _show_threads(ways: Mapping[str, Calls], rounds: int) -> None:
     """One after the other in one thread, then each in a thread of its own at once."""
     found: dict[str, list[list[float]]] = {name: [[], [], [], []] for name in ways}
     for number in range(rounds + 1):

@@ -40,13 +40,23 @@ class PlateRecognizer:
     """Reads plates: A-Z and 0-9, without separators. What shows no plate reads as nothing."""
 
     def __init__(
-        self, file: ModelFile, runtime: Runtime, *, threads: int, max_batch_size: int, formats: Formats | None = None
+        self,
+        file: ModelFile,
+        runtime: Runtime,
+        *,
+        threads: int,
+        max_batch_size: int,
+        half: bool = False,
+        formats: Formats | None = None,
     ) -> None:
         self.model = LoadedModel(name=file.name, sha256=file.sha256, runtime=runtime, input_size=(WIDTH_PX, HEIGHT_PX))
         self.formats = formats or Formats()
         self._max_batch_size = max_batch_size
         try:
-            self._forward = (_openvino if runtime == "openvino" else _onnxruntime)(file.path, threads)
+            if runtime == "openvino":
+                self._forward = _openvino(file.path, threads, half)
+            else:
+                self._forward = _onnxruntime(file.path, threads)
         except Exception as error:  # the runtimes' errors have no root in common
             raise ModelError(
                 f"model {file.name!r}: {file.path} cannot be loaded in {runtime}: {str(error)[:300]}", model=file.name
@@ -77,7 +87,12 @@ def open_plate_recognizer(settings: Settings) -> PlateRecognizer:
     runtime = choose_runtime(_MODEL, find_model(_MODEL, settings), settings)
     file = resolve(_MODEL, settings, suffix=".onnx")
     return PlateRecognizer(
-        file, runtime, threads=settings.threads, max_batch_size=settings.max_batch_size, formats=formats
+        file,
+        runtime,
+        threads=settings.threads,
+        max_batch_size=settings.max_batch_size,
+        half=settings.half,
+        formats=formats,
     )
 
 
@@ -140,9 +155,8 @@ def _onnxruntime(path: Path, threads: int) -> Any:
     return lambda batch: np.asarray(session.run(None, {"crops": batch})[0], np.float32)
 
 
-def _openvino(path: Path, threads: int) -> Any:
+def _openvino(path: Path, threads: int, half: bool) -> Any:
     import openvino
 
-    config = openvino_config(threads) | {"INFERENCE_PRECISION_HINT": "f32"}
-    model = openvino.Core().compile_model(str(path), "CPU", config)
+    model = openvino.Core().compile_model(str(path), "CPU", openvino_config(threads, half=half))
     return lambda batch: np.array(model(batch)[0], np.float32)
