@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
 from workers.models import ModelFile, Runtime
 from workers.runtimes import onnxruntime_options, openvino_config
@@ -17,6 +18,7 @@ Rows = npt.NDArray[np.float32]
 Batch = npt.NDArray[np.uint8]
 
 _ON_CPU = 4
+_MOST_STREAMS = 4
 
 
 class Session(Protocol):
@@ -57,8 +59,13 @@ class OnnxruntimeSession:
 
 
 class OpenvinoSession:
+    """One picture has all threads, for it is waited for; several are shared out to streams of few threads each.
+
+    Threads that work on a picture of their own wait for each other less than those that share one
+    (`python -m benchmarks.pixels --threads` compares).
+    """
+
     runtime: Runtime = "openvino"
-    most_at_once: int | None = _ON_CPU
 
     def __init__(self, file: ModelFile, *, half: bool, threads: int) -> None:
         import openvino
@@ -67,15 +74,28 @@ class OpenvinoSession:
         try:
             model = core.read_model(file.path)
             shape = [d.get_length() if d.is_static else None for d in model.input(0).partial_shape]
-            self._model = core.compile_model(_taking_bytes(model), "CPU", openvino_config(threads, half=half))
+            taking_bytes = _taking_bytes(model)
+            self.batch_size, self.input_size = _fixed(shape)
+            streams = 1 if self.batch_size else min(threads or count_cores(), _MOST_STREAMS)
+            compiled = {
+                number: core.compile_model(taking_bytes, "CPU", openvino_config(threads, half=half, streams=number))
+                for number in {1, streams}
+            }
         except RuntimeError as error:
             raise _cannot_load(file, error) from error
-        self.batch_size, self.input_size = _fixed(shape)
+        self._alone = compiled[1].create_infer_request()
+        self._streams = [compiled[streams].create_infer_request() for _ in range(streams)]
+        self.most_at_once: int | None = _ON_CPU * streams
         where = ["framework", "names"]
         self.labels = parse_labels(str(model.get_rt_info(where).value) if model.has_rt_info(where) else "")
 
     def forward(self, batch: Batch) -> Rows:
-        return np.array(self._model(batch)[0], np.float32)
+        requests = self._streams[: len(batch)] if len(batch) > 1 else [self._alone]
+        for request, part in zip(requests, np.array_split(batch, len(requests)), strict=True):
+            request.start_async([part])
+        for request in requests:
+            request.wait()
+        return np.concatenate([np.array(request.get_output_tensor(0).data, np.float32) for request in requests])
 
 
 def to_tensor(batch: Batch) -> npt.NDArray[np.float32]:
