@@ -87,7 +87,8 @@ def _steps(settings: Settings, files: Sequence[bytes]) -> Steps:
         "letterbox, halved and then linear": lambda: [_by_halves(image) for image in images],
         "network, 640 px": lambda: session.forward(inputs[0]),
         "network, 384 px": lambda: session.forward(inputs[1]),
-        "network, 640 px, floats made before it": lambda: np.array(plain(to_tensor(inputs[0]))[0]),
+        "network, 384 px, inputs in steps of 32 px": lambda: session.forward(inputs[1][:, 16:-16]),
+        "network, 640 px, given floats, in one stream": lambda: np.array(plain(to_tensor(inputs[0]))[0]),
         "cut a plate": lambda: [_cut(image) for image in images],
         "sharpness of a crop": lambda: [sharpness(image) for image in crops],
         "code a crop, decode it": lambda: [decode(encode_jpeg(image, quality=95), max_mpx=50) for image in crops],
@@ -156,12 +157,16 @@ def _cpu_ms(step: Callable[[], Any]) -> float:
 
 def _threads(settings: Settings) -> dict[str, Calls]:
     """Calls of the detector's and of the recognizer's network, by the way their threads are set."""
-    paths = [resolve(name, settings, suffix=".onnx").path for name in ("plates-detector", "plates-recognizer")]
-    pictures = np.zeros((_AT_ONCE, 3, 384, 640), np.float32)
+    files = [resolve(name, settings, suffix=".onnx") for name in ("plates-detector", "plates-recognizer")]
+    paths = [file.path for file in files]
+    pixels = np.zeros((_AT_ONCE, 384, 640, 3), np.uint8)
+    pictures = to_tensor(pixels)
     crops = np.zeros((3 * _AT_ONCE, 64, 160), np.uint8)
+    session = OpenvinoSession(files[0], half=settings.half, threads=0)
+    recognizer = _compiled(paths[1], openvino_config(0, half=settings.half))
 
     def on_openvino(**config: Any) -> Calls:
-        detect, read = (_compiled(path, openvino_config(0, half=True) | config) for path in paths)
+        detect, read = (_compiled(path, openvino_config(0, half=settings.half) | config) for path in paths)
         return lambda: detect(pictures), lambda: read(crops)
 
     def on_onnxruntime(options: Any) -> Calls:
@@ -171,8 +176,12 @@ def _threads(settings: Settings) -> dict[str, Calls]:
         return lambda: detect.run(None, {"images": pictures}), lambda: read.run(None, {"crops": crops})
 
     return {
-        "OpenVINO, as it is": on_openvino(),
-        "OpenVINO, pinned (its default)": on_openvino(ENABLE_CPU_PINNING=True),
+        "OpenVINO, as it is: streams for several pictures": (
+            lambda: session.forward(pixels),
+            lambda: recognizer(crops),
+        ),
+        "OpenVINO, all threads in one call": on_openvino(),
+        "OpenVINO, the same, pinned (its default)": on_openvino(ENABLE_CPU_PINNING=True),
         "OpenVINO, one thread": on_openvino(INFERENCE_NUM_THREADS=1),
         "OpenVINO, one thread, pinned": on_openvino(INFERENCE_NUM_THREADS=1, ENABLE_CPU_PINNING=True),
         "onnxruntime, as it is": on_onnxruntime(onnxruntime_options(0)),
