@@ -12,49 +12,57 @@ from sqlalchemy import event
 
 from benchmarks.guard.figures import Count, Figure, Ratio, Ready
 from benchmarks.guard.jobs import make_message
+from sightline.messages import Message
 from storage.database import Database, open_database, upgrade
 from storage.store import Store
+from storage.tables import Base
 
-_JOBS, _FRAMES = 4, 8
-_PLAIN_ROWS = 16
-_PLAIN_COLUMNS = 12
+_JOBS, _FRAMES = 2, 8
 
 
 @contextmanager
 def write_figures(folder: Path) -> Generator[list[Figure]]:
-    """The baseline is SQLAlchemy without thought, an INSERT a row: Python through and through, as ours is."""
-    timed, counted = (_open(folder / name) for name in ("timed.sqlite3", "counted.sqlite3"))
+    """The baseline inserts the same rows by SQLAlchemy into the same tables, with the same indexes and processors."""
+    timed, counted, plain = (_open(folder / f"{name}.sqlite3") for name in ("timed", "counted", "plain"))
     steps = _count_steps(counted.engine)
-    plain = sa.create_engine(f"sqlite:///{folder / 'plain.sqlite3'}")
-    columns = [sa.Column(f"c{place}", sa.String) for place in range(_PLAIN_COLUMNS)]
-    table = sa.Table("plain", sa.MetaData(), *columns)
-    table.create(plain)
-    row = {column.name: "a text" for column in columns}
+    rows = _rows_of_a_group(plain)
 
     def ours(database: Database) -> Ready:
         store = Store(database, passage_gap_s=10)
 
         def ready() -> Callable[[], Any]:
-            group = [make_message(_FRAMES) for _ in range(_JOBS)]
+            group = _group()
             return lambda: store.store(group, kept=())
 
         return ready
 
     def bare() -> None:
-        with plain.begin() as connection:
-            for _ in range(_PLAIN_ROWS):
-                connection.execute(sa.insert(table).values(row))
+        with plain.write() as connection:
+            for table in reversed(rows):
+                connection.execute(sa.delete(table))
+            for table, found in rows.items():
+                connection.execute(sa.insert(table), found)
 
     what, where = f"a group of {_JOBS} jobs of {_FRAMES} frames", "storage/store.py and below"
     try:
         yield [
-            Ratio("write", f"{what} to {_PLAIN_ROWS} single INSERTs", where, ours(timed), lambda: bare, pairs=15),
+            Ratio("write", f"{what} to INSERTs of its rows", where, ours(timed), lambda: bare, pairs=25),
             Count("write steps", f"what SQLite does for {what}", where, ours(counted), steps),
         ]
     finally:
-        timed.close()
-        counted.close()
-        plain.dispose()
+        for database in (timed, counted, plain):
+            database.close()
+
+
+def _group() -> list[Message]:
+    return [make_message(_FRAMES) for _ in range(_JOBS)]
+
+
+def _rows_of_a_group(database: Database) -> dict[sa.Table, list[dict[str, Any]]]:
+    Store(database, passage_gap_s=10).store(_group(), kept=())
+    with database.read() as connection:
+        found = {table: connection.execute(sa.select(table)).mappings() for table in Base.metadata.sorted_tables}
+        return {table: rows for table, mappings in found.items() if (rows := [dict(row) for row in mappings])}
 
 
 def _open(file: Path) -> Database:
