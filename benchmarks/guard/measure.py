@@ -37,8 +37,8 @@ def _ratios(figures: Sequence[Ratio], rounds: int) -> dict[str, float]:
     ours_ns: dict[str, list[int]] = {figure.name: [] for figure in figures}
     bare_ns: dict[str, list[int]] = {figure.name: [] for figure in figures}
     for _ in range(rounds):
-        for figure in figures:
-            with _no_collection():
+        with _no_collection():
+            for figure in figures:
                 for _ in range(figure.pairs):
                     ours_ns[figure.name].append(_cpu_ns(figure.ours))
                     bare_ns[figure.name].append(_cpu_ns(figure.bare))
