@@ -46,12 +46,8 @@ def _ratios(figures: Sequence[Ratio], rounds: int) -> dict[str, float]:
 
 
 def _cpu_ns(ready: Ready) -> int:
-    """Of all threads of this process; what others do on the machine is not in it.
-
-    A call of the same kind goes before: what it finds in the processor's caches shall not be what others left there.
-    """
-    first, call = ready(), ready()
-    first()
+    """Of all threads of this process; what others do on the machine is not in it."""
+    call = ready()
     began_at = time.process_time_ns()
     call()
     return time.process_time_ns() - began_at
