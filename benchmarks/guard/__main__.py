@@ -1,4 +1,4 @@
-"""Keeps speed from rotting: `python -m benchmarks.guard`, about ten seconds.
+"""Keeps speed from rotting: `python -m benchmarks.guard`, about five seconds.
 
 Each figure is what a part of the hot path costs: the CPU time of a call to that of a bare baseline beside it, or a
 count that is exact. Exit status 1 if one is over a fifth more than `guard.json` says it was. See docs/performance.md.
@@ -57,7 +57,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.guard", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=6, help="in one measurement (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="in one measurement (%(default)s)")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS), help=", ".join(PARTS))
     parser.add_argument("--write", action="store_true", help="note what is measured as what is known")
     return parser.parse_args(arguments)
