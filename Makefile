@@ -49,7 +49,7 @@ bench-lanes: .venv/dev ## live frames beside 10,000 bulk jobs, then 1 to 8 detec
 	@$(BIN)/python -m benchmarks.lanes lanes $(ARGS)
 	@$(BIN)/python -m benchmarks.lanes scaling $(ARGS)
 
-guard: .venv/dev ## fails where the hot path came to cost over a quarter more than benchmarks/guard.json says (ARGS=)
+guard: .venv/dev ## fails where the hot path came to cost over a quarter more than benchmarks/guard/guard.json says (ARGS=)
 	@$(BIN)/python -m benchmarks.guard $(ARGS)
 
 PASSAGES ?= 1000000

@@ -1,0 +1,41 @@
+"""Jobs as they are on their way: with results, each of a vehicle and a time of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from sightline.ids import new_id
+from sightline.messages import Job, Message
+from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
+
+_numbers = count()
+
+
+def make_message(frames: int) -> Message:
+    """A job of one source with one plate a frame, read."""
+    number = next(_numbers)
+    began_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+    refs = tuple(
+        FrameRef(frame_id=new_id(), source_id="gate", captured_at=began_at + timedelta(seconds=n / 5), seq=n)
+        for n in range(frames)
+    )
+    box = Detection(xyxy=(100, 100, 300, 160), label="plate", class_id=0, confidence=0.9)
+    text = f"KA{number % 10_000:04}B"
+    read = Reading(text=text, confidence=0.9, char_confidences=(0.9,) * len(text), detection_index=0, sharpness=9.0)
+    run = StageRun(
+        stage="detect",
+        model="guard",
+        model_sha256="",
+        runtime="none",
+        worker="guard",
+        queue_wait_ms=1.0,
+        inference_ms=1.0,
+        batch_size=8,
+    )
+    results = tuple(
+        FrameResult(frame=ref, width=1280, height=720, detections=(box,), readings=(read,), stages=(run,))
+        for ref in refs
+    )
+    job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)
+    return Message(job=job, results=results)

@@ -1,0 +1,85 @@
+"""A group of jobs written to SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from benchmarks.guard.figures import Count, Figure, Ratio, Ready
+from benchmarks.guard.jobs import make_message
+from sightline.messages import Message
+from storage.database import Database, open_database, upgrade
+from storage.store import Store
+from storage.tables import Base
+
+_JOBS, _FRAMES = 2, 8
+
+
+@contextmanager
+def write_figures(folder: Path) -> Generator[list[Figure]]:
+    """The baseline inserts the same rows by SQLAlchemy into the same tables, with the same indexes and processors."""
+    timed, counted, plain = (_open(folder / f"{name}.sqlite3") for name in ("timed", "counted", "plain"))
+    steps = _count_steps(counted.engine)
+    rows = _rows_of_a_group(plain)
+
+    def ours(database: Database) -> Ready:
+        store = Store(database, passage_gap_s=10)
+
+        def ready() -> Callable[[], Any]:
+            group = _group()
+            return lambda: store.store(group, kept=())
+
+        return ready
+
+    def bare() -> None:
+        with plain.write() as connection:
+            for table in reversed(rows):
+                connection.execute(sa.delete(table))
+            for table, found in rows.items():
+                connection.execute(sa.insert(table), found)
+
+    what, where = f"a group of {_JOBS} jobs of {_FRAMES} frames", "storage/store.py and below"
+    try:
+        yield [
+            Ratio("write", f"{what} to INSERTs of its rows", where, ours(timed), lambda: bare, pairs=25),
+            Count("write steps", f"what SQLite does for {what}", where, ours(counted), steps),
+        ]
+    finally:
+        for database in (timed, counted, plain):
+            database.close()
+
+
+def _group() -> list[Message]:
+    return [make_message(_FRAMES) for _ in range(_JOBS)]
+
+
+def _rows_of_a_group(database: Database) -> dict[sa.Table, list[dict[str, Any]]]:
+    Store(database, passage_gap_s=10).store(_group(), kept=())
+    with database.read() as connection:
+        found = {table: connection.execute(sa.select(table)).mappings() for table in Base.metadata.sorted_tables}
+        return {table: rows for table, mappings in found.items() if (rows := [dict(row) for row in mappings])}
+
+
+def _open(file: Path) -> Database:
+    upgrade(f"sqlite:///{file}")
+    return open_database(f"sqlite:///{file}")
+
+
+def _count_steps(engine: sa.Engine) -> Callable[[], int]:
+    """Steps of SQLite's machine: more for a statement more, for a row more, most for an index less."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.set_progress_handler(step, 1)
+
+    return lambda: steps
