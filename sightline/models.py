@@ -13,4 +13,6 @@ class LoadedModel(Value):
     runtime: str  #: `onnxruntime`, `openvino`, `torch`, `paddleocr` or `stub`
     labels: tuple[str, ...] = ()  #: label of each class_id
     input_size: tuple[int, int] = (0, 0)  #: width and height in pixels the model sees, at most
+    most_at_once: int | None = None  #: pictures in one call: more would take memory and no less time
+    calls_at_once: int = 1  #: calls that may run side by side, and are faster so
     crop_margin: float = 0.0  #: what is cut around its boxes too, as a share of their height

@@ -1,4 +1,4 @@
-"""Batch because busy: one thread that, the moment it is free, takes all that waits.
+"""Batch because busy: a thread that, the moment it is free, takes all that waits.
 
 While a model runs, more items arrive; together they are the next batch. An idle model therefore answers at once and
 a busy one batches by itself. `max_wait_ms` only tops up a batch that could have been larger. Items of higher lanes go
@@ -10,6 +10,7 @@ The contract in one sentence: results have the same length and order as the item
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -85,7 +86,7 @@ class Ticket(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Runs `process` on batches in one thread of its own. `submit` may be called from any thread.
+    """Runs `process` on batches in threads of its own. `submit` may be called from any thread.
 
     `process` gets 1..max_batch_size items and returns as many results, in order; a result that is an exception fails
     that item alone. If `process` raises, each item of the batch is run once more alone, so that one bad item cannot
@@ -100,8 +101,12 @@ class Batcher(Generic[Item, Result]):
         max_wait_ms: float,
         name: str,
         size_of: Callable[[Item], int] = lambda _: 1,
+        calls_at_once: int = 1,
     ) -> None:
-        """`size_of` says how much of `max_batch_size` an item takes; one that takes more than all of it runs alone."""
+        """`size_of` says how much of `max_batch_size` an item takes; one that takes more than all of it runs alone.
+
+        So many calls of `process` may run at once: what waits is shared among the threads that are idle.
+        """
         if max_batch_size < 1 or max_wait_ms < 0:
             raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
         self.name = name
@@ -114,14 +119,18 @@ class Batcher(Generic[Item, Result]):
         self._turns = Turns()
         self._changed = threading.Condition()
         self._closed = False
-        self._busy_since: float | None = None
+        self._idle = 0  #: threads that wait for items
+        self._busy_since: dict[int, float] = {}  #: by thread
         self._flushed: Counter[FlushReason] = Counter()
         self._sizes: Counter[int] = Counter()
         self._failed = 0
         self._isolated = 0
         # A daemon: a wedged model must not keep the process from ending. `close` is the orderly end.
-        self._thread = threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True) for _ in range(calls_at_once)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Ticket[Item, Result]]:
         """Queue items; returns one ticket per item, in order.
@@ -139,13 +148,13 @@ class Batcher(Generic[Item, Result]):
                 raise RuntimeError(f"batcher {self.name!r} is closed")
             self._waiting[lane].extend(tickets)
             self._size += sum(ticket.size for ticket in tickets)
-            self._changed.notify()
+            self._changed.notify_all()
         return tickets
 
     @property
     def busy_since(self) -> float | None:
-        """`time.monotonic()` at the start of the running call of `process`; None while idle. For a watchdog."""
-        return self._busy_since
+        """`time.monotonic()` at the start of the longest running call of `process`; None while idle. For a watchdog."""
+        return min(self._busy_since.copy().values(), default=None)
 
     @property
     def stats(self) -> BatcherStats:
@@ -161,12 +170,14 @@ class Batcher(Generic[Item, Result]):
             )
 
     def close(self, timeout_s: float | None = None) -> bool:
-        """Refuse new items, finish those that wait, end the thread. False if that took longer than `timeout_s`."""
+        """Refuse new items, finish those that wait, end the threads. False if that took longer than `timeout_s`."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+            self._changed.notify_all()
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
         while taken := self._take():
@@ -182,16 +193,20 @@ class Batcher(Generic[Item, Result]):
     def _take(self) -> tuple[list[Ticket[Item, Result]], FlushReason] | None:
         """Wait for items and take a batch; None when closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._size or self._closed)
-            if not self._size:
-                return None
-            reason = self._top_up()
-            return self._next_batch(), reason
+            while True:
+                self._idle += 1
+                self._changed.wait_for(lambda: self._size or self._closed)
+                self._idle -= 1
+                if not self._size:
+                    return None
+                reason = self._top_up()
+                if self._size:  # another thread may have taken all meanwhile
+                    return self._next_batch(), reason
 
     def _next_batch(self) -> list[Ticket[Item, Result]]:
         """As much as may run at once, each time the oldest item of the lane whose turn it is."""
         batch: list[Ticket[Item, Result]] = []
-        room = self._max_batch_size
+        room = min(self._max_batch_size, math.ceil(self._size / (1 + self._idle)))
         while self._size:
             lane = next(lane for lane in self._turns.order() if self._waiting[lane])
             size = self._waiting[lane][0].size
@@ -226,11 +241,11 @@ class Batcher(Generic[Item, Result]):
         return sum(self._finish([ticket])[0] for ticket in batch), len(batch)
 
     def _run_once(self, batch: list[Ticket[Item, Result]]) -> int:
-        started_at = self._busy_since = time.monotonic()
+        started_at = self._busy_since[threading.get_ident()] = time.monotonic()
         try:
             results = self._process([ticket.item for ticket in batch])
         finally:
-            self._busy_since = None
+            del self._busy_since[threading.get_ident()]
         if len(results) != len(batch):
             raise RuntimeError(f"{self.name}: process returned {len(results)} results for {len(batch)} items")
         inference_ms = (time.monotonic() - started_at) * 1000 / len(batch)

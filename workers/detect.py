@@ -89,8 +89,13 @@ class DetectStage:
             return
         detector.warm()
         self._detectors[name] = detector
+        model = detector.model
         self.batchers[name] = Batcher(
-            detector.detect, max_batch_size=settings.max_batch_size, max_wait_ms=settings.max_wait_ms, name=name
+            detector.detect,
+            max_batch_size=min(settings.max_batch_size, model.most_at_once or settings.max_batch_size),
+            max_wait_ms=settings.max_wait_ms,
+            name=name,
+            calls_at_once=model.calls_at_once,
         )
 
     def _detector(self, pipeline: Pipeline) -> Detector:

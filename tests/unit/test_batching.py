@@ -16,8 +16,12 @@ from workers.batching import Batcher, Ticket
 
 
 @contextmanager
-def batcher(process: Any, *, max_batch_size: int = 4, max_wait_ms: float = 0) -> Iterator[Batcher[int, int]]:
-    it: Batcher[int, int] = Batcher(process, max_batch_size=max_batch_size, max_wait_ms=max_wait_ms, name="test")
+def batcher(
+    process: Any, *, max_batch_size: int = 4, max_wait_ms: float = 0, calls_at_once: int = 1
+) -> Iterator[Batcher[int, int]]:
+    it: Batcher[int, int] = Batcher(
+        process, max_batch_size=max_batch_size, max_wait_ms=max_wait_ms, name="test", calls_at_once=calls_at_once
+    )
     try:
         yield it
     finally:
@@ -132,6 +136,40 @@ def test_close_gives_up_after_its_timeout():
         it.submit([1])
         assert it.close(timeout_s=0.05) is False
         gate.passes.release()
+
+
+def test_calls_side_by_side_share_what_waits():
+    gate = Gate()
+    with batcher(gate, max_batch_size=8, calls_at_once=2) as it:
+        while it._idle < 2:
+            time.sleep(0.01)
+        first = it.submit(range(6))
+        assert gate.entered.acquire(timeout=10)
+        assert gate.entered.acquire(timeout=10)  # both run, none waits for the other
+        assert sorted(map(len, gate.batches)) == [3, 3]
+        rest = it.submit(range(6, 16))
+        gate.passes.release(1)
+        assert gate.entered.acquire(timeout=10)
+        assert len(gate.batches[2]) == 8  # the other is busy: as much as may run at once
+        gate.passes.release(9)
+        assert values(first + rest) == [item * 2 for item in range(16)]
+
+
+def test_a_watchdog_sees_the_longest_of_the_calls():
+    gate = Gate()
+    with batcher(gate, max_batch_size=1, calls_at_once=2) as it:
+        before = time.monotonic()
+        (first,) = it.submit([1])
+        assert gate.entered.acquire(timeout=10)
+        between = time.monotonic()
+        (second,) = it.submit([2])
+        assert gate.entered.acquire(timeout=10)
+        assert it.busy_since is not None
+        assert before <= it.busy_since <= between
+        gate.passes.release(2)
+        first.result(10)
+        second.result(10)
+        assert it.busy_since is None
 
 
 def test_busy_since_shows_a_running_call():

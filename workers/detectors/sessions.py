@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 import cv2
@@ -29,6 +32,7 @@ class Session(Protocol):
     input_size: tuple[int, int] | None  #: width and height where the file fixes them
     batch_size: int | None  #: where the file fixes it
     most_at_once: int | None  #: pictures in one call; more would take memory and no less time
+    calls_at_once: int  #: `forward` may be called by so many threads side by side
 
     def forward(self, batch: Batch) -> Rows:
         """(N, height, width, 3) BGR -> (N, rows, 6)."""
@@ -38,6 +42,7 @@ class Session(Protocol):
 class OnnxruntimeSession:
     runtime: Runtime = "onnxruntime"
     most_at_once: int | None = _ON_CPU
+    calls_at_once = 1
 
     def __init__(self, file: ModelFile, *, threads: int) -> None:
         import onnxruntime
@@ -59,13 +64,13 @@ class OnnxruntimeSession:
 
 
 class OpenvinoSession:
-    """One picture has all threads, for it is waited for; several are shared out to streams of few threads each.
+    """A lone picture has all threads, for it is waited for; others are shared out to streams of few threads each.
 
-    Threads that work on a picture of their own wait for each other less than those that share one
-    (`python -m benchmarks.pixels --threads` compares).
+    Threads that work on pictures of their own wait for each other less than those that share one.
     """
 
     runtime: Runtime = "openvino"
+    most_at_once: int | None = _ON_CPU
 
     def __init__(self, file: ModelFile, *, half: bool, threads: int) -> None:
         import openvino
@@ -84,18 +89,33 @@ class OpenvinoSession:
         except RuntimeError as error:
             raise _cannot_load(file, error) from error
         self._alone = compiled[1].create_infer_request()
-        self._streams = [compiled[streams].create_infer_request() for _ in range(streams)]
-        self.most_at_once: int | None = _ON_CPU * streams
+        self.calls_at_once = streams
+        self._free = SimpleQueue[Any]()  #: streams
+        for _ in range(streams):
+            self._free.put(compiled[streams].create_infer_request())
         where = ["framework", "names"]
         self.labels = parse_labels(str(model.get_rt_info(where).value) if model.has_rt_info(where) else "")
 
     def forward(self, batch: Batch) -> Rows:
-        requests = self._streams[: len(batch)] if len(batch) > 1 else [self._alone]
-        for request, part in zip(requests, np.array_split(batch, len(requests)), strict=True):
-            request.start_async([part])
-        for request in requests:
-            request.wait()
-        return np.concatenate([np.array(request.get_output_tensor(0).data, np.float32) for request in requests])
+        streams = [self._free.get()]
+        with suppress(Empty):
+            while len(streams) < len(batch):
+                streams.append(self._free.get_nowait())
+        try:
+            is_alone = len(batch) == 1 and self._free.qsize() == self.calls_at_once - 1
+            return _infer([self._alone] if is_alone else streams, batch)
+        finally:
+            for stream in streams:
+                self._free.put(stream)
+
+
+def _infer(requests: Sequence[Any], batch: Batch) -> Rows:
+    """An equal share of the batch with each of these requests, side by side."""
+    for request, part in zip(requests, np.array_split(batch, len(requests)), strict=True):
+        request.start_async([part])
+    for request in requests:
+        request.wait()
+    return np.concatenate([np.array(request.get_output_tensor(0).data, np.float32) for request in requests])
 
 
 def to_tensor(batch: Batch) -> npt.NDArray[np.float32]:

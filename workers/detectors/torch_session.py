@@ -17,6 +17,7 @@ class TorchSession:
     input_size: tuple[int, int] | None = None
     batch_size: int | None = None
     most_at_once: int | None = None
+    calls_at_once = 1
 
     def __init__(self, file: ModelFile, *, device: str, half: bool, threads: int) -> None:
         import torch  # pyright: ignore[reportMissingImports]

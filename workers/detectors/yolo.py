@@ -39,6 +39,8 @@ class YoloDetector:
             runtime=session.runtime,
             labels=file.spec.labels or session.labels,
             input_size=session.input_size or (max(self._longest), max(self._longest)),
+            most_at_once=session.most_at_once,
+            calls_at_once=session.calls_at_once,
             crop_margin=file.spec.crop_margin,
         )
         self._session = session
@@ -64,7 +66,9 @@ class YoloDetector:
         found: dict[int, list[Detection]] = {}
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
-            at_once = self._session.batch_size or self._session.most_at_once or len(alike)
+            at_once = (
+                self._session.batch_size or (self._session.most_at_once or len(alike)) * self._session.calls_at_once
+            )
             for part in _chunks(alike, at_once):
                 batch, placements = letterbox([small[index] for index in part], size)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
