@@ -165,9 +165,11 @@ async def _look(services: Services, job_id: str, wait: float) -> JobAnswer | Non
         return _answer(job_id, await services.board.wait(job_id, wait) if wait else None)
     # Rows are written before a job leaves the ledger: what is not open is in the database, or nowhere.
     result = result or await run_in_threadpool(queries.get_job, services.database, job_id)
-    # Redis may have lost it, and it be about to be published again.
-    is_known = result is not None or await run_in_threadpool(services.accepted.is_open, job_id)
-    return _answer(job_id, result) if is_known else None
+    if result is None and not await run_in_threadpool(services.accepted.is_open, job_id):
+        # Lost by Redis and published again, it may have ended between these two looks.
+        result = await run_in_threadpool(queries.get_job, services.database, job_id)
+        return None if result is None else _answer(job_id, result)
+    return _answer(job_id, result)
 
 
 def _answer(job_id: str, result: JobResult | None) -> JobAnswer:
