@@ -29,7 +29,11 @@ class Machine:
         self.flower_url = f"http://127.0.0.1:{(flower_port := free_port())}"
         self.arguments = ["up", "--data", str(folder), "--port", str(port), "--flower-port", str(flower_port)]
         self.process = self._start()
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "sightline", *arguments]
