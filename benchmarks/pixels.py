@@ -26,7 +26,8 @@ from benchmarks.throughput.reader import Reader
 from sightline.settings import Settings, load_settings
 from sightline.types import Detection
 from workers.detectors.letterbox import letterbox, resize
-from workers.detectors.sessions import OpenvinoSession, to_tensor
+from workers.detectors.openvino_session import OpenvinoSession
+from workers.detectors.sessions import to_tensor
 from workers.images import BgrImage, crop, decode, decode_small, encode_jpeg, sharpness
 from workers.models import resolve
 from workers.recognizers.plates import open_plate_recognizer, prepare

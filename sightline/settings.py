@@ -93,14 +93,16 @@ class Settings(BaseSettings):
 
     # Workers
     detect_concurrency: Count = Field(
-        8,
+        16,
         description="Bulk jobs a detect worker holds at once; more fill larger batches. "
         "A quarter more may be held in all, so that other lanes need not wait for bulk. "
         "Of a worker with several roles the largest of these numbers counts.",
     )
     ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
     write_concurrency: Count = Field(8, description="The same for a database writer.")
-    max_batch_size: Count = Field(16, description="Images in one model call, at most.")
+    max_batch_size: Count = Field(
+        16, description="Images in one model call, at most; of bulk twice as many are decoded at once."
+    )
     max_wait_ms: Milliseconds = Field(0, description="How long a free model waits to fill its batch.")
     model_timeout_s: Seconds = Field(60, description="A model call longer than this ends the worker process.")
     stall_timeout_s: Seconds = Field(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError
 from sightline.frames import FrameStore, crop_key, frames_name
@@ -25,6 +26,7 @@ from workers.batching import Batched, Batcher, Ticket
 from workers.detectors import Detector, open_detector
 from workers.images import BgrImage, Picture, crop, decode_small
 from workers.outcomes import outcome_of
+from workers.room import Room
 from workers.step import Step
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 _DECODED_AT_ONCE = 4  #: frames, before the model is asked
 
+#: A picture that the model was asked about, or why it was not.
+_Asked = tuple[Picture, Ticket[BgrImage, list[Detection]]] | FrameError
 #: A picture and what was found on it, or why there is neither.
 _Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
 
@@ -50,6 +54,8 @@ class DetectStage:
             Pipeline.TEXT: settings.text_model,
             Pipeline.OBJECTS: settings.objects_model,
         }
+        #: While the model looks at a batch, the next one is decoded.
+        self._room = Room(2 * settings.max_batch_size)
         self._detectors: dict[str, Detector | ModelError] = {}
         self.batchers: dict[str, Batcher[BgrImage, list[Detection]]] = {}
         for name in dict.fromkeys(self._models.values()):
@@ -61,14 +67,15 @@ class DetectStage:
         detector = self._detector(job.pipeline)
         results: list[FrameResult] = []
         crops: dict[str, BgrImage] = {}
-        for frame, seen in zip(job.frames, self._look(job, detector), strict=True):
-            if isinstance(seen, FrameError):
-                results.append(FrameResult(frame=frame, error=seen))
-                continue
-            picture, found = seen
-            results.append(self._result(frame, picture, found, detector, waited_s))
-            if job.pipeline is not Pipeline.OBJECTS:
-                crops |= _crops(frame, picture.image, found.value, detector.model.crop_margin)
+        with closing(self._look(job, detector)) as looks:
+            for frame, seen in zip(job.frames, looks, strict=True):
+                if isinstance(seen, FrameError):
+                    results.append(FrameResult(frame=frame, error=seen))
+                    continue
+                picture, found = seen
+                results.append(self._result(frame, picture, found, detector, waited_s))
+                if job.pipeline is not Pipeline.OBJECTS:
+                    crops |= _crops(frame, picture.image, found.value, detector.model.crop_margin)
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
             following = WRITE_TASK
@@ -104,31 +111,39 @@ class DetectStage:
             raise found
         return found
 
-    def _look(self, job: Job, detector: Detector) -> Iterator[_Seen]:
+    def _look(self, job: Job, detector: Detector) -> Generator[_Seen]:
         """What is seen on each frame, in order.
 
-        While the model looks at some, the next are decoded; more of them would take memory and no less time.
+        While the model looks at some, the next are decoded, as far as there is room for them.
         """
         ids = [frame.frame_id for frame in job.frames]
         blobs = self._frames.get_bundle(frames_name(job.job_id), ids)
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
-        ahead: deque[Iterator[_Seen]] = deque()
-        most_ahead = max(2, self._settings.max_batch_size // _DECODED_AT_ONCE)
-        for start in range(0, len(ids), _DECODED_AT_ONCE):
-            some = slice(start, start + _DECODED_AT_ONCE)
-            pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
-            ahead.append(self._submit(pictures, detector.model.name, job.lane))
-            if len(ahead) > most_ahead:
-                yield from ahead.popleft()
-        while ahead:
-            yield from ahead.popleft()
+        # Frames that somebody waits for do not wait for bulk.
+        room = self._room if job.lane is Lane.BULK else Room(self._room.pictures)
+        ahead: deque[list[_Asked]] = deque()
+        with room.share() as share:
 
-    def _submit(self, pictures: Sequence[Picture | FrameError], model: str, lane: Lane) -> Iterator[_Seen]:
-        """Have the model look at some pictures at once; who wants to know what it saw waits for it."""
+            def oldest() -> Iterator[_Seen]:
+                for asked in ahead.popleft():
+                    yield _seen(asked)
+                    share.give_back(1)
+
+            for start in range(0, len(ids), _DECODED_AT_ONCE):
+                some = slice(start, start + _DECODED_AT_ONCE)
+                while not share.take(len(ids[some])):
+                    yield from oldest()
+                pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
+                ahead.append(self._ask(pictures, detector.model.name, job.lane))
+            while ahead:
+                yield from oldest()
+
+    def _ask(self, pictures: Sequence[Picture | FrameError], model: str, lane: Lane) -> list[_Asked]:
+        """Have the model look at some pictures together."""
         images = [one.image for one in pictures if isinstance(one, Picture)]
         tickets = iter(self.batchers[model].submit(images, lane))
-        return (_seen(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures)
+        return [(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures]
 
     def _decode(self, frame: FrameRef, data: bytes | None, least_px: int) -> Picture | FrameError:
         max_mb, max_mpx = self._settings.max_image_mb, self._settings.max_image_mpx
@@ -165,7 +180,11 @@ class DetectStage:
         )
 
 
-def _seen(picture: Picture, ticket: Ticket[BgrImage, list[Detection]]) -> _Seen:
+def _seen(asked: _Asked) -> _Seen:
+    """Wait for what the model saw."""
+    if isinstance(asked, FrameError):
+        return asked
+    picture, ticket = asked
     found = outcome_of(ticket, "detect")
     return found if isinstance(found, FrameError) else (picture, found)
 

@@ -28,8 +28,9 @@ class OcrStage:
         self._settings = settings
         self._frames = frames
         self._worker_name = worker_name
-        self._recognizers = {settings.recognizer: open_recognizer(settings)}
-        own = open_plates_recognizer(settings)
+        text = open_recognizer(settings)
+        self._recognizers = {settings.recognizer: text}
+        own = open_plates_recognizer(settings, text)
         if own is not None:
             self._recognizers[settings.whole_plates_recognizer] = own
         self.batchers: dict[str, Batcher[BgrImage, Reading]] = {

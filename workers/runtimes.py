@@ -14,6 +14,7 @@ from sightline.settings import Settings
 from workers.models import ModelSpec, Runtime
 
 _CPU_RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
+_MOST_STREAMS = 4
 
 
 def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
@@ -54,6 +55,14 @@ def openvino_config(threads: int, *, half: bool, streams: int = 1) -> dict[str, 
     if not half:
         config["INFERENCE_PRECISION_HINT"] = "f32"
     return config
+
+
+def count_streams(threads: int) -> int:
+    """How many calls of a model share `threads` on OpenVINO, 0: one a core. Each call has few threads then.
+
+    Threads that work on inputs of their own wait for each other less than those that share one.
+    """
+    return min(threads or count_cores(), _MOST_STREAMS)
 
 
 def onnxruntime_options(threads: int) -> Any:

@@ -9,7 +9,7 @@ import workers.detectors.yolo
 import workers.ocr
 from benchmarks.throughput import clocks
 from workers.app import app
-from workers.detectors.sessions import OpenvinoSession
+from workers.detectors.openvino_session import OpenvinoSession
 from workers.recognizers.voted import VotedRecognizer
 
 __all__ = ["app"]

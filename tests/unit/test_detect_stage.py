@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_a_model_says_how_much_is_cut_around_its_boxes(margin: float, monkeypatc
     assert crop.shape[:2] == (round(bottom - top + pad), round(right - left + pad))
 
 
-@pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 12), (16, 20)])
+@pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 4), (16, 32)])
 def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
     max_batch_size: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,57 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
     working.join(10)
     stage.close()
     assert (before, len(decoded)) == (expected, 40)
+
+
+@pytest.mark.parametrize(("lane", "expected"), [(Lane.BULK, 8), (Lane.LIVE, 32)])
+def test_bulk_jobs_share_the_room_for_decoded_pictures(
+    lane: Lane, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many jobs of bulk a worker holds; frames that somebody waits for do not wait for them."""
+    decoded, looked_at = list[int](), threading.Event()
+
+    def count(data: bytes, **limits: Any) -> Any:
+        decoded.append(len(decoded))
+        return decode_small(data, **limits)
+
+    def wait(self: StubDetector, images: Any) -> list[list[Detection]]:
+        assert looked_at.wait(10)
+        return [[] for _ in images]
+
+    monkeypatch.setattr(workers.detect, "decode_small", count)
+    monkeypatch.setattr(StubDetector, "detect", wait)
+    frames, refs = MemoryFrameStore(), make_frame_refs(40)
+    frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
+    stage = DetectStage(STUBS.model_copy(update={"max_batch_size": 4}), frames, "test")
+    jobs = [job_of(refs[start : start + 10]).model_copy(update={"lane": lane}) for start in range(0, 40, 10)]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        working = [pool.submit(stage.work, Step(DETECT_TASK, Message(job=job))) for job in jobs]
+        time.sleep(0.5)
+        before = len(decoded)
+        looked_at.set()
+        steps = [each.result(10) for each in working]
+    stage.close()
+    assert (before, len(decoded)) == (expected, 40)
+    assert [len(step.message.results) for step in steps] == [10, 10, 10, 10]
+
+
+def test_a_job_that_fails_leaves_its_room_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, refs = MemoryFrameStore(), make_frame_refs(8)
+    frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
+    stage = DetectStage(STUBS.model_copy(update={"max_batch_size": 2}), frames, "test")
+    with monkeypatch.context() as patch:
+        patch.setattr(workers.detect, "decode_small", _no_memory)
+        for _ in range(3):
+            with pytest.raises(MemoryError):
+                stage.work(Step(DETECT_TASK, Message(job=job_of(refs))))
+    with ThreadPoolExecutor(1) as pool:
+        step = pool.submit(stage.work, Step(DETECT_TASK, Message(job=job_of(refs)))).result(10)
+    stage.close()
+    assert len(step.message.results) == 8
+
+
+def _no_memory(*_: Any, **__: Any) -> Any:
+    raise MemoryError("no memory to decode")
 
 
 def test_results_are_in_the_order_of_the_frames_whatever_some_of_them_are() -> None:

@@ -20,7 +20,8 @@ import numpy as np
 
 from sightline.types import Detection, Xyxy
 from workers.detectors.looks import overlap
-from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession
+from workers.detectors.openvino_session import OpenvinoSession
+from workers.detectors.sessions import OnnxruntimeSession
 from workers.detectors.yolo import YoloDetector
 from workers.images import BgrImage
 from workers.models import BUILT_IN, ModelFile

@@ -40,6 +40,9 @@ class TorchSession:
             rows = rows[0] if isinstance(rows, (tuple, list)) else rows
             return np.asarray(rows.float().cpu().numpy(), np.float32)
 
+    def expect(self, input_size: tuple[int, int]) -> None:
+        """All sizes are alike to it."""
+
 
 def load_net(file: ModelFile) -> tuple[Any, dict[int, str]]:
     """The fused torch module with the head that its kind names, and its labels.

@@ -14,8 +14,9 @@ from sightline.settings import Settings
 from sightline.types import Detection
 from workers.detectors.letterbox import Placement, letterbox, resize
 from workers.detectors.looks import LEAST_CONFIDENCE, agree
+from workers.detectors.openvino_session import OpenvinoSession
 from workers.detectors.overlaps import thin_out
-from workers.detectors.sessions import OnnxruntimeSession, OpenvinoSession, Session
+from workers.detectors.sessions import OnnxruntimeSession, Session
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, resolve
 
@@ -77,7 +78,10 @@ class YoloDetector:
         return [found[index] for index in range(len(images))]
 
     def warm(self) -> None:
-        self.detect([np.zeros((720, 1280, 3), np.uint8)])
+        usual = np.zeros((720, 1280, 3), np.uint8)
+        for longest in self._longest:
+            self._session.expect(self._session.input_size or _input_size(usual, longest))
+        self.detect([usual])
 
     def _forward(self, batch: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
         """The rows of each picture, and of the blanks behind them."""

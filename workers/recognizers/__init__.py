@@ -8,8 +8,10 @@ from workers.recognizers.recognizer import Recognizer
 __all__ = ["Recognizer", "open_plates_recognizer", "open_recognizer"]
 
 
-def open_plates_recognizer(settings: Settings) -> Recognizer | None:
+def open_plates_recognizer(settings: Settings, text: Recognizer | None = None) -> Recognizer | None:
     """Load what `SIGHTLINE_PLATES_RECOGNIZER` names; None if that is the same as `SIGHTLINE_RECOGNIZER`.
+
+    `text` is what is loaded for all text: what it can do for plates too is not loaded again.
 
     Raises:
         ModelError: its library or its weights are missing or damaged; says what to do about it.
@@ -22,7 +24,7 @@ def open_plates_recognizer(settings: Settings) -> Recognizer | None:
     if settings.whole_plates_recognizer == "voted":
         from workers.recognizers.voted import open_voted_recognizer
 
-        return open_voted_recognizer(settings)
+        return open_voted_recognizer(settings, text)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ class RapidRecognizer:
         )
         self._max_batch_size = max_batch_size
         self._rapid = open_rapidocr(file, use="Rec", runtime=runtime, threads=threads)
+        self._turn = threading.Lock()  # one call at a time; for plates it has other threads than for text
         self._characters: list[str] = self._rapid.postprocess_op.character
 
     def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
@@ -50,7 +52,8 @@ class RapidRecognizer:
 
     def _read(self, crops: list[BgrImage], width: int) -> list[Reading]:
         tensor = np.stack([self._rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
-        scores: Any = self._rapid.session(tensor)  # (N, steps, characters)
+        with self._turn:
+            scores: Any = self._rapid.session(tensor)  # (N, steps, characters)
         classes, confidences = scores.argmax(axis=2), scores.max(axis=2)
         return [self._decode(*one) for one in zip(classes, confidences, strict=True)]
 

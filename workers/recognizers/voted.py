@@ -10,7 +10,7 @@ from sightline.types import Reading
 from workers.images import BgrImage
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import Decoded, PlateRecognizer, open_plate_recognizer, reading_of
-from workers.recognizers.rapid import open_rapid_recognizer
+from workers.recognizers.rapid import RapidRecognizer, open_rapid_recognizer
 from workers.recognizers.recognizer import Recognizer
 
 #: A reading whose least certain character is below this is in doubt. The card of the weights has what it was chosen by.
@@ -41,15 +41,16 @@ class VotedRecognizer:
         return [reading_of(one, self._formats) for one in decoded]
 
 
-def open_voted_recognizer(settings: Settings) -> VotedRecognizer:
-    """Load our own recognizer and PP-OCR.
+def open_voted_recognizer(settings: Settings, text: Recognizer | None = None) -> VotedRecognizer:
+    """Load our own recognizer, and PP-OCR where `text` is none of it.
 
     Raises:
         ModelError: weights or a library are missing.
         SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
     """
     own = open_plate_recognizer(settings)
-    return VotedRecognizer(own, open_rapid_recognizer(settings), own.formats)
+    other = text if isinstance(text, RapidRecognizer) else open_rapid_recognizer(settings)
+    return VotedRecognizer(own, other, own.formats)
 
 
 def vote(own: Decoded, other: Reading) -> Decoded:

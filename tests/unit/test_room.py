@@ -1,0 +1,89 @@
+"""How many decoded pictures a worker holds, whoever holds them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from workers.room import Room
+
+
+def test_who_holds_some_is_told_that_there_is_no_room() -> None:
+    room = Room(8)
+    with room.share() as share:
+        assert share.take(4)
+        assert share.take(4)
+        assert not share.take(1)
+        share.give_back(1)
+        assert share.take(1)
+
+
+def test_who_holds_none_waits_until_another_is_done_with_some() -> None:
+    room, has_begun = Room(4), threading.Event()
+
+    def other() -> bool:
+        with room.share() as share:
+            has_begun.set()
+            return share.take(3)
+
+    with ThreadPoolExecutor(1) as pool, room.share() as share:
+        assert share.take(4)
+        waiting = pool.submit(other)
+        assert has_begun.wait(5)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        share.give_back(3)
+        assert waiting.result(5)
+
+
+def test_more_than_all_the_room_takes_all_of_it() -> None:
+    room = Room(2)
+    with room.share() as share:
+        assert share.take(4)
+        assert not share.take(1)
+        share.give_back(4)
+        assert share.take(2)
+
+
+def test_what_is_held_at_the_end_is_given_back() -> None:
+    room = Room(4)
+    with pytest.raises(ValueError, match="damaged"):
+        _fail_with_all_of(room)
+    with room.share() as share:
+        assert share.take(4)
+
+
+def test_many_that_take_and_give_back_never_wait_for_each_other() -> None:
+    room, most, held, turn = Room(8), 0, 0, threading.Lock()
+
+    def job(_: int) -> int:
+        nonlocal most, held
+        done, mine = 0, 0
+        with room.share() as share:
+            while done < 40:
+                if share.take(4):
+                    mine += 4
+                    with turn:
+                        held += 4
+                        most = max(most, held)
+                else:
+                    with turn:
+                        held -= 4
+                    share.give_back(4)
+                    mine -= 4
+                    done += 4
+            with turn:
+                held -= mine
+        return done
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(job, range(16), timeout=30)) == 16 * 40
+    assert 0 < most <= 8
+
+
+def _fail_with_all_of(room: Room) -> None:
+    with room.share() as share:
+        assert share.take(4)
+        raise ValueError("damaged")

@@ -1,0 +1,164 @@
+"""An exported YOLO in OpenVINO: one picture after the other, each in a network compiled for its shape."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sightline.errors import ModelError
+from workers.detectors.sessions import Batch, Rows, cannot_load, fixed_sizes, parse_labels
+from workers.models import ModelFile, Runtime
+from workers.runtimes import count_streams, openvino_config
+
+log = logging.getLogger(__name__)
+
+_MOST_SHAPES = 4  #: with networks of their own, which take about 100 MB each
+_OFTEN = 32  #: pictures of a shape, until it gets one
+
+_Shape = tuple[int, int]  #: height and width
+
+
+class _Network(NamedTuple):
+    """Requests of the network compiled twice."""
+
+    alone: Any  #: with all threads
+    streams: Sequence[Any]  #: with a share of the threads each
+
+
+class OpenvinoSession:
+    """Pictures are shared out to streams of few threads; a lone one has all threads, for it is waited for.
+
+    Each picture is a call of its own: those that share a call wait for each other. A network compiled for one shape is
+    faster than one that takes all, and one that sees another shape than before has to think again: shapes that come
+    often have their own.
+    """
+
+    runtime: Runtime = "openvino"
+    most_at_once: int | None = 4
+
+    def __init__(self, file: ModelFile, *, half: bool, threads: int) -> None:
+        import openvino
+
+        self._file, self._half, self._threads = file, half, threads
+        self._core = openvino.Core()
+        try:
+            model = self._core.read_model(file.path)
+            shape = [d.get_length() if d.is_static else None for d in model.input(0).partial_shape]
+            self._model = _taking_bytes(model)
+        except RuntimeError as error:
+            raise cannot_load(file, error) from error
+        self.batch_size, self.input_size = fixed_sizes(shape)
+        self.calls_at_once = 1 if self.batch_size else count_streams(threads)
+        where = ["framework", "names"]
+        self.labels = parse_labels(str(model.get_rt_info(where).value) if model.has_rt_info(where) else "")
+        self._changing = threading.Lock()
+        self._any_shape: _Network | None = None
+        self._networks: dict[_Shape, _Network] = {}
+        self._seen = Counter[_Shape]()
+        self._compiling = 0
+        self._free = SimpleQueue[int]()  #: streams
+        for stream in range(self.calls_at_once):
+            self._free.put(stream)
+
+    @property
+    def own_sizes(self) -> list[tuple[int, int]]:
+        """Width and height of the inputs that have, or will have, a network of their own."""
+        return [(width, height) for height, width in self._networks]
+
+    @property
+    def is_compiling(self) -> bool:
+        return self._compiling > 0
+
+    def expect(self, input_size: tuple[int, int]) -> None:
+        width, height = input_size
+        with self._changing:
+            if not self.batch_size and (height, width) not in self._networks:
+                self._networks[height, width] = self._compile((height, width))
+
+    def forward(self, batch: Batch) -> Rows:
+        network = self._network_for(batch)
+        streams = [self._free.get()]
+        with suppress(Empty):
+            while len(streams) < len(batch):
+                streams.append(self._free.get_nowait())
+        try:
+            if self.batch_size:
+                return _infer([network.alone], [batch])
+            is_alone = len(batch) == 1 and self._free.qsize() == self.calls_at_once - 1
+            requests = [network.alone] if is_alone else [network.streams[stream] for stream in streams]
+            return _infer(requests, np.split(batch, len(batch)))
+        finally:
+            for stream in streams:
+                self._free.put(stream)
+
+    def _network_for(self, batch: Batch) -> _Network:
+        height, width = batch.shape[1:3]
+        shape = (int(height), int(width))
+        with self._changing:
+            if found := self._networks.get(shape):
+                return found
+            if self._any_shape is None:
+                self._any_shape = self._compile(None)
+            self._seen[shape] += len(batch)
+            if self._seen[shape] >= _OFTEN and len(self._networks) < _MOST_SHAPES and not self.batch_size:
+                self._networks[shape] = self._any_shape  # while its own is compiled
+                self._compiling += 1
+                threading.Thread(target=self._add, args=(shape,), name=f"compile {shape}", daemon=True).start()
+            return self._any_shape
+
+    def _add(self, shape: _Shape) -> None:
+        try:
+            self._networks[shape] = self._compile(shape)
+        except ModelError as error:
+            log.warning("no network for %d x %d pixels alone: %s", *reversed(shape), error)
+        finally:
+            with self._changing:
+                self._compiling -= 1
+
+    def _compile(self, shape: _Shape | None) -> _Network:
+        try:
+            model = self._model
+            if shape:
+                model = model.clone()
+                model.reshape([1, *shape, 3])
+            alone, shared = (
+                self._core.compile_model(model, "CPU", openvino_config(self._threads, half=self._half, streams=streams))
+                for streams in (1, self.calls_at_once)
+            )
+        except RuntimeError as error:
+            raise cannot_load(self._file, error) from error
+        streams = [shared.create_infer_request() for _ in range(self.calls_at_once)]
+        return _Network(alone.create_infer_request(), streams)
+
+
+def _infer(requests: Sequence[Any], calls: Sequence[Batch]) -> Rows:
+    """As many of the calls side by side as there are requests."""
+    rows: list[Rows] = []
+    for start in range(0, len(calls), len(requests)):
+        running = list(zip(requests, calls[start : start + len(requests)], strict=False))
+        for request, pixels in running:
+            request.start_async([pixels], share_inputs=True)
+        for request, _ in running:
+            request.wait()
+            rows.append(np.array(request.get_output_tensor(0).data, np.float32))
+    return np.concatenate(rows)
+
+
+def _taking_bytes(model: Any) -> Any:
+    """The same network with `to_tensor` in it, which costs less there: it takes (N, height, width, 3) BGR bytes."""
+    from openvino import Layout, Type
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    steps = PrePostProcessor(model)
+    given = steps.input()
+    given.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    given.preprocess().convert_element_type(Type.f32).convert_color(ColorFormat.RGB).scale(255.0)
+    given.model().set_layout(Layout("NCHW"))
+    return steps.build()
