@@ -43,7 +43,7 @@ def test_plates_may_have_a_recognizer_of_their_own(
     monkeypatch: pytest.MonkeyPatch, setting: Any, pipeline: Pipeline, reader: str, is_stored: bool
 ):
     monkeypatch.setattr(workers.ocr, "open_recognizer", lambda _: Named("general"))
-    monkeypatch.setattr(workers.ocr, "open_plates_recognizer", lambda s, _: Named("own") if s.plates_recognizer else None)
+    monkeypatch.setattr(workers.ocr, "open_plates_recognizer", lambda s, *_: Named("own") if s.plates_recognizer else 0)
     (frame,) = make_frame_refs(1)
     frames = MemoryFrameStore()
     crop = np.zeros((20, 40, 3), np.uint8)
