@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -82,7 +83,7 @@ class JobList(BaseModel):
     "",
     summary="Submit images",
     status_code=202,
-    response_model_exclude_none=True,
+    response_model=JobAnswer,
     responses={
         202: {
             "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}},
@@ -94,8 +95,8 @@ class JobList(BaseModel):
     dependencies=[Depends(require(Role.OPERATOR))],
 )
 async def create_job(
-    request: Request, response: Response, services: Given, wait: Wait = 0, idempotency_key: IdempotencyKey = None
-) -> JobAnswer:
+    request: Request, services: Given, wait: Wait = 0, idempotency_key: IdempotencyKey = None
+) -> Response:
     """As files of a form, or by URL as JSON. The same images from the same source are the same job.
 
     With `wait` the answer holds the result if it comes in time.
@@ -108,25 +109,26 @@ async def create_job(
             f"backlog full for source {job.frames[0].source_id!r} in lane live; try again later, or in another lane",
             scope="source",
         )
-    response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     # The same request may have been made before, and its job be finished.
     answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)
-    return answer.model_copy(update={"refused": [frame.frame_id for frame in refused]}) if refused else answer
+    if refused:
+        answer = answer.model_copy(update={"refused": [frame.frame_id for frame in refused]})
+    return _respond(answer, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
 
 @router.get(
     "/{job_id}",
     summary="A job and its result",
-    response_model_exclude_none=True,
+    response_model=JobAnswer,
     responses=described(404),
     dependencies=[Depends(require(Role.VIEWER))],
 )
-async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> JobAnswer:
+async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Response:
     """With `wait` the answer comes as soon as the result does."""
     answer = await _look(services, job_id, wait)
     if answer is None:
         raise NotFoundError("job", job_id)
-    return answer
+    return _respond(answer)
 
 
 @router.get("", summary="Jobs", dependencies=[Depends(require(Role.VIEWER))])
@@ -175,6 +177,11 @@ async def _look(services: Services, job_id: str, wait: float) -> JobAnswer | Non
 def _answer(job_id: str, result: JobResult | None) -> JobAnswer:
     links = {"self": f"/v1/jobs/{job_id}", "wait": f"/v1/jobs/{job_id}?wait=30"}
     return JobAnswer(job_id=job_id, status=result.status if result else JobStatus.OPEN, links=links, result=result)
+
+
+def _respond(answer: JobAnswer, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """As text at once: somebody waits, and FastAPI would look at everything in it again."""
+    return Response(answer.model_dump_json(exclude_none=True), status_code, headers, "application/json")
 
 
 def _open(job: Job) -> OpenJob:
