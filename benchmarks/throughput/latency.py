@@ -1,11 +1,15 @@
-"""One picture at a time through the API of an idle system: what its way to the stored row adds to bare inference."""
+"""One picture at a time through the API of an idle system: what its way adds to bare inference, to the stored row and
+to the answer."""
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import closing, suppress
+from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import httpx
 
@@ -18,8 +22,18 @@ from sightline.checkout import run_once
 from sightline.settings import load_settings
 
 _BARE = "bare inference, one picture"
+_ROW_TIMES = "BENCHMARK_ROW_TIMES"  #: as `row_times` has it, which would import the workers
 _WARM_UP = 8
 _TIMEOUT_S = 300
+
+
+class _Way(NamedTuple):
+    """A picture's; times are of `time.perf_counter()`, in seconds."""
+
+    bare_ms: float
+    job_id: str
+    began_at: float
+    ended_at: float  #: with the answer
 
 
 class Latency:
@@ -34,29 +48,37 @@ class Latency:
         """The median of bare inference, then median and 99th percentile of what is added to it."""
         port = free_port()
         given = MODELS | {"api_port": port, "rate_limit_per_s": 0}
-        with running(self._work, given=given, api=True, fused=True) as system, closing(_client(system, port)) as api:
+        path = Path(os.environ.setdefault(_ROW_TIMES, str(self._work.folder / "row_times")))
+        app = "benchmarks.throughput.row_times"
+        with (
+            running(self._work, given=given, api=True, fused=True, app=app) as system,
+            closing(_client(system, port)) as api,
+        ):
             for number in range(_WARM_UP):
                 self._submit(api, self._work.picture(number))
-            pairs = [self._pair(api, self._work.picture(number)) for number in range(self._work.frames)]
-        bare = median(bare for bare, _ in pairs)
-        added = [stored - bare for bare, stored in pairs]
+            ways = [self._way(api, self._work.picture(number)) for number in range(self._work.frames)]
+        stored_at = dict(line.split() for line in path.read_text().splitlines())
+        to_row = [(float(stored_at[way.job_id]) - way.began_at) * 1000 - way.bare_ms for way in ways]
+        to_answer = [(way.ended_at - way.began_at) * 1000 - way.bare_ms for way in ways]
         return [
-            Sample(_BARE, bare, "ms", _BARE),
-            Sample("latency added, p50", median(added), "ms", _BARE),
-            Sample("latency added, p99", quantile(added, 0.99), "ms", _BARE),
+            Sample(_BARE, median(way.bare_ms for way in ways), "ms", _BARE),
+            Sample("latency added to the row, p50", median(to_row), "ms", _BARE),
+            Sample("latency added to the row, p99", quantile(to_row, 0.99), "ms", _BARE),
+            Sample("latency added to the answer, p50", median(to_answer), "ms", _BARE),
+            Sample("latency added to the answer, p99", quantile(to_answer, 0.99), "ms", _BARE),
         ]
 
-    def _pair(self, api: httpx.Client, picture: bytes) -> tuple[float, float]:
-        """Milliseconds of bare inference, and to the stored row, of the same picture one after the other."""
+    def _way(self, api: httpx.Client, picture: bytes) -> _Way:
+        """Bare inference and an upload of the same picture, one after the other."""
         began_at = time.perf_counter()
         self._reader.read([picture])
         bare_ms = (time.perf_counter() - began_at) * 1000
         began_at = time.perf_counter()
-        self._submit(api, picture)
-        return bare_ms, (time.perf_counter() - began_at) * 1000
+        job_id = self._submit(api, picture)
+        return _Way(bare_ms, job_id, began_at, time.perf_counter())
 
-    def _submit(self, api: httpx.Client, picture: bytes) -> None:
-        """Upload and wait. A result is posted after the commit of its rows.
+    def _submit(self, api: httpx.Client, picture: bytes) -> str:
+        """Upload and wait; gives the job's id. A result is posted after the commit of its rows.
 
         Each is of a source of its own: on an idle system nothing else was seen there a moment ago.
         """
@@ -66,6 +88,7 @@ class Latency:
         done = api.post("/v1/jobs", files=files, data=form, params={"wait": 60}).raise_for_status().json()
         if done["status"] != "stored":
             raise RuntimeError(f"job {done['job_id']}: status {done['status']!r}, expected 'stored'")
+        return str(done["job_id"])
 
 
 def _client(system: System, port: int) -> httpx.Client:

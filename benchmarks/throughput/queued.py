@@ -39,8 +39,8 @@ def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
     where = "1 process" if fused else "3 roles"
     name = f"sightline, {where}{', PostgreSQL' if database else ''}"
     with running(work, given=given, fused=fused) as system:
-        system.run(work.pictures, WARM_UP_FRAMES, 8)
         for bundle in BUNDLES:
+            system.run(work.pictures, max(WARM_UP_FRAMES, 2 * bundle), bundle)
             before, meter = count_readings(system), system.meter()
             system.run(work.pictures, work.frames, bundle)
             speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)

@@ -40,7 +40,10 @@ class Reader:
         limit = self._settings.max_image_mpx
         images = [decode(picture, max_mpx=limit) for picture in pictures]
         detections = self._detector.detect(images)
-        crops = [crop(image, one) for image, found in zip(images, detections, strict=True) for one in found]
+        margin = self._detector.model.crop_margin
+        crops = [
+            crop(image, one, margin=margin) for image, found in zip(images, detections, strict=True) for one in found
+        ]
         readings = iter(self._recognizer.recognize(crops))
         return [[Found(one, next(readings)) for one in found] for found in detections]
 
