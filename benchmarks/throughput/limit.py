@@ -51,6 +51,13 @@ class Limit:
         frames = self._work.frames
         return [Sample(NAME, frames / meter.wall_s(), "frames/s", NAME, meter.cpu_ms(frames), read / frames)]
 
+    def now(self) -> float:
+        """Frames a second at this moment."""
+        frames = max(_SWEEP_FRAMES, self._work.frames // 2)
+        meter = Meter({})
+        self._run(self.split, frames)
+        return frames / meter.wall_s()
+
     def _sweep(self) -> Split:
         """First how to split the threads, then how many pictures to a call."""
         cores = count_cores()

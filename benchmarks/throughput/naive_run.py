@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 
 from benchmarks.throughput import limit
+from benchmarks.throughput.pace import Pace
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
 from benchmarks.throughput.work import Work
@@ -50,10 +51,11 @@ def _measure(work: Work, python: str, runtime: str) -> Sample:
     try:
         client = Celery("naive", broker=redis.url, backend=redis.url, set_as_current=False)
         _process(client, work, 4 * count_cores())
+        pace = Pace(work.limit_now)
         meter = Meter({"publish": os.getpid()} | {role: process.pid for role, process in processes.items()})
         read = _process(client, work, work.frames)
-        speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)
-        return Sample(f"naive, {runtime}", speed, "frames/s", limit.NAME, cpu_ms, read / work.frames)
+        speed, cpu_ms, base = work.frames / meter.wall_s(), meter.cpu_ms(work.frames), pace.base()
+        return Sample(f"naive, {runtime}", speed, "frames/s", limit.NAME, cpu_ms, read / work.frames, base)
     finally:
         for process in reversed(processes.values()):
             process.terminate()

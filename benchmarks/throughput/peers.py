@@ -17,6 +17,7 @@ import psutil
 
 from benchmarks.throughput import limit
 from benchmarks.throughput.latency import free_port
+from benchmarks.throughput.pace import Pace
 from benchmarks.throughput.peer_model import BATCH, PACKAGES
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
@@ -55,10 +56,11 @@ def measure_peer(work: Work, name: str) -> list[Sample]:
 
         _wait_for(server, post, log)
         list(pool.map(post, range(_CLIENTS)))
+        pace = Pace(work.limit_now)
         meter = Meter({"publish": os.getpid(), "server": server.pid})
         read = sum(pool.map(post, range(work.frames)))
-        speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)
-    return [Sample(name, speed, "frames/s", limit.NAME, cpu_ms, read / work.frames)]
+        speed, cpu_ms, base = work.frames / meter.wall_s(), meter.cpu_ms(work.frames), pace.base()
+    return [Sample(name, speed, "frames/s", limit.NAME, cpu_ms, read / work.frames, base)]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.throughput import limit
+from benchmarks.throughput.pace import Pace
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import MODELS, STUBS, System, count_readings, running
 from benchmarks.throughput.work import Work
@@ -41,11 +42,11 @@ def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
     with running(work, given=given, fused=fused) as system:
         for bundle in BUNDLES:
             system.run(work.pictures, max(WARM_UP_FRAMES, 2 * bundle), bundle)
-            before, meter = count_readings(system), system.meter()
+            before, pace, meter = count_readings(system), Pace(work.limit_now), system.meter()
             system.run(work.pictures, work.frames, bundle)
             speed, cpu_ms = work.frames / meter.wall_s(), meter.cpu_ms(work.frames)
-            readings = (count_readings(system) - before) / work.frames
-            yield Sample(f"{name}, bundle {bundle}", speed, "frames/s", limit.NAME, cpu_ms, readings)
+            base, readings = pace.base(), (count_readings(system) - before) / work.frames
+            yield Sample(f"{name}, bundle {bundle}", speed, "frames/s", limit.NAME, cpu_ms, readings, base)
 
 
 def _null(work: Work, *, fused: bool) -> Sample:

@@ -18,6 +18,7 @@ class Sample:
     baseline: str  #: name of the sample of the same round that it is compared with
     cpu_ms: Mapping[str, float] = field(default_factory=dict[str, float])  #: CPU time per frame, by role
     readings: float | None = None  #: plates read per frame
+    base: float | None = None  #: the baseline's value at this very moment; None: what it was in the same round
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def rows_of(rounds: Sequence[Sequence[Sample]]) -> list[Row]:
     for samples in rounds:
         values = {sample.name: sample.value for sample in samples}
         for sample in samples:
-            base = values.get(sample.baseline)
+            base = sample.base or values.get(sample.baseline)
             by_name.setdefault(sample.name, []).append((sample, sample.value / base if base else None))
     return [_row(found) for found in by_name.values()]
 

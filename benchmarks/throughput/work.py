@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ class Work:
     postgres: str = ""  #: URL of a database for the benchmark alone
     peers_python: Path | None = None  #: an interpreter that has ray and litserve
     torch_python: Path | None = None  #: an interpreter that has torch and ultralytics
+    limit_now: Callable[[], float] | None = None  #: runs the limit for a moment and gives its frames/s
 
     def picture(self, number: int) -> bytes:
         return self.pictures[number % len(self.pictures)]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.throughput.pace import Pace
 from benchmarks.throughput.pictures import SIZES, draw_pictures, numbered
 from benchmarks.throughput.report import cells_of
 from benchmarks.throughput.samples import Sample, quantile, rows_of
@@ -83,3 +84,16 @@ def test_a_numbered_picture_is_another_file_of_the_same_pixels() -> None:
     assert len({picture, first, second}) == 3
     same = [cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR) for file in (picture, second)]
     assert np.array_equal(*same)
+
+
+def test_what_the_baseline_was_at_the_same_moment_counts() -> None:
+    rounds = [[sample("limit", 10), sample("queued", 4, base=5)], [sample("limit", 10), sample("queued", 4, base=8)]]
+    _, queued = rows_of(rounds)
+    assert (queued.ratio, queued.lowest, queued.highest) == (pytest.approx(0.65), 0.5, 0.8)
+
+
+def test_the_pace_is_the_mean_of_before_and_after() -> None:
+    speeds = iter([40.0, 60.0])
+    pace = Pace(lambda: next(speeds))
+    assert pace.base() == 50
+    assert Pace(None).base() is None
