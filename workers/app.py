@@ -94,13 +94,17 @@ class Worker:
 
 def _open_detect(services: Services) -> Stage:
     from workers.detect import DetectStage
+    from workers.images import use_one_thread
 
+    use_one_thread()
     return DetectStage(services.settings, services.frames, services.worker_name)
 
 
 def _open_ocr(services: Services) -> Stage:
+    from workers.images import use_one_thread
     from workers.ocr import OcrStage
 
+    use_one_thread()
     return OcrStage(services.settings, services.frames, services.worker_name)
 
 

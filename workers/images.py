@@ -39,6 +39,11 @@ class Picture(NamedTuple):
         return tuple(_enlarged(one, self.width / columns, self.height / rows) for one in detections)
 
 
+def use_one_thread() -> None:
+    """For this process: OpenCV's own threads spin while they wait, and pictures are worked on side by side anyway."""
+    cv2.setNumThreads(1)
+
+
 def decode(data: bytes, *, max_mpx: float, max_mb: float = math.inf) -> BgrImage:
     """Decode a JPEG, PNG or WebP file, upright as its EXIF orientation says.
 

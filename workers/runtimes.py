@@ -65,6 +65,11 @@ def count_streams(threads: int) -> int:
     return min(threads or count_cores(), _MOST_STREAMS)
 
 
+def few_threads(threads: int) -> int:
+    """For a network so small that more threads wait for each other longer than they work."""
+    return max(1, (threads or count_cores()) // 4)
+
+
 def onnxruntime_options(threads: int) -> Any:
     """What every model on onnxruntime is opened with; `threads` 0: as many as there are cores.
 

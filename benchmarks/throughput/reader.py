@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sightline.settings import Settings
 from sightline.types import Detection, Reading
 from workers.detectors import open_detector
-from workers.images import crop, decode
+from workers.images import crop, decode, use_one_thread
 from workers.recognizers import open_plates_recognizer, open_recognizer
 
 _TABLE: Final = """
@@ -30,6 +30,7 @@ class Reader:
     """Detector and recognizer of `plates` as the settings name them. Used by one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
+        use_one_thread()
         self._settings = settings
         self._detector = open_detector(settings.plates_model, settings)
         self._recognizer = open_plates_recognizer(settings) or open_recognizer(settings)

@@ -28,6 +28,7 @@ from sightline.supervisor import end_with_parent
 from sightline.types import FrameRef, Lane, Pipeline
 
 _TIMEOUT_S = 300
+_NEARLY_NONE = 64  #: frames
 _STOP_S = 60
 _SOURCES = 8
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -81,11 +82,11 @@ class System:
     def wait(self) -> None:
         """Until nothing is open. Raises StoreUnavailableError as `run` does."""
         until = time.monotonic() + _TIMEOUT_S
-        while self.open_frames():
+        while left := self.open_frames():
             self.check()
             if time.monotonic() > until:
                 raise StoreUnavailableError(f"frames stay open after {_TIMEOUT_S} s\n{self.log()}")
-            time.sleep(0.02)
+            time.sleep(0.02 if left < _NEARLY_NONE else 0.1)  # a look costs Redis and this process something too
 
     def check(self) -> None:
         """Raises StoreUnavailableError if a process ended."""

@@ -17,7 +17,7 @@ from sightline.types import Reading
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, find_model, resolve
 from workers.recognizers.formats import Formats, open_formats
-from workers.runtimes import choose_runtime, onnxruntime_options, openvino_config
+from workers.runtimes import choose_runtime, few_threads, onnxruntime_options, openvino_config
 
 _MODEL = "plates-recognizer"
 
@@ -54,7 +54,7 @@ class PlateRecognizer:
         self._max_batch_size = max_batch_size
         try:
             if runtime == "openvino":
-                self._forward = _openvino(file.path, threads, half)
+                self._forward = _openvino(file.path, few_threads(threads), half)
             else:
                 self._forward = _onnxruntime(file.path, threads)
         except Exception as error:  # the runtimes' errors have no root in common
