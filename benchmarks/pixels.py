@@ -65,6 +65,8 @@ def _steps(settings: Settings, files: Sequence[bytes]) -> Steps:
     reader = Reader(settings)
     weights = resolve("plates-detector", settings, suffix=".onnx")
     session = OpenvinoSession(weights, half=settings.half, threads=settings.threads)
+    for width, height in (*_LOOKS, (_LOOKS[1][0], _LOOKS[1][1] - 32)):
+        session.expect((width, height))
     plain = _compiled(weights.path, openvino_config(settings.threads, half=settings.half))
     recognizer, other = open_plate_recognizer(settings), open_rapid_recognizer(settings)
     images = [decode(file, max_mpx=50) for file in files]
@@ -89,7 +91,10 @@ def _steps(settings: Settings, files: Sequence[bytes]) -> Steps:
         "network, 640 px": lambda: session.forward(inputs[0]),
         "network, 384 px": lambda: session.forward(inputs[1]),
         "network, 384 px, inputs in steps of 32 px": lambda: session.forward(inputs[1][:, 16:-16]),
-        "network, 640 px, given floats, in one stream": lambda: np.array(plain(to_tensor(inputs[0]))[0]),
+        "networks, both looks": lambda: [session.forward(look) for look in inputs],
+        "networks, both looks, one for all shapes, given floats, in one stream": lambda: [
+            np.array(plain(to_tensor(look))[0]) for look in inputs
+        ],
         "cut a plate": lambda: [_cut(image) for image in images],
         "sharpness of a crop": lambda: [sharpness(image) for image in crops],
         "code a crop, decode it": lambda: [decode(encode_jpeg(image, quality=95), max_mpx=50) for image in crops],

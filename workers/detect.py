@@ -54,8 +54,8 @@ class DetectStage:
             Pipeline.TEXT: settings.text_model,
             Pipeline.OBJECTS: settings.objects_model,
         }
-        #: While the model looks at a batch, the next one is decoded.
-        self._room = Room(2 * settings.max_batch_size)
+        # While the model looks at a batch, the next one is decoded. No lane waits for the room of another.
+        self._rooms = {lane: Room(2 * settings.max_batch_size) for lane in Lane}
         self._detectors: dict[str, Detector | ModelError] = {}
         self.batchers: dict[str, Batcher[BgrImage, list[Detection]]] = {}
         for name in dict.fromkeys(self._models.values()):
@@ -120,10 +120,8 @@ class DetectStage:
         blobs = self._frames.get_bundle(frames_name(job.job_id), ids)
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
-        # Frames that somebody waits for do not wait for bulk.
-        room = self._room if job.lane is Lane.BULK else Room(self._room.pictures)
         ahead: deque[list[_Asked]] = deque()
-        with room.share() as share:
+        with self._rooms[job.lane].share() as share:
 
             def oldest() -> Iterator[_Seen]:
                 for asked in ahead.popleft():

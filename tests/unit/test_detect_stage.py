@@ -80,11 +80,11 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
     assert (before, len(decoded)) == (expected, 40)
 
 
-@pytest.mark.parametrize(("lane", "expected"), [(Lane.BULK, 8), (Lane.LIVE, 32)])
-def test_bulk_jobs_share_the_room_for_decoded_pictures(
-    lane: Lane, expected: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("lanes", "expected"), [([Lane.BULK] * 4, 8), ([*[Lane.BULK] * 3, Lane.LIVE], 16)])
+def test_jobs_of_a_lane_share_the_room_for_decoded_pictures(
+    lanes: list[Lane], expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many jobs of bulk a worker holds; frames that somebody waits for do not wait for them."""
+    """However many jobs of bulk a worker holds, frames that somebody waits for do not wait for them."""
     decoded, looked_at = list[int](), threading.Event()
 
     def count(data: bytes, **limits: Any) -> Any:
@@ -100,7 +100,10 @@ def test_bulk_jobs_share_the_room_for_decoded_pictures(
     frames, refs = MemoryFrameStore(), make_frame_refs(40)
     frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
     stage = DetectStage(STUBS.model_copy(update={"max_batch_size": 4}), frames, "test")
-    jobs = [job_of(refs[start : start + 10]).model_copy(update={"lane": lane}) for start in range(0, 40, 10)]
+    jobs = [
+        job_of(refs[10 * number : 10 * number + 10]).model_copy(update={"lane": lane})
+        for number, lane in enumerate(lanes)
+    ]
     with ThreadPoolExecutor(len(jobs)) as pool:
         working = [pool.submit(stage.work, Step(DETECT_TASK, Message(job=job))) for job in jobs]
         time.sleep(0.5)
