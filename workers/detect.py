@@ -89,12 +89,12 @@ class DetectStage:
         settings = self._settings
         try:
             detector = open_detector(name, settings)
+            detector.warm()
         except ModelError as error:
             # The other pipelines still work; jobs that need this model become dead letters saying so.
             log.warning("%s", error)
             self._detectors[name] = error
             return
-        detector.warm()
         self._detectors[name] = detector
         model = detector.model
         self.batchers[name] = Batcher(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import workers.detect
+from sightline.errors import ModelError
 from sightline.frames import crop_key
 from sightline.messages import Job, Message
 from sightline.queues import DETECT_TASK
@@ -132,6 +133,17 @@ def test_a_job_that_fails_leaves_its_room_to_others(monkeypatch: pytest.MonkeyPa
 
 def _no_memory(*_: Any, **__: Any) -> Any:
     raise MemoryError("no memory to decode")
+
+
+def test_a_model_that_does_not_run_is_told_of_by_its_jobs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: StubDetector) -> None:
+        raise ModelError("model 'stub': it cannot be compiled here", model="stub")
+
+    monkeypatch.setattr(StubDetector, "warm", refuse)
+    stage = DetectStage(STUBS, MemoryFrameStore(), "test")
+    with pytest.raises(ModelError, match="cannot be compiled"):
+        stage.work(Step(DETECT_TASK, Message(job=job_of(make_frame_refs(1)))))
+    stage.close()
 
 
 def test_results_are_in_the_order_of_the_frames_whatever_some_of_them_are() -> None:
