@@ -23,6 +23,6 @@ def test_every_promise_is_kept_whatever_dies(tmp_path: Path) -> None:
 
 
 def test_it_finds_what_a_missing_protection_breaks(tmp_path: Path) -> None:
-    options = Options(faults=1, frames=200, seed=7, only=("redis-refuses",), without=("in-body-hand-over",))
+    options = Options(faults=2, frames=400, seed=7, only=("redis-refuses",), without=("in-body-hand-over",))
     verdict = run(options, tmp_path)
     assert [violation for violation in verdict.violations if "did their work twice" in violation]

@@ -43,7 +43,7 @@ def test_plates_may_have_a_recognizer_of_their_own(
     monkeypatch: pytest.MonkeyPatch, setting: Any, pipeline: Pipeline, reader: str, is_stored: bool
 ):
     monkeypatch.setattr(workers.ocr, "open_recognizer", lambda _: Named("general"))
-    monkeypatch.setattr(workers.ocr, "open_plates_recognizer", lambda s, *_: Named("own") if s.plates_recognizer else 0)
+    monkeypatch.setattr(workers.ocr, "open_plates_recognizer", _open_own)
     (frame,) = make_frame_refs(1)
     frames = MemoryFrameStore()
     crop = np.zeros((20, 40, 3), np.uint8)
@@ -59,3 +59,7 @@ def test_plates_may_have_a_recognizer_of_their_own(
     assert left.task == WRITE_TASK
     assert [reading.text for reading in result.readings] == [reader]
     assert result.stages[0].model == reader
+
+
+def _open_own(settings: Settings, _text: Any) -> Named | None:
+    return Named("own") if settings.plates_recognizer else None
