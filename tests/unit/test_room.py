@@ -38,6 +38,19 @@ def test_who_holds_none_waits_until_another_is_done_with_some() -> None:
         assert waiting.result(5)
 
 
+def test_who_has_begun_comes_before_who_has_not() -> None:
+    room = Room(8)
+    with ThreadPoolExecutor(1) as pool, room.share() as begun, room.share() as other:
+        assert begun.take(4)
+        assert begun.take(1)
+        waiting = pool.submit(other.take, 1)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        assert begun.take(1)
+        begun.give_back(2)
+        assert waiting.result(5)
+
+
 def test_more_than_all_the_room_takes_all_of_it() -> None:
     room = Room(2)
     with room.share() as share:
