@@ -27,11 +27,31 @@ from workers.detectors.yolo import YoloDetector
 from workers.images import BgrImage, decode_small, encode_jpeg
 from workers.step import Step
 
+HeldUp = tuple[list[int], threading.Event]
+
 STUBS = load_settings(plates_model="stub", text_model="stub", objects_model="stub")
 
 
 def job_of(refs: Sequence[FrameRef]) -> Job:
     return Job(job_id="job-0001-0001", pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=tuple(refs))
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> HeldUp:
+    """A model that waits for the event; a number is noted for each picture that is decoded."""
+    decoded, looked_at = list[int](), threading.Event()
+
+    def count(data: bytes, **limits: Any) -> Any:
+        decoded.append(len(decoded))
+        return decode_small(data, **limits)
+
+    def wait(self: StubDetector, images: Any) -> list[list[Detection]]:
+        assert looked_at.wait(10)
+        return [[] for _ in images]
+
+    monkeypatch.setattr(workers.detect, "decode_small", count)
+    monkeypatch.setattr(StubDetector, "detect", wait)
+    return decoded, looked_at
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
@@ -52,21 +72,10 @@ def test_a_model_says_how_much_is_cut_around_its_boxes(margin: float, monkeypatc
 
 @pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 4), (16, 32)])
 def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
-    max_batch_size: int, expected: int, monkeypatch: pytest.MonkeyPatch
+    max_batch_size: int, expected: int, held_up: HeldUp
 ) -> None:
     """A bundle of 64 pictures of 1080p, decoded at once, would take 400 MB."""
-    decoded, looked_at = list[int](), threading.Event()
-
-    def count(data: bytes, **limits: Any) -> Any:
-        decoded.append(len(decoded))
-        return decode_small(data, **limits)
-
-    def wait(self: StubDetector, images: Any) -> list[list[Detection]]:
-        assert looked_at.wait(10)
-        return [[] for _ in images]
-
-    monkeypatch.setattr(workers.detect, "decode_small", count)
-    monkeypatch.setattr(StubDetector, "detect", wait)
+    decoded, looked_at = held_up
     frames = MemoryFrameStore()
     refs = make_frame_refs(40)
     frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
@@ -82,22 +91,9 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
 
 
 @pytest.mark.parametrize(("lanes", "expected"), [([Lane.BULK] * 4, 8), ([*[Lane.BULK] * 3, Lane.LIVE], 16)])
-def test_jobs_of_a_lane_share_the_room_for_decoded_pictures(
-    lanes: list[Lane], expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jobs_of_a_lane_share_the_room_for_decoded_pictures(lanes: list[Lane], expected: int, held_up: HeldUp) -> None:
     """However many jobs of bulk a worker holds, frames that somebody waits for do not wait for them."""
-    decoded, looked_at = list[int](), threading.Event()
-
-    def count(data: bytes, **limits: Any) -> Any:
-        decoded.append(len(decoded))
-        return decode_small(data, **limits)
-
-    def wait(self: StubDetector, images: Any) -> list[list[Detection]]:
-        assert looked_at.wait(10)
-        return [[] for _ in images]
-
-    monkeypatch.setattr(workers.detect, "decode_small", count)
-    monkeypatch.setattr(StubDetector, "detect", wait)
+    decoded, looked_at = held_up
     frames, refs = MemoryFrameStore(), make_frame_refs(40)
     frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
     stage = DetectStage(STUBS.model_copy(update={"max_batch_size": 4}), frames, "test")
