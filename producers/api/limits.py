@@ -68,8 +68,7 @@ class _Body:
         if self._complete:
             return await self._receive()
         try:
-            async with asyncio.timeout(self._patience_s()):  # `wait_for` would make a task for each part
-                message = await self._receive()
+            message = await asyncio.wait_for(self._receive(), self._patience_s())
         except TimeoutError:
             slow = f"nothing came for {_SILENCE_S:g} s, or less than {_MIN_BYTES_PER_S / 1000:g} kB a second"
             await self._refuse(408, f"request body: {slow}; send it again")
