@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +167,31 @@ def test_the_paddleocr_folder_holds_weights_and_characters(tmp_path: Path):
     assert {"A", "Z", "0", "9", "Ä"} <= set(characters)
     assert len(characters) == 18_708  # with blank and space 18,710: the last dimension of the model's output
     assert (folder / "inference.onnx").stat().st_size > 10_000_000
+
+
+class _Lent(np.ndarray):
+    """Scores that are looked at a moment after they were lent."""
+
+    def argmax(self, *arguments: Any, **named: Any) -> Any:
+        time.sleep(0.05)
+        return np.asarray(self).argmax(*arguments, **named)
+
+
+@pytest.mark.skipif(not is_installed("rapidocr"), reason="rapidocr is not installed")
+def test_two_threads_that_share_it_read_what_each_alone_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For text and for doubtful plates it is one, and OpenVINO lends its output until the next call."""
+    recognizer: Any = open_recognizer(Settings(recognizer="rapidocr"))
+    session, lent = recognizer._rapid.session, list[Any]()
+
+    def lend(tensor: Any) -> Any:
+        scores = session(tensor)
+        lent[:] = lent or [np.empty_like(scores)]
+        lent[0][:] = scores
+        return lent[0].view(_Lent)
+
+    monkeypatch.setattr(recognizer._rapid, "session", lend)
+    crops = [sign("AB123CD"), sign("XYZ")]
+    alone = [recognizer.recognize([crop])[0].text for crop in crops]
+    assert alone == ["AB123CD", "XYZ"]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda crop: recognizer.recognize([crop])[0].text, crops)) == alone

@@ -52,9 +52,9 @@ class RapidRecognizer:
 
     def _read(self, crops: list[BgrImage], width: int) -> list[Reading]:
         tensor = np.stack([self._rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
-        with self._turn:
+        with self._turn:  # OpenVINO lends the scores: the next call writes over them
             scores: Any = self._rapid.session(tensor)  # (N, steps, characters)
-        classes, confidences = scores.argmax(axis=2), scores.max(axis=2)
+            classes, confidences = scores.argmax(axis=2), scores.max(axis=2)
         return [self._decode(*one) for one in zip(classes, confidences, strict=True)]
 
     def _decode(self, classes: npt.NDArray[np.int64], confidences: npt.NDArray[np.float32]) -> Reading:
