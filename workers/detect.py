@@ -117,7 +117,6 @@ class DetectStage:
         While the model looks at some, the next are decoded, as far as there is room for them.
         """
         ids = [frame.frame_id for frame in job.frames]
-        blobs = self._frames.get_bundle(frames_name(job.job_id), ids)
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[list[_Asked]] = deque()
@@ -128,10 +127,12 @@ class DetectStage:
                     yield _seen(asked)
                     share.give_back(1)
 
+            blobs: Sequence[bytes | None] = ()
             for start in range(0, len(ids), _DECODED_AT_ONCE):
                 some = slice(start, start + _DECODED_AT_ONCE)
                 while not share.take(len(ids[some])):
                     yield from oldest()
+                blobs = blobs or self._frames.get_bundle(frames_name(job.job_id), ids)
                 pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
                 ahead.append(self._ask(pictures, detector.model.name, job.lane))
             while ahead:

@@ -1,7 +1,8 @@
 """`python -m workers.model_times FOLDER`: how long calls of the models of `plates` take, as JSON.
 
-The pictures of the folder go through the detector, their crops through the recognizer, alone in this process: one
-image a call, then many. Time and CPU time of all threads are taken; a line through both gives a call and an image.
+The pictures of the folder go through the detector, their crops through the recognizer, batched as in a worker but alone
+in this process: one image, then many. Time and CPU time of all threads are taken; a line through both gives a call and
+an image.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from typing import Any
 
 from sightline.checkout import answer_once
 from sightline.errors import BadImageError
+from sightline.models import LoadedModel
 from sightline.settings import Settings, load_settings
+from workers.batching import Batcher
 from workers.detectors import open_detector
 from workers.images import BgrImage, crop, decode
 from workers.recognizers import open_plates_recognizer, open_recognizer
+
+_Call = Callable[[Sequence[BgrImage]], Sequence[Any]]
 
 _MANY = 8
 _LEAST_CALLS = 3
@@ -47,8 +52,10 @@ def measure(folder: Path, settings: Settings, seconds: float) -> dict[str, Any]:
     nothing = {"call_ms": 0.0, "image_ms": 0.0, "call_cpu_ms": 0.0, "image_cpu_ms": 0.0}
     return {
         "crops_per_frame": len(crops) / len(images),
-        "detect": _times(detector.detect, images, many, share_s),
-        "ocr": _times(recognizer.recognize, crops, many, share_s) if crops else nothing,
+        "detect": _times(_batched(detector.detect, detector.model, settings), images, many, share_s),
+        "ocr": _times(_batched(recognizer.recognize, recognizer.model, settings), crops, many, share_s)
+        if crops
+        else nothing,
     }
 
 
@@ -62,9 +69,19 @@ def _read(path: Path, settings: Settings) -> BgrImage:
         raise BadImageError(f"{path}: {error}") from error
 
 
-def _times(
-    call: Callable[[Sequence[BgrImage]], Any], images: Sequence[BgrImage], many: int, seconds: float
-) -> dict[str, float]:
+def _batched(process: _Call, model: LoadedModel, settings: Settings) -> _Call:
+    """Many are shared among the threads that may call the model."""
+    batcher = Batcher(
+        process,
+        max_batch_size=min(settings.max_batch_size, model.most_at_once or settings.max_batch_size),
+        max_wait_ms=0,
+        name=model.name,
+        calls_at_once=model.calls_at_once,
+    )
+    return lambda images: [ticket.result() for ticket in batcher.submit(images)]
+
+
+def _times(call: _Call, images: Sequence[BgrImage], many: int, seconds: float) -> dict[str, float]:
     turns = itertools.cycle(images)
     one_ms, one_cpu_ms = _time(call, turns, 1, seconds)
     if many == 1:
@@ -75,9 +92,7 @@ def _times(
     return {"call_ms": call_ms, "image_ms": image_ms, "call_cpu_ms": call_cpu_ms, "image_cpu_ms": image_cpu_ms}
 
 
-def _time(
-    call: Callable[[Sequence[BgrImage]], Any], turns: itertools.cycle[BgrImage], size: int, seconds: float
-) -> tuple[float, float]:
+def _time(call: _Call, turns: itertools.cycle[BgrImage], size: int, seconds: float) -> tuple[float, float]:
     """Of the faster calls, in milliseconds: a slow one was held up by something else. The first shows the model this
     batch size."""
     call([next(turns) for _ in range(size)])

@@ -39,6 +39,7 @@ class OcrStage:
                 max_batch_size=settings.max_batch_size,
                 max_wait_ms=settings.max_wait_ms,
                 name=name,
+                calls_at_once=recognizer.model.calls_at_once,
             )
             for name, recognizer in self._recognizers.items()
         }

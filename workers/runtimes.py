@@ -14,7 +14,7 @@ from sightline.settings import Settings
 from workers.models import ModelSpec, Runtime
 
 _CPU_RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
-_MOST_STREAMS = 4
+_MOST_CALLS = 4
 
 
 def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
@@ -38,18 +38,16 @@ def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
     return _installed(name, possible[-1])
 
 
-def openvino_config(threads: int, *, half: bool, streams: int = 1) -> dict[str, Any]:
+def openvino_config(threads: int, *, half: bool) -> dict[str, Any]:
     """What every model on OpenVINO is compiled with; `threads` 0: OpenVINO takes one a core.
 
-    `half`: it computes in bfloat16 where the CPU can, up to twice as fast. `streams` calls may run side by side and
-    share the threads.
+    `half`: it computes in bfloat16 where the CPU can, up to twice as fast. There is one stream: the thread that calls
+    computes itself. Work handed to threads of several streams often woke on a core that was busy.
 
     Its threads are not pinned to cores: models of one process would be pinned to the same ones, and wait for each other
     there while other cores are idle.
     """
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
-    if streams > 1:
-        config |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams}
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads
     if not half:
@@ -57,17 +55,14 @@ def openvino_config(threads: int, *, half: bool, streams: int = 1) -> dict[str, 
     return config
 
 
-def count_streams(threads: int) -> int:
-    """How many calls of a model share `threads` on OpenVINO, 0: one a core. Each call has few threads then.
+def share_threads(threads: int) -> list[int]:
+    """How many of `threads`, 0: one a core, each of the calls has that run side by side.
 
     Threads that work on inputs of their own wait for each other less than those that share one.
     """
-    return min(threads or count_cores(), _MOST_STREAMS)
-
-
-def few_threads(threads: int) -> int:
-    """For a network so small that more threads wait for each other longer than they work."""
-    return max(1, (threads or count_cores()) // 4)
+    total = threads or count_cores()
+    calls = min(total, _MOST_CALLS)
+    return [total // calls] * calls
 
 
 def onnxruntime_options(threads: int) -> Any:

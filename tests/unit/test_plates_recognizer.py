@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -120,13 +122,17 @@ def test_our_weights_read_plates_of_one_and_two_lines(name: str, runtime: str):
     pytest.importorskip(runtime)
     pytest.importorskip("rapidocr")
     recognizer = open_plates_recognizer(
-        Settings(plates_recognizer=name, runtime=runtime, threads=1, max_batch_size=2)  # pyright: ignore[reportArgumentType]
+        Settings(plates_recognizer=name, runtime=runtime, threads=2, max_batch_size=2)  # pyright: ignore[reportArgumentType]
     )
     assert recognizer is not None
-    readings = recognizer.recognize([drawn("KX47HDE"), drawn("BP93", "TWL"), np.full((40, 120, 3), 90, np.uint8)])
+    crops = [drawn("KX47HDE"), drawn("BP93", "TWL"), np.full((40, 120, 3), 90, np.uint8)]
+    readings = recognizer.recognize(crops)
     assert [reading.text for reading in readings] == ["KX47HDE", "BP93TWL", ""]
     assert all(len(reading.char_confidences) == len(reading.text) for reading in readings)
     assert recognizer.recognize([]) == []
+    with ThreadPoolExecutor(recognizer.model.calls_at_once) as pool:
+        side_by_side = [pool.submit(recognizer.recognize, crops) for _ in range(10)]
+        assert all(call.result(30) == readings for call in side_by_side)
 
 
 def test_a_country_without_formats_is_refused_before_anything_is_loaded():

@@ -64,7 +64,7 @@ def only_with(library: str, *marks: pytest.MarkDecorator) -> list[Any]:
 def subject(request: pytest.FixtureRequest) -> tuple[Recognizer, Draw]:
     name, runtime = request.param
     folder = Path(PADDLE_FOLDER) if PADDLE_FOLDER else None
-    settings = Settings(recognizer=name, runtime=runtime, paddleocr_dir=folder, threads=1, max_batch_size=4)
+    settings = Settings(recognizer=name, runtime=runtime, paddleocr_dir=folder, threads=2, max_batch_size=4)
     return open_recognizer(settings), plate if name == "stub" else sign
 
 
@@ -93,6 +93,15 @@ def test_a_reading_does_not_depend_on_its_neighbors(subject: tuple[Recognizer, D
     alone = [recognizer.recognize([draw(text)])[0] for text in TEXTS]
     assert [reading.text for reading in together] == [reading.text for reading in alone]
     assert [r.confidence for r in together] == pytest.approx([r.confidence for r in alone], abs=0.02)
+
+
+def test_it_may_be_called_by_as_many_threads_as_it_says(subject: tuple[Recognizer, Draw]):
+    recognizer, draw = subject
+    crops = [draw(text) for text in TEXTS]
+    alone = [recognizer.recognize([crop])[0].text for crop in crops]
+    with ThreadPoolExecutor(recognizer.model.calls_at_once) as pool:
+        found = list(pool.map(lambda crop: recognizer.recognize([crop])[0].text, crops * 5))
+    assert found == alone * 5
 
 
 def test_blank_crops_read_as_nothing(subject: tuple[Recognizer, Draw]):
@@ -180,8 +189,9 @@ class _Lent(np.ndarray):
 @pytest.mark.skipif(not is_installed("rapidocr"), reason="rapidocr is not installed")
 def test_two_threads_that_share_it_read_what_each_alone_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """For text and for doubtful plates it is one, and OpenVINO lends its output until the next call."""
-    recognizer: Any = open_recognizer(Settings(recognizer="rapidocr"))
-    session, lent = recognizer._rapid.session, list[Any]()
+    recognizer: Any = open_recognizer(Settings(recognizer="rapidocr", runtime="openvino", threads=1))
+    rapid = recognizer._free.get_nowait()  # the only one
+    session, lent = rapid.session, list[Any]()
 
     def lend(tensor: Any) -> Any:
         scores = session(tensor)
@@ -189,7 +199,8 @@ def test_two_threads_that_share_it_read_what_each_alone_reads(monkeypatch: pytes
         lent[0][:] = scores
         return lent[0].view(_Lent)
 
-    monkeypatch.setattr(recognizer._rapid, "session", lend)
+    monkeypatch.setattr(rapid, "session", lend)
+    recognizer._free.put(rapid)
     crops = [sign("AB123CD"), sign("XYZ")]
     alone = [recognizer.recognize([crop])[0].text for crop in crops]
     assert alone == ["AB123CD", "XYZ"]

@@ -6,8 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from sightline.errors import ModelError
 from workers.detectors.sessions import Batch, Rows, cannot_load, fixed_sizes, parse_labels
 from workers.models import ModelFile, Runtime
-from workers.runtimes import count_streams, openvino_config
+from workers.runtimes import openvino_config, share_threads
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +25,16 @@ _Shape = tuple[int, int]  #: height and width
 
 
 class _Network(NamedTuple):
-    """Requests of the network compiled twice."""
+    """Requests of the network, each compiled for its own number of threads."""
 
     alone: Any  #: with all threads
     streams: Sequence[Any]  #: with a share of the threads each
 
 
 class OpenvinoSession:
-    """Pictures are shared out to streams of few threads; a lone one has all threads, for it is waited for.
+    """Each calling thread has a stream of few threads; a lone picture has all threads, for it is waited for.
 
+    A call computes in the thread that makes it: handed to another, it would often be put to a core that is busy.
     Each picture is a call of its own: those that share a call wait for each other. A network compiled for one shape is
     faster than one that takes all, and one that sees another shape than before has to think again: shapes that come
     often have their own.
@@ -55,7 +55,8 @@ class OpenvinoSession:
         except RuntimeError as error:
             raise cannot_load(file, error) from error
         self.batch_size, self.input_size = fixed_sizes(shape)
-        self.calls_at_once = 1 if self.batch_size else count_streams(threads)
+        self._shares = [] if self.batch_size else share_threads(threads)
+        self.calls_at_once = max(1, len(self._shares))
         where = ["framework", "names"]
         self.labels = parse_labels(str(model.get_rt_info(where).value) if model.has_rt_info(where) else "")
         self._changing = threading.Lock()
@@ -84,19 +85,15 @@ class OpenvinoSession:
 
     def forward(self, batch: Batch) -> Rows:
         network = self._network_for(batch)
-        streams = [self._free.get()]
-        with suppress(Empty):
-            while len(streams) < len(batch):
-                streams.append(self._free.get_nowait())
+        stream = self._free.get()
         try:
             if self.batch_size:
-                return _infer([network.alone], [batch])
+                return _infer(network.alone, batch)
             is_alone = len(batch) == 1 and self._free.qsize() == self.calls_at_once - 1
-            requests = [network.alone] if is_alone else [network.streams[stream] for stream in streams]
-            return _infer(requests, np.split(batch, len(batch)))
+            request = network.alone if is_alone else network.streams[stream]
+            return np.concatenate([_infer(request, picture) for picture in np.split(batch, len(batch))])
         finally:
-            for stream in streams:
-                self._free.put(stream)
+            self._free.put(stream)
 
     def _network_for(self, batch: Batch) -> _Network:
         height, width = batch.shape[1:3]
@@ -128,27 +125,18 @@ class OpenvinoSession:
             if shape:
                 model = model.clone()
                 model.reshape([1, *shape, 3])
-            alone, shared = (
-                self._core.compile_model(model, "CPU", openvino_config(self._threads, half=self._half, streams=streams))
-                for streams in (1, self.calls_at_once)
+            alone, *streams = (
+                self._core.compile_model(model, "CPU", openvino_config(threads, half=self._half)).create_infer_request()
+                for threads in (self._threads, *self._shares)
             )
         except RuntimeError as error:
             raise cannot_load(self._file, error) from error
-        streams = [shared.create_infer_request() for _ in range(self.calls_at_once)]
-        return _Network(alone.create_infer_request(), streams)
+        return _Network(alone, streams)
 
 
-def _infer(requests: Sequence[Any], calls: Sequence[Batch]) -> Rows:
-    """As many of the calls side by side as there are requests."""
-    rows: list[Rows] = []
-    for start in range(0, len(calls), len(requests)):
-        running = list(zip(requests, calls[start : start + len(requests)], strict=False))
-        for request, pixels in running:
-            request.start_async([pixels], share_inputs=True)
-        for request, _ in running:
-            request.wait()
-            rows.append(np.array(request.get_output_tensor(0).data, np.float32))
-    return np.concatenate(rows)
+def _infer(request: Any, batch: Batch) -> Rows:
+    request.infer([batch], share_inputs=True)
+    return np.array(request.get_output_tensor(0).data, np.float32)
 
 
 def _taking_bytes(model: Any) -> Any:

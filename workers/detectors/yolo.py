@@ -67,10 +67,7 @@ class YoloDetector:
         found: dict[int, list[Detection]] = {}
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
-            at_once = (
-                self._session.batch_size or (self._session.most_at_once or len(alike)) * self._session.calls_at_once
-            )
-            for part in _chunks(alike, at_once):
+            for part in _chunks(alike, self._session.batch_size or self._session.most_at_once or len(alike)):
                 batch, placements = letterbox([small[index] for index in part], size)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
                     shape = images[index].shape[:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,7 +18,7 @@ from sightline.types import Reading
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, find_model, resolve
 from workers.recognizers.formats import Formats, open_formats
-from workers.runtimes import choose_runtime, few_threads, onnxruntime_options, openvino_config
+from workers.runtimes import choose_runtime, onnxruntime_options, openvino_config, share_threads
 
 _MODEL = "plates-recognizer"
 
@@ -49,12 +50,18 @@ class PlateRecognizer:
         half: bool = False,
         formats: Formats | None = None,
     ) -> None:
-        self.model = LoadedModel(name=file.name, sha256=file.sha256, runtime=runtime, input_size=(WIDTH_PX, HEIGHT_PX))
+        self.model = LoadedModel(
+            name=file.name,
+            sha256=file.sha256,
+            runtime=runtime,
+            input_size=(WIDTH_PX, HEIGHT_PX),
+            calls_at_once=len(share_threads(threads)) if runtime == "openvino" else 1,
+        )
         self.formats = formats or Formats()
         self._max_batch_size = max_batch_size
         try:
             if runtime == "openvino":
-                self._forward = _openvino(file.path, few_threads(threads), half)
+                self._forward = _openvino(file.path, threads, half)
             else:
                 self._forward = _onnxruntime(file.path, threads)
         except Exception as error:  # the runtimes' errors have no root in common
@@ -158,5 +165,17 @@ def _onnxruntime(path: Path, threads: int) -> Any:
 def _openvino(path: Path, threads: int, half: bool) -> Any:
     import openvino
 
-    model = openvino.Core().compile_model(str(path), "CPU", openvino_config(threads, half=half))
-    return lambda batch: np.array(model(batch)[0], np.float32)
+    core, free = openvino.Core(), SimpleQueue[Any]()
+    model = core.read_model(path)
+    for share in share_threads(threads):
+        free.put(core.compile_model(model, "CPU", openvino_config(share, half=half)).create_infer_request())
+
+    def forward(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        request = free.get()
+        try:
+            request.infer([batch], share_inputs=True)
+            return np.array(request.get_output_tensor(0).data, np.float32)  # lent: the next call writes over it
+        finally:
+            free.put(request)
+
+    return forward

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sightline.types import Reading
 from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, find_model, resolve
 from workers.rapid import open_rapidocr
-from workers.runtimes import choose_runtime
+from workers.runtimes import choose_runtime, share_threads
 
 _MODEL = "ppocr-rec"
 _HEIGHT = 48  #: pixels; every crop is scaled to it
@@ -32,13 +32,20 @@ class RapidRecognizer:
     """
 
     def __init__(self, file: ModelFile, runtime: Runtime, *, threads: int, max_batch_size: int) -> None:
+        shares = share_threads(threads) if runtime == "openvino" else [threads]
         self.model = LoadedModel(
-            name=file.name, sha256=file.sha256, runtime=runtime, input_size=(file.spec.input_size, _HEIGHT)
+            name=file.name,
+            sha256=file.sha256,
+            runtime=runtime,
+            input_size=(file.spec.input_size, _HEIGHT),
+            calls_at_once=len(shares),
         )
         self._max_batch_size = max_batch_size
-        self._rapid = open_rapidocr(file, use="Rec", runtime=runtime, threads=threads)
-        self._turn = threading.Lock()  # one call at a time; for plates it has other threads than for text
-        self._characters: list[str] = self._rapid.postprocess_op.character
+        rapids = [open_rapidocr(file, use="Rec", runtime=runtime, threads=share) for share in shares]
+        self._characters: list[str] = rapids[0].postprocess_op.character
+        self._free = SimpleQueue[Any]()
+        for rapid in rapids:
+            self._free.put(rapid)
 
     def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
         widths = [_padded_width(crop) for crop in crops]
@@ -51,10 +58,13 @@ class RapidRecognizer:
         return [readings[index] for index in range(len(crops))]
 
     def _read(self, crops: list[BgrImage], width: int) -> list[Reading]:
-        tensor = np.stack([self._rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
-        with self._turn:  # OpenVINO lends the scores: the next call writes over them
-            scores: Any = self._rapid.session(tensor)  # (N, steps, characters)
+        rapid = self._free.get()
+        try:
+            tensor = np.stack([rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
+            scores: Any = rapid.session(tensor)  # (N, steps, characters); lent: the next call writes over it
             classes, confidences = scores.argmax(axis=2), scores.max(axis=2)
+        finally:
+            self._free.put(rapid)
         return [self._decode(*one) for one in zip(classes, confidences, strict=True)]
 
     def _decode(self, classes: npt.NDArray[np.int64], confidences: npt.NDArray[np.float32]) -> Reading:

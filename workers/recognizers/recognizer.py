@@ -11,7 +11,7 @@ from workers.images import BgrImage
 
 
 class Recognizer(Protocol):
-    """Reads the text of crops. Used by one thread at a time."""
+    """Reads the text of crops. Used by `model.calls_at_once` threads at a time."""
 
     @property
     def model(self) -> LoadedModel:

@@ -29,6 +29,7 @@ class VotedRecognizer:
             sha256=own.model.sha256,
             runtime=own.model.runtime,
             input_size=own.model.input_size,
+            calls_at_once=own.model.calls_at_once,
         )
         self._own, self._other, self._formats = own, other, formats
 
