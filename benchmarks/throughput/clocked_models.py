@@ -24,7 +24,7 @@ def _install() -> None:
     clocks.clock(yolo, "letterbox", "scale")
     clocks.clock(yolo, "resize", "scale")
     clocks.clock(yolo, "decode", "boxes")
-    clocks.clock(OpenvinoSession, "forward", "detector")
+    clocks.clock(OpenvinoSession, "forward", "networks of the detector")
     clocks.clock(VotedRecognizer, "recognize", "recognizer")
     ocr: Any = workers.ocr
     clocks.clock(ocr, "sharpness", "crops, sharpness")
