@@ -12,6 +12,7 @@ import argparse
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,7 +33,7 @@ from workers.images import BgrImage, crop, decode, decode_small, encode_jpeg, sh
 from workers.models import resolve
 from workers.recognizers.plates import open_plate_recognizer, prepare
 from workers.recognizers.rapid import open_rapid_recognizer
-from workers.runtimes import onnxruntime_options, openvino_config
+from workers.runtimes import onnxruntime_options, openvino_config, share_threads
 
 _AT_ONCE = 4  #: pictures in one call, as the workers have it
 _LOOKS = ((640, 384), (384, 256))  #: inputs for pictures of 16:9
@@ -169,11 +170,25 @@ def _threads(settings: Settings) -> dict[str, Calls]:
     pictures = to_tensor(pixels)
     crops = np.zeros((3 * _AT_ONCE, 64, 160), np.uint8)
     session = OpenvinoSession(files[0], half=settings.half, threads=0)
-    recognizer = _compiled(paths[1], openvino_config(0, half=settings.half))
+    recognizer = _compiled(paths[1], openvino_config(share_threads(0)[0], half=settings.half))
+    shares = np.array_split(pixels, session.calls_at_once)
+    callers = ThreadPoolExecutor(session.calls_at_once)
 
     def on_openvino(**config: Any) -> Calls:
         detect, read = (_compiled(path, openvino_config(0, half=settings.half) | config) for path in paths)
         return lambda: detect(pictures), lambda: read(crops)
+
+    def on_streams() -> Calls:
+        config = openvino_config(0, half=settings.half)
+        streams = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": session.calls_at_once}
+        queue = openvino.AsyncInferQueue(_compiled(paths[0], config | streams), session.calls_at_once)
+
+        def detect() -> None:
+            for picture in np.split(pictures, len(pictures)):
+                queue.start_async([picture])
+            queue.wait_all()
+
+        return detect, lambda: recognizer(crops)
 
     def on_onnxruntime(options: Any) -> Calls:
         detect, read = (
@@ -182,10 +197,11 @@ def _threads(settings: Settings) -> dict[str, Calls]:
         return lambda: detect.run(None, {"images": pictures}), lambda: read.run(None, {"crops": crops})
 
     return {
-        "OpenVINO, as it is: streams for several pictures": (
-            lambda: session.forward(pixels),
+        "OpenVINO, as it is: each calling thread has a network": (
+            lambda: list(callers.map(session.forward, shares)),
             lambda: recognizer(crops),
         ),
+        "OpenVINO, pictures handed to threads of its streams": on_streams(),
         "OpenVINO, all threads in one call": on_openvino(),
         "OpenVINO, the same, pinned (its default)": on_openvino(ENABLE_CPU_PINNING=True),
         "OpenVINO, one thread": on_openvino(INFERENCE_NUM_THREADS=1),

@@ -55,8 +55,8 @@ class OpenvinoSession:
         except RuntimeError as error:
             raise cannot_load(file, error) from error
         self.batch_size, self.input_size = fixed_sizes(shape)
-        self._shares = [] if self.batch_size else share_threads(threads)
-        self.calls_at_once = max(1, len(self._shares))
+        self._shares = [threads] if self.batch_size else share_threads(threads)
+        self.calls_at_once = len(self._shares)
         where = ["framework", "names"]
         self.labels = parse_labels(str(model.get_rt_info(where).value) if model.has_rt_info(where) else "")
         self._changing = threading.Lock()
@@ -87,11 +87,10 @@ class OpenvinoSession:
         network = self._network_for(batch)
         stream = self._free.get()
         try:
-            if self.batch_size:
-                return _infer(network.alone, batch)
             is_alone = len(batch) == 1 and self._free.qsize() == self.calls_at_once - 1
             request = network.alone if is_alone else network.streams[stream]
-            return np.concatenate([_infer(request, picture) for picture in np.split(batch, len(batch))])
+            calls = [batch] if self.batch_size else np.split(batch, len(batch))
+            return np.concatenate([_infer(request, pictures) for pictures in calls])
         finally:
             self._free.put(stream)
 
@@ -127,11 +126,11 @@ class OpenvinoSession:
                 model.reshape([1, *shape, 3])
             alone, *streams = (
                 self._core.compile_model(model, "CPU", openvino_config(threads, half=self._half)).create_infer_request()
-                for threads in (self._threads, *self._shares)
+                for threads in (self._threads, *(self._shares if self.calls_at_once > 1 else ()))
             )
         except RuntimeError as error:
             raise cannot_load(self._file, error) from error
-        return _Network(alone, streams)
+        return _Network(alone, streams or [alone])
 
 
 def _infer(request: Any, batch: Batch) -> Rows:
