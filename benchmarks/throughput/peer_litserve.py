@@ -10,7 +10,7 @@ from typing import Any
 import litserve  # pyright: ignore[reportMissingImports]
 from fastapi import Request
 
-from benchmarks.throughput.peer_model import BATCH, WAIT_S, PeerModel, use_our_packages
+from benchmarks.throughput.peer_model import BATCH, REPLICAS, WAIT_S, PeerModel, use_our_packages
 
 use_our_packages()  # here, for each of LitServe's processes imports this module; forms need python-multipart
 
@@ -37,7 +37,8 @@ class Plates(litserve.LitAPI):  # pyright: ignore
 
 
 def main() -> None:
-    server: Any = litserve.LitServer(Plates(max_batch_size=BATCH, batch_timeout=WAIT_S), accelerator="cpu")
+    plates: Any = Plates(max_batch_size=BATCH, batch_timeout=WAIT_S)
+    server: Any = litserve.LitServer(plates, accelerator="cpu", workers_per_device=REPLICAS)
     server.run(port=int(sys.argv[1]), host="127.0.0.1", generate_client_file=False)
 
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-BATCH = 16  #: `max_batch_size` of the settings
+BATCH = 8  #: in one call of a replica
+REPLICAS = len(os.sched_getaffinity(0))  #: each with a thread: the split that is the best for the limit's loop
 WAIT_S = 0.01  #: for a batch to fill
 #: Folders, apart by `:`, where Sightline's dependencies are; looked into after the peer's own.
 PACKAGES = "THROUGHPUT_PACKAGES"
@@ -22,7 +23,7 @@ class PeerModel:
         from benchmarks.throughput.reader import Reader, Table
         from sightline.settings import load_settings
 
-        self._reader = Reader(load_settings(data_dir=folder))
+        self._reader = Reader(load_settings(data_dir=folder, threads=1))
         self._table = Table(folder / f"peer{os.getpid()}.sqlite3", journal="wal")
         self._count = 0
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput.peer_model import BATCH, WAIT_S, PeerModel, use_our_packages
+from benchmarks.throughput.peer_model import BATCH, REPLICAS, WAIT_S, PeerModel, use_our_packages
 
 
 def main() -> None:
     import ray  # pyright: ignore[reportMissingImports]
     from ray import serve  # pyright: ignore[reportMissingImports]
 
-    port, folder, cores = int(sys.argv[1]), Path(sys.argv[2]), len(os.sched_getaffinity(0))
+    port, folder = int(sys.argv[1]), Path(sys.argv[2])
 
-    @serve.deployment(max_ongoing_requests=4 * BATCH, ray_actor_options={"num_cpus": 1})  # pyright: ignore
+    @serve.deployment(num_replicas=REPLICAS, max_ongoing_requests=4 * BATCH, ray_actor_options={"num_cpus": 1})  # pyright: ignore
     class Plates:
         def __init__(self) -> None:
             use_our_packages()
@@ -25,7 +25,7 @@ def main() -> None:
 
         @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # pyright: ignore
         async def read(self, pictures: list[bytes]) -> list[int]:
-            return self.model.read(pictures)
+            return await asyncio.to_thread(self.model.read, pictures)  # the next batch forms meanwhile
 
         async def __call__(self, request: Any) -> dict[str, int]:
             form = await request.form()
@@ -33,7 +33,7 @@ def main() -> None:
             plates: Any = await self.read(await form["picture"].read())
             return {"plates": int(plates)}
 
-    ray.init(num_cpus=max(2, cores), include_dashboard=False, log_to_driver=True)
+    ray.init(num_cpus=max(2, REPLICAS), include_dashboard=False, log_to_driver=True)
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     serve.run(Plates.bind(), name="plates", route_prefix="/predict")  # pyright: ignore
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -18,14 +18,14 @@ import psutil
 from benchmarks.throughput import limit
 from benchmarks.throughput.latency import free_port
 from benchmarks.throughput.pace import Pace
-from benchmarks.throughput.peer_model import BATCH, PACKAGES
+from benchmarks.throughput.peer_model import BATCH, PACKAGES, REPLICAS
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
 from benchmarks.throughput.work import Work
 from sightline.capacity.meter import Meter
 
 _TIMEOUT_S, _GRACE_S = 300, 15
-_CLIENTS = 2 * BATCH  #: requests in flight: a batch that runs and one that forms
+_CLIENTS = 2 * BATCH * REPLICAS  #: requests in flight: for each replica a batch that runs and one that forms
 #: The packages each needs, and its module here.
 PEERS = {"ray": (("ray", "multipart"), "peer_ray"), "litserve": (("litserve", "multipart"), "peer_litserve")}
 
