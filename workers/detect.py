@@ -54,10 +54,9 @@ class DetectStage:
             Pipeline.TEXT: settings.text_model,
             Pipeline.OBJECTS: settings.objects_model,
         }
-        # While the model looks at a batch, the next one is decoded. No lane waits for the room of another.
-        self._rooms = {lane: Room(2 * settings.max_batch_size) for lane in Lane}
         self._detectors: dict[str, Detector | ModelError] = {}
         self.batchers: dict[str, Batcher[BgrImage, list[Detection]]] = {}
+        self._rooms: dict[tuple[str, Lane], Room] = {}  #: of each model
         for name in dict.fromkeys(self._models.values()):
             self._open(name)
 
@@ -97,9 +96,12 @@ class DetectStage:
             return
         self._detectors[name] = detector
         model = detector.model
+        most = min(settings.max_batch_size, model.most_at_once or settings.max_batch_size)
+        # While the model looks at some, as many are decoded. No lane waits for the room of another.
+        self._rooms |= {(name, lane): Room(2 * most * model.calls_at_once) for lane in Lane}
         self.batchers[name] = Batcher(
             detector.detect,
-            max_batch_size=min(settings.max_batch_size, model.most_at_once or settings.max_batch_size),
+            max_batch_size=most,
             max_wait_ms=settings.max_wait_ms,
             name=name,
             calls_at_once=model.calls_at_once,
@@ -120,7 +122,7 @@ class DetectStage:
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[list[_Asked]] = deque()
-        with self._rooms[job.lane].share() as share:
+        with self._rooms[detector.model.name, job.lane].share(of_job=len(ids)) as share:
 
             def oldest() -> Iterator[_Seen]:
                 for asked in ahead.popleft():

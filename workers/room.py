@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from types import TracebackType
 
 
 class Room:
-    """So many pictures may be decoded and not yet done with. Safe to share between threads."""
+    """So many pictures may be decoded and not yet done with. Safe to share between threads.
+
+    Jobs that have begun come first: all begun at once, all would end at once. Others wait in line until there is room
+    for the whole job, or half of the room.
+    """
 
     def __init__(self, pictures: int) -> None:
         self.pictures = pictures
         self._free = pictures
+        self._line = deque[Share]()
         self._changed = threading.Condition()
 
-    def share(self) -> Share:
-        return Share(self)
+    def share(self, of_job: int) -> Share:
+        """For a job of so many pictures."""
+        return Share(self, of_job)
 
-    def take(self, pictures: int, *, wait: bool) -> bool:
+    def wait(self, share: Share, pictures: int) -> None:
+        """Take room for the first pictures of a job, when it is its turn."""
+        least = max(pictures, min(share.of_job, self.pictures // 2))
         with self._changed:
-            if wait:
-                # Jobs that have begun come first: all begun at once, all would end at once.
-                self._changed.wait_for(lambda: self._free >= max(pictures, self.pictures // 2))
-            if self._free < pictures:
-                return False
+            self._line.append(share)
+            self._changed.wait_for(lambda: self._line[0] is share and self._free >= least)
+            self._line.popleft()
             self._free -= pictures
-            return True
+            self._changed.notify_all()
+
+    def take(self, pictures: int) -> bool:
+        """Whether there is room for these too."""
+        with self._changed:
+            is_taken = self._free >= pictures
+            self._free -= pictures * is_taken
+            return is_taken
 
     def give_back(self, pictures: int) -> None:
         with self._changed:
@@ -36,7 +50,8 @@ class Room:
 class Share:
     """What one thread has of a room; at its end it has none."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, of_job: int) -> None:
+        self.of_job = of_job
         self._room = room
         self._held = 0
 
@@ -52,9 +67,12 @@ class Share:
         Those who hold some would wait for each other: they have to be done with some first.
         """
         pictures = min(pictures, self._room.pictures)
-        is_taken = self._room.take(pictures, wait=not self._held)
-        self._held += pictures * is_taken
-        return is_taken
+        if not self._held:
+            self._room.wait(self, pictures)
+        elif not self._room.take(pictures):
+            return False
+        self._held += pictures
+        return True
 
     def give_back(self, pictures: int) -> None:
         pictures = min(pictures, self._held)

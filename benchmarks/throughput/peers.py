@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -56,11 +57,29 @@ def measure_peer(work: Work, name: str) -> list[Sample]:
 
         _wait_for(server, post, log)
         list(pool.map(post, range(_CLIENTS)))
-        pace = Pace(work.limit_now)
+        pace = Pace(work.limit_now and partial(_alone, work.limit_now, server))
         meter = Meter({"publish": os.getpid(), "server": server.pid})
         read = sum(pool.map(post, range(work.frames)))
         speed, cpu_ms, base = work.frames / meter.wall_s(), meter.cpu_ms(work.frames), pace.base()
     return [Sample(name, speed, "frames/s", limit.NAME, cpu_ms, read / work.frames, base)]
+
+
+def _alone(measure: Callable[[], float], server: subprocess.Popen[bytes]) -> float:
+    """Measure while the server's processes stand still: they poll when there is nothing to do, and take a core."""
+    family = _family(server)
+    for process in family:
+        process.suspend()
+    try:
+        return measure()
+    finally:
+        for process in family:
+            process.resume()
+
+
+def _family(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The server and all that it started."""
+    parent = psutil.Process(server.pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 @contextmanager
@@ -79,11 +98,11 @@ def _serving(work: Work, name: str, port: int) -> Iterator[tuple[subprocess.Pope
 
 def _end(server: subprocess.Popen[bytes]) -> None:
     """With all that it started: neither peer is sure to end its own children."""
-    family = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
+    children = _family(server)[1:] if server.poll() is None else []
     server.terminate()
     with suppress(subprocess.TimeoutExpired):
         server.wait(_GRACE_S)
-    for process in psutil.wait_procs(family, timeout=_GRACE_S)[1]:
+    for process in psutil.wait_procs(children, timeout=_GRACE_S)[1]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     server.kill()

@@ -16,6 +16,8 @@ from workers.images import BgrImage
 from workers.models import ModelFile, Runtime, resolve
 from workers.rapid import open_rapidocr
 
+_AT_ONCE = 4  #: pictures; they run one after the other anyway, and the first are waited for
+
 
 class TextDetector:
     """Finds lines of text; detections come in reading order, from top to bottom.
@@ -30,6 +32,7 @@ class TextDetector:
             sha256=file.sha256,
             runtime=runtime,
             labels=file.spec.labels or ("text",),
+            most_at_once=_AT_ONCE,
             input_size=(longest_side, longest_side),
         )
         self._min_confidence = min_confidence
