@@ -163,19 +163,25 @@ def _onnxruntime(path: Path, threads: int) -> Any:
 
 
 def _openvino(path: Path, threads: int, half: bool) -> Any:
+    """A crop a call, which costs a tenth less than batches whose size changes."""
     import openvino
 
     core, free = openvino.Core(), SimpleQueue[Any]()
     model = core.read_model(path)
+    model.reshape([len(_TRIMS), HEIGHT_PX, WIDTH_PX])
     for share in share_threads(threads):
         free.put(core.compile_model(model, "CPU", openvino_config(share, half=half)).create_infer_request())
 
     def forward(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         request = free.get()
         try:
-            request.infer([batch], share_inputs=True)
-            return np.array(request.get_output_tensor(0).data, np.float32)  # lent: the next call writes over it
+            return np.concatenate([_infer(request, crop) for crop in np.split(batch, len(batch) // len(_TRIMS))])
         finally:
             free.put(request)
 
     return forward
+
+
+def _infer(request: Any, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    request.infer([batch], share_inputs=True)
+    return np.array(request.get_output_tensor(0).data, np.float32)  # lent: the next call writes over it
