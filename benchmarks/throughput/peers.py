@@ -44,7 +44,8 @@ def why_not(name: str, python: Path | None) -> str:
 def measure_peer(work: Work, name: str) -> list[Sample]:
     """Frames a second from file to row."""
     port = free_port()
-    limits = httpx.Limits(max_connections=_CLIENTS)
+    # No connection outlives the limit's turn: the server, woken again, would end it.
+    limits = httpx.Limits(max_connections=_CLIENTS, keepalive_expiry=1.0)
     with (
         _serving(work, name, port) as (server, log),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_TIMEOUT_S, limits=limits, trust_env=False) as client,
