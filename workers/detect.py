@@ -122,7 +122,7 @@ class DetectStage:
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[list[_Asked]] = deque()
-        with self._rooms[detector.model.name, job.lane].share(of_job=len(ids)) as share:
+        with self._rooms[detector.model.name, job.lane].share() as share:
 
             def oldest() -> Iterator[_Seen]:
                 for asked in ahead.popleft():

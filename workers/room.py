@@ -10,8 +10,8 @@ from types import TracebackType
 class Room:
     """So many pictures may be decoded and not yet done with. Safe to share between threads.
 
-    Jobs that have begun come first: all begun at once, all would end at once. Others wait in line until there is room
-    for the whole job, or half of the room.
+    Jobs that have begun come first: all begun at once, all would end at once. Others wait in line until half of the room
+    is free.
     """
 
     def __init__(self, pictures: int) -> None:
@@ -20,13 +20,12 @@ class Room:
         self._line = deque[Share]()
         self._changed = threading.Condition()
 
-    def share(self, of_job: int) -> Share:
-        """For a job of so many pictures."""
-        return Share(self, of_job)
+    def share(self) -> Share:
+        return Share(self)
 
     def wait(self, share: Share, pictures: int) -> None:
         """Take room for the first pictures of a job, when it is its turn."""
-        least = max(pictures, min(share.of_job, self.pictures // 2))
+        least = max(pictures, self.pictures // 2)
         with self._changed:
             self._line.append(share)
             self._changed.wait_for(lambda: self._line[0] is share and self._free >= least)
@@ -50,8 +49,7 @@ class Room:
 class Share:
     """What one thread has of a room; at its end it has none."""
 
-    def __init__(self, room: Room, of_job: int) -> None:
-        self.of_job = of_job
+    def __init__(self, room: Room) -> None:
         self._room = room
         self._held = 0
 
