@@ -10,8 +10,8 @@ from types import TracebackType
 class Room:
     """So many pictures may be decoded and not yet done with. Safe to share between threads.
 
-    Jobs that have begun come first: all begun at once, all would end at once. Others wait in line until half of the room
-    is free.
+    Jobs that have begun come first: all begun at once, all would end at once. Others wait in line until half of it is
+    free.
     """
 
     def __init__(self, pictures: int) -> None:
