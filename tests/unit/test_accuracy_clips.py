@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import os
-
 import cv2
 import numpy as np
-import pytest
 
 from benchmarks.accuracy.clips import Clip, draw_clip
 from benchmarks.accuracy.metrics import wilson
 from benchmarks.accuracy.passages import Watched, rows_of
 from storage.plates import refusal
+from tests.fonts import needs_fonts
 
 
-def drawn(seed: int, number: int) -> Clip:
-    try:
-        return draw_clip(seed, number)
-    except FileNotFoundError as error:  # names the Debian packages of the fonts
-        pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))
-
-
+@needs_fonts
 def test_a_clip_is_a_passage_of_bad_pictures_and_its_seed_draws_it_again() -> None:
-    clip = drawn(1, 3)
+    clip = draw_clip(1, 3)
     assert 8 <= len(clip.frames) <= 15
     assert 12 <= clip.height_px <= 30
     assert refusal(clip.text) is None
-    assert drawn(1, 3) == clip != drawn(2, 3)
+    assert draw_clip(1, 3) == clip != draw_clip(2, 3)
     images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in clip.frames]
     assert {image.shape for image in images if image is not None} == {(360, 640, 3)}
     assert len(set(clip.frames)) == len(clip.frames)
-    assert (clip.is_covered, drawn(1, 2).is_covered) == (True, False)
+    assert (clip.is_covered, draw_clip(1, 2).is_covered) == (True, False)
 
 
 def watched(height_px: float, best: str, voted: str, *readings: str, passages: int = 1) -> Watched:

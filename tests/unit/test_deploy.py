@@ -25,6 +25,7 @@ from producers.camera_status import CameraStatus
 from sightline.queues import QUEUES
 from sightline.settings import PREFIX, Settings
 from storage.cameras import Camera
+from training.plates.fonts import PACKAGES
 from workers import health
 from workers.liveness import health_file
 
@@ -276,3 +277,8 @@ def test_the_ci_script_is_executable_and_parses() -> None:
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", script], check=True)
     assert "make test" in script.read_text()
+
+
+def test_the_ci_script_installs_the_fonts_that_tests_draw_with() -> None:
+    installed = (ROOT / ".ci/run").read_text().split()
+    assert [name for names in PACKAGES.values() for name in names.split() if name not in installed] == []

@@ -11,6 +11,7 @@ from benchmarks.throughput.pictures import SIZES, draw_pictures, numbered
 from benchmarks.throughput.report import cells_of
 from benchmarks.throughput.samples import Sample, quantile, rows_of
 from sightline.settings import load_settings
+from tests.fonts import needs_fonts
 from workers.detectors import open_detector
 from workers.images import decode
 
@@ -72,6 +73,7 @@ def test_pictures_are_the_same_every_time_and_of_both_sizes() -> None:
     assert [image.shape[1::-1] for image in images] == list(SIZES)
 
 
+@needs_fonts
 def test_pictures_may_show_nothing_to_read_or_more_than_one_plate() -> None:
     images = [decode(draw_pictures(1, plates)[0], max_mpx=1) for plates in (0, 1, 4)]
     empty, one, crowd = open_detector("plates-detector", load_settings()).detect(images)

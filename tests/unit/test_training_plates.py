@@ -7,18 +7,13 @@ import re
 import numpy as np
 import pytest
 
+from tests.fonts import needs_fonts
 from training.plates.crops import draw_crop
-from training.plates.fonts import check_fonts
 from training.plates.plate import draw_plate
 from training.plates.styles import STYLES
 from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
 
-try:
-    check_fonts()
-except FileNotFoundError as error:
-    pytestmark = [pytest.mark.unit, pytest.mark.skip(reason=str(error)[:300])]
-else:
-    pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, needs_fonts]
 
 
 @pytest.mark.parametrize("style", sorted(STYLES))

@@ -10,24 +10,16 @@ import numpy as np
 import pytest
 
 from sightline.types import Detection
-from training.plates.fonts import check_fonts
+from tests.fonts import needs_fonts
 from training.plates.make_scenes import make_scenes
 from training.plates.measure_detector import Photo, load_photos, overlap, report, shares
 from training.plates.scene import draw_scene
-
-try:
-    check_fonts()
-except FileNotFoundError as error:
-    _missing = str(error)[:300]
-else:
-    _missing = ""
-drawing = pytest.mark.skipif(bool(_missing), reason=_missing)
 
 _PLATE = (100.0, 100.0, 200.0, 130.0)
 _ASIDE = (300.0, 300.0, 400.0, 330.0)
 
 
-@drawing
+@needs_fonts
 def test_a_picture_depends_on_seed_and_index_alone():
     """Whatever was drawn before it, in this process or in another."""
     alone = [draw_scene(1, index, 160) for index in (0, 3, 5)]
@@ -41,7 +33,7 @@ def test_a_picture_depends_on_seed_and_index_alone():
     assert not np.array_equal(draw_scene(2, 0, 160).image, alone[0].image)
 
 
-@drawing
+@needs_fonts
 def test_the_data_do_not_depend_on_the_number_of_processes(tmp_path: Path):
     count = 17  # processes take 16 at a time: both get some
     one = make_scenes(tmp_path / "one", count=count, seed=4, processes=1)
@@ -53,7 +45,7 @@ def test_the_data_do_not_depend_on_the_number_of_processes(tmp_path: Path):
     assert (tmp_path / "one" / "truth.tsv").read_text("utf-8") == (tmp_path / "two" / "truth.tsv").read_text("utf-8")
 
 
-@drawing
+@needs_fonts
 def test_truth_lies_in_the_picture_and_some_pictures_have_no_plate():
     scenes = [draw_scene(1, index, 160) for index in range(60)]
     counts = [len(scene.plates) for scene in scenes]
