@@ -26,6 +26,7 @@ from sightline.errors import BadMessageError, SettingsError, StoreUnavailableErr
 from sightline.redis_connection import connect
 
 _KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+_CROPS = ".crops"
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -53,7 +54,7 @@ class FrameStore(Protocol):
         ...
 
     def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
-        """Free bundles, by name, and what lies under their keys; missing ones are ignored."""
+        """Free bundles, by name, and frames that lie under their own keys; missing ones are ignored."""
         ...
 
     def prune(self) -> int:
@@ -91,7 +92,7 @@ def frames_name(job_id: str) -> str:
 
 def crops_name(job_id: str) -> str:
     """The bundle of the crops of a job's frames."""
-    return f"{job_id}.crops"
+    return f"{job_id}{_CROPS}"
 
 
 class RedisFrameStore:
@@ -179,7 +180,7 @@ class FolderFrameStore:
         with _file_errors(self._folder):
             for name, keys in bundles.items():
                 if not _unlink(self._path(name)):
-                    self.delete_many(keys)
+                    self.delete_many(_by_themselves(name, keys))
 
     def prune(self) -> int:
         if self._ttl_s is None or not self._folder.is_dir():
@@ -248,7 +249,7 @@ class FsspecFrameStore:
 
     def delete_bundles(self, bundles: Mapping[str, Sequence[str]]) -> None:
         for name, keys in bundles.items():
-            self.delete_many([name, *keys])
+            self.delete_many([name, *_by_themselves(name, keys)])
 
     def _bundle(self, name: str, keys: Sequence[str] | None) -> dict[str, bytes]:
         (data,) = self.get_many([name])
@@ -296,6 +297,11 @@ def _with_others(store: FrameStore, found: Mapping[str, bytes], keys: Sequence[s
     missing = [key for key in keys if key not in found]
     others = dict(zip(missing, store.get_many(missing), strict=True)) if missing else {}
     return [found[key] if key in found else others[key] for key in keys]
+
+
+def _by_themselves(name: str, keys: Sequence[str]) -> Sequence[str]:
+    """What may lie outside its bundle: frames, as other producers put them. Crops never do."""
+    return () if name.endswith(_CROPS) else keys
 
 
 def _packed(pixels: Mapping[str, bytes]) -> list[bytes]:

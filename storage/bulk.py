@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from storage.tables import Base
+from storage.times import UtcDateTime
 
 Row = dict[str, Any]
 
@@ -63,6 +64,11 @@ def _insert(table: type[Base], names: tuple[str, ...], dialect: sa.Dialect) -> _
     compiled: Any = sa.insert(table).compile(dialect=dialect, column_keys=list(names))
     head, _, values = str(compiled).partition(" VALUES ")
     placed: list[str] = compiled.positiontup or _NAMED.findall(values)
-    types = {name: table.__table__.columns[name].type.dialect_impl(dialect) for name in placed}
-    columns = [(name, types[name].bind_processor(dialect)) for name in placed]
+    columns = [(name, _process(table.__table__.columns[name].type, dialect)) for name in placed]
     return _Insert(head, _NAMED.sub("%s", values), columns)
+
+
+def _process(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    process = kind.dialect_impl(dialect).bind_processor(dialect)
+    # The same time is in the rows of several tables, and in more than one place of each.
+    return lru_cache(maxsize=1 << 12)(process) if isinstance(kind, UtcDateTime) else process

@@ -96,17 +96,20 @@ def find_stands(points: Iterable[Point], gap: timedelta) -> list[Stand]:
             for one, two in [*_rests(its, others, gap), *(_rests(others, its, gap) if label != other else ())]:
                 first, last = sorted((one.seen_at, two.seen_at))
                 for each in {label, other}:
-                    _note(spans[each], Stand(one.key, *each, first, last))
-    return [stand for of_label in spans.values() for stand in of_label]
+                    spans[each].append(Stand(one.key, *each, first, last))
+    return [stand for of_label in spans.values() for stand in _merged(of_label)]
 
 
-def _note(stands: list[Stand], new: Stand) -> None:
+def _merged(stands: list[Stand]) -> list[Stand]:
     """Stands of one label: those that overlap are one."""
-    apart = [stand for stand in stands if stand.last_seen < new.first_seen or new.last_seen < stand.first_seen]
-    overlapping = [stand for stand in stands if stand not in apart]
-    first = min([new.first_seen, *(stand.first_seen for stand in overlapping)])
-    last = max([new.last_seen, *(stand.last_seen for stand in overlapping)])
-    stands[:] = [*apart, new._replace(first_seen=first, last_seen=last)]
+    merged: list[Stand] = []
+    for stand in sorted(stands, key=lambda stand: (stand.first_seen, stand.last_seen, stand.key)):
+        last = merged[-1] if merged else None
+        if last is None or last.last_seen < stand.first_seen:
+            merged.append(stand)
+        elif last.last_seen < stand.last_seen:
+            merged[-1] = last._replace(last_seen=stand.last_seen)
+    return merged
 
 
 def _rests(its: list[Point], others: list[Point], gap: timedelta) -> list[tuple[Point, Point]]:

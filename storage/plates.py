@@ -40,6 +40,7 @@ class Plate(NamedTuple):
     weights: tuple[int, ...]
 
 
+@lru_cache(maxsize=1 << 12)
 def normalize(text: str) -> str:
     """Letters and digits of any script, in capitals, nothing else: `"ab-12 cd"` becomes `"AB12CD"`."""
     text = unicodedata.normalize("NFKC", text).upper().translate(_LOOK_ALIKES)

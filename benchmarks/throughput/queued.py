@@ -19,7 +19,9 @@ BUNDLES = (1, 8, 32)
 WARM_UP_FRAMES = 32
 NULL_PICTURE = make_picture("AB123CD", width=64, height=48)  #: nobody looks at it
 _PLATE = Detection(xyxy=(600, 400, 720, 430), label="plate", class_id=0, confidence=0.9)
-_NULL_TIMES, _NULL_LEAST = 8, 256  #: frames without models, for each with them, and at least
+#: Frames without models, for each with them, and no more: seconds of them, lest the beginning and the end count.
+_NULL_TIMES, _NULL_MOST = 32, 12_288
+_NULL_WARM_UP_FRAMES = 512
 
 
 def measure_sightline(work: Work) -> list[Sample]:
@@ -50,9 +52,9 @@ def _with_models(work: Work, *, fused: bool, database: str) -> Iterator[Sample]:
 
 
 def _null(work: Work, *, fused: bool) -> Sample:
-    frames = max(_NULL_TIMES * work.frames, _NULL_LEAST)
+    frames = min(_NULL_TIMES * work.frames, _NULL_MOST)
     with running(work, given=STUBS, fused=fused, app="benchmarks.throughput.null") as system:
-        system.run([NULL_PICTURE], WARM_UP_FRAMES, 8)
+        system.run([NULL_PICTURE], min(_NULL_WARM_UP_FRAMES, frames), BUNDLES[-1])
         meter = system.meter()
         system.run([NULL_PICTURE], frames, BUNDLES[-1])
         speed, cpu_ms = frames / meter.wall_s() / _workers(system), meter.cpu_ms(frames)
