@@ -5,6 +5,7 @@ SQLite: write-ahead log, every writing transaction takes the write lock at its s
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -254,8 +255,11 @@ def _address(url: str) -> sa.URL:
 
 
 def _to_json(value: Any) -> str:
-    """A fifth of what Python's own takes; not a number stays that, for the database to refuse."""
-    return to_json(value, inf_nan_mode="constants").decode()
+    """In a quarter of the time that Python's own takes, which is for what was no job: half characters, deep nests."""
+    try:
+        return to_json(value, inf_nan_mode="constants").decode()
+    except ValueError:
+        return json.dumps(value)
 
 
 def _make_file(path: Path) -> None:

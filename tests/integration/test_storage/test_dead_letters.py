@@ -150,3 +150,17 @@ def test_a_message_that_was_no_job_is_discarded_like_the_rest(database: Database
     assert get_letters(database, [letter.letter_id]) == [letter]
     assert discard_letters(database, [letter.letter_id]) == 1
     assert listed(database) == ()
+
+
+def nested(depth: int) -> object:
+    payload: object = "end"
+    for _ in range(depth):
+        payload = [payload]
+    return payload
+
+
+@pytest.mark.parametrize("payload", ["\ud800", nested(300), 10**30], ids=["half a character", "deep", "long"])
+def test_whatever_json_a_message_was_it_is_kept(database: Database, payload: object) -> None:
+    bury_message(database, {"stage": "detect", "reason": "bad_message", "message": "v: 2", "payload": payload})
+    (letter,) = listed(database)
+    assert letter.payload == payload
