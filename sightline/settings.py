@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
     write_concurrency: Count = Field(8, description="The same for a database writer.")
     max_batch_size: Count = Field(
-        16, description="Images in one model call, at most; twice as many as are in calls are decoded at once."
+        16, description="Images in one model call, at most; four times as many as are in calls are decoded at once."
     )
     max_wait_ms: Milliseconds = Field(0, description="How long a free model waits to fill its batch.")
     model_timeout_s: Seconds = Field(60, description="A model call longer than this ends the worker process.")

@@ -97,8 +97,9 @@ class DetectStage:
         self._detectors[name] = detector
         model = detector.model
         most = min(settings.max_batch_size, model.most_at_once or settings.max_batch_size)
-        # While the model looks at some, as many are decoded. No lane waits for the room of another.
-        self._rooms |= {(name, lane): Room(2 * most * model.calls_at_once) for lane in Lane}
+        # While the model looks at some, the next batches are decoded; with room for just one more, batches of frames
+        # that come alone were not full. No lane waits for the room of another.
+        self._rooms |= {(name, lane): Room(4 * most * model.calls_at_once) for lane in Lane}
         self.batchers[name] = Batcher(
             detector.detect,
             max_batch_size=most,
@@ -122,23 +123,24 @@ class DetectStage:
         # Where crops are cut from a picture, all its pixels are needed.
         least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[list[_Asked]] = deque()
-        with self._rooms[detector.model.name, job.lane].share() as share:
+        with self._rooms[detector.model.name, job.lane].share(of_job=len(ids)) as share:
 
             def oldest() -> Iterator[_Seen]:
                 for asked in ahead.popleft():
                     yield _seen(asked)
-                    share.give_back(1)
 
             blobs: Sequence[bytes | None] = ()
             for start in range(0, len(ids), _DECODED_AT_ONCE):
                 some = slice(start, start + _DECODED_AT_ONCE)
                 while not share.take(len(ids[some])):
                     yield from oldest()
+                    share.reuse(_DECODED_AT_ONCE)
                 blobs = blobs or self._frames.get_bundle(frames_name(job.job_id), ids)
                 pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
                 ahead.append(self._ask(pictures, detector.model.name, job.lane))
             while ahead:
                 yield from oldest()
+                share.give_back(_DECODED_AT_ONCE)
 
     def _ask(self, pictures: Sequence[Picture | FrameError], model: str, lane: Lane) -> list[_Asked]:
         """Have the model look at some pictures together."""

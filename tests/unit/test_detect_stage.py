@@ -70,7 +70,7 @@ def test_a_model_says_how_much_is_cut_around_its_boxes(margin: float, monkeypatc
     assert crop.shape[:2] == (round(bottom - top + pad), round(right - left + pad))
 
 
-@pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 4), (16, 32)])
+@pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 4), (8, 32)])
 def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
     max_batch_size: int, expected: int, held_up: HeldUp
 ) -> None:
@@ -90,15 +90,15 @@ def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
     assert (before, len(decoded)) == (expected, 40)
 
 
-@pytest.mark.parametrize(("lanes", "expected"), [([Lane.BULK] * 4, 8), ([*[Lane.BULK] * 3, Lane.LIVE], 16)])
+@pytest.mark.parametrize(("lanes", "expected"), [([Lane.BULK] * 4, 16), ([*[Lane.BULK] * 3, Lane.LIVE], 32)])
 def test_jobs_of_a_lane_share_the_room_for_decoded_pictures(lanes: list[Lane], expected: int, held_up: HeldUp) -> None:
     """However many jobs of bulk a worker holds, frames that somebody waits for do not wait for them."""
     decoded, looked_at = held_up
-    frames, refs = MemoryFrameStore(), make_frame_refs(40)
+    frames, refs = MemoryFrameStore(), make_frame_refs(64)
     frames.put_many(dict.fromkeys([ref.frame_id for ref in refs], make_picture("", width=80, height=80)))
     stage = DetectStage(STUBS.model_copy(update={"max_batch_size": 4}), frames, "test")
     jobs = [
-        job_of(refs[10 * number : 10 * number + 10]).model_copy(update={"lane": lane})
+        job_of(refs[16 * number : 16 * number + 16]).model_copy(update={"lane": lane})
         for number, lane in enumerate(lanes)
     ]
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -108,8 +108,8 @@ def test_jobs_of_a_lane_share_the_room_for_decoded_pictures(lanes: list[Lane], e
         looked_at.set()
         steps = [each.result(10) for each in working]
     stage.close()
-    assert (before, len(decoded)) == (expected, 40)
-    assert [len(step.message.results) for step in steps] == [10, 10, 10, 10]
+    assert (before, len(decoded)) == (expected, 64)
+    assert [len(step.message.results) for step in steps] == [16, 16, 16, 16]
 
 
 def test_a_job_that_fails_leaves_its_room_to_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from workers.room import Room
 
 def test_who_holds_some_is_told_that_there_is_no_room() -> None:
     room = Room(8)
-    with room.share() as share:
+    with room.share(8) as share:
         assert share.take(4)
         assert share.take(4)
         assert not share.take(1)
@@ -24,11 +24,11 @@ def test_who_holds_none_waits_until_another_is_done_with_some() -> None:
     room, has_begun = Room(4), threading.Event()
 
     def other() -> bool:
-        with room.share() as share:
+        with room.share(8) as share:
             has_begun.set()
             return share.take(3)
 
-    with ThreadPoolExecutor(1) as pool, room.share() as share:
+    with ThreadPoolExecutor(1) as pool, room.share(8) as share:
         assert share.take(4)
         waiting = pool.submit(other)
         assert has_begun.wait(5)
@@ -40,7 +40,7 @@ def test_who_holds_none_waits_until_another_is_done_with_some() -> None:
 
 def test_who_has_begun_comes_before_who_has_not() -> None:
     room = Room(8)
-    with ThreadPoolExecutor(1) as pool, room.share() as begun, room.share() as other:
+    with ThreadPoolExecutor(1) as pool, room.share(8) as begun, room.share(8) as other:
         assert begun.take(4)
         assert begun.take(1)
         waiting = pool.submit(other.take, 1)
@@ -51,9 +51,33 @@ def test_who_has_begun_comes_before_who_has_not() -> None:
         assert waiting.result(5)
 
 
+def test_a_small_job_needs_no_more_room_than_it_has_pictures() -> None:
+    room = Room(8)
+    with ThreadPoolExecutor(1) as pool, room.share(32) as begun, room.share(1) as other:
+        assert begun.take(7)
+        assert pool.submit(other.take, 1).result(5)
+        assert not begun.take(1)
+
+
+def test_room_is_kept_for_the_next_pictures_of_a_job_until_it_is_given_back() -> None:
+    room = Room(8)
+    with ThreadPoolExecutor(1) as pool, room.share(32) as begun, room.share(32) as other:
+        assert begun.take(4)
+        assert begun.take(4)
+        waiting = pool.submit(other.take, 4)
+        begun.reuse(4)
+        assert begun.take(3)
+        assert not begun.take(2)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        assert begun.take(1)
+        begun.give_back(4)
+        assert waiting.result(5)
+
+
 def test_who_waits_longer_is_next_however_much_it_needs() -> None:
     room = Room(8)
-    with ThreadPoolExecutor(2) as pool, room.share() as begun, room.share() as large, room.share() as small:
+    with ThreadPoolExecutor(2) as pool, room.share(32) as begun, room.share(32) as large, room.share(1) as small:
         assert begun.take(8)
         first = pool.submit(large.take, 4)
         with pytest.raises(TimeoutError):
@@ -69,7 +93,7 @@ def test_who_waits_longer_is_next_however_much_it_needs() -> None:
 
 def test_more_than_all_the_room_takes_all_of_it() -> None:
     room = Room(2)
-    with room.share() as share:
+    with room.share(8) as share:
         assert share.take(4)
         assert not share.take(1)
         share.give_back(4)
@@ -80,7 +104,7 @@ def test_what_is_held_at_the_end_is_given_back() -> None:
     room = Room(4)
     with pytest.raises(ValueError, match="damaged"):
         _fail_with_all_of(room)
-    with room.share() as share:
+    with room.share(8) as share:
         assert share.take(4)
 
 
@@ -90,7 +114,7 @@ def test_many_that_take_and_give_back_never_wait_for_each_other() -> None:
     def job(_: int) -> int:
         nonlocal most, held
         done, mine = 0, 0
-        with room.share() as share:
+        with room.share(8) as share:
             while done < 40:
                 if share.take(4):
                     mine += 4
@@ -113,6 +137,6 @@ def test_many_that_take_and_give_back_never_wait_for_each_other() -> None:
 
 
 def _fail_with_all_of(room: Room) -> None:
-    with room.share() as share:
+    with room.share(8) as share:
         assert share.take(4)
         raise ValueError("damaged")
