@@ -255,7 +255,7 @@ def _address(url: str) -> sa.URL:
 
 
 def _to_json(value: Any) -> str:
-    """In a quarter of the time that Python's own takes, which is for what was no job: half characters, deep nests."""
+    """Sooner than Python's own, which is left for what was no job: halves of characters, deep nests."""
     try:
         return to_json(value, inf_nan_mode="constants").decode()
     except ValueError:

@@ -97,8 +97,8 @@ class DetectStage:
         self._detectors[name] = detector
         model = detector.model
         most = min(settings.max_batch_size, model.most_at_once or settings.max_batch_size)
-        # While the model looks at some, the next batches are decoded; with room for just one more, batches of frames
-        # that come alone were not full. No lane waits for the room of another.
+        # While the model looks at some, the next batches are decoded. With room for just one more, live frames waited
+        # for its decoding beside bulk of single frames. No lane waits for the room of another.
         self._rooms |= {(name, lane): Room(4 * most * model.calls_at_once) for lane in Lane}
         self.batchers[name] = Batcher(
             detector.detect,
