@@ -31,8 +31,9 @@ class ModelSpec(Value):
     """Where weights are and how they are to be used."""
 
     #: `yolo26`: end-to-end detector, output (N, 300, 6); `yolo-raw`: one whose boxes need thinning, output (N, 4 +
-    #: classes, boxes); `text-…`: PP-OCR; `plate-…`: our own; `stub`: for tests.
-    kind: Literal["yolo26", "yolo-raw", "text-detection", "text-recognition", "plate-recognition", "stub"]
+    #: classes, boxes); `yolox`: YOLOX as published, output (N, cells, 5 + classes); `text-…`: PP-OCR; `plate-…`: our
+    #: own; `stub`: for tests.
+    kind: Literal["yolo26", "yolo-raw", "yolox", "text-detection", "text-recognition", "plate-recognition", "stub"]
     source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from workers.models import ModelFile, Runtime
+from workers.models import ModelFile, ModelSpec, Runtime
 from workers.runtimes import onnxruntime_options
 
 Rows = npt.NDArray[np.float32]
@@ -20,7 +20,7 @@ _ON_CPU = 4
 
 
 class Session(Protocol):
-    """Weights ready to run. Each session normalizes by itself, as torch does it best on its device."""
+    """Weights ready to run. Each session prepares the bytes by itself, as torch does it best on its device."""
 
     runtime: Runtime
     labels: tuple[str, ...]  #: what the file itself says; empty if it says nothing
@@ -30,7 +30,7 @@ class Session(Protocol):
     calls_at_once: int  #: `forward` may be called by so many threads side by side
 
     def forward(self, batch: Batch) -> Rows:
-        """(N, height, width, 3) BGR -> (N, rows, 6)."""
+        """(N, height, width, 3) BGR -> what the head of the network says of each picture."""
         ...
 
     def expect(self, input_size: tuple[int, int]) -> None:
@@ -52,12 +52,13 @@ class OnnxruntimeSession:
         except Exception as error:  # onnxruntime's errors have no root of their own
             raise cannot_load(file, error) from error
         (self._input,) = self._session.get_inputs()
+        self._takes_bgr_bytes = takes_bgr_bytes(file.spec)
         self._type = np.float16 if self._input.type == "tensor(float16)" else np.float32
         self.batch_size, self.input_size = fixed_sizes(self._input.shape)
         self.labels = parse_labels(self._session.get_modelmeta().custom_metadata_map.get("names", ""))
 
     def forward(self, batch: Batch) -> Rows:
-        tensor = to_tensor(batch).astype(self._type, copy=False)
+        tensor = to_tensor(batch, takes_bgr_bytes=self._takes_bgr_bytes).astype(self._type, copy=False)
         rows = self._session.run(None, {self._input.name: tensor})[0]
         return np.asarray(rows, np.float32)
 
@@ -65,9 +66,15 @@ class OnnxruntimeSession:
         """All sizes are alike to it."""
 
 
-def to_tensor(batch: Batch) -> npt.NDArray[np.float32]:
-    """(N, height, width, 3) BGR 0..255 -> (N, 3, height, width) RGB 0..1."""
-    return np.asarray(cv2.dnn.blobFromImages(list(batch), 1 / 255, swapRB=True), np.float32)
+def takes_bgr_bytes(spec: ModelSpec) -> bool:
+    """Whether a model wants the values of the bytes as they are, BGR 0..255; all others want RGB 0..1."""
+    return spec.kind == "yolox"
+
+
+def to_tensor(batch: Batch, *, takes_bgr_bytes: bool = False) -> npt.NDArray[np.float32]:
+    """(N, height, width, 3) BGR 0..255 -> (N, 3, height, width), RGB 0..1 or unchanged values."""
+    scale = 1.0 if takes_bgr_bytes else 1 / 255
+    return np.asarray(cv2.dnn.blobFromImages(list(batch), scale, swapRB=not takes_bgr_bytes), np.float32)
 
 
 def parse_labels(names: str) -> tuple[str, ...]:
