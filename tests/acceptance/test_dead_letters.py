@@ -33,8 +33,6 @@ class Site(System):
             redis_url,
             api_port=port,
             api_url=f"http://127.0.0.1:{port}",
-            models_dir=folder,
-            offline=True,
             **STUBS,
         )
         database = open_database(self.settings.sqlalchemy_url)
