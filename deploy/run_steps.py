@@ -3,8 +3,8 @@
 For machines (and test runs) without a container runtime. The RUN steps are really executed, in an empty virtual
 environment in place of the image's Python; COPY copies; `/app`, `/src`, `/data` and `/tmp` become folders of a
 temporary one. Steps that need root are named and left out. In the end every command that the Dockerfile or
-docker-compose.yml starts in this target must load what it needs. What is not covered: the base image itself, the user,
-and a read-only root.
+docker-compose.yml starts in this target must load what it needs, a worker also its stages. What is not covered: the
+base image itself, the user, and a read-only root.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def commands_of(stages: dict[str, Stage], target: str, compose: dict[str, Any]) 
     return found
 
 
-def loading_only(command: list[str]) -> list[str]:
-    """A command that loads what `command` needs and does nothing: its help, or the import of its module."""
+def loading_only(command: list[str]) -> list[list[str]]:
+    """Commands that load what `command` needs and do nothing: its help, the import of its modules."""
     if command[:2] == ["python", "-m"]:
         name = command[2]
         code = (
@@ -130,10 +130,19 @@ def loading_only(command: list[str]) -> list[str]:
             f"package = util.find_spec({name!r}).submodule_search_locations; "
             f"import_module({name!r} + ('.__main__' if package else ''))"
         )
-        return ["python", "-c", code]
+        return [["python", "-c", code]]
     if command[:2] == ["python", "-c"]:
-        return ["python", "-c", f"compile({command[2]!r}, 'command', 'exec')"]
-    return [*command, "--help"]
+        return [["python", "-c", f"compile({command[2]!r}, 'command', 'exec')"]]
+    loading = [[*command, "--help"]]
+    if "-Q" in command:
+        queues = with_defaults(command[command.index("-Q") + 1]).split(",")
+        loading.append(["python", "-c", f"from workers.app import load_stages; assert load_stages({queues!r})"])
+    return loading
+
+
+def with_defaults(text: str) -> str:
+    """What compose makes of `${NAME:-default}` when NAME is not set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 def main() -> int:
@@ -151,7 +160,8 @@ def main() -> int:
             builder.build()
             for command in commands_of(stages, options.target, compose):
                 print(f"  loads: {' '.join(command)}", flush=True)
-                builder.run(loading_only(command))
+                for loading in loading_only(command):
+                    builder.run(loading)
         except subprocess.CalledProcessError as error:
             print(f"target {options.target}: failed with status {error.returncode}", file=sys.stderr)
             return 1

@@ -16,9 +16,10 @@ from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane
 from tests.integration.stages import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
 from workers.batching import Batcher
+from workers.bundles import bundles_of
 from workers.liveness import Liveness
 from workers.services import Services
-from workers.stage import bundles_of, run_burial
+from workers.stage import run_burial
 
 
 def test_an_outage_is_waited_out_and_the_ledger_is_asked_for_more_time(services: Services) -> None:

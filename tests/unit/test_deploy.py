@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from deploy.dockerfile import Stage, environment, lineage, read_stages
-from deploy.run_steps import commands_of, loading_only
+from deploy.run_steps import commands_of, loading_only, with_defaults
 from producers.camera_health import unreported
 from producers.camera_status import CameraStatus
 from sightline.queues import QUEUES
@@ -36,11 +36,6 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 STAGES = read_stages()
 TARGETS = [name for name in STAGES if name not in ("base", "paddle-weights")]
 SECRET = re.compile(r"PASSWORD|AUTH|SECRET|_KEY|requirepass", re.IGNORECASE)
-
-
-def with_defaults(text: str) -> str:
-    """What compose makes of `${NAME:-default}` when NAME is not set."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 def queues_of(command: list[str]) -> list[str]:
@@ -243,11 +238,11 @@ def test_commands_are_loaded_without_being_started() -> None:
     stages = {"api": Stage("api", "base", STAGES["api"].steps)}
     commands = commands_of(stages, "api", COMPOSE)
     assert ["python", "-m", "producers.camera"] in commands
-    assert loading_only(["celery", "worker", "-Q", "x"])[-1] == "--help"
-    run = loading_only(["python", "-m", "workers.health"])
+    assert loading_only(["celery", "flower"]) == [["celery", "flower", "--help"]]
+    (run,) = loading_only(["python", "-m", "workers.health"])
     done = subprocess.run([sys.executable, *run[1:]], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
-    broken = loading_only(["python", "-m", "workers.nothing"])
+    (broken,) = loading_only(["python", "-m", "workers.nothing"])
     assert subprocess.run([sys.executable, *broken[1:]], cwd=ROOT, capture_output=True).returncode != 0
 
 
