@@ -167,13 +167,11 @@ def resolve(name: str, settings: Settings, *, suffix: str = "", progress: Progre
 
 
 def must_be_fetched(name: str, settings: Settings) -> bool:
-    """Whether its weights are to be downloaded and are not here yet.
-
-    Raises:
-        ModelError: no such model.
-    """
-    spec = find_model(name, settings)
-    return spec.source.startswith("https://") and not _download_path(spec, settings).is_file()
+    """Whether opening this model begins with a download."""
+    spec = load_registry(settings).get(name)
+    if spec is None or settings.offline or not spec.source.startswith("https://"):
+        return False
+    return not _download_path(spec, settings).is_file()
 
 
 def _read_models_file(file: Path) -> dict[str, ModelSpec]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import workers.download
-from tests.unit.file_server import URL, FileServer, serving
+from tests.file_server import URL, FileServer, serving
 from workers.download import download
 
 DATA = bytes(range(256)) * 4000  # 1 MB

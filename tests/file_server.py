@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 
@@ -23,6 +25,8 @@ class FileServer:
     has_ranges: bool = True
     has_etag: bool = True
     status: int = 200
+    go_on: threading.Event = field(default_factory=threading.Event)  #: what `holds` waits for after half of the file
+    holds: bool = False
     begins: list[int] = field(default_factory=list)  #: where each answer began
     port: int = 0
 
@@ -50,11 +54,17 @@ class FileServer:
         if status == 206:
             to.send_header("Content-Range", f"bytes {begin}-{len(self.data) - 1}/{len(self.data)}")
         to.end_headers()
-        to.wfile.write(self.data[begin:][: self.cuts.pop(0) if self.cuts else None])
+        given = self.data[begin:][: self.cuts.pop(0) if self.cuts else None]
+        to.wfile.write(given[: len(given) // 2])
+        if self.holds:
+            to.wfile.flush()
+            self.go_on.wait(60)
+        to.wfile.write(given[len(given) // 2 :])
 
 
 @contextmanager
-def serving(data: bytes, **how: object) -> Iterator[FileServer]:
+def serving(data: bytes, *, certificate: Path | None = None, **how: object) -> Iterator[FileServer]:
+    """`certificate`: a PEM file with its key, for HTTPS."""
     served = FileServer(data, **how)  # pyright: ignore[reportArgumentType]
 
     class Handler(BaseHTTPRequestHandler):
@@ -65,6 +75,10 @@ def serving(data: bytes, **how: object) -> Iterator[FileServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         served.port = server.server_port
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield served
         server.shutdown()
