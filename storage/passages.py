@@ -34,6 +34,7 @@ class Sighting(NamedTuple):
     confidence: float
     xyxy: Xyxy | None
     sharpness: float | None = None
+    sequence: str | None = None
 
     @property
     def key(self) -> str:
