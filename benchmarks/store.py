@@ -68,6 +68,7 @@ def bundle(number: int, objects: int = 0) -> Message:
                 frame_id=f"frame-{number:06d}-{camera}",
                 source_id=f"cam{camera}",
                 captured_at=START + timedelta(seconds=number / 5 + 60 * (number // 20)),
+                sequence="live",
             ),
             width=1280,
             height=720,

@@ -14,6 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 FrameId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 JobId = FrameId
 SourceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+SequenceName = SourceId
+#: What says when a frame was captured: the camera's clock, the position in a video, the camera that took the photo, its
+#: file, whoever submitted it; or nothing did, and it is the time of arrival.
+TimeFrom = Literal["camera", "video", "exif", "file", "caller", "received"]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Xyxy = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -45,13 +49,19 @@ class Lane(StrEnum):
 
 
 class FrameRef(Value):
-    """What crosses a queue in place of pixels. The pixels lie in the frame store under `frame_id`."""
+    """What crosses a queue in place of pixels. The pixels lie in the frame store under `frame_id`.
+
+    `sequence` names, within the source, the frames that follow each other in time as a camera or a video gives them;
+    None: a picture on its own.
+    """
 
     frame_id: FrameId
     source_id: SourceId
     captured_at: AwareDatetime
     seq: Annotated[int, Field(ge=0)] = 0
     name: Annotated[str, StringConstraints(max_length=255)] = ""  #: file name or the like, for people
+    sequence: SequenceName | None = None
+    time_from: TimeFrom | None = None  #: where `captured_at` comes from, if it is known
 
 
 class StageRun(Value):

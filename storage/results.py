@@ -67,6 +67,8 @@ def load_frames(connection: sa.Connection, frame_ids: Sequence[str]) -> dict[str
                 captured_at=row["captured_at"],
                 seq=row["seq"],
                 name=row["name"],
+                sequence=row["sequence"],
+                time_from=row["time_from"],
             ),
             width=row["width"],
             height=row["height"],

@@ -8,8 +8,8 @@ from sightline.ids import content_id
 from sightline.messages import Job
 from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
 from storage.bulk import Row
-from storage.passages import Sighting
 from storage.plates import normalize, read_plate
+from storage.sightings import Sighting
 from storage.times import to_utc
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -42,7 +42,9 @@ def frame_row(job: Job, result: FrameResult, *, picture_kept: bool, now: datetim
         "source_id": frame.source_id,
         "job_id": job.job_id,
         "captured_at": frame.captured_at,
+        "time_from": frame.time_from,
         "seq": frame.seq,
+        "sequence": frame.sequence,
         "name": clean(frame.name),
         "width": result.width,
         "height": result.height,
@@ -60,7 +62,7 @@ def detection_rows(result: FrameResult) -> list[Row]:
 
 def reading_rows(result: FrameResult, passage_ids: dict[str, str], spots: dict[str, int | None]) -> list[Row]:
     """`passage_ids` and `spots` by the key of the sighting; readings that are no sighting have none."""
-    common = _of_frame(result) | _of_stage(result, "ocr")
+    common = _of_frame(result) | {"sequence": result.frame.sequence} | _of_stage(result, "ocr")
     found: list[Row] = []
     for index, reading in enumerate(result.readings):
         key = f"{result.frame.frame_id}.{index}"
@@ -112,6 +114,7 @@ def sightings(job: Job, result: FrameResult) -> list[Sighting]:
                     confidence=reading.confidence,
                     xyxy=box.xyxy if box else None,
                     sharpness=reading.sharpness,
+                    sequence=result.frame.sequence,
                 )
             )
     return found

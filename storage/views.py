@@ -7,7 +7,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sightline.types import FrameId, FrameRef, JobId, JobStatus, Lane, Pipeline, Point, SourceId, StageRun, Value, Xyxy
+from sightline.types import (
+    FrameId,
+    FrameRef,
+    JobId,
+    JobStatus,
+    Lane,
+    Pipeline,
+    Point,
+    SequenceName,
+    SourceId,
+    StageRun,
+    TimeFrom,
+    Value,
+    Xyxy,
+)
 from storage.places import Direction
 from storage.plate_lists import Match
 
@@ -118,7 +132,9 @@ class FrameView(Value):
     source_id: SourceId
     job_id: JobId
     captured_at: datetime
+    time_from: TimeFrom | None
     seq: int
+    sequence: SequenceName | None
     name: str
     width: int
     height: int

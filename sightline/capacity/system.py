@@ -57,7 +57,13 @@ class System:
         source_id, began_at = f"lane{number % _SOURCES}", _BEGINNING + number * _JOB_TIME
         numbers = range(first, first + frames)
         refs = tuple(
-            FrameRef(frame_id=new_id(), source_id=source_id, captured_at=began_at + (n - first) * _FRAME_TIME, seq=n)
+            FrameRef(
+                frame_id=new_id(),
+                source_id=source_id,
+                captured_at=began_at + (n - first) * _FRAME_TIME,
+                seq=n,
+                sequence="live",
+            )
             for n in numbers
         )
         job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)

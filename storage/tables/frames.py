@@ -22,7 +22,9 @@ class Frames(Base):
     source_id: Mapped[str] = mapped_column(ForeignKey(Sources.source_id))
     job_id: Mapped[str] = mapped_column(ForeignKey(Jobs.job_id))
     captured_at: Mapped[datetime]
+    time_from: Mapped[str | None]  #: where `captured_at` comes from
     seq: Mapped[int]
+    sequence: Mapped[str | None]  #: what it follows in time, see `FrameRef`
     name: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
@@ -96,6 +98,7 @@ class Readings(Base):
     detection_index: Mapped[int | None]
     sharpness: Mapped[float | None]
     spot: Mapped[int | None]  #: where a plate is, see `places`
+    sequence: Mapped[str | None]  #: that of its frame
     passage_id: Mapped[str | None] = mapped_column(ForeignKey(Passages.passage_id, ondelete="SET NULL"))
     model: Mapped[str | None]
     model_sha256: Mapped[str | None]

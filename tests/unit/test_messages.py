@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,9 +25,27 @@ def test_a_message_survives_the_wire() -> None:
     assert parse_message(message.pack()) == message
 
 
+def test_whether_frames_follow_each_other_is_said_or_not() -> None:
+    alone = parse_message(raw_message())
+    assert (alone.job.frames[0].sequence, alone.job.frames[0].time_from) == (None, None)
+    frame = raw_message()["job"]["frames"][0] | {"sequence": "live", "time_from": "camera"}
+    live = parse_message(raw_message(frames=[frame]))
+    assert (live.job.frames[0].sequence, live.job.frames[0].time_from) == ("live", "camera")
+    assert parse_message(live.pack()) == parse_message(live.dump()) == live
+
+
+def test_what_is_not_said_takes_no_room_between_our_processes() -> None:
+    packed = b64decode(parse_message(raw_message()).pack())
+    assert b"sequence" not in packed
+    assert b"time_from" not in packed
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
+        ({"frames": [raw_message()["job"]["frames"][0] | {"sequence": "a b"}]}, "sequence"),
+        ({"frames": [raw_message()["job"]["frames"][0] | {"sequence": "x" * 65}]}, "sequence"),
+        ({"frames": [raw_message()["job"]["frames"][0] | {"time_from": "dream"}]}, "time_from"),
         ({"pipeline": "cars"}, "job.pipeline"),
         ({"lane": "fast"}, "job.lane"),
         ({"frames": []}, "job.frames"),

@@ -121,6 +121,32 @@ def test_cameras_from_before_keep_their_rate(empty_url: str) -> None:
     database.close()
 
 
+def test_what_a_camera_has_in_view_goes_on_as_a_sequence(empty_url: str) -> None:
+    database = open_database(empty_url)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0009")
+        for source in ("gate", "yard", "files"):
+            for statement in _OLD_PASSAGE:
+                renamed = statement.replace("gate", source).replace("-0001", f"-{source}")
+                connection.execute(sa.text(renamed))
+        connection.execute(sa.text("UPDATE sources SET url = 'rtsp://host/1' WHERE source_id <> 'files'"))
+        connection.execute(sa.text("UPDATE passages SET final_at = updated_at WHERE source_id = 'yard'"))
+    upgrade(empty_url)
+    known = {"gate": "live", "yard": None, "files": None}
+    with database.write() as connection:
+        for table in ("frames", "readings"):
+            assert dict(connection.execute(sa.text(f"SELECT source_id, sequence FROM {table}")).all()) == known
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+        assert connection.scalar(sa.text("SELECT count(*) FROM readings")) == 3
+        for table in ("frames", "readings"):
+            columns = {column["name"] for column in sa.inspect(connection).get_columns(table)}
+            assert columns.isdisjoint({"sequence", "time_from"})
+    database.close()
+
+
 _OLD_PASSAGE = (
     "INSERT INTO sources (source_id, created_at) VALUES ('gate', '2026-05-01 12:00:00')",
     "INSERT INTO jobs (job_id, pipeline, lane, status, attempt, frame_count, published_at, finished_at, outcomes,"

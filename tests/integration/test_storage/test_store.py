@@ -54,8 +54,18 @@ def test_a_frame_becomes_rows_that_know_what_made_them(database: Database, store
     assert (passage["text"], passage["first_seen"], passage["reading_count"]) == ("AB12CD", result.frame.captured_at, 1)
 
 
+def test_rows_know_what_a_frame_follows_and_whence_its_time(database: Database, store: Store) -> None:
+    alone, live = frame_result(source="files"), frame_result()
+    said = live.frame.model_copy(update={"sequence": "live", "time_from": "camera"})
+    store.store([message(alone), message(live.model_copy(update={"frame": said}))], ())
+    assert {(row["sequence"], row["time_from"]) for row in rows(database, Frames)} == {(None, None), ("live", "camera")}
+    assert {row["sequence"] for row in rows(database, Readings)} == {None, "live"}
+
+
 def test_the_result_is_the_same_on_the_wire_and_in_the_database(database: Database, store: Store) -> None:
     good = frame_result(["AB12CD", "EF34GH"])
+    said = good.frame.model_copy(update={"sequence": "live", "time_from": "camera"})
+    good = good.model_copy(update={"frame": said})
     bad = frame_result(error="bad_image")
     late = frame_result(dropped="too_late", source="yard")
     (stored,) = store.store([message(good, bad, late, job_id="job-mixed-1")], kept=())
