@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = parser.parse_args(arguments).names
     try:
         settings = load_settings()
-        configure_logging("WARNING")
+        configure_logging("ERROR")  # lines would break the bar
         for name in names or _named(settings):
             print(_fetch(name, settings))
     except SightlineError as error:
@@ -53,7 +53,8 @@ def _fetch(name: str, settings: Settings) -> str:
             settings,
             progress=lambda size, total: bars.update(bar, completed=size, total=total or None, visible=True),
         )
-    return f"{name}  {file.path}  sha256 {file.sha256}"
+    trusted = file.spec.source.startswith("https://") and not file.spec.sha256
+    return f"{name}  {file.path}  sha256 {file.sha256}{', trusted as it came: its entry has none' if trusted else ''}"
 
 
 if __name__ == "__main__":

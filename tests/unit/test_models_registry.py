@@ -205,7 +205,9 @@ def test_fetch_downloads_what_it_is_told_to_and_says_what_it_has(
     given = settings(tmp_path, f'source = "{URL}"', objects_model="own")
     monkeypatch.setattr(fetch, "load_settings", lambda: given)
     assert fetch.main([]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"own  {tmp_path}/cache/own.pt  sha256 {SHA256}"
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"own  {tmp_path}/cache/own.pt  sha256 {SHA256}, trusted as it came: its entry has none"
+    assert said[0].startswith("plates-detector  ")
     assert fetch.main(["ppocr-text"]) == 0
     assert fetch.main(["nowhere"]) == 2
     assert "unknown model 'nowhere'" in capsys.readouterr().err

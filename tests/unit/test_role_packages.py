@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TARGETS = [name for name in STAGES if name != "base"]
 
 #: What each gives to import, under whichever name it is installed here.
-SAME_MODULES = {"opencv-contrib-python": "opencv-python-headless"}
+SAME_MODULES = {"opencv-contrib-python": "opencv-python-headless", "onnxruntime-gpu": "onnxruntime"}
 #: Of packages that are installed here, and not by an image: pip's own, and what reads the Dockerfile.
 OURS = [path.name for path in ROOT.iterdir() if any(path.glob("*.py"))]
 

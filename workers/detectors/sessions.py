@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sightline.errors import ModelError
 from workers.models import ModelFile, ModelSpec, Runtime
-from workers.runtimes import onnxruntime_options
+from workers.runtimes import CUDA, onnxruntime_options, onnxruntime_providers, require_cuda
 
 Rows = npt.NDArray[np.float32]
 Batch = npt.NDArray[np.uint8]
@@ -39,18 +39,22 @@ class Session(Protocol):
 
 
 class OnnxruntimeSession:
+    """On CUDA where `device` means it and onnxruntime has it, else on the CPU."""
+
     runtime: Runtime = "onnxruntime"
-    most_at_once: int | None = _ON_CPU
     calls_at_once = 1
 
-    def __init__(self, file: ModelFile, *, threads: int) -> None:
+    def __init__(self, file: ModelFile, *, threads: int, device: str = "cpu") -> None:
         import onnxruntime
 
-        options = onnxruntime_options(threads)
+        options, providers = onnxruntime_options(threads), onnxruntime_providers(device)
         try:
-            self._session = onnxruntime.InferenceSession(file.path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(file.path, options, providers=list(providers.items()))
         except Exception as error:  # onnxruntime's errors have no root of their own
             raise cannot_load(file, error) from error
+        used = self._session.get_providers()
+        require_cuda(file.name, device, used)  # it goes on without those it cannot load
+        self.most_at_once: int | None = None if CUDA in used else _ON_CPU
         (self._input,) = self._session.get_inputs()
         self._takes_bgr_bytes = takes_bgr_bytes(file.spec)
         self._type = np.float16 if self._input.type == "tensor(float16)" else np.float32

@@ -151,7 +151,7 @@ def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloD
     elif runtime == "openvino":
         session = OpenvinoSession(file, half=settings.half, threads=settings.threads)
     else:
-        session = OnnxruntimeSession(file, threads=settings.threads)
+        session = OnnxruntimeSession(file, threads=settings.threads, device=settings.device)
     return YoloDetector(file, session, min_confidence=max(settings.min_confidence, file.spec.min_confidence))
 
 
