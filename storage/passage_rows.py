@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from storage.plate_lists import Match, PlateLists
 from storage.plates import fold
 from storage.rotations import add_rotations
 from storage.sightings import Sighting
-from storage.stands import move_stands, write_stands
+from storage.stands import forget_stands, move_stands, write_stands
 from storage.tables import Passages, Readings, Sources
 from storage.votes import Votes
 
@@ -55,7 +56,8 @@ class Placed:
     merged: dict[str, str] = field(default_factory=dict[str, str])
     causes: dict[str, str] = field(default_factory=dict[str, str])
     motions: dict[str, list[Any] | None] = field(default_factory=dict[str, list[Any] | None])
-    stands: dict[str, list[Stand]] = field(default_factory=dict[str, list[Stand]])
+    stands: dict[tuple[str, str], list[Stand]] = field(default_factory=dict[tuple[str, str], list[Stand]])
+    restood: set[str] = field(default_factory=set[str])  #: passages whose stands were found anew
     moved: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])  #: readings
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
 
@@ -74,8 +76,8 @@ def place_sightings(
     placed.matches = {key: lists.match(tally.text) for key, tally in tallies.items()}
     add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
     _write(connection, placed, now)
-    stands = {key: [stand for stand in its if stand.is_new] for key, its in placed.stands.items()}
-    write_stands(connection, stands, {key: tallies[key].source_id for key in stands})
+    forget_stands(connection, placed.restood)
+    write_stands(connection, placed.stands)
     return placed
 
 
@@ -87,7 +89,12 @@ def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
     placed.known |= {key: row["text"] for key, row in run.rows.items()}
     placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
     lost = _lost(run, names)
+    if run.again:
+        placed.restood |= run.rows.keys()
     for vehicle, name in names.items():
+        stands = [stand for stand in vehicle.stands if stand.is_new or run.again]
+        if stands:
+            placed.stands[run.source_id, name] = stands
         parts = [key for key in (name, *vehicle.absorbed) if key in run.rows]
         placed.merged |= dict.fromkeys(vehicle.absorbed, name)
         gained = [one for one in vehicle.sightings if one.key in new or owners[one.key] not in parts]
@@ -97,7 +104,6 @@ def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
         tally = sum_tallies([*kept, *map(Tally.of, gained)])
         (placed.changed if name in run.rows else placed.new)[name] = tally
         placed.motions[name] = motion_of(vehicle)
-        placed.stands[name] = vehicle.stands
         placed.passage_ids |= {one.key: name for one in gained if one.key in new}
         placed.moved |= {(one.frame_id, one.reading_index): name for one in gained if one.key in owners}
         placed.causes[name] = run.sightings[0].key
@@ -114,7 +120,8 @@ def _names(run: Run) -> dict[Vehicle, str]:
             earlier = Counter(run.again[one.key][1] for one in vehicle.sightings if one.key in run.again)
             ranked = [key for key, _ in sorted(earlier.items(), key=lambda item: (-item[1], item[0]))]
             fresh = (one.key for one in vehicle.sightings if one.key not in run.rows)
-            name = next(key for key in (*ranked, *fresh) if key not in taken)
+            others = (f"{vehicle.sightings[0].key}.{number}" for number in count(2))
+            name = next(key for key in chain(ranked, fresh, others) if key not in taken)
             taken.add(name)
         names[vehicle] = name
     return names
