@@ -23,6 +23,7 @@ from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.publisher import Publisher
 from sightline.queues import ROLES
+from sightline.sequences import LIVE
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import end_with_parent
 from sightline.types import FrameRef, Lane, Pipeline
@@ -57,7 +58,14 @@ class System:
         source_id, began_at = f"lane{number % _SOURCES}", _BEGINNING + number * _JOB_TIME
         numbers = range(first, first + frames)
         refs = tuple(
-            FrameRef(frame_id=new_id(), source_id=source_id, captured_at=began_at + (n - first) * _FRAME_TIME, seq=n)
+            FrameRef(
+                frame_id=new_id(),
+                source_id=source_id,
+                captured_at=began_at + (n - first) * _FRAME_TIME,
+                seq=n,
+                sequence=LIVE,
+                time_from="camera",
+            )
             for n in numbers
         )
         job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)
