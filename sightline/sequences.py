@@ -19,9 +19,9 @@ LIVE: Final = "live"
 #: Pictures of which whoever submitted them says that they follow each other.
 SUBMITTED: Final = "submitted"
 
-#: Nobody aims at two vehicles within it; only a camera held on one takes pictures so fast, and only a camera that
+#: Nobody aims at another vehicle within it; only a camera held on one takes pictures so fast, and only a camera that
 #: writes fractions of a second can say so.
-_BURST: Final = timedelta(seconds=1)
+_BURST: Final = timedelta(seconds=0.5)
 _ENDS_BYTES: Final = 65_536
 
 
@@ -41,12 +41,13 @@ def name_video(path: Path) -> str:
 def name_burst(taken_at: Iterable[datetime | None]) -> str | None:
     """The sequence of photos that were submitted together, where their cameras' own times show a burst.
 
-    That is: each was taken after the one before it, and within a second. One without a time of its own is in no burst.
+    That is: each was taken after the one before it, by half a second at most. One without a time of its own is in no
+    burst.
     `taken_at` is read no further than to the first that belongs to none.
     """
     first: datetime | None = None
     for one, next_one in pairwise(taken_at):
-        if one is None or next_one is None or not timedelta(0) < next_one - one < _BURST:
+        if one is None or next_one is None or not timedelta(0) < next_one - one <= _BURST:
             return None
         first = first or one
     return first and f"burst-{first:%Y%m%dT%H%M%S.%f}"
