@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.accuracy.clips import FPS, draw_clip, draw_street
 from benchmarks.passages.fleets import Fleet, any_plate
-from benchmarks.passages.lanes import HEIGHT, WIDTH, Lane, Mover, Place, Shown
+from benchmarks.passages.lanes import HEIGHT, WIDTH, Lane, Mover, Place, Shown, any_paint
 from benchmarks.passages.picture import Seen, draw_moment, make_noise, photograph
 from benchmarks.passages.scenarios import CLEAR, Street
 from workers.images import encode_jpeg
@@ -106,8 +106,7 @@ def _photos(rng: np.random.Generator, *, of_fleet: bool, apart: bool) -> Iterato
         plate = fleet.next() if fleet else any_plate(rng, taken)
         car_px = float(rng.uniform(450, 700) if small else rng.uniform(300, 560))
         place = Place(WIDTH * float(rng.uniform(0.3, 0.7)), HEIGHT * float(rng.uniform(0.4, 0.75)), car_px)
-        b, g, r = (float(part) for part in rng.uniform(20, 220, 3))
-        mover = Mover(Lane(place, place), (0.0, 0.0), (0.0, 0.0), (Shown(f"v{number}", plate),), (b, g, r))
+        mover = Mover(Lane(place, place), (0.0, 0.0), (0.0, 0.0), (Shown(f"v{number}", plate),), any_paint(rng))
         image, plates = draw_moment(rng, draw_street(rng), [mover], 0.0)
         image = photograph(rng, image, make_noise(rng), small=small)
         yield Shot(float(time_s), encode_jpeg(image, quality=int(rng.integers(60, 93))), _scaled(plates, small=small))

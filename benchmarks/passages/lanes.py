@@ -13,6 +13,9 @@ from training.plates.plate import Plate
 WIDTH, HEIGHT = 1280, 720
 
 
+Paint = tuple[float, float, float]  #: blue, green, red
+
+
 class Place(NamedTuple):
     """Of a plate: its center, and how wide the car around it is, in pixels."""
 
@@ -43,8 +46,7 @@ class Lane(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A plate on a vehicle. `shift`: of its center from the vehicle's place, in car widths. `vehicle` names the
-    passage that is expected of it."""
+    """A plate on a vehicle. `vehicle` names the passage expected of it, `shift` is in car widths from the vehicle."""
 
     vehicle: str
     plate: Plate
@@ -59,13 +61,17 @@ class Mover:
     times_s: tuple[float, ...]
     progress: tuple[float, ...]
     plates: tuple[Shown, ...]
-    paint: tuple[float, float, float]
+    paint: Paint
     is_truck: bool = False
 
     def at(self, time_s: float) -> Place | None:
         if not self.times_s[0] <= time_s <= self.times_s[-1]:
             return None
         return self.lane.at(float(np.interp(time_s, self.times_s, self.progress)))
+
+
+def any_paint(rng: np.random.Generator) -> Paint:
+    return float(rng.uniform(20, 220)), float(rng.uniform(20, 220)), float(rng.uniform(20, 220))
 
 
 def road(rng: np.random.Generator, *, near_x: float, small: bool) -> Lane:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.accuracy.clips import box_around, draw_car, put_plate
 from benchmarks.accuracy.metrics import overlap
-from benchmarks.passages.lanes import HEIGHT, WIDTH, Mover, Place
+from benchmarks.passages.lanes import HEIGHT, WIDTH, Mover, Paint, Place
 from sightline.types import Xyxy
 from training.plates.plate import Plate
 from workers.images import BgrImage
@@ -68,7 +68,7 @@ def plate_size(plate: Plate, car_px: float) -> tuple[float, float]:
     return width, width * plate.height_mm / plate.width_mm
 
 
-def _draw_truck(image: BgrImage, place: Place, paint: tuple[float, ...]) -> None:
+def _draw_truck(image: BgrImage, place: Place, paint: Paint) -> None:
     x1, y1, x2, _ = _outline(place, is_truck=True)
     color = tuple(float(part) * 0.8 for part in paint)
     cv2.rectangle(image, (round(x1), round(y1)), (round(x2), round(place.y)), color, -1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.passages.fleets import Fleet, any_plate
-from benchmarks.passages.lanes import HEIGHT, WIDTH, Lane, Mover, Place, Shown, crossing, road
+from benchmarks.passages.lanes import HEIGHT, WIDTH, Lane, Mover, Place, Shown, any_paint, crossing, road
 from training.plates.plate import Plate
 
 #: So far on a car is out of the picture.
@@ -25,19 +25,16 @@ class Street:
     taken: set[str] = field(default_factory=set[str])  #: plates, folded
     _count: int = 0
 
-    def name(self) -> str:
-        self._count += 1
-        return f"v{self._count - 1}"
-
     def shown(self, plate: Plate, shift: tuple[float, float] = (0.0, 0.0)) -> Shown:
-        return Shown(self.name(), plate, shift)
+        """A plate of which a passage is expected."""
+        self._count += 1
+        return Shown(f"v{self._count - 1}", plate, shift)
 
     def add(
         self, lane: Lane, times_s: list[float], progress: list[float], *plates: Shown, is_truck: bool = False
     ) -> None:
-        paint = tuple(float(part) for part in self.rng.uniform(20, 220, 3))
-        b, g, r = paint
-        self.movers.append(Mover(lane, tuple(times_s), tuple(progress), plates, (b, g, r), is_truck))
+        paint = any_paint(self.rng)
+        self.movers.append(Mover(lane, tuple(times_s), tuple(progress), plates, paint, is_truck))
 
     def drive(self, lane: Lane, from_s: float, *plates: Shown, is_truck: bool = False, to: float = _GONE) -> None:
         """Along the lane at one speed."""
