@@ -20,15 +20,17 @@ from benchmarks.passages import report
 from benchmarks.passages.before import of_before
 from benchmarks.passages.clips import scenarios
 from benchmarks.passages.judge import judge
+from benchmarks.passages.page import write_page
 from benchmarks.passages.readings import read_clips
-from benchmarks.passages.rules import Rules, todays
+from benchmarks.passages.rules import Rules, shuffled, todays
 from benchmarks.passages.tracker import tracked
 from sightline.errors import SightlineError
 from sightline.settings import Settings, load_settings
 
 _COLUMNS = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn())
 _TIMES = (TimeElapsedColumn(), TimeRemainingColumn())
-RULES: dict[str, Rules] = {"today": todays, "before": of_before, "tracker": tracked}
+RULES: dict[str, Rules] = {"today": todays, "shuffled": shuffled, "before": of_before, "tracker": tracked}
+_USUAL = ["today", "before", "tracker"]
 
 
 def main() -> int:
@@ -38,9 +40,10 @@ def main() -> int:
         "--clips", type=int, default=2 * len(scenarios()), metavar="N", help="scenarios in turn (%(default)s)"
     )
     parser.add_argument("--only", nargs="+", choices=scenarios(), default=[], help="clips of these, of: %(choices)s")
-    parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES), help="of: %(choices)s")
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=_USUAL, help="of: %(choices)s (%(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("data/passages"), help="where readings are kept")
     parser.add_argument("--json", type=Path, help="write all figures and the fate of each vehicle here")
+    parser.add_argument("--html", type=Path, help="write a page of the faults of the first of the rules here")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)  # what is wrong is said once, by the error
     try:
@@ -66,6 +69,9 @@ def _measure(arguments: argparse.Namespace, settings: Settings) -> int:
     report.show(rows, Console(width=200))
     if arguments.json:
         arguments.json.write_text(json.dumps(report.as_json(rows, judged), indent=1) + "\n")
+    if arguments.html:
+        rules = arguments.rules[0]
+        write_page(arguments.html, rules, judged[rules], arguments.seed)
     return 0
 
 

@@ -66,6 +66,7 @@ class Judged:
     passages: list[Passage]
     invented: list[Passage]  #: no vehicle has this text, and no reading said it
     false: list[Passage]  #: no vehicle has this text, but a reading said it
+    seen_by: dict[Key, str]  #: the vehicle a reading is of
     said: list[tuple[float, bool]]  #: confidence of each passage, and whether its plate is that of its vehicle
 
     @property
@@ -90,7 +91,7 @@ def judge(clip: ReadClip, passages: Sequence[Passage]) -> Judged:
         said.append((passage.confidence, owner is not None and text == canonical(vehicles[owner].plate)))
     least = 1 if clip.kind == "photos" else LEAST_FRAMES
     counted = [vehicle for vehicle in vehicles.values() if vehicle.readable_frames >= least]
-    return Judged(clip, counted, list(passages), invented, false, said)
+    return Judged(clip, counted, list(passages), invented, false, seen_by, said)
 
 
 def _truth(clip: ReadClip) -> tuple[dict[str, Vehicle], dict[Key, str], set[str]]:

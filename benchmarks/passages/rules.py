@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -39,13 +40,23 @@ Rules = Callable[[Sequence[ReadClip], Settings], list[list[Passage]]]
 
 def todays(clips: Sequence[ReadClip], settings: Settings) -> list[list[Passage]]:
     """Through the writer's own code into a database. Films come as from cameras, a tick a message; photos alone."""
+    return _stored(clips, [*_ticks(clips), *_photos(clips)], settings)
+
+
+def shuffled(clips: Sequence[ReadClip], settings: Settings) -> list[list[Passage]]:
+    """The same in any order: workers do not finish as they began. The passages must be the same."""
+    messages = [*_ticks(clips), *_photos(clips)]
+    random.Random(0).shuffle(messages)
+    return _stored(clips, messages, settings)
+
+
+def _stored(clips: Sequence[ReadClip], messages: list[Message], settings: Settings) -> list[list[Passage]]:
     with tempfile.TemporaryDirectory(prefix="sightline-passages-") as folder:
         url = f"sqlite:///{Path(folder) / 'passages.sqlite3'}"
         upgrade(url)
         database = open_database(url)
         try:
             store = Store(database, settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
-            messages = [*_ticks(clips), *_photos(clips)]
             for start in range(0, len(messages), _AT_ONCE):
                 store.store(messages[start : start + _AT_ONCE], kept=())
             return [_passages(database, clip.source_id) for clip in clips]
