@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,10 @@ soak: .venv/dev ## half an hour near capacity, prove that neither memory nor ope
 
 accuracy: .venv/dev ## plates found and read right on photos with a table of true plates (PHOTOS=folder ARGS=)
 	@$(BIN)/python -m benchmarks.accuracy $(PHOTOS) $(ARGS)
+
+CLIPS ?= 170
+passages: .venv/dev ## whether each vehicle becomes one passage with its plate, on drawn clips and photos (SEED=1 CLIPS=170 ARGS=)
+	@$(BIN)/python -m benchmarks.passages --seed $(SEED) --clips $(CLIPS) $(ARGS)
 
 WORK ?= data/training
 weights: ## draw, train, export and measure plate detector and recognizer, hours (SEED=1 QUICK=1: all steps in little PHOTOS=)
