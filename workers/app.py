@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Collection
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
 
 from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
@@ -25,9 +27,19 @@ from sightline.settings import Settings, load_settings
 from sightline.transport import transport_of
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import Stage, run_burial, run_message
+from workers.stage import run_burial, run_message
+from workers.step import Stage
 
 log = logging.getLogger(__name__)
+
+
+#: By name, and opened by `open_stage` in it: a worker loads only what its queues need.
+STAGE_MODULES: Final = {DETECT_TASK: "workers.detect", OCR_TASK: "workers.ocr", WRITE_TASK: "workers.write"}
+
+
+def load_stages(queues: Collection[str]) -> dict[str, ModuleType]:
+    """The modules of the stages behind some queues, by task."""
+    return {task: import_module(name) for task, name in STAGE_MODULES.items() if ROUTES[task] in queues}
 
 
 class Worker:
@@ -54,10 +66,9 @@ class Worker:
         services = self._services = open_services(
             self._app, self._settings, sender, self._patience, concurrency=concurrency
         )
-        for task, open_stage in _FACTORIES.items():
-            if ROUTES[task] in queues:
-                log.info("%s opens %s", sender, task)
-                self.stages[task] = open_stage(services)
+        for task, module in load_stages(queues).items():
+            log.info("%s opens %s", sender, task)
+            self.stages[task] = module.open_stage(services)
         self._liveness = Liveness(
             services.delivery.broker,
             self._patience,
@@ -92,36 +103,6 @@ class Worker:
         run_burial(stage.bury_message, self._services, letter)
 
 
-def _open_detect(services: Services) -> Stage:
-    from workers.detect import DetectStage
-    from workers.images import use_one_thread
-
-    use_one_thread()
-    return DetectStage(services.settings, services.frames, services.worker_name)
-
-
-def _open_ocr(services: Services) -> Stage:
-    from workers.images import use_one_thread
-    from workers.ocr import OcrStage
-
-    use_one_thread()
-    return OcrStage(services.settings, services.frames, services.worker_name)
-
-
-def _open_write(services: Services) -> Stage:
-    from workers.write import WriteStage
-
-    return WriteStage(services)
-
-
-#: Opened by import inside, so that a worker loads only what its queues need.
-_FACTORIES: dict[str, Callable[[Services], Stage]] = {
-    DETECT_TASK: _open_detect,
-    OCR_TASK: _open_ocr,
-    WRITE_TASK: _open_write,
-}
-
-
 def create_worker_app(settings: Settings) -> Celery:
     """Celery with the tasks of all stages registered; which of them run here is decided by `-Q`."""
     celery_app = create_app(settings)
@@ -130,7 +111,7 @@ def create_worker_app(settings: Settings) -> Celery:
     add_lane_steps(celery_app)
     worker = Worker(celery_app, settings, patience)
 
-    for task_name in _FACTORIES:
+    for task_name in STAGE_MODULES:
 
         def run(self: Task, message: Any = None, *, _task_name: str = task_name) -> None:
             worker.run(_task_name, message, self.request)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from typing import Final
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError
 from sightline.frames import FrameStore, crop_key, frames_name
@@ -24,20 +25,27 @@ from sightline.types import (
 )
 from workers.batching import Batched, Batcher, Ticket
 from workers.detectors import Detector, open_detector
-from workers.images import BgrImage, Picture, crop, decode_small
+from workers.images import BgrImage, Picture, crop, decode_small, encode_jpeg, use_one_thread
 from workers.outcomes import outcome_of
 from workers.room import Room
+from workers.services import Services
 from workers.step import Step
 
 log = logging.getLogger(__name__)
 
 
-_DECODED_AT_ONCE = 4  #: frames, before the model is asked
+_DECODED_AT_ONCE: Final = 4  #: frames, before the model is asked
+_CROP_JPEG_QUALITY: Final = 95  # text is read from these pixels
 
 #: A picture that the model was asked about, or why it was not.
 _Asked = tuple[Picture, Ticket[BgrImage, list[Detection]]] | FrameError
 #: A picture and what was found on it, or why there is neither.
 _Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
+
+
+def open_stage(services: Services) -> DetectStage:
+    use_one_thread()
+    return DetectStage(services.settings, services.frames, services.worker_name)
 
 
 class DetectStage:
@@ -78,7 +86,11 @@ class DetectStage:
         following = next_task(job.pipeline, DETECT_TASK)
         if following == OCR_TASK and not crops:
             following = WRITE_TASK
-        return Step(following, Message(job=job, results=tuple(results)), crops)
+        return Step(following, Message(job=job, results=tuple(results)), crops or None)
+
+    def dump(self, payload: Mapping[str, BgrImage]) -> Mapping[str, bytes]:
+        """Crops by crop key -> JPEG files."""
+        return {key: encode_jpeg(image, quality=_CROP_JPEG_QUALITY) for key, image in payload.items()}
 
     def close(self) -> None:
         for batcher in self.batchers.values():

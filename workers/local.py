@@ -42,8 +42,11 @@ class LocalSystem:
             least = min(_LEAST_CONFIDENCE, settings.min_confidence)
             update |= {"min_confidence": least, "min_reading_confidence": 0.0}
         self._frames = MemoryFrameStore()
-        given = (settings.model_copy(update=update), self._frames, "local")
-        self._stages = {DETECT_TASK: DetectStage(*given), OCR_TASK: OcrStage(*given)}
+        shown = settings.model_copy(update=update)
+        self._stages = {
+            DETECT_TASK: DetectStage(shown, self._frames, "local"),
+            OCR_TASK: OcrStage(shown, "local"),
+        }
         self._folder = tempfile.TemporaryDirectory(prefix="sightline-local-")
         url = f"sqlite:///{Path(self._folder.name) / 'local.sqlite3'}"
         upgrade(url)

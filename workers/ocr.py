@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sightline.errors import PoisonError
-from sightline.frames import FrameStore, crop_key, crops_name
 from sightline.messages import Message
 from sightline.models import LoadedModel
 from sightline.queues import OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
 from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
 from workers.batching import Batched, Batcher
-from workers.images import BgrImage, decode, sharpness
+from workers.bundles import crop_keys
+from workers.images import BgrImage, decode, sharpness, use_one_thread
 from workers.outcomes import outcome_of
 from workers.recognizers import open_plates_recognizer, open_recognizer
+from workers.services import Services
 from workers.step import Step
+
+#: By crop key; where a crop cannot be had, why.
+Crops = Mapping[str, BgrImage | FrameError]
+
+
+def open_stage(services: Services) -> OcrStage:
+    use_one_thread()
+    return OcrStage(services.settings, services.worker_name)
 
 
 class OcrStage:
@@ -24,9 +33,8 @@ class OcrStage:
 
     task = OCR_TASK
 
-    def __init__(self, settings: Settings, frames: FrameStore, worker_name: str) -> None:
+    def __init__(self, settings: Settings, worker_name: str) -> None:
         self._settings = settings
-        self._frames = frames
         self._worker_name = worker_name
         text = open_recognizer(settings)
         self._recognizers = {settings.recognizer: text}
@@ -49,7 +57,7 @@ class OcrStage:
         started_at = time.time()
         waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
         # All crops of the job go to the batcher at once, so that they share batches.
-        crops = self._crops(step)
+        crops = _by_frame(step.message.results, step.payload or {})
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
         name = self._name_for(message.job.pipeline)
         model = self._recognizers[name].model
@@ -70,6 +78,10 @@ class OcrStage:
             results.append(self._with_readings(result, batched, measured, model, waited_ms))
         return Step(WRITE_TASK, Message(job=message.job, results=tuple(results)))
 
+    def load(self, blobs: Mapping[str, bytes | None]) -> Crops:
+        """Files by crop key -> crops."""
+        return {key: self._decode(key, data) for key, data in blobs.items()}
+
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
@@ -82,31 +94,15 @@ class OcrStage:
             else settings.recognizer
         )
 
-    def _crops(self, step: Step) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
-        """The crops of each frame's detections, in order, or why they cannot be had; one round trip for all."""
-        results = step.message.results
-        keys = [_crop_keys(result) for result in results]
-        if step.crops:
-            return [(result, [step.crops[key] for key in mine]) for result, mine in zip(results, keys, strict=True)]
-        name = crops_name(step.message.job.job_id)
-        blobs = iter(self._frames.get_bundle(name, [key for mine in keys for key in mine]))
-        return [
-            (result, self._decode({key: next(blobs) for key in mine}))
-            for result, mine in zip(results, keys, strict=True)
-        ]
-
-    def _decode(self, crops: Mapping[str, bytes | None]) -> list[BgrImage] | FrameError:
+    def _decode(self, key: str, data: bytes | None) -> BgrImage | FrameError:
         settings = self._settings
-        images: list[BgrImage] = []
-        for key, data in crops.items():
-            if data is None:
-                text = f"crop {key} is not in the frame store (its TTL is over)"
-                return FrameError(reason="frame_missing", message=text, stage="ocr")
-            try:
-                images.append(decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx))
-            except PoisonError as error:
-                return FrameError(reason=error.reason, message=f"crop {key}: {error}"[:500], stage="ocr")
-        return images
+        if data is None:
+            text = f"crop {key} is not in the frame store (its TTL is over)"
+            return FrameError(reason="frame_missing", message=text, stage="ocr")
+        try:
+            return decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+        except PoisonError as error:
+            return FrameError(reason=error.reason, message=f"crop {key}: {error}"[:500], stage="ocr")
 
     def _with_readings(
         self,
@@ -136,7 +132,12 @@ class OcrStage:
         return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
 
 
-def _crop_keys(result: FrameResult) -> list[str]:
-    if result.error or result.dropped:
-        return []
-    return [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
+def _by_frame(results: Sequence[FrameResult], crops: Crops) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
+    """The crops of each frame's detections, in order, or why one of them cannot be had."""
+    found: list[tuple[FrameResult, list[BgrImage] | FrameError]] = []
+    for result in results:
+        keys = [] if result.error or result.dropped else crop_keys(result)
+        cut = [crops[key] for key in keys]
+        failed = next((one for one in cut if isinstance(one, FrameError)), None)
+        found.append((result, failed or [one for one in cut if not isinstance(one, FrameError)]))
+    return found

@@ -11,42 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from celery.exceptions import Reject
 
 from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, PoisonError
-from sightline.frames import crop_key, crops_name, frames_name
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
-from sightline.queues import OCR_TASK, ROUTES, STAGES, WRITE_TASK
+from sightline.queues import ROUTES, WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
-from workers.batching import Batcher
+from workers.bundles import bundles_of, payload_keys, payload_name
 from workers.services import Services
-from workers.step import Step, hand_over
+from workers.step import LeavesPayload, Stage, Step, TakesPayload
 
 log = logging.getLogger(__name__)
 
 _MEMORY_PAUSE_S = 2.0
-
-
-class Stage(Protocol):
-    """One step of the pipelines."""
-
-    task: str
-
-    @property
-    def batchers(self) -> Mapping[str, Batcher[Any, Any]]:
-        """What the liveness check watches, by name."""
-        ...
-
-    def work(self, step: Step) -> Step | None:
-        """Returns what the next stage is given; None: the job came to its end here."""
-        ...
-
-    def close(self) -> None: ...
 
 
 #: Messages that were seen before are worked on one at a time: whichever ends the process is found out, its
@@ -73,27 +56,46 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
 
 def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_suspect: bool) -> None:
     job, step = first.message.job, first
-    sightings, begun_at = services.delivery.begin(job, redelivered=is_suspect), time.monotonic()
-    if sightings > services.settings.max_attempts and first.task != WRITE_TASK:
+    to_write = first.task == WRITE_TASK
+    sightings = services.delivery.begin(job, redelivered=is_suspect, to_write=to_write)
+    begun_at = time.monotonic()
+    if sightings > services.settings.max_attempts and not to_write:
         error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
         bury(services, job, first.task, error.reason, str(error))
         return
-    is_open = sightings > 0
+    is_open, made_by = sightings > 0, None
     while is_open and (stage := stages.get(step.task)):
         following = _work(stage, step, services)
         if following is None:
             return
-        step = following
+        step, made_by = following, stage
         if is_suspect and step.task == WRITE_TASK:
             break  # it has proved itself: whatever its rows wait for is not counted against it, nor do others wait
         is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
-        may_be_dropped = step.task == WRITE_TASK and job.deadline_at is not None  # by who got a copy, meanwhile
+        to_write = step.task == WRITE_TASK
+        may_be_dropped = (
+            to_write and job.deadline_at is not None
+        )  # by who got a copy: it was, or it must not be any more
         if is_long or may_be_dropped:
-            is_open, begun_at = services.delivery.begin(job) > 0, time.monotonic()
+            is_open, begun_at = services.delivery.begin(job, to_write=to_write) > 0, time.monotonic()
     if is_open:
-        hand_over(services, step)
+        hand_over(services, step, made_by)
     else:
         _free(services, step.message)  # a late copy of a job that is finished
+
+
+def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
+    """Send a step to whoever consumes its queue. Returns when its payload is stored and the broker has the message."""
+    delivery, job = services.delivery, step.message.job
+    if step.payload is not None:
+        assert isinstance(made_by, LeavesPayload)
+        name, blobs = payload_name(step.message), made_by.dump(step.payload)
+        # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
+        # frees its pixels.
+        delivery.patience.insist(
+            lambda: services.frames.put_bundle(name, blobs), f"store {name}", between=lambda: delivery.begin(job) > 0
+        )
+    delivery.hand_over(step.task, job, step.message.results)
 
 
 def _work(stage: Stage, step: Step, services: Services) -> Step | None:
@@ -105,12 +107,13 @@ def _work(stage: Stage, step: Step, services: Services) -> Step | None:
         if stage.task != WRITE_TASK and _is_stale(job):
             drop(services, message, "stale")
             return (None,)
-        return (stage.work(step),)
+        return (stage.work(_with_payload(stage, step, services)),)
 
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
         what = f"{stage_name(stage.task)} job {job.job_id}"
-        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job) > 0)
+        to_write = stage.task == WRITE_TASK
+        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job, to_write=to_write) > 0)
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
@@ -121,6 +124,15 @@ def _work(stage: Stage, step: Step, services: Services) -> Step | None:
         _free(services, message)
         return None
     return worked[0]
+
+
+def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
+    """The step with what another process stored for this stage."""
+    if step.payload is not None or not isinstance(stage, TakesPayload):
+        return step
+    keys = payload_keys(step.message)
+    blobs = services.frames.get_bundle(payload_name(step.message), keys)
+    return replace(step, payload=stage.load(dict(zip(keys, blobs, strict=True))))
 
 
 def _is_stale(job: Job) -> bool:
@@ -139,7 +151,10 @@ def drop(services: Services, message: Message, rule: str) -> None:
     if any(result.error for result in results):
         services.delivery.hand_over(WRITE_TASK, job, results)
         return
-    if services.delivery.settle(job, dropped_outcomes(results)):
+    ended = services.delivery.drop(job, dropped_outcomes(results))
+    if ended == "being written":
+        return  # by another worker, which has all of its work: this was a late copy
+    if ended == "dropped":
         services.board.post(
             JobResult(
                 job_id=job.job_id,
@@ -150,19 +165,6 @@ def drop(services: Services, message: Message, rule: str) -> None:
             )
         )
     services.frames.delete_bundles(bundles_of(message))
-
-
-def bundles_of(message: Message) -> dict[str, list[str]]:
-    """What a job has in the frame store: its frames, and its crops as far as the message tells them."""
-    job = message.job
-    bundles = {frames_name(job.job_id): [frame.frame_id for frame in job.frames]}
-    if OCR_TASK in STAGES[job.pipeline]:
-        bundles[crops_name(job.job_id)] = [
-            crop_key(result.frame.frame_id, index)
-            for result in message.results
-            for index in range(len(result.detections))
-        ]
-    return bundles
 
 
 def _free(services: Services, message: Message) -> None:

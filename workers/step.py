@@ -1,17 +1,13 @@
-"""A job between two stages: it stays in the process where the next stage is there too, and else goes over its queue."""
+"""A job between two stages, and what a stage is to whoever runs it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
-from sightline.frames import crops_name
 from sightline.messages import Message
-from workers.images import BgrImage, encode_jpeg
-from workers.services import Services
-
-_CROP_JPEG_QUALITY: Final = 95  # text is read from these pixels
+from workers.batching import Batcher
 
 
 @dataclass(frozen=True)
@@ -20,18 +16,41 @@ class Step:
 
     task: str  #: of the stage that is to work on it
     message: Message
-    crops: Mapping[str, BgrImage] = field(default_factory=dict)  #: by crop key; empty: they lie in the frame store
+    #: What only the stages understand. It is passed on as it is within a process. None: there is none, or it lies in
+    #: the frame store.
+    payload: Any = None
 
 
-def hand_over(services: Services, step: Step) -> None:
-    """Send a step to whoever consumes its queue. Returns when the crops are stored and the broker has the message."""
-    job = step.message.job
-    crops = {key: encode_jpeg(image, quality=_CROP_JPEG_QUALITY) for key, image in step.crops.items()}
-    name = crops_name(job.job_id)
-    delivery = services.delivery
-    # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
-    # frees its pixels.
-    delivery.patience.insist(
-        lambda: services.frames.put_bundle(name, crops), f"store {name}", between=lambda: delivery.begin(job) > 0
-    )
-    delivery.hand_over(step.task, job, step.message.results)
+class Stage(Protocol):
+    """One step of the pipelines."""
+
+    task: str
+
+    @property
+    def batchers(self) -> Mapping[str, Batcher[Any, Any]]:
+        """What the liveness check watches, by name."""
+        ...
+
+    def work(self, step: Step) -> Step | None:
+        """Returns what the next stage is given; None: the job came to its end here."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class LeavesPayload(Protocol):
+    """A stage that leaves a payload for the next one."""
+
+    def dump(self, payload: Any) -> Mapping[str, bytes]:
+        """The payload as bytes by key: what is stored where the next stage runs in another process."""
+        ...
+
+
+@runtime_checkable
+class TakesPayload(Protocol):
+    """A stage that works on the payload of the one before."""
+
+    def load(self, blobs: Mapping[str, bytes | None]) -> Any:
+        """The payload, from what was stored of it; None where a key has no bytes any more."""
+        ...

@@ -18,16 +18,20 @@ from storage.database import check_revision, open_database
 from storage.dead_letters import bury_message
 from storage.store import Store, Stored
 from workers.batching import Batcher
+from workers.bundles import bundles_of
 from workers.rebuild import Rebuild
 from workers.retention import Retention
 from workers.services import Services
-from workers.stage import bundles_of
 from workers.step import Step
 
 log = logging.getLogger(__name__)
 
 #: Frames in one transaction, at most, or one job. What comes meanwhile has to wait for its end, live frames too.
 _MAX_FRAMES = 64
+
+
+def open_stage(services: Services) -> WriteStage:
+    return WriteStage(services)
 
 
 class WriteStage:

@@ -14,7 +14,6 @@ import numpy as np
 
 import workers.detect
 import workers.ocr
-import workers.step
 from sightline.models import LoadedModel
 from sightline.types import Detection, Reading
 from workers.images import Picture
@@ -49,8 +48,7 @@ def _install() -> None:
     detect.open_detector = lambda name, _: NullDetector(name)
     detect.decode_small = lambda *_, **__: Picture(_IMAGE, _IMAGE.shape[1], _IMAGE.shape[0])
     detect.crop = lambda *_, **__: _IMAGE
-    step: Any = workers.step
-    step.encode_jpeg = lambda *_, **__: _CROP
+    detect.encode_jpeg = lambda *_, **__: _CROP
     ocr: Any = workers.ocr
     ocr.open_recognizer = lambda *_: NullRecognizer()
     ocr.open_plates_recognizer = lambda *_: None

@@ -65,7 +65,7 @@ def test_a_model_says_how_much_is_cut_around_its_boxes(margin: float, monkeypatc
     stage.close()
     (detection,) = step.message.results[0].detections
     left, top, right, bottom = detection.xyxy
-    crop = step.crops[crop_key(ref.frame_id, 0)]
+    crop = step.payload[crop_key(ref.frame_id, 0)]
     pad = 2 * margin * (bottom - top)
     assert crop.shape[:2] == (round(bottom - top + pad), round(right - left + pad))
 

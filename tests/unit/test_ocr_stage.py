@@ -13,7 +13,7 @@ from sightline.messages import Job, Message
 from sightline.models import LoadedModel
 from sightline.queues import OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
-from sightline.testing import MemoryFrameStore, make_frame_refs
+from sightline.testing import make_frame_refs
 from sightline.types import Detection, FrameResult, Pipeline, Reading
 from workers.images import encode_jpeg
 from workers.ocr import OcrStage
@@ -45,20 +45,37 @@ def test_plates_may_have_a_recognizer_of_their_own(
     monkeypatch.setattr(workers.ocr, "open_recognizer", lambda _: Named("general"))
     monkeypatch.setattr(workers.ocr, "open_plates_recognizer", _open_own)
     (frame,) = make_frame_refs(1)
-    frames = MemoryFrameStore()
-    crop = np.zeros((20, 40, 3), np.uint8)
-    frames.put_many({crop_key(frame.frame_id, 0): encode_jpeg(crop)} if is_stored else {})
-    stage = OcrStage(Settings(plates_recognizer=setting), frames, "ocr")
+    key, crop = crop_key(frame.frame_id, 0), np.zeros((20, 40, 3), np.uint8)
+    stage = OcrStage(Settings(plates_recognizer=setting), "ocr")
     try:
         job = Job(job_id="job-00001", pipeline=pipeline, frames=(frame,))
         message = Message(job=job, results=(FrameResult(frame=frame, detections=(CAR,)),))
-        left = stage.work(Step(OCR_TASK, message, {} if is_stored else {crop_key(frame.frame_id, 0): crop}))
+        payload = stage.load({key: encode_jpeg(crop)}) if is_stored else {key: crop}
+        left = stage.work(Step(OCR_TASK, message, payload))
     finally:
         stage.close()
     (result,) = left.message.results
     assert left.task == WRITE_TASK
     assert [reading.text for reading in result.readings] == [reader]
     assert result.stages[0].model == reader
+
+
+def test_a_frame_whose_crop_is_gone_or_damaged_is_dead_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers.ocr, "open_recognizer", lambda _: Named("general"))
+    frames = make_frame_refs(3)
+    good, gone, damaged = (crop_key(frame.frame_id, 0) for frame in frames)
+    blobs = {good: encode_jpeg(np.zeros((20, 40, 3), np.uint8)), gone: None, damaged: b"no picture"}
+    job = Job(job_id="job-00001", pipeline=Pipeline.TEXT, frames=tuple(frames))
+    message = Message(job=job, results=tuple(FrameResult(frame=frame, detections=(CAR,)) for frame in frames))
+    stage = OcrStage(Settings(plates_recognizer=""), "ocr")
+    try:
+        results = stage.work(Step(OCR_TASK, message, stage.load(blobs))).message.results
+    finally:
+        stage.close()
+    assert [[reading.text for reading in result.readings] for result in results] == [["general"], [], []]
+    assert [result.error and result.error.reason for result in results] == [None, "frame_missing", "bad_image"]
 
 
 def _open_own(settings: Settings, _text: Any) -> Named | None:
