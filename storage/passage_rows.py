@@ -19,10 +19,11 @@ from storage.groups import Rules, find_groups, load_passages, with_contests
 from storage.linking import Stand
 from storage.passages import Best, Place, Sighting, Tally, sum_tallies
 from storage.plate_lists import Match, PlateLists
-from storage.plates import fold, read_plate
+from storage.plates import WEIGHT_OF_CERTAINTY, fold, read_plate
 from storage.rotations import add_rotations
 from storage.stands import move_stands, write_stands
 from storage.tables import Detections, Passages, Readings, Sources
+from storage.views import match_of
 from storage.votes import Votes
 
 #: A contest of more readings is not gone through again: new ones go to the vehicles as they are known.
@@ -45,14 +46,16 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
 class Placed:
     """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
 
-    `known` are the texts that passages had before, `merged` leads from those that are gone to what they are part of
-    now. `totals` is how many readings a passage and what it competes with have: it grows with every change.
+    `known` are the texts that passages had before, `known_matches` their matches, `merged` leads from those that are
+    gone to what they are part of now. `totals` is how many readings a passage and what it competes with have: it grows
+    with every change.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
     new: dict[str, Tally] = field(default_factory=dict[str, Tally])
     changed: dict[str, Tally] = field(default_factory=dict[str, Tally])
     known: dict[str, str] = field(default_factory=dict[str, str])
+    known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
     final: set[str] = field(default_factory=set[str])
     merged: dict[str, str] = field(default_factory=dict[str, str])
     totals: dict[str, int] = field(default_factory=dict[str, int])
@@ -74,6 +77,7 @@ def place_sightings(
     for group in with_contests(connection, groups, rows):
         before = {passage_id: rows[passage_id] for passage_id in group.passage_ids if passage_id in rows}
         placed.known |= {passage_id: row["text"] for passage_id, row in before.items()}
+        placed.known_matches |= {passage_id: match_of(row) for passage_id, row in before.items()}
         placed.final |= {passage_id for passage_id, row in before.items() if row["final_at"] is not None}
         contest = min((row["contest"] for row in before.values() if row["contest"]), default=None)
         if contest or is_contested(group.sightings) or _have_met(connection, before.keys()):
@@ -81,8 +85,8 @@ def place_sightings(
         else:
             _add(group.sightings, before, placed)
     texts = {tally.text for tally in (*placed.new.values(), *placed.changed.values())}
-    matches = {text: lists.match(text) for text in texts}
-    placed.matches = {key: matches[tally.text] for key, tally in (*placed.new.items(), *placed.changed.items())}
+    tallies = (*placed.new.items(), *placed.changed.items())
+    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in tallies}
     add_rotations(connection, texts - set(placed.known.values()))
     _write(connection, placed, now)
     _write_stands(connection, stands, placed)
@@ -249,8 +253,15 @@ def _row(tally: Tally, match: Match | None, contest: str | None, now: datetime) 
         "list_name": match and match.list_name,
         "list_plate": match and match.plate,
         "list_distance": match and match.distance,
+        "list_text": match and match.text,
+        "list_by": match and match.by,
         "updated_at": now,
     }
+
+
+def _surest(votes: Votes) -> dict[str, float]:
+    """How sure the least sure character of each text was, on average over its readings."""
+    return {text: min(its["weights"]) / its["count"] / WEIGHT_OF_CERTAINTY for text, its in votes.items()}
 
 
 def _tally(row: sa.RowMapping) -> Tally:
