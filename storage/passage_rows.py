@@ -19,11 +19,12 @@ from storage.bulk import insert_rows
 from storage.known_vehicles import Run, associate, load_sightings, motion_of
 from storage.passages import Best, Place, Tally, sum_tallies
 from storage.plate_lists import Match, PlateLists
-from storage.plates import fold
+from storage.plates import WEIGHT_OF_CERTAINTY, fold
 from storage.rotations import add_rotations
 from storage.sightings import Sighting
 from storage.stands import forget_stands, move_stands, write_stands
 from storage.tables import Passages, Readings, Sources
+from storage.views import match_of
 from storage.votes import Votes
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -44,14 +45,15 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
 class Placed:
     """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
 
-    `known` are the texts that passages had before, `merged` leads from those that are gone to what they are part of
-    now, `causes` to the first new sighting behind a change, which names the change.
+    `known` are the texts that passages had before, `known_matches` their matches, `merged` leads from those that are
+    gone to what they are part of now, `causes` to the first new sighting behind a change, which names the change.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
     new: dict[str, Tally] = field(default_factory=dict[str, Tally])
     changed: dict[str, Tally] = field(default_factory=dict[str, Tally])
     known: dict[str, str] = field(default_factory=dict[str, str])
+    known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
     final: set[str] = field(default_factory=set[str])
     merged: dict[str, str] = field(default_factory=dict[str, str])
     causes: dict[str, str] = field(default_factory=dict[str, str])
@@ -73,7 +75,7 @@ def place_sightings(
     for run in associate(connection, sightings, rules):
         _place(connection, run, placed)
     tallies = placed.new | placed.changed
-    placed.matches = {key: lists.match(tally.text) for key, tally in tallies.items()}
+    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in tallies.items()}
     add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
     _write(connection, placed, now)
     forget_stands(connection, placed.restood)
@@ -87,6 +89,7 @@ def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
     new = {one.key for one in run.sightings}
     owners = {key: owner for key, (_, owner) in run.again.items()}
     placed.known |= {key: row["text"] for key, row in run.rows.items()}
+    placed.known_matches |= {key: match_of(row) for key, row in run.rows.items()}
     placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
     lost = _lost(run, names)
     if run.again:
@@ -209,7 +212,17 @@ def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datet
         "list_name": match and match.list_name,
         "list_plate": match and match.plate,
         "list_distance": match and match.distance,
+        "list_text": match and match.text,
+        "list_by": match and match.by,
         "updated_at": now,
+    }
+
+
+def _surest(votes: Votes) -> dict[str, float]:
+    """How sure the surest reading of each text was of its least sure character, 0..1."""
+    return {
+        text: its.get("surest", min(its["weights"]) // its["count"]) / WEIGHT_OF_CERTAINTY
+        for text, its in votes.items()
     }
 
 
