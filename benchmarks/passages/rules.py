@@ -22,6 +22,8 @@ from storage.store import Store
 _AT_ONCE = 4
 #: Cameras of one producer: a message holds one frame of each.
 _CAMERAS = 16
+#: Frames of a film in a message of `sightline submit`.
+_BUNDLE = 16
 
 Key = tuple[str, int]  #: a reading: its frame and its index
 
@@ -44,8 +46,11 @@ def todays(clips: Sequence[ReadClip], settings: Settings) -> list[list[Passage]]
 
 
 def shuffled(clips: Sequence[ReadClip], settings: Settings) -> list[list[Passage]]:
-    """The same in any order: workers do not finish as they began. The passages must be the same."""
-    messages = [*_ticks(clips), *_photos(clips)]
+    """The same with films as `sightline submit` bundles them, and in any order, as workers finish them.
+
+    The passages must be the same.
+    """
+    messages = [*_bundles(clips), *_photos(clips)]
     random.Random(0).shuffle(messages)
     return _stored(clips, messages, settings)
 
@@ -71,6 +76,14 @@ def _ticks(clips: Sequence[ReadClip]) -> Iterator[Message]:
         for tick in range(max(len(film.frames) for film in together)):
             results = [film.frames[tick].result for film in together if tick < len(film.frames)]
             yield _message([_of_sequence(result, "live") for result in results], Lane.LIVE)
+
+
+def _bundles(clips: Sequence[ReadClip]) -> Iterator[Message]:
+    for clip in clips:
+        if clip.kind != "photos":
+            results = [_of_sequence(frame.result, "live") for frame in clip.frames]
+            for start in range(0, len(results), _BUNDLE):
+                yield _message(results[start : start + _BUNDLE], Lane.BULK)
 
 
 def _photos(clips: Sequence[ReadClip]) -> Iterator[Message]:
