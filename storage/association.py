@@ -47,6 +47,7 @@ class Spot(NamedTuple):
 
     seen_at: datetime
     spot: int
+    is_cut: bool = False  #: by the edge of the picture
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Vehicle:
         spot = one.spot
         if spot is None:
             return
-        here = Spot(one.seen_at, spot)
+        here = Spot(one.seen_at, spot, one.is_cut)
         if self.last is None or self.last.seen_at < one.seen_at:
             self.last, self.before = here, self.last
         elif self.last.seen_at == one.seen_at:
@@ -216,7 +217,12 @@ class Association:
         if before is not None and (step := vehicle.last.seen_at - before.seen_at) > self._rules.gap:
             before = None
         return evidence + motion_evidence(
-            one.spot, vehicle.last.spot, elapsed_s, before and before.spot, step.total_seconds()
+            one.spot,
+            vehicle.last.spot,
+            elapsed_s,
+            before=before and before.spot,
+            step_s=step.total_seconds(),
+            is_cut=one.is_cut or vehicle.last.is_cut,
         )
 
     def _add(self, plate: list[Sighting], vehicle: Vehicle | None) -> Vehicle:

@@ -14,10 +14,10 @@ from sqlalchemy.orm import aliased
 
 from storage.association import REST, Association, HaveMet, Rules, Spot, Stand, Vehicle, in_order
 from storage.places import is_still
-from storage.plates import fold, plate_chars, weights_of
-from storage.sightings import Sighting
+from storage.plates import Plate, fold, plate_chars, weights_of
+from storage.sightings import Sighting, make_sighting
 from storage.stands import load_stands
-from storage.tables import Detections, Passages, Readings
+from storage.tables import Detections, Frames, Passages, Readings
 from storage.times import shift
 from storage.votes import Votes, add_votes, vote, without
 
@@ -300,13 +300,13 @@ def _first_key(row: sa.RowMapping) -> str:
 def _motion(row: sa.RowMapping) -> list[Spot | None]:
     if not row["motion"]:  # seen last by an earlier version
         return [None, None, None]
-    return [each and Spot(_EPOCH + each[0] * _MICROSECOND, each[1]) for each in row["motion"]]
+    return [each and Spot(_EPOCH + each[0] * _MICROSECOND, each[1], bool(each[2])) for each in row["motion"]]
 
 
 def motion_of(vehicle: Vehicle) -> list[Any]:
-    """Where a vehicle was last, before, and since when it is there, JSON-able: microseconds since 1970 and the spot."""
+    """Where a vehicle was last, before, and since when: each microseconds since 1970, spot, is_cut. JSON-able."""
     spots = (vehicle.last, vehicle.before, vehicle.resting)
-    return [each and [(each.seen_at - _EPOCH) // _MICROSECOND, each.spot] for each in spots]
+    return [each and [(each.seen_at - _EPOCH) // _MICROSECOND, each.spot, int(each.is_cut)] for each in spots]
 
 
 def _have_met(connection: sa.Connection, run: Run, rules: Rules) -> HaveMet:
@@ -325,22 +325,22 @@ def _have_met(connection: sa.Connection, run: Run, rules: Rules) -> HaveMet:
 
 
 def _sighting(row: sa.RowMapping) -> Sighting:
-    chars = plate_chars(row["text"])
-    return Sighting(
+    plate = Plate(plate_chars(row["text"]), weights_of(row["text"], row["confidence"], row["char_confidences"]))
+    return make_sighting(
+        plate,
         source_id=row["source_id"],
         seen_at=row["captured_at"],
         frame_id=row["frame_id"],
         reading_index=row["reading_index"],
-        text=chars,
-        weights=weights_of(row["text"], row["confidence"], row["char_confidences"]),
         confidence=row["confidence"],
         xyxy=None if row["x1"] is None else (row["x1"], row["y1"], row["x2"], row["y2"]),
+        size=(row["width"], row["height"]),
         sharpness=row["sharpness"],
         sequence=row["sequence"],
     )
 
 
-_SIGHTINGS: Final = sa.select(
+_READ: Final = sa.select(
     Readings.source_id,
     Readings.captured_at,
     Readings.frame_id,
@@ -355,7 +355,10 @@ _SIGHTINGS: Final = sa.select(
     Detections.y1,
     Detections.x2,
     Detections.y2,
-).outerjoin(
+    Frames.width,
+    Frames.height,
+)
+_SIGHTINGS: Final = _READ.join(Frames, Frames.frame_id == Readings.frame_id).outerjoin(
     Detections,
     sa.and_(Detections.frame_id == Readings.frame_id, Detections.detection_index == Readings.detection_index),
 )
