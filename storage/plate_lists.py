@@ -21,7 +21,7 @@ from sightline.messages import bad_message
 from sightline.types import Value
 from storage.confusions import p_text_right
 from storage.database import Database, insert_into
-from storage.plates import MAX_ERRORS, MAX_PLATE_CHARS, fold, plate_chars, plate_distance
+from storage.plates import MAX_PLATE_CHARS, fold, most_errors, plate_chars, plate_distance
 from storage.tables import KnownPlates
 
 #: A list that was changed is heard of by writers within this time.
@@ -99,18 +99,21 @@ class PlateLists:
 
     def _like_vote(self, voted: str) -> tuple[Match, ...]:
         near = process.extract(
-            fold(voted), self._folded, scorer=Levenshtein.distance, score_cutoff=MAX_ERRORS, limit=None
+            fold(voted),
+            self._folded,
+            scorer=Levenshtein.distance,
+            score_cutoff=most_errors(MAX_TOLERANCE),
+            limit=None,
         )
-        return tuple(match for folded, *_ in near for match in self._within_tolerance(folded, voted, "vote"))
+        return tuple(match for folded, errors, _ in near for match in self._near(folded, voted, "vote", int(errors)))
 
     def _shown(self, text: str) -> Iterator[Match]:
-        matches = self._within_tolerance(fold(text), text, "reading")
-        return (match for match in matches if match.list_name in _BY_READING)
+        return (match for match in self._near(fold(text), text, "reading", 0) if match.list_name in _BY_READING)
 
-    def _within_tolerance(self, folded: str, text: str, by: MatchedBy) -> Iterator[Match]:
+    def _near(self, folded: str, text: str, by: MatchedBy, errors: int) -> Iterator[Match]:
         for known in self._by_fold.get(folded, ()):
             distance = plate_distance(known.plate, text)
-            if distance <= known.tolerance:
+            if distance <= known.tolerance and errors <= most_errors(known.tolerance):
                 yield Match(known.list_name, known.plate, distance, text, by)
 
 

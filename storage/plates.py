@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rapidfuzz.distance import LCSseq, Levenshtein
@@ -19,8 +20,6 @@ MAX_PLATE_CHARS: Final = 9
 SURE_OF_LETTERS: Final = 0.95
 #: From this length on two errors are forgiven instead of one.
 LONG_PLATE_CHARS: Final = 7
-#: However little they cost: two plates that differ in more characters than this, but for look-alikes, are two.
-MAX_ERRORS: Final = 2
 #: Confidences are summed as whole thousandths: sums of integers do not depend on their order.
 WEIGHT_OF_CERTAINTY: Final = 1000
 
@@ -132,15 +131,12 @@ def plate_distance(true: str, read: str) -> float:
 
 
 def most_errors(distance: float) -> int:
-    """How many characters may differ within a distance, look-alikes apart: `edits` of two folded plates."""
-    return min(MAX_ERRORS, int(distance / _least_error()))
+    """How many characters may differ within a distance, however little they cost; look-alikes are not counted.
 
-
-@cache
-def _least_error() -> float:
-    """What the cheapest confusion of characters costs that are no look-alikes."""
-    pairs = ((true, read) for true in CHARACTERS for read in CHARACTERS if fold(true) != fold(read))
-    return min(confusion_cost(true, read) for true, read in pairs)
+    That is `edits` of two folded plates. Without a bound, a plate with many cheap confusions would be another one, and
+    an index could not find it.
+    """
+    return math.ceil(distance)
 
 
 @lru_cache(maxsize=1 << 12)

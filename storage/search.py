@@ -43,8 +43,7 @@ def find_passages(
 ) -> Page[FoundPassageView]:
     """Passages whose plate is at most `max_distance` away from `text`, the nearest first, of equals the newest.
 
-    See `plate_distance`; at most two characters differ, look-alikes apart. There are no further pages: ask for more at
-    once, or for less time.
+    See `plate_distance` and `most_errors`. There are no further pages: ask for more at once, or for less time.
 
     Raises:
         BadMessageError: `limit` or `max_distance` is out of range, or nothing is left of `text`.

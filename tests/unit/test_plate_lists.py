@@ -40,6 +40,13 @@ def test_look_alikes_cost_less_than_another_character_and_only_within_the_tolera
     assert lists(("deny", "AB12CD", both - 0.01)).match_votes("A8I2CD", {}) is None
 
 
+def test_two_confusions_are_two_errors_however_little_they_cost():
+    both = round(confusion_cost("D", "0") + confusion_cost("D", "O"), 2)
+    assert both < 1
+    assert lists(("deny", "AD1DCD")).match_votes("A01OCD", {}) is None
+    assert lists(("deny", "AD1DCD", 1.1)).match_votes("A01OCD", {}) == ("deny", "AD1DCD", both, "A01OCD", "vote")
+
+
 def test_a_denied_plate_that_was_read_surely_is_a_match_whatever_the_vote_became():
     match = lists(("deny", "BA482XY")).match_votes("BA43264XY", {"BA43264XY": 0.9, "BA482XY": 1.0})
     assert match == ("deny", "BA482XY", 0, "BA482XY", "reading")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.confusions import CHARACTERS, confusion_cost
+from storage.confusions import confusion_cost
 from storage.plates import fold, most_errors, normalize, plate_chars, plate_distance, read_plate, similar
 
 
@@ -122,6 +122,4 @@ def test_what_is_confused_costs_less_beside_what_is_left_out() -> None:
 
 
 def test_so_many_characters_may_differ_within_a_distance_look_alikes_apart() -> None:
-    cheapest = min(confusion_cost(a, b) for a in CHARACTERS for b in CHARACTERS if fold(a) != fold(b))
-    assert 0.3 < cheapest < 0.5
-    assert [most_errors(each) for each in (0, cheapest - 0.01, cheapest, 1, 2)] == [0, 0, 1, 2, 2]
+    assert [most_errors(each) for each in (0, 0.5, 1, 1.5, 2)] == [0, 1, 1, 2, 2]

@@ -16,7 +16,7 @@ from storage.confusions import confusion_cost
 from storage.database import Database
 from storage.outbox import Outbox, finalize_passages
 from storage.plate_lists import ListReader, PlateNotListedError, add_plates, new_plate
-from storage.plates import MAX_ERRORS, edits, fold, plate_distance
+from storage.plates import edits, fold, most_errors, plate_distance
 from storage.search import find_passages
 from storage.store import Store
 from tests.integration.test_storage.bundles import NOON, frame_result, message
@@ -64,11 +64,12 @@ def test_likeness_finds_what_comparing_with_every_plate_finds(filled: Database, 
         plate = chance.choice(plates(120))
         asked = plate.replace(chance.choice(plate), chance.choice("8BX")) + chance.choice(["", "1"])
         found = find_passages(filled, asked, max_distance=max_distance, limit=1000).items
-        expected = {
-            each: plate_distance(asked, each) for each in plates(120) if edits(fold(asked), fold(each), 2) <= MAX_ERRORS
-        }
+        expected = {each: plate_distance(asked, each) for each in plates(120)}
+        errors = most_errors(max_distance)
         assert {view.text: view.distance for view in found} == {
-            each: distance for each, distance in expected.items() if distance <= max_distance
+            each: distance
+            for each, distance in expected.items()
+            if distance <= max_distance and edits(fold(asked), fold(each), errors) <= errors
         }
         assert [view.distance for view in found] == sorted(view.distance for view in found)
 
