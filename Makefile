@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch images lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,16 +24,21 @@ test: .venv/dev ## the whole suite: linters, types, documentation, unit, integra
 	@$(BIN)/pyright
 	@$(BIN)/python -m pytest
 
+PADDLE_VENV ?= .venv-paddle
 test-paddle: .venv/up ## the recognizer suite with PaddleOCR, in an environment of its own
-	@$(PYTHON) -m venv .venv-paddle
-	@.venv-paddle/bin/python -m pip install -q --disable-pip-version-check -c deploy/constraints-paddle.txt -e ".[paddle]" pytest pytest-asyncio pytest-timeout
+	@$(PYTHON) -m venv $(PADDLE_VENV)
+	@$(PADDLE_VENV)/bin/python -m pip install -q --disable-pip-version-check -c deploy/constraints-paddle.txt -e ".[paddle]" pytest pytest-asyncio pytest-timeout
 	@$(BIN)/python -m workers.recognizers.paddle_folder data/paddleocr
-	@SIGHTLINE_PADDLEOCR_DIR=data/paddleocr .venv-paddle/bin/python -m pytest tests/unit/test_recognizers_suite.py
+	@SIGHTLINE_PADDLEOCR_DIR=data/paddleocr $(PADDLE_VENV)/bin/python -m pytest tests/unit/test_recognizers_suite.py
 
+TORCH_VENV ?= .venv-torch
 test-torch: ## parity of torch with the exported models, in an environment of its own (several GB)
-	@$(PYTHON) -m venv .venv-torch
-	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu]" onnx pytest pytest-asyncio pytest-timeout
-	@.venv-torch/bin/python -m pytest tests/gpu
+	@$(PYTHON) -m venv $(TORCH_VENV)
+	@$(TORCH_VENV)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu]" onnx pytest pytest-asyncio pytest-timeout
+	@$(TORCH_VENV)/bin/python -m pytest tests/gpu
+
+images: .venv/dev ## run the Dockerfile's steps without Docker: does every role start with its packages? (TARGETS= FOLDER=)
+	@$(BIN)/python -m deploy.run_steps $(TARGETS) $(if $(FOLDER),--folder $(FOLDER))
 
 lint: .venv/dev ## ruff and import directions
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
@@ -76,6 +81,10 @@ soak: .venv/dev ## half an hour near capacity, prove that neither memory nor ope
 
 accuracy: .venv/dev ## plates found and read right on photos with a table of true plates (PHOTOS=folder ARGS=)
 	@$(BIN)/python -m benchmarks.accuracy $(PHOTOS) $(ARGS)
+
+CLIPS ?= 170
+passages: .venv/dev ## whether each vehicle becomes one passage with its plate, on drawn clips and photos (SEED=1 CLIPS=170 ARGS=)
+	@$(BIN)/python -m benchmarks.passages --seed $(SEED) --clips $(CLIPS) $(ARGS)
 
 WORK ?= data/training
 weights: ## draw, train, export and measure plate detector and recognizer, hours (SEED=1 QUICK=1: all steps in little PHOTOS=)

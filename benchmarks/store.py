@@ -22,6 +22,7 @@ import psutil
 
 from sightline.events import PASSAGE_EVENTS, Event
 from sightline.messages import Job, Message
+from sightline.sequences import LIVE
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
 from storage.database import Database
 from storage.sinks import add_sink, new_sink
@@ -68,7 +69,8 @@ def bundle(number: int, objects: int = 0) -> Message:
                 frame_id=f"frame-{number:06d}-{camera}",
                 source_id=f"cam{camera}",
                 captured_at=START + timedelta(seconds=number / 5 + 60 * (number // 20)),
-                sequence="live",
+                sequence=LIVE,
+                time_from="camera",
             ),
             width=1280,
             height=720,

@@ -1,10 +1,10 @@
-"""`python -m deploy.run_steps TARGET`: build a target of the Dockerfile without Docker, as far as that goes.
+"""`python -m deploy.run_steps TARGET ...`: build targets of the Dockerfile without Docker, as far as that goes.
 
 For machines (and test runs) without a container runtime. The RUN steps are really executed, in an empty virtual
 environment in place of the image's Python; COPY copies; `/app`, `/src`, `/data` and `/tmp` become folders of a
 temporary one. Steps that need root are named and left out. In the end every command that the Dockerfile or
-docker-compose.yml starts in this target must load what it needs, a worker also its stages. What is not covered: the
-base image itself, the user, and a read-only root.
+docker-compose.yml starts in this target must load what it needs, a worker also its stages and models. What is not
+covered: the base image itself, the user, and a read-only root.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def commands_of(stages: dict[str, Stage], target: str, compose: dict[str, Any]) 
     return found
 
 
-def loading_only(command: list[str]) -> list[list[str]]:
-    """Commands that load what `command` needs and do nothing: its help, the import of its modules."""
+def loading_only(command: list[str], *, models: bool = True) -> list[list[str]]:
+    """Commands that load what `command` needs and do nothing: its help, the import of its modules, its models."""
     if command[:2] == ["python", "-m"]:
         name = command[2]
         code = (
@@ -135,8 +135,9 @@ def loading_only(command: list[str]) -> list[list[str]]:
         return [["python", "-c", f"compile({command[2]!r}, 'command', 'exec')"]]
     loading = [[*command, "--help"]]
     if "-Q" in command:
-        queues = with_defaults(command[command.index("-Q") + 1]).split(",")
-        loading.append(["python", "-c", f"from workers.app import load_stages; assert load_stages({queues!r})"])
+        queues = with_defaults(command[command.index("-Q") + 1])
+        code = f"from workers.app import load_stages; assert load_stages({queues!r}.split(','))"
+        loading.append(["python", "-m", "workers.check", "-Q", queues] if models else ["python", "-c", code])
     return loading
 
 
@@ -145,28 +146,47 @@ def with_defaults(text: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
+def check(target: str, stages: dict[str, Stage], folder: Path) -> None:
+    """Build a target in a folder that does not exist, and load what it starts.
+
+    Raises:
+        CalledProcessError: a step or a command failed; its output was printed.
+    """
+    print(f"target {target}", flush=True)
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    builder = Builder(stages, target, folder)
+    builder.build()
+    for command in commands_of(stages, target, compose):
+        print(f"  loads: {' '.join(command)}", flush=True)
+        for loading in loading_only(command):
+            builder.run(loading)
+
+
+def started_targets(stages: dict[str, Stage]) -> list[str]:
+    """The targets that containers are made of. Others are there for them to build on, or to copy from."""
+    return [name for name, stage in stages.items() if stage.last("CMD")]
+
+
 def main() -> int:
     stages = read_stages()
+    targets = started_targets(stages)
     parser = argparse.ArgumentParser(prog="python -m deploy.run_steps", description=__doc__)
-    parser.add_argument("target", choices=[name for name in stages if name != "base"])
-    parser.add_argument("--folder", type=Path, help="build here and keep it (must not exist)")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"all, if none is named: {', '.join(targets)}")
+    parser.add_argument("--folder", type=Path, help="build in subfolders of it and keep them (they must not exist)")
     options = parser.parse_args()
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    with tempfile.TemporaryDirectory(prefix="sightline-image-") as temporary:
-        folder = options.folder.resolve() if options.folder else Path(temporary) / "root"
-        builder = Builder(stages, options.target, folder)
-        print(f"target {options.target}", flush=True)
-        try:
-            builder.build()
-            for command in commands_of(stages, options.target, compose):
-                print(f"  loads: {' '.join(command)}", flush=True)
-                for loading in loading_only(command):
-                    builder.run(loading)
-        except subprocess.CalledProcessError as error:
-            print(f"target {options.target}: failed with status {error.returncode}", file=sys.stderr)
-            return 1
-    print(f"target {options.target}: ok")
-    return 0
+    if unknown := set(options.targets) - set(targets):
+        parser.error(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(targets)}")
+    failed: list[str] = []
+    for target in options.targets or targets:
+        with tempfile.TemporaryDirectory(prefix="sightline-image-") as temporary:
+            try:
+                check(target, stages, (options.folder or Path(temporary)).resolve() / target)
+            except subprocess.CalledProcessError as error:
+                print(f"target {target}: failed with status {error.returncode}", file=sys.stderr)
+                failed.append(target)
+            else:
+                print(f"target {target}: ok")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sightline.errors import BacklogFullError, WaitTimeoutError
-from sightline.jobs import NewFrame, make_job
+from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
 from sightline.publisher import Publisher
 from sightline.redis_connection import connect, connect_async
@@ -58,8 +58,13 @@ class Sightline:
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
         captured_at: datetime | None = None,
+        sequence: bool = False,
     ) -> SubmittedJob:
         """Submit encoded images (JPEG, PNG, WebP), as paths or bytes, as one job.
+
+        An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
+        `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
+        their times, as pictures of one camera do. Without it each image stands alone, unless its EXIF shows a burst.
 
         The ids come from the content: submitting the same images again gives the same job and adds nothing.
 
@@ -69,7 +74,14 @@ class Sightline:
             BacklogFullError, BrokerUnavailableError, StoreUnavailableError: try again later, with the same images.
         """
         frames = [_new_frame(image, captured_at) for image in images]
-        job, pixels = make_job(frames, self.settings, pipeline=pipeline, lane=lane, source_id=source_id)
+        job, pixels = make_job(
+            frames,
+            self.settings,
+            pipeline=pipeline,
+            lane=lane,
+            source_id=source_id,
+            sequence=sequence_of(frames, is_said=sequence),
+        )
         refused = self.publisher.publish(job, pixels)
         if len(refused) == len(job.frames):
             most = self.settings.live_max_open_frames
@@ -129,10 +141,17 @@ class AsyncSightline:
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
         captured_at: datetime | None = None,
+        sequence: bool = False,
     ) -> AsyncSubmittedJob:
         """See `Sightline.submit`."""
         submitted = await asyncio.to_thread(
-            self._sync.submit, *images, pipeline=pipeline, lane=lane, source_id=source_id, captured_at=captured_at
+            self._sync.submit,
+            *images,
+            pipeline=pipeline,
+            lane=lane,
+            source_id=source_id,
+            captured_at=captured_at,
+            sequence=sequence,
         )
         return AsyncSubmittedJob(submitted.job, self)
 
@@ -173,10 +192,9 @@ class AsyncSubmittedJob:
 
 
 def _new_frame(image: Image, captured_at: datetime | None) -> NewFrame:
-    at = captured_at or datetime.now(UTC)
     if isinstance(image, bytes):
-        return NewFrame(image, at)
-    return NewFrame(Path(image).read_bytes(), at, name=Path(image).name)
+        return NewFrame.photo(image, captured_at=captured_at)
+    return NewFrame.photo(Path(image).read_bytes(), Path(image).name, captured_at=captured_at)
 
 
 def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:

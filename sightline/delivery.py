@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from sightline.broker import Broker, Payload, task_id
 from sightline.ids import content_id
@@ -29,9 +29,11 @@ class Delivery:
         self.broker = broker
         self.patience = patience
 
-    def begin(self, job: Job, *, redelivered: bool = False) -> int:
-        """Start a stage, or ask for more time for it. See `Ledger.begin` for what it returns."""
-        begun = self.patience.insist(lambda: self.ledger.begin(job, redelivered=redelivered), f"begin job {job.job_id}")
+    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False) -> int:
+        """Start a stage, or ask for more time for it. See `Ledger.begin`."""
+        begun = self.patience.insist(
+            lambda: self.ledger.begin(job, redelivered=redelivered, to_write=to_write), f"begin job {job.job_id}"
+        )
         assert begun is not None
         return begun
 
@@ -48,6 +50,12 @@ class Delivery:
     def settle(self, job: Job, outcomes: Outcomes) -> bool:
         """Close the job in the ledger. Returns False if it was closed before."""
         return bool(self.patience.insist(lambda: self.ledger.settle(job.job_id, outcomes), f"settle job {job.job_id}"))
+
+    def drop(self, job: Job, outcomes: Outcomes) -> Literal["dropped", "closed", "being written"]:
+        """Close the job by a rule. See `Ledger.drop`."""
+        ended = self.patience.insist(lambda: self.ledger.drop(job.job_id, outcomes), f"drop job {job.job_id}")
+        assert ended is not None
+        return ended
 
     def _send(self, task: str, message: Payload, identity: str, lane: Lane) -> None:
         self.patience.insist(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sightline.errors import BadMessageError, SourceError
+from sightline.exif import taken_at
 from sightline.jobs import NewFrame
+from sightline.sequences import name_burst, name_video
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".m4v"})
 SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
+#: Where cameras write EXIF: before the picture.
+_HEAD_BYTES = 262_144
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -37,18 +42,38 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def read_frames(path: Path, *, fps: float) -> Iterator[NewFrame]:
     """The frames of one file: a photo is one; a video gives `fps` pictures a second of its own time, as JPEG.
 
+    A photo stands alone, the frames of a video are a sequence of their own.
+
     Raises:
         SourceError: the file cannot be read or decoded.
     """
-    modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        yield from _read_video(path, fps, modified_at)
-        return
+    is_video = path.suffix.lower() in VIDEO_SUFFIXES
     try:
-        data = path.read_bytes()
+        modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        sequence = name_video(path) if is_video else None
+        data = b"" if is_video else path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    yield NewFrame(data, modified_at, name=path.name)
+    if not is_video:
+        yield NewFrame.photo(data, path.name, modified_at=modified_at)
+        return
+    for frame in _read_video(path, fps, modified_at):
+        yield replace(frame, sequence=sequence, time_from="video")
+
+
+def find_burst(paths: Iterable[Path]) -> str | None:
+    """The sequence of these photos if they are a burst, see `name_burst`; it is rarely one, and two looks tell."""
+    return name_burst(map(_taken_at, paths))
+
+
+def _taken_at(path: Path) -> datetime | None:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return None
+    try:
+        with path.open("rb") as file:
+            return taken_at(file.read(_HEAD_BYTES))
+    except OSError:  # it is told when its turn comes
+        return None
 
 
 def _read_video(path: Path, fps: float, started_at: datetime) -> Iterator[NewFrame]:

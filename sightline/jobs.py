@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
 
 from sightline.errors import BadMessageError
+from sightline.exif import taken_at
 from sightline.ids import content_id
 from sightline.images import check_image
 from sightline.messages import MAX_FRAMES_PER_JOB, Job, parse_job
-from sightline.types import Lane, Pipeline
+from sightline.sequences import SUBMITTED, name_burst
+from sightline.types import Lane, Pipeline, TimeFrom
 
 if TYPE_CHECKING:
     from sightline.settings import Settings
@@ -26,6 +28,22 @@ class NewFrame:
     captured_at: datetime
     name: str = ""
     position_s: float | None = None
+    sequence: str | None = None
+    time_from: TimeFrom | None = None
+
+    @classmethod
+    def photo(
+        cls, data: bytes, name: str = "", *, captured_at: datetime | None = None, modified_at: datetime | None = None
+    ) -> Self:
+        """A photo. It was captured when the caller says; else when its camera says, in its EXIF; else when its file was
+        written; else now."""
+        if captured_at is not None:
+            return cls(data, captured_at, name, time_from="caller")
+        if (taken := taken_at(data)) is not None:
+            return cls(data, taken, name, time_from="exif")
+        if modified_at is not None:
+            return cls(data, modified_at, name, time_from="file")
+        return cls(data, datetime.now(UTC), name, time_from="received")
 
     def frame_id(self, source_id: str, pipeline: str) -> str:
         """The same for the same picture of the same source in the same pipeline.
@@ -43,8 +61,11 @@ def make_job(
     pipeline: Pipeline | str,
     lane: Lane | str,
     source_id: str,
+    sequence: str | None = None,
 ) -> tuple[Job, dict[str, bytes]]:
     """A job of these pictures, and its pixels by frame id. The same picture twice is one frame.
+
+    `sequence`: that of all of them, whatever they say themselves.
 
     Raises:
         BadImageError: naming the picture, the value and the limit.
@@ -71,6 +92,8 @@ def make_job(
                 "captured_at": new.captured_at,
                 "seq": len(frames),
                 "name": new.name[-255:],
+                "sequence": sequence or new.sequence,
+                "time_from": new.time_from,
             }
         )
     job = parse_job(
@@ -83,3 +106,10 @@ def make_job(
         }
     )
     return job, pixels
+
+
+def sequence_of(new_frames: Sequence[NewFrame], *, is_said: bool) -> str | None:
+    """That of pictures which were submitted together: as whoever did says, else as their own times show."""
+    if is_said:
+        return SUBMITTED
+    return name_burst(new.captured_at if new.time_from == "exif" else None for new in new_frames)

@@ -10,6 +10,7 @@ leaves the ledger before or after it, never between, and the counts per source a
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -111,8 +112,10 @@ class Ledger:
         """Take back an admission whose pixels could not be stored, unless another publisher relies on it by now."""
         self._run(self._withdraw, job.job_id, *_flat(frames_per_source(job)))
 
-    def begin(self, job: Job, *, redelivered: bool = False) -> int:
+    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False) -> int:
         """A stage starts on a job, or needs more time: gives it `job_timeout_s`, and enters it if no producer did.
+
+        With `to_write` nobody may drop it meanwhile: who has a copy of the message might, when it is too late for it.
 
         Returns:
             0 if the job is finished and the message may be forgotten, else 1 + how often it was seen again after
@@ -122,7 +125,8 @@ class Ledger:
         # Not open, though its producer entered it, and so old that the mark of its end may have expired: a late copy.
         is_late = job.entered and now - job.published_at >= self._limits.done_ttl_s
         due_at = now + self._limits.job_timeout_s
-        arguments: list[Any] = [due_at, int(redelivered), int(is_late), *_flat(frames_per_source(job))]
+        written_s = math.ceil(self._limits.job_timeout_s) if to_write and job.deadline_at is not None else 0
+        arguments: list[Any] = [due_at, int(redelivered), int(is_late), written_s, *_flat(frames_per_source(job))]
         name, line = job.job_id, _line(job.lane, job.pipeline)
         # What was entered is open, but for a Redis that lost it: the job itself goes there only if it is missed.
         begun = -1 if not job.entered else int(self._run(self._begin, name, line, "", *arguments))
@@ -135,8 +139,22 @@ class Ledger:
         """
         names = {outcome for counts in outcomes.values() for outcome in counts}
         ended = "dead" if "dead" in names else "stored" if names & {"stored", "repeated"} else "dropped"
+        return self._close(job_id, ended, outcomes, unless_written=False) == 1
+
+    def drop(self, job_id: str, outcomes: Outcomes) -> Literal["dropped", "closed", "being written"]:
+        """Close a job by a rule, unless it was closed before or a writer is at it (`begin` with `to_write`)."""
+        code = self._close(job_id, "dropped", outcomes, unless_written=True)
+        ends: dict[int, Literal["dropped", "closed", "being written"]] = {
+            1: "dropped",
+            0: "closed",
+            -1: "being written",
+        }
+        return ends[code]
+
+    def _close(self, job_id: str, ended: str, outcomes: Outcomes, *, unless_written: bool) -> int:
         flat = [part for source, counts in outcomes.items() for pair in counts.items() for part in (source, *pair)]
-        return bool(self._run(self._settle, job_id, ended, int(self._limits.done_ttl_s), *flat))
+        remembered_s = int(self._limits.done_ttl_s)
+        return int(self._run(self._settle, job_id, ended, remembered_s, int(unless_written), *flat))
 
     def claim_overdue(self, lane: Lane, pipeline: Pipeline, *, before: float) -> Iterator[Overdue]:
         """Jobs of a lane and pipeline that were due before an epoch time, each claimed when it is asked for.

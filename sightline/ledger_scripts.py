@@ -2,7 +2,7 @@
 
 An open job stands in `jobs` (its payload) and in one sorted set of its *line* (`<lane>:<pipeline>`) by the time it is
 due. `open` counts frames per `<lane>|<source>`; `*` stands for all sources. A finished job leaves a `done` mark, which
-expires.
+expires. An open one has a mark only while a writer is at it: then nobody else may drop it.
 
 What `counts` counts for ever is also counted per hour of publishing, in `counts:<hour>`: a frame's end counts in the
 hour in which its job was published, so every hour balances by itself.
@@ -82,28 +82,31 @@ redis.call('DEL', done, result)  -- it died or was dropped before: this is a new
 return {'admitted', ''}
 """
 
-# ARGV: job_id, line, payload or '', due_at, redelivered, is it a late copy if it is not open, then source, frames, ...
-# Returns -1 where it takes the payload.
+# ARGV: job_id, line, payload or '', due_at, redelivered, is it a late copy if it is not open, for how many seconds it
+# may not be dropped, then source, frames, ... Returns -1 where it takes the payload.
 _BEGIN = """
 if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then
   if ARGV[6] == '1' or redis.call('EXISTS', done) == 1 then return 0 end
   if ARGV[3] == '' then return -1 end
-  enter(ARGV[2], ARGV[3], 7)
+  enter(ARGV[2], ARGV[3], 8)
   redis.call('HSET', jobs, ARGV[1], ARGV[3])
 end
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
+if ARGV[7] ~= '0' then redis.call('SET', done, 'writing', 'EX', ARGV[7]) end
 if ARGV[5] == '1' then return 1 + redis.call('HINCRBY', sightings, ARGV[1], 1) end
 return 1 + tonumber(redis.call('HGET', sightings, ARGV[1]) or 0)
 """
 
-# ARGV: job_id, how it ended, seconds that is remembered, then source, outcome, frames, ...
+# ARGV: job_id, how it ended, seconds that is remembered, not if a writer is at it, then source, outcome, frames, ...
+# Returns 1; 0 if it was closed before; -1 if a writer is at it.
 _SETTLE = """
+if ARGV[4] == '1' and redis.call('HEXISTS', jobs, ARGV[1]) == 1 and redis.call('EXISTS', done) == 1 then return -1 end
 local lane, payload = forget(ARGV[1])
 if not lane then return 0 end
 local ended = ARGV[2]
-for i = 4, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
+for i = 5, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
 redis.call('SET', done, ended, 'EX', ARGV[3])
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   free(lane, ARGV[i], ARGV[i + 2])
   count(payload, ARGV[i] .. '|' .. ARGV[i + 1], ARGV[i + 2])
 end

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from sightline.models import LoadedModel
+from sightline.sequences import LIVE
 from sightline.types import Detection, FrameRef, Reading
 
 __all__ = ["MemoryFrameStore", "StubDetector", "StubRecognizer", "make_frame_refs", "make_picture"]
@@ -110,10 +111,16 @@ class StubRecognizer:
 
 
 def make_frame_refs(count: int, *, source_id: str = "test", start: datetime | None = None) -> list[FrameRef]:
-    """`count` frames of one source, a tenth of a second apart, with new ids."""
+    """`count` frames of one camera, a tenth of a second apart, with new ids."""
     start = start or datetime.now(UTC)
     return [
-        FrameRef(frame_id=uuid4().hex, source_id=source_id, captured_at=start + timedelta(seconds=seq / 10), seq=seq)
+        FrameRef(
+            frame_id=uuid4().hex,
+            source_id=source_id,
+            captured_at=start + timedelta(seconds=seq / 10),
+            seq=seq,
+            sequence=LIVE,
+        )
         for seq in range(count)
     ]
 

@@ -26,6 +26,8 @@ from storage.votes import Votes, add_votes, vote, weight_of
 _ENOUGH: Final = 1.0
 #: The same where a vehicle stood before: texts alone count, since others stop there too.
 _ENOUGH_PARKED: Final = 0.5
+#: The same to unite two vehicles whose plate is the same but for look-alikes.
+_ENOUGH_TO_UNITE: Final = 2.0
 #: Evidence of texts that keeps two boxes at one place apart: two plates may touch.
 _TWO_PLATES: Final = -4.0
 #: Read twice at one place, so far apart in time: it stands.
@@ -45,6 +47,7 @@ class Spot(NamedTuple):
 
     seen_at: datetime
     spot: int
+    is_cut: bool = False  #: by the edge of the picture
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class Vehicle:
 
     first_seen: datetime
     last_seen: datetime
+    first_key: str  #: of its first sighting
     passage_id: str = ""
     votes: Votes = field(default_factory=Votes)
     last: Spot | None = None
@@ -85,7 +89,7 @@ class Vehicle:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        return self.first_seen, self.passage_id or self.sightings[0].key
+        return self.first_seen, self.first_key
 
     def add(self, one: Sighting) -> None:
         """One more reading of it."""
@@ -99,9 +103,11 @@ class Vehicle:
         spot = one.spot
         if spot is None:
             return
-        here = Spot(one.seen_at, spot)
+        here = Spot(one.seen_at, spot, one.is_cut)
         if self.last is None or self.last.seen_at < one.seen_at:
             self.last, self.before = here, self.last
+        elif self.last.seen_at == one.seen_at:
+            self.last = max(self.last, here)
         if self.resting is None or not is_still(self.resting.spot, spot):
             self.resting = here
         stand = next((each for each in self.stands if is_still(each.spot, spot)), None)
@@ -113,8 +119,13 @@ class Vehicle:
     def join(self, other: Vehicle) -> None:
         """The other one turned out to be this one, which was seen first."""
         self.votes, self._text = add_votes(self.votes, other.votes), None
-        if other.last is not None and (self.last is None or self.last.seen_at < other.last.seen_at):
-            self.last, self.before, self.resting = other.last, other.before, other.resting
+        known = sorted(each for each in (self.before, self.last, other.before, other.last) if each)
+        places = list({each.seen_at: each for each in known}.values())  # one of each moment
+        if places:
+            self.last, self.before = places[-1], places[-2] if len(places) > 1 else None
+            away = max((each.seen_at for each in places if not is_still(each.spot, places[-1].spot)), default=None)
+            rests = [each for each in (self.resting, other.resting) if each and is_still(each.spot, places[-1].spot)]
+            self.resting = min((each for each in rests if away is None or each.seen_at > away), default=places[-1])
         self.last_seen = max(self.last_seen, other.last_seen)
         self.stands += other.stands
         self.sightings += other.sightings
@@ -140,7 +151,7 @@ class Association:
         self._near = list(self.vehicles)  # those that may be seen again
         self._rules = rules
         self._have_met = have_met
-        self._met: dict[frozenset[int], datetime] = {}
+        self._met: dict[frozenset[Vehicle], datetime] = {}
         self._is_sequence = is_sequence
 
     def go_on(self, sightings: Iterable[Sighting]) -> None:
@@ -152,7 +163,7 @@ class Association:
             seen = [self._add(plate, taken) for plate, taken in self._assign(plates, now)]
             for index, one in enumerate(seen):
                 for other in seen[:index]:
-                    self._met[frozenset((id(one), id(other)))] = now
+                    self._met[frozenset((one, other))] = now
             for one in seen:
                 if one in self._near:  # and not part of another one since
                     self._unite(one, now)
@@ -206,12 +217,17 @@ class Association:
         if before is not None and (step := vehicle.last.seen_at - before.seen_at) > self._rules.gap:
             before = None
         return evidence + motion_evidence(
-            one.spot, vehicle.last.spot, elapsed_s, before and before.spot, step.total_seconds()
+            one.spot,
+            vehicle.last.spot,
+            elapsed_s,
+            before=before and before.spot,
+            step_s=step.total_seconds(),
+            is_cut=one.is_cut or vehicle.last.is_cut,
         )
 
     def _add(self, plate: list[Sighting], vehicle: Vehicle | None) -> Vehicle:
         if vehicle is None:
-            vehicle = Vehicle(plate[0].seen_at, plate[0].seen_at)
+            vehicle = Vehicle(plate[0].seen_at, plate[0].seen_at, plate[0].key)
             self.vehicles.append(vehicle)
             self._near.append(vehicle)
         for one in plate:
@@ -226,18 +242,24 @@ class Association:
         for other in self._near:
             if other is vehicle or now - other.last_seen > self._rules.gap or fold(other.text.chars) != folded:
                 continue
-            if surely_differ(other.text, vehicle.text) or self._are_two(vehicle, other, now):
+            if not self._is_same(vehicle.text, other.text) or self._are_two(vehicle, other, now):
                 continue
             first, second = sorted((vehicle, other), key=attrgetter("order"))
             first.join(second)
             self.vehicles.remove(second)
             self._near.remove(second)
-            for pair, met_at in [each for each in self._met.items() if id(second) in each[0]]:
-                self._met[frozenset((id(first), *(pair - {id(second)})))] = met_at
+            for pair, met_at in [each for each in self._met.items() if second in each[0]]:
+                pair = frozenset((first, *(pair - {second})))
+                self._met[pair] = max(met_at, self._met.get(pair, met_at))
             return
 
+    def _is_same(self, one: Text, other: Text) -> bool:
+        if not self._is_sequence:
+            return not surely_differ(one, other)
+        return text_evidence(one, other) > _ENOUGH_TO_UNITE
+
     def _are_two(self, one: Vehicle, other: Vehicle, now: datetime) -> bool:
-        met_at = self._met.get(frozenset((id(one), id(other))))
+        met_at = self._met.get(frozenset((one, other)))
         if met_at is not None and now - met_at <= self._rules.gap:
             return True
         return bool(one.passage_id and other.passage_id) and self._have_met(one, other, now)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from storage.confusions import p_char_right, p_read_as
+from storage.confusions import p_char_right, p_read_as, p_text_right
 from storage.plates import WEIGHT_OF_CERTAINTY
 
 #: How often two vehicles that follow each other share the character at a place: fleets and series do so in most.
@@ -25,8 +25,8 @@ _OTHER: Final = (1 - _SHARED) / 35
 #: No two vehicles have the same plate, but one of them may have been misread as the other's.
 _SAME_TEXT: Final = 2.0
 _LEAST_DOUBT: Final = 0.003
-#: A character that only one of them has was lost by the other's reader, as it may be whichever the plate.
-_LOST: Final = -0.2
+#: Characters side by side that only one of them has were lost by the other's reader, as they may be whatever the plate.
+_LOST: Final = -0.3
 #: But that each lost one that the other has is rare: BA322XY and BA832XY are not both BA8322XY.
 _BOTH_LOST: Final = -3.0
 #: A character that is right with this probability was surely read.
@@ -35,11 +35,16 @@ SURE: Final = 0.95
 _ALIKE: Final = str.maketrans("OQI", "001")
 
 
+#: Of the readings that are wrong, so many have little to do with the plate: a frame, a slogan, a smear was read.
+_GARBLED: Final = 0.1
+
+
 class Text(NamedTuple):
-    """A text with how likely each of its characters is right, 0..1."""
+    """A text, how likely each of its characters is right, and how likely it has little to do with its plate, 0..1."""
 
     chars: str
     right: tuple[float, ...]
+    garbled: float
 
 
 @lru_cache(maxsize=1 << 14)
@@ -50,7 +55,8 @@ def as_text(chars: str, weights: tuple[int, ...], count: int = 1) -> Text:
     number only.
     """
     of_all, fewer = count * WEIGHT_OF_CERTAINTY, math.sqrt(count)
-    return Text(chars, tuple(1 - (1 - p_char_right(min(1.0, weight / of_all))) / fewer for weight in weights))
+    right = tuple(1 - (1 - p_char_right(min(1.0, weight / of_all))) / fewer for weight in weights)
+    return Text(chars, right, _GARBLED * (1 - p_text_right(min(weights) / of_all)) / count)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -58,7 +64,7 @@ def text_evidence(one: Text, other: Text) -> float:
     """Of two readings being the same plate, by their texts alone."""
     if one.chars == other.chars:
         return _of_same_text(one, other)
-    total, here_only, there_only = 0.0, 0, 0
+    total, here_only, there_only, runs = 0.0, 0, 0, 0
     for block in Levenshtein.opcodes(one.chars, other.chars):
         here, there = slice(block.src_start, block.src_end), slice(block.dest_start, block.dest_end)
         if block.tag == "equal":
@@ -69,7 +75,9 @@ def text_evidence(one: Text, other: Text) -> float:
         else:
             here_only += here.stop - here.start
             there_only += there.stop - there.start
-    return total + _LOST * abs(here_only - there_only) + _BOTH_LOST * min(here_only, there_only)
+            runs += 1
+    total += _LOST * runs + _BOTH_LOST * min(here_only, there_only)
+    return max(total, math.log(one.garbled + other.garbled))
 
 
 def surely_differ(one: Text, other: Text) -> bool:

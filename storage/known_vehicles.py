@@ -12,12 +12,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from storage.association import Association, HaveMet, Rules, Spot, Stand, Vehicle, in_order
+from storage.association import REST, Association, HaveMet, Rules, Spot, Stand, Vehicle, in_order
 from storage.places import is_still
-from storage.plates import fold, plate_chars, weights_of
-from storage.sightings import Sighting
+from storage.plates import Plate, fold, plate_chars, weights_of
+from storage.sightings import Sighting, make_sighting
 from storage.stands import load_stands
-from storage.tables import Detections, Passages, Readings
+from storage.tables import Detections, Frames, Passages, Readings
 from storage.times import shift
 from storage.votes import Votes, add_votes, vote, without
 
@@ -171,13 +171,20 @@ def _go_again_in_film(connection: sa.Connection, run: Run, rules: Rules, stands:
         chunk = load_sightings(connection, *of_film, Readings.captured_at > until, limit=_CHUNK)
         if len(chunk) == _CHUNK:  # the last picture may have more plates
             chunk = [each for each in chunk if each[0].seen_at < chunk[-1][0].seen_at] or chunk
-        if not chunk or not association.may_be_seen(chunk[0][0].seen_at):
+        if not chunk or not (association.may_be_seen(chunk[0][0].seen_at) or _are_read_after(connection, run, until)):
             break
         until = chunk[-1][0].seen_at
         run.again |= {one.key: (one, owner) for one, owner in chunk}
         association.go_on(one for one, _ in chunk)
     run.vehicles = association.vehicles
     _load_owners(connection, run)
+
+
+def _are_read_after(connection: sa.Connection, run: Run, until: datetime) -> bool:
+    """Whether passages of the run have readings after a time, which may not be theirs any more."""
+    passage_ids = run.rows.keys() | {owner for _, owner in run.again.values()}
+    later = sa.select(Readings.frame_id).where(Readings.passage_id.in_(passage_ids), Readings.captured_at > until)
+    return connection.execute(later.limit(1)).first() is not None
 
 
 def _from_start(
@@ -195,7 +202,10 @@ def _from_start(
     vehicles: dict[str, Vehicle] = {}
     for key, row in run.rows.items():
         if votes := without(row["votes"], later.get(key, {})):
-            vehicles[key] = Vehicle(row["first_seen"], row["first_seen"], key, votes, stands=list(stands.get(key, ())))
+            first_seen = row["first_seen"]
+            vehicles[key] = Vehicle(
+                first_seen, first_seen, _first_key(row), key, votes, stands=list(stands.get(key, ()))
+            )
     for one, owner in before:
         if owner in vehicles:
             vehicles[owner].last_seen = one.seen_at
@@ -218,8 +228,9 @@ def _clipped(connection: sa.Connection, passage_id: str, stands: Sequence[Stand]
             )
             seen = connection.execute(rows.order_by(Readings.captured_at.desc()).limit(_CHUNK)).all()
             at = [at for at, spot in seen if spot is not None and at < start and is_still(spot, stand.spot)]
-            stand = Stand(stand.folded, stand.spot, stand.first_seen, max(at, default=stand.first_seen), is_new=False)
-        found.append(stand)
+            stand = Stand(stand.folded, stand.spot, stand.first_seen, max(at, default=stand.first_seen))
+        if stand.last_seen - stand.first_seen >= REST:
+            found.append(stand)
     return found
 
 
@@ -269,28 +280,33 @@ def _is_plain(run: Run, rows: Mapping[str, sa.RowMapping], rules: Rules) -> bool
 
 
 def _load_owners(connection: sa.Connection, run: Run) -> None:
-    """Also the passages that later sightings are part of."""
-    missing = {owner for _, owner in run.again.values()} - run.rows.keys()
+    """Also the passages that later sightings are part of, and those that were named after one of them."""
+    missing = ({owner for _, owner in run.again.values()} | run.again.keys()) - run.rows.keys()
     run.rows |= load_passages(connection, missing)
 
 
 def _vehicle(row: sa.RowMapping, votes: Votes, stands: Sequence[Stand]) -> Vehicle:
     last, before, resting = _motion(row)
-    return Vehicle(
-        row["first_seen"], row["last_seen"], row["passage_id"], votes, last, before, resting, stands=list(stands)
-    )
+    times = row["first_seen"], row["last_seen"]
+    key = row["passage_id"]
+    return Vehicle(*times, _first_key(row), key, votes, last, before, resting, stands=list(stands))
+
+
+def _first_key(row: sa.RowMapping) -> str:
+    """The key of the first sighting, as far as it is known; else another name that stays."""
+    return f"{row['path'][0][1]}.{row['path'][0][2]}" if row["path"] else row["passage_id"]
 
 
 def _motion(row: sa.RowMapping) -> list[Spot | None]:
     if not row["motion"]:  # seen last by an earlier version
         return [None, None, None]
-    return [each and Spot(_EPOCH + each[0] * _MICROSECOND, each[1]) for each in row["motion"]]
+    return [each and Spot(_EPOCH + each[0] * _MICROSECOND, each[1], bool(each[2])) for each in row["motion"]]
 
 
 def motion_of(vehicle: Vehicle) -> list[Any]:
-    """Where a vehicle was last, before, and since when it is there, JSON-able: microseconds since 1970 and the spot."""
+    """Where a vehicle was last, before, and since when: each microseconds since 1970, spot, is_cut. JSON-able."""
     spots = (vehicle.last, vehicle.before, vehicle.resting)
-    return [each and [(each.seen_at - _EPOCH) // _MICROSECOND, each.spot] for each in spots]
+    return [each and [(each.seen_at - _EPOCH) // _MICROSECOND, each.spot, int(each.is_cut)] for each in spots]
 
 
 def _have_met(connection: sa.Connection, run: Run, rules: Rules) -> HaveMet:
@@ -309,22 +325,22 @@ def _have_met(connection: sa.Connection, run: Run, rules: Rules) -> HaveMet:
 
 
 def _sighting(row: sa.RowMapping) -> Sighting:
-    chars = plate_chars(row["text"])
-    return Sighting(
+    plate = Plate(plate_chars(row["text"]), weights_of(row["text"], row["confidence"], row["char_confidences"]))
+    return make_sighting(
+        plate,
         source_id=row["source_id"],
         seen_at=row["captured_at"],
         frame_id=row["frame_id"],
         reading_index=row["reading_index"],
-        text=chars,
-        weights=weights_of(row["text"], row["confidence"], row["char_confidences"]),
         confidence=row["confidence"],
         xyxy=None if row["x1"] is None else (row["x1"], row["y1"], row["x2"], row["y2"]),
+        size=(row["width"], row["height"]),
         sharpness=row["sharpness"],
         sequence=row["sequence"],
     )
 
 
-_SIGHTINGS: Final = sa.select(
+_READ: Final = sa.select(
     Readings.source_id,
     Readings.captured_at,
     Readings.frame_id,
@@ -339,7 +355,10 @@ _SIGHTINGS: Final = sa.select(
     Detections.y1,
     Detections.x2,
     Detections.y2,
-).outerjoin(
+    Frames.width,
+    Frames.height,
+)
+_SIGHTINGS: Final = _READ.join(Frames, Frames.frame_id == Readings.frame_id).outerjoin(
     Detections,
     sa.and_(Detections.frame_id == Readings.frame_id, Detections.detection_index == Readings.detection_index),
 )

@@ -21,6 +21,7 @@ from storage.database import Database, insert_into
 from storage.job_rows import DEAD, STORED
 from storage.passage_rows import Placed
 from storage.passages import Tally
+from storage.plate_lists import Match
 from storage.rows import clean
 from storage.sinks import Sink, load_sinks, wanted_events
 from storage.tables import Deliveries, Passages
@@ -135,11 +136,17 @@ def _passage_events(placed: Placed, wanted: frozenset[Event]) -> Iterator[NewEve
     if Event.PASSAGE_UPDATE in wanted:
         for passage_id, tally in sorted(placed.changed.items(), key=_first_seen):
             merged = sorted(gone for gone, survivor in placed.merged.items() if survivor == passage_id)
-            if merged or tally.text != placed.known[passage_id]:
+            was = placed.known[passage_id], _known_plate(placed.known_matches[passage_id])
+            if merged or was != (tally.text, _known_plate(placed.matches[passage_id])):
                 data = _passage_data(_view(passage_id, tally, placed)) | {"merged_passage_ids": merged}
                 # A sighting is new once: the first one behind a change names it.
                 identity = (passage_id, placed.causes[passage_id])
                 yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data)
+
+
+def _known_plate(match: Match | None) -> tuple[str, str] | None:
+    """Which plate of which list it is; how near it came is no news."""
+    return match and (match.list_name, match.plate)
 
 
 def _first_seen(entry: tuple[str, Tally]) -> tuple[datetime, str]:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
@@ -18,11 +19,12 @@ from storage.bulk import insert_rows
 from storage.known_vehicles import Run, associate, load_sightings, motion_of
 from storage.passages import Best, Place, Tally, sum_tallies
 from storage.plate_lists import Match, PlateLists
-from storage.plates import fold
+from storage.plates import WEIGHT_OF_CERTAINTY, fold
 from storage.rotations import add_rotations
 from storage.sightings import Sighting
-from storage.stands import move_stands, write_stands
+from storage.stands import forget_stands, move_stands, write_stands
 from storage.tables import Passages, Readings, Sources
+from storage.views import match_of
 from storage.votes import Votes
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -43,19 +45,21 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
 class Placed:
     """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
 
-    `known` are the texts that passages had before, `merged` leads from those that are gone to what they are part of
-    now, `causes` to the first new sighting behind a change, which names the change.
+    `known` are the texts that passages had before, `known_matches` their matches, `merged` leads from those that are
+    gone to what they are part of now, `causes` to the first new sighting behind a change, which names the change.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
     new: dict[str, Tally] = field(default_factory=dict[str, Tally])
     changed: dict[str, Tally] = field(default_factory=dict[str, Tally])
     known: dict[str, str] = field(default_factory=dict[str, str])
+    known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
     final: set[str] = field(default_factory=set[str])
     merged: dict[str, str] = field(default_factory=dict[str, str])
     causes: dict[str, str] = field(default_factory=dict[str, str])
     motions: dict[str, list[Any] | None] = field(default_factory=dict[str, list[Any] | None])
-    stands: dict[str, list[Stand]] = field(default_factory=dict[str, list[Stand]])
+    stands: dict[tuple[str, str], list[Stand]] = field(default_factory=dict[tuple[str, str], list[Stand]])
+    restood: set[str] = field(default_factory=set[str])  #: passages whose stands were found anew
     moved: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])  #: readings
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
 
@@ -71,11 +75,11 @@ def place_sightings(
     for run in associate(connection, sightings, rules):
         _place(connection, run, placed)
     tallies = placed.new | placed.changed
-    placed.matches = {key: lists.match(tally.text) for key, tally in tallies.items()}
+    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in tallies.items()}
     add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
     _write(connection, placed, now)
-    stands = {key: [stand for stand in its if stand.is_new] for key, its in placed.stands.items()}
-    write_stands(connection, stands, {key: tallies[key].source_id for key in stands})
+    forget_stands(connection, placed.restood)
+    write_stands(connection, placed.stands)
     return placed
 
 
@@ -85,9 +89,15 @@ def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
     new = {one.key for one in run.sightings}
     owners = {key: owner for key, (_, owner) in run.again.items()}
     placed.known |= {key: row["text"] for key, row in run.rows.items()}
+    placed.known_matches |= {key: match_of(row) for key, row in run.rows.items()}
     placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
     lost = _lost(run, names)
+    if run.again:
+        placed.restood |= run.rows.keys()
     for vehicle, name in names.items():
+        stands = [stand for stand in vehicle.stands if stand.is_new or run.again]
+        if stands:
+            placed.stands[run.source_id, name] = stands
         parts = [key for key in (name, *vehicle.absorbed) if key in run.rows]
         placed.merged |= dict.fromkeys(vehicle.absorbed, name)
         gained = [one for one in vehicle.sightings if one.key in new or owners[one.key] not in parts]
@@ -97,7 +107,6 @@ def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
         tally = sum_tallies([*kept, *map(Tally.of, gained)])
         (placed.changed if name in run.rows else placed.new)[name] = tally
         placed.motions[name] = motion_of(vehicle)
-        placed.stands[name] = vehicle.stands
         placed.passage_ids |= {one.key: name for one in gained if one.key in new}
         placed.moved |= {(one.frame_id, one.reading_index): name for one in gained if one.key in owners}
         placed.causes[name] = run.sightings[0].key
@@ -114,7 +123,8 @@ def _names(run: Run) -> dict[Vehicle, str]:
             earlier = Counter(run.again[one.key][1] for one in vehicle.sightings if one.key in run.again)
             ranked = [key for key, _ in sorted(earlier.items(), key=lambda item: (-item[1], item[0]))]
             fresh = (one.key for one in vehicle.sightings if one.key not in run.rows)
-            name = next(key for key in (*ranked, *fresh) if key not in taken)
+            others = (f"{vehicle.sightings[0].key}.{number}" for number in count(2))
+            name = next(key for key in chain(ranked, fresh, others) if key not in taken)
             taken.add(name)
         names[vehicle] = name
     return names
@@ -202,7 +212,17 @@ def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datet
         "list_name": match and match.list_name,
         "list_plate": match and match.plate,
         "list_distance": match and match.distance,
+        "list_text": match and match.text,
+        "list_by": match and match.by,
         "updated_at": now,
+    }
+
+
+def _surest(votes: Votes) -> dict[str, float]:
+    """How sure the surest reading of each text was of its least sure character, 0..1."""
+    return {
+        text: its.get("surest", min(its["weights"]) // its["count"]) / WEIGHT_OF_CERTAINTY
+        for text, its in votes.items()
     }
 
 

@@ -19,6 +19,8 @@ _STILL: Final = 0.35
 _OFF: Final = 0.4
 _OFF_PER_S: Final = 3.0
 _OFF_PER_S_ON_COURSE: Final = 1.2
+#: And where a part of it is outside of the picture.
+_OFF_IF_CUT: Final = 1.0
 #: The same for its size, in natural logarithms.
 _GROWN: Final = 0.2
 _GROWN_PER_S: Final = 0.4
@@ -31,6 +33,8 @@ _ALONE: Final = 2.0
 _MOST_EVIDENCE: Final = 6.0
 #: Two boxes of one frame that share this part of the smaller are the same plate, found twice.
 _SAME_BOX: Final = 0.5
+#: A box so near to the edge of the picture, of its width or height, goes on outside.
+_EDGE: Final = 0.004
 #: Growth of the box from which a vehicle comes nearer; for less than that, widths it has to move sideways.
 _NEARER: Final = 1.25
 _SIDEWAYS: Final = 1.0
@@ -77,10 +81,19 @@ def is_still(one: int, other: int) -> bool:
     return abs(a.step - b.step) <= 1 and abs(a.x - b.x) <= reach and abs(a.y - b.y) <= reach
 
 
-def motion_evidence(here: int, last: int, elapsed_s: float, before: int | None = None, step_s: float = 0.0) -> float:
+def motion_evidence(
+    here: int,
+    last: int,
+    elapsed_s: float,
+    *,
+    before: int | None = None,
+    step_s: float = 0.0,
+    is_cut: bool = False,
+) -> float:
     """How much it speaks for one vehicle that a plate is `here`, where it was at `last`; see `evidence` for the scale.
 
-    `before` is where it was `step_s` earlier still: then it is expected to go on as it went. Errors have heavy tails
+    `before` is where it was `step_s` earlier still: then it is expected to go on as it went. Where one of the two
+    `is_cut` off by the edge of the picture, its size says nothing, and its place little. Errors have heavy tails
     (Cauchy): people brake, and detectors jump. After long enough everything is possible, and nothing is said.
     """
     now, then = _center(here), _center(last)
@@ -91,10 +104,12 @@ def motion_evidence(here: int, last: int, elapsed_s: float, before: int | None =
         x, y = x + (then.x - earlier.x) * ahead, y + (then.y - earlier.y) * ahead
         size += max(-1.0, min(1.0, (size - math.log(earlier.width)) * ahead))
         off_by = _OFF + _OFF_PER_S_ON_COURSE * elapsed_s
+    off_by += _OFF_IF_CUT * is_cut
     off = math.hypot(now.x - x, now.y - y) / max(now.width, then.width)
     grown, grown_by = math.log(now.width) - size, _GROWN + _GROWN_PER_S * elapsed_s
     evidence = max(0.0, math.log(_PICTURE / (2 * math.pi * off_by**2))) - 1.5 * math.log1p((off / off_by) ** 2)
-    evidence += max(0.0, math.log(_SIZES / (math.pi * grown_by))) - math.log1p((grown / grown_by) ** 2)
+    if not is_cut:
+        evidence += max(0.0, math.log(_SIZES / (math.pi * grown_by))) - math.log1p((grown / grown_by) ** 2)
     if elapsed_s <= _MOMENT_S and is_still(here, last):
         evidence += _ALONE
     return max(-_MOST_EVIDENCE, min(_MOST_EVIDENCE, evidence))
@@ -108,6 +123,16 @@ def is_same_box(one: Xyxy | None, other: Xyxy | None) -> bool:
     height = min(one[3], other[3]) - max(one[1], other[1])
     smaller = min(_area(one), _area(other))
     return width > 0 and height > 0 and width * height >= _SAME_BOX * smaller
+
+
+def cut_sides(box: Xyxy, width: int, height: int) -> tuple[bool, bool, bool]:
+    """Whether the left end, the right end, or the top or bottom of a plate is outside of the picture.
+
+    A plate that fills the picture from side to side is the picture of a plate, and whole.
+    """
+    left, right = box[0] <= _EDGE * width, box[2] >= (1 - _EDGE) * width
+    top, bottom = box[1] <= _EDGE * height, box[3] >= (1 - _EDGE) * height
+    return left and not right, right and not left, top != bottom
 
 
 def direction(first: Xyxy, last: Xyxy) -> Direction:

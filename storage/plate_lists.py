@@ -6,9 +6,10 @@ import csv
 import io
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final, NamedTuple
+from functools import lru_cache
+from typing import Annotated, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import Field, StringConstraints, ValidationError
@@ -18,18 +19,27 @@ from rapidfuzz.distance import Levenshtein
 from sightline.errors import BadMessageError, SightlineError
 from sightline.messages import bad_message
 from sightline.types import Value
+from storage.confusions import p_text_right
 from storage.database import Database, insert_into
-from storage.plates import MAX_PLATE_CHARS, fold, plate_chars, plate_distance
+from storage.plates import MAX_PLATE_CHARS, fold, most_errors, plate_chars, plate_distance
 from storage.tables import KnownPlates
 
 #: A list that was changed is heard of by writers within this time.
 _LISTS_EVERY_S: Final = 2.0
 #: Of two that are equally near, which one counts: who is looked for comes before who may pass.
 _FIRST: Final = {"deny": 0, "allow": 1}
+#: The lists whose plates one sure reading is enough for. Any other may open a gate, and for that the vote must agree.
+_BY_READING: Final = frozenset({"deny"})
+#: A reading is sure if its text is right at least so often.
+SURE_OF_TEXT: Final = 0.9
 _COLUMNS: Final = ("list", "plate", "tolerance", "note")
 MAX_TOLERANCE: Final = 2.0
 DEFAULT_TOLERANCE: Final = 1.0
 
+#: Different voted plates whose matches are kept at hand.
+_REMEMBERED: Final = 1 << 12
+
+MatchedBy = Literal["vote", "reading"]
 ListName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
@@ -51,11 +61,16 @@ class KnownPlate(Value):
 
 
 class Match(NamedTuple):
-    """What a voted plate was found to be. `distance` 0: exactly this plate."""
+    """A known plate, and what showed it: `text`, which is the voted plate or what one sure reading says.
+
+    `distance` 0: it is exactly this plate.
+    """
 
     list_name: str
     plate: str
     distance: float
+    text: str
+    by: MatchedBy
 
 
 class PlateLists:
@@ -66,24 +81,46 @@ class PlateLists:
         for plate in plates:
             self._by_fold[fold(plate.plate)].append(plate)
         self._folded = list(self._by_fold)
+        self._like = lru_cache(maxsize=_REMEMBERED)(self._like_vote)  # a passage asks anew with each reading
 
-    def match(self, text: str) -> Match | None:
-        """The nearest plate within its tolerance; None if there is none."""
+    def match_votes(self, voted: str, read: Mapping[str, float]) -> Match | None:
+        """The nearest known plate that a passage shows; None if there is none.
+
+        The voted plate is any that it is like, within its tolerance. What else was read counts for `deny` alone, where
+        the reading was sure and shows the plate itself, look-alikes apart. `read` has all texts that were read, each
+        with how sure its surest reading was of its least sure character.
+        """
         if not self._folded:
             return None
-        near = process.extract(
-            fold(text), self._folded, scorer=Levenshtein.distance, score_cutoff=int(MAX_TOLERANCE), limit=None
+        sure = [text for text, least in read.items() if text != voted and p_text_right(least) >= SURE_OF_TEXT]
+        return min(
+            [*self._like(voted), *(match for text in sure for match in self._shown(text))], key=_rank, default=None
         )
-        found: list[tuple[float, int, str, str]] = []
-        for folded, *_ in near:
-            for known in self._by_fold[folded]:
-                distance = plate_distance(known.plate, text)
-                if distance <= known.tolerance:
-                    found.append((distance, _FIRST.get(known.list_name, 2), known.list_name, known.plate))
-        if not found:
-            return None
-        distance, _, list_name, plate = min(found)
-        return Match(list_name, plate, distance)
+
+    def _like_vote(self, voted: str) -> tuple[Match, ...]:
+        near = process.extract(
+            fold(voted),
+            self._folded,
+            scorer=Levenshtein.distance,
+            score_cutoff=most_errors(MAX_TOLERANCE),
+            limit=None,
+        )
+        return tuple(match for folded, errors, _ in near for match in self._near(folded, voted, "vote", int(errors)))
+
+    def _shown(self, text: str) -> Iterator[Match]:
+        return (match for match in self._near(fold(text), text, "reading", 0) if match.list_name in _BY_READING)
+
+    def _near(self, folded: str, text: str, by: MatchedBy, errors: int) -> Iterator[Match]:
+        for known in self._by_fold.get(folded, ()):
+            distance = plate_distance(known.plate, text)
+            if distance <= known.tolerance and errors <= most_errors(known.tolerance):
+                yield Match(known.list_name, known.plate, distance, text, by)
+
+
+def _rank(match: Match) -> tuple[object, ...]:
+    """The nearest first; of equals who is looked for, then what the vote says."""
+    first = _FIRST.get(match.list_name, len(_FIRST))
+    return match.distance, first, match.by != "vote", match.list_name, match.plate, match.text
 
 
 class ListReader:

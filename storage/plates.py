@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
+from storage.confusions import CHARACTERS, confusion_cost
+
 MIN_PLATE_CHARS: Final = 4
 MAX_PLATE_CHARS: Final = 9
 #: Words are everywhere in a street, and plates that say one are rare: without a digit it takes a detector of plates
@@ -17,12 +20,10 @@ MAX_PLATE_CHARS: Final = 9
 SURE_OF_LETTERS: Final = 0.95
 #: From this length on two errors are forgiven instead of one.
 LONG_PLATE_CHARS: Final = 7
-#: What it costs to take one character for another that looks like it; any other costs 1.
-CONFUSED_COST: Final = 0.25
 #: Confidences are summed as whole thousandths: sums of integers do not depend on their order.
 WEIGHT_OF_CERTAINTY: Final = 1000
 
-_PLATE_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_PLATE_ALPHABET: Final = frozenset(CHARACTERS)
 #: Cyrillic letters that plates share with Latin ones, whichever of the two a model learned to write.
 _LOOK_ALIKES: Final = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
 #: Readers mix these up whatever the plate: the difference says nothing.
@@ -114,22 +115,28 @@ def edits(one: str, other: str, limit: int) -> int:
 
 
 @lru_cache(maxsize=1 << 12)
-def plate_distance(one: str, other: str) -> float:
-    """How different two plates are: 1 for a character changed, added or left out, 0.25 for one that readers mix up."""
-    previous = [float(column) for column in range(len(other) + 1)]
-    for row, char in enumerate(one, 1):
+def plate_distance(true: str, read: str) -> float:
+    """How far a text that was read is from a plate: 1 for a character changed, added or left out.
+
+    One that our reader confuses with the other costs less, the more often it does: see `confusion_cost`.
+    """
+    previous = [float(column) for column in range(len(read) + 1)]
+    for row, char in enumerate(true, 1):
         current = [float(row)]
-        for column, against in enumerate(other, 1):
-            replaced = previous[column - 1] + _replacement(char, against)
+        for column, against in enumerate(read, 1):
+            replaced = previous[column - 1] + confusion_cost(char, against)
             current.append(min(replaced, previous[column] + 1, current[-1] + 1))
         previous = current
-    return previous[-1]
+    return round(previous[-1], 2)
 
 
-def _replacement(one: str, other: str) -> float:
-    if one == other:
-        return 0.0
-    return CONFUSED_COST if fold(one) == fold(other) else 1.0
+def most_errors(distance: float) -> int:
+    """How many characters may differ within a distance, however little they cost; look-alikes are not counted.
+
+    That is `edits` of two folded plates. Without a bound, a plate with many cheap confusions would be another one, and
+    an index could not find it.
+    """
+    return math.ceil(distance)
 
 
 @lru_cache(maxsize=1 << 12)

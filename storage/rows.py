@@ -9,7 +9,7 @@ from sightline.messages import Job
 from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
 from storage.bulk import Row
 from storage.plates import normalize, read_plate
-from storage.sightings import Sighting
+from storage.sightings import Sighting, make_sighting
 from storage.times import to_utc
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -104,15 +104,15 @@ def sightings(job: Job, result: FrameResult) -> list[Sighting]:
         plate = read_plate(reading.text, reading.confidence, reading.char_confidences, label=label)
         if plate is not None:
             found.append(
-                Sighting(
+                make_sighting(
+                    plate,
                     source_id=result.frame.source_id,
                     seen_at=to_utc(result.frame.captured_at),
                     frame_id=result.frame.frame_id,
                     reading_index=index,
-                    text=plate.text,
-                    weights=plate.weights,
                     confidence=reading.confidence,
                     xyxy=box.xyxy if box else None,
+                    size=(result.width, result.height),
                     sharpness=reading.sharpness,
                     sequence=result.frame.sequence,
                 )

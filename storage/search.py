@@ -7,17 +7,17 @@ similar plate for parts of it. Of a plate with n errors that is cut into n + 1 p
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
-from rapidfuzz.distance import Levenshtein
 
 from sightline.errors import BadMessageError
 from storage.database import Database
 from storage.paging import MAX_LIMIT, between
-from storage.plates import fold, plate_chars, plate_distance
+from storage.plates import edits, fold, most_errors, plate_chars, plate_distance
 from storage.rotations import SEAM
 from storage.tables import Passages, PlateRotations
 from storage.views import FoundPassageView, Page, view_found
@@ -41,10 +41,9 @@ def find_passages(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[FoundPassageView]:
-    """Passages whose plate differs from `text` by at most `max_distance`, the nearest first, of equals the newest.
+    """Passages whose plate is at most `max_distance` away from `text`, the nearest first, of equals the newest.
 
-    A character changed, added or left out counts 1, one that readers mix up (O and 0, I and 1, B and 8, S and 5,
-    Z and 2, G and 6) 0.25. There are no further pages: ask for more at once, or for less time.
+    See `plate_distance` and `most_errors`. There are no further pages: ask for more at once, or for less time.
 
     Raises:
         BadMessageError: `limit` or `max_distance` is out of range, or nothing is left of `text`.
@@ -58,23 +57,22 @@ def find_passages(
         raise BadMessageError(
             f"text: {text[:40]!r} must be a plate without wildcards to find others like it", field="text"
         )
-    found: list[tuple[float, sa.RowMapping]] = []
+    found: list[FoundPassageView] = []
     with database.read() as connection:
-        for folded in _similar_plates(connection, fold(wanted), int(max_distance)):
-            rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
-            rows = rows.where(Passages.folded.in_(folded)).order_by(Passages.first_seen.desc()).limit(limit)
-            if source is not None:
-                rows = rows.where(Passages.source_id == source)
-            for row in connection.execute(rows).mappings():
-                distance = plate_distance(wanted, row["text"])
-                if distance <= max_distance:
-                    found.append((distance, row))
-            if len(found) >= limit:
+        similar = Passages.folded.in_(_similar_plates(connection, fold(wanted), most_errors(max_distance)))
+
+        def chosen(select: sa.Select[Any], which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+            rows = between(select.where(which), Passages.first_seen, since, until)
+            return rows if source is None else rows.where(Passages.source_id == source)
+
+        texts = connection.execute(chosen(sa.select(Passages.text).distinct(), similar)).scalars()
+        for distance, near in sorted(_by_distance(wanted, texts).items()):
+            if distance > max_distance or len(found) == limit:
                 break
-    # Sorted twice: the second order keeps the first among equals.
-    found.sort(key=lambda each: each[1]["first_seen"], reverse=True)
-    found.sort(key=lambda each: each[0])
-    return Page(items=tuple(view_found(row, distance) for distance, row in found[:limit]))
+            rows = chosen(sa.select(Passages.__table__), Passages.text.in_(near))
+            rows = rows.order_by(Passages.first_seen.desc()).limit(limit - len(found))
+            found += [view_found(row, distance) for row in connection.execute(rows).mappings()]
+    return Page(items=tuple(found))
 
 
 def matches_pattern(database: Database, pattern: str) -> sa.ColumnElement[bool] | None:
@@ -116,19 +114,21 @@ def _turned(ring: list[str]) -> tuple[str, list[str]]:
     return best
 
 
-def _similar_plates(connection: sa.Connection, folded: str, errors: int) -> list[list[str]]:
-    """Plates with at most so many errors, those with 0, 1, 2 in lists of their own."""
+def _by_distance(wanted: str, texts: Iterable[str]) -> dict[float, list[str]]:
+    found: dict[float, list[str]] = defaultdict(list)
+    for text in texts:
+        found[plate_distance(wanted, text)].append(text)
+    return found
+
+
+def _similar_plates(connection: sa.Connection, folded: str, errors: int) -> list[str]:
+    """Folded plates with at most so many errors."""
     if errors == 0:
-        return [[folded]]
+        return [folded]
     parts = [
         _with_part(connection, folded, start, length, errors) for start, length in _parts(len(folded) + 1, errors + 1)
     ]
-    by_errors: dict[int, list[str]] = defaultdict(list)
-    for plate in connection.execute(sa.union(*parts)).scalars():
-        count = Levenshtein.distance(folded, plate, score_cutoff=errors)
-        if count <= errors:
-            by_errors[count].append(plate)
-    return [by_errors[count] for count in sorted(by_errors)]
+    return [plate for plate in connection.execute(sa.union(*parts)).scalars() if edits(folded, plate, errors) <= errors]
 
 
 def _parts(ring: int, count: int) -> list[tuple[int, int]]:

@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from sightline.types import Xyxy
-from storage.places import spot_of
+from storage.places import cut_sides, spot_of
+from storage.plates import Plate
 
 #: A plate this wide, in pixels, is as good as any wider one.
 _WIDE_PX: Final = 160.0
 #: Sharpness at which a crop is half as good as a perfectly sharp one; see `Reading.sharpness`.
 _HALF_SHARP: Final = 100.0
+#: The most that a character weighs of which a part may be outside of the picture, in thousandths.
+CUT_WEIGHT: Final = 400
 
 
 class Sighting(NamedTuple):
@@ -28,6 +31,7 @@ class Sighting(NamedTuple):
     xyxy: Xyxy | None
     sharpness: float | None = None
     sequence: str | None = None
+    is_cut: bool = False  #: by the edge of the picture
 
     @property
     def key(self) -> str:
@@ -44,3 +48,32 @@ class Sighting(NamedTuple):
         size = 1.0 if self.xyxy is None else min(1.0, math.sqrt(max(0.0, self.xyxy[2] - self.xyxy[0]) / _WIDE_PX))
         sharp = 1.0 if self.sharpness is None else self.sharpness / (self.sharpness + _HALF_SHARP)
         return round(1000 * self.confidence * size * sharp)
+
+
+def make_sighting(
+    plate: Plate,
+    *,
+    source_id: str,
+    seen_at: datetime,
+    frame_id: str,
+    reading_index: int,
+    confidence: float,
+    xyxy: Xyxy | None,
+    size: tuple[int, int],
+    sharpness: float | None,
+    sequence: str | None,
+) -> Sighting:
+    """The sighting of a plate in a picture of this `size`, width and height in pixels; (0, 0) where it is not known.
+
+    In a sequence what the edge of the picture cuts off comes whole a moment before or after, so what cannot be read
+    surely has little weight: the character at that end, or all where the top or bottom is cut.
+    """
+    weights, is_cut = plate.weights, False
+    if sequence is not None and xyxy is not None and all(size):
+        left, right, flat = cut_sides(xyxy, *size)
+        is_cut = left or right or flat
+        doubtful = {0 if left else None, len(weights) - 1 if right else None}
+        weights = tuple(min(each, CUT_WEIGHT) if flat or at in doubtful else each for at, each in enumerate(weights))
+    return Sighting(
+        source_id, seen_at, frame_id, reading_index, plate.text, weights, confidence, xyxy, sharpness, sequence, is_cut
+    )

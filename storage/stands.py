@@ -32,14 +32,12 @@ def load_stands(
     return found
 
 
-def write_stands(
-    connection: sa.Connection, stands: Mapping[str, Collection[Stand]], source_of: Mapping[str, str]
-) -> None:
-    """Enter stands by passage; one that is there already grows. `source_of`: source by passage."""
-    spans: dict[tuple[str, str, int], tuple[datetime, datetime]] = {}
-    for passage_id, its in stands.items():
+def write_stands(connection: sa.Connection, stands: Mapping[tuple[str, str], Collection[Stand]]) -> None:
+    """Enter stands by source and passage; one that is there already grows."""
+    spans: dict[tuple[str, str, str, int], tuple[datetime, datetime]] = {}
+    for key, its in stands.items():
         for stand in its:
-            label = (passage_id, stand.folded, stand.spot)
+            label = (*key, stand.folded, stand.spot)
             first, last = spans.get(label, (stand.first_seen, stand.last_seen))
             spans[label] = (min(first, stand.first_seen), max(last, stand.last_seen))
     rows: list[dict[str, Any]] = [
@@ -47,11 +45,11 @@ def write_stands(
             "passage_id": passage_id,
             "folded": folded,
             "spot": spot,
-            "source_id": source_of[passage_id],
+            "source_id": source_id,
             "first_seen": first,
             "last_seen": last,
         }
-        for (passage_id, folded, spot), (first, last) in sorted(spans.items())
+        for (source_id, passage_id, folded, spot), (first, last) in sorted(spans.items())
     ]
     if rows:
         connection.execute(_enter_or_grow(connection.dialect.name), rows)
@@ -71,7 +69,14 @@ def _enter_or_grow(dialect: str) -> sa.Insert:
 def move_stands(connection: sa.Connection, merged: Mapping[str, str]) -> None:
     """What passages that are gone stood at, their survivors did."""
     rows = connection.execute(sa.select(Stands.__table__).where(Stands.passage_id.in_(sorted(merged)))).all()
-    stands: dict[str, list[Stand]] = defaultdict(list)
+    stands: dict[tuple[str, str], list[Stand]] = defaultdict(list)
     for row in rows:
-        stands[merged[row.passage_id]].append(Stand(row.folded, row.spot, row.first_seen, row.last_seen))
-    write_stands(connection, stands, {merged[row.passage_id]: row.source_id for row in rows})
+        key = (row.source_id, merged[row.passage_id])
+        stands[key].append(Stand(row.folded, row.spot, row.first_seen, row.last_seen))
+    write_stands(connection, stands)
+
+
+def forget_stands(connection: sa.Connection, passage_ids: Collection[str]) -> None:
+    """Where these stood was found anew."""
+    if passage_ids:
+        connection.execute(sa.delete(Stands).where(Stands.passage_id.in_(sorted(passage_ids))))

@@ -23,7 +23,7 @@ from sightline.types import (
     Xyxy,
 )
 from storage.places import Direction
-from storage.plate_lists import Match
+from storage.plate_lists import Match, MatchedBy
 
 View = TypeVar("View")
 
@@ -41,11 +41,16 @@ class PassageState(StrEnum):
 
 
 class MatchView(Value):
-    """The known plate that a voted one was taken for. `distance` 0: exactly this one; see `plates.plate_distance`."""
+    """The known plate that a passage shows. `distance` 0: exactly this one; see `plates.plate_distance`.
+
+    `text` is what showed it, `by` whether that is the voted plate or what one sure reading says.
+    """
 
     list: str
     matched: str
     distance: float
+    text: str
+    by: MatchedBy
 
 
 class PassageView(Value):
@@ -80,14 +85,21 @@ def view_found(row: Mapping[Any, Any], distance: float) -> FoundPassageView:
 
 
 def to_match(found: Match | None) -> MatchView | None:
-    return found and MatchView(list=found.list_name, matched=found.plate, distance=found.distance)
+    return found and MatchView(
+        list=found.list_name, matched=found.plate, distance=found.distance, text=found.text, by=found.by
+    )
+
+
+def match_of(row: Mapping[Any, Any]) -> Match | None:
+    """The match that a passage's row has."""
+    columns = ("list_name", "list_plate", "list_distance", "list_text", "list_by")
+    return Match(*(row[name] for name in columns)) if row["list_name"] else None
 
 
 def _passage_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
-    found = Match(row["list_name"], row["list_plate"], row["list_distance"]) if row["list_name"] else None
     return {name: row[name] for name in PassageView.model_fields if name not in ("state", "match")} | {
         "state": PassageState.OPEN if row["final_at"] is None else PassageState.FINAL,
-        "match": to_match(found),
+        "match": to_match(match_of(row)),
     }
 
 

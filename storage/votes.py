@@ -42,7 +42,7 @@ class TextVotes(TypedDict):
 
     count: int
     weights: list[int]  #: per character, the sum of its confidences in thousandths
-    surest: NotRequired[int]  #: mean weight of the surest of them; not in rows of before
+    surest: NotRequired[int]  #: of the surest of them, the weight of its least sure character; not in old rows
 
 
 #: Text -> its votes.
@@ -74,7 +74,7 @@ class _Edit(NamedTuple):
 
 def vote(text: str, weights: tuple[int, ...]) -> Votes:
     """The votes of one reading; one weight a character."""
-    return {text: {"count": 1, "weights": list(weights), "surest": sum(weights) // len(weights)}}
+    return {text: {"count": 1, "weights": list(weights), "surest": min(weights)}}
 
 
 def add_votes(*parts: Votes) -> Votes:

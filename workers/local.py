@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -78,7 +77,7 @@ class LocalSystem:
             BadImageError: naming the picture, and why nothing can be read from it.
             ModelError: as for `process`.
         """
-        new = NewFrame(data, datetime.now(UTC), name)
+        new = NewFrame.photo(data, name)
         try:
             job, pixels = make_job(
                 [new], self._settings, pipeline=Pipeline.PLATES, lane=Lane.INTERACTIVE, source_id=source_id

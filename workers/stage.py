@@ -56,8 +56,10 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
 
 def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_suspect: bool) -> None:
     job, step = first.message.job, first
-    sightings, begun_at = services.delivery.begin(job, redelivered=is_suspect), time.monotonic()
-    if sightings > services.settings.max_attempts and first.task != WRITE_TASK:
+    to_write = first.task == WRITE_TASK
+    sightings = services.delivery.begin(job, redelivered=is_suspect, to_write=to_write)
+    begun_at = time.monotonic()
+    if sightings > services.settings.max_attempts and not to_write:
         error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
         bury(services, job, first.task, error.reason, str(error))
         return
@@ -70,9 +72,12 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
         if is_suspect and step.task == WRITE_TASK:
             break  # it has proved itself: whatever its rows wait for is not counted against it, nor do others wait
         is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
-        may_be_dropped = step.task == WRITE_TASK and job.deadline_at is not None  # by who got a copy, meanwhile
+        to_write = step.task == WRITE_TASK
+        may_be_dropped = (
+            to_write and job.deadline_at is not None
+        )  # by who got a copy: it was, or it must not be any more
         if is_long or may_be_dropped:
-            is_open, begun_at = services.delivery.begin(job) > 0, time.monotonic()
+            is_open, begun_at = services.delivery.begin(job, to_write=to_write) > 0, time.monotonic()
     if is_open:
         hand_over(services, step, made_by)
     else:
@@ -107,7 +112,8 @@ def _work(stage: Stage, step: Step, services: Services) -> Step | None:
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
         what = f"{stage_name(stage.task)} job {job.job_id}"
-        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job) > 0)
+        to_write = stage.task == WRITE_TASK
+        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job, to_write=to_write) > 0)
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
@@ -145,7 +151,10 @@ def drop(services: Services, message: Message, rule: str) -> None:
     if any(result.error for result in results):
         services.delivery.hand_over(WRITE_TASK, job, results)
         return
-    if services.delivery.settle(job, dropped_outcomes(results)):
+    ended = services.delivery.drop(job, dropped_outcomes(results))
+    if ended == "being written":
+        return  # by another worker, which has all of its work: this was a late copy
+    if ended == "dropped":
         services.board.post(
             JobResult(
                 job_id=job.job_id,

@@ -19,6 +19,7 @@ from benchmarks.accuracy import passages, report
 from benchmarks.accuracy.judge import Judged
 from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.run import CONFIGS, read_all
+from benchmarks.accuracy.submitted import with_submitted
 from benchmarks.accuracy.truth import read_photos
 from sightline.errors import ModelError, SettingsError, SightlineError
 from sightline.testing import make_picture
@@ -31,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("photos", type=Path, nargs="?", help="the folder; without it only clips are measured")
     parser.add_argument("--config", nargs="+", choices=CONFIGS, default=[], help="only these, of: %(choices)s")
+    parser.add_argument("--alone", action="store_true", help="do not submit the whole folder to a running Sightline")
     parser.add_argument("--json", type=Path, help="write all figures and the fate of each photo here")
     parser.add_argument("--html", type=Path, help="write a page of all misses here, photos' crops inside")
     parser.add_argument("--clips", type=int, default=0, metavar="N", help="also N drawn passages (%(default)s)")
@@ -57,6 +59,10 @@ def _measure(arguments: argparse.Namespace) -> int:
             if photos:
                 task = progress.add_task(f"{name}: photos", total=len(photos))
                 judged[name] = read_all(photos, CONFIGS[name], partial(progress.advance, task))
+                if not arguments.alone:
+                    task = progress.add_task(f"{name}: folder", total=None)
+                    judged[name] = with_submitted(judged[name], CONFIGS[name])
+                    progress.remove_task(task)
             if arguments.clips:
                 task = progress.add_task(f"{name}: clips", total=arguments.clips)
                 done = partial(progress.advance, task)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sightline.types import Xyxy
 from storage.plates import refusal
 from training.plates.plate import Plate, draw_plate
 from workers.images import BgrImage, encode_jpeg
@@ -31,6 +32,7 @@ class Clip:
     height_px: float
     frames: tuple[bytes, ...]  #: JPEG files
     is_covered: bool = False  #: a part of the plate, in most frames
+    boxes: tuple[Xyxy, ...] = ()  #: of the plate, one a frame
 
 
 @dataclass(frozen=True)
@@ -55,36 +57,42 @@ class _Weather:
         )
 
 
-def draw_clip(seed: int, number: int) -> Clip:
-    """Plates of one line that have the form of a plate; each clip has one of any style that can be drawn."""
+def draw_clip(seed: int, number: int, plate: Plate | None = None) -> Clip:
+    """A clip of this plate, or of one of any style that can be drawn, of one line, that has the form of a plate."""
     is_covered = number % 2 == 1
     rng = np.random.default_rng((seed, number))
-    plate = draw_plate(rng)
-    while len(plate.lines) > 1 or refusal(plate.text):
+    while plate is None or len(plate.lines) > 1 or refusal(plate.text):
         plate = draw_plate(rng)
     weather = _Weather.of(rng)
     far = float(rng.uniform(_MIN_PX, 24))
     near = min(_MAX_PX, far * float(rng.uniform(1.1, 1.6)))
     count = int(rng.integers(8, 16))
     paint = rng.uniform(20, 220, 3)
-    street = _street(rng)
+    street = draw_street(rng)
     at = rng.uniform((0.4, 0.55), (0.6, 0.7))
     way = rng.uniform((-0.08, 0.0), (0.08, 0.12))
     frames: list[bytes] = []
+    boxes: list[Xyxy] = []
     for step in range(count):
         progress = step / (count - 1)
-        x, y = at + way * progress
+        x, y = (float(part) for part in at + way * progress)
         height_px = far + (near - far) * progress
-        image = _draw_car(rng, street, plate, paint, (x * _WIDTH, y * _HEIGHT), height_px)
+        size = (height_px * plate.width_mm / plate.height_mm, height_px)
+        image = _draw_picture(rng, street, plate, paint, (x * _WIDTH, y * _HEIGHT), size)
         if is_covered and rng.random() < _COVERED_SHARE:
-            image = _cover(
-                rng, image, (x * _WIDTH, y * _HEIGHT), (height_px * plate.width_mm / plate.height_mm, height_px)
-            )
+            image = _cover(rng, image, (x * _WIDTH, y * _HEIGHT), size)
         frames.append(encode_jpeg(_degrade(rng, image, weather), quality=weather.quality))
-    return Clip(plate.text, (far + near) / 2, tuple(frames), is_covered)
+        boxes.append(box_around((x * _WIDTH, y * _HEIGHT), size))
+    return Clip(plate.text, (far + near) / 2, tuple(frames), is_covered, tuple(boxes))
 
 
-def _street(rng: np.random.Generator) -> BgrImage:
+def box_around(center: tuple[float, float], size: tuple[float, float]) -> Xyxy:
+    """The box of something with this center."""
+    (x, y), (width, height) = center, size
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def draw_street(rng: np.random.Generator) -> BgrImage:
     """Soft patches of gray: a ground on which nothing looks like text."""
     patches = rng.uniform(60, 190, (6, 9, 3)).astype(np.float32)
     patches = patches * 0.25 + patches.mean(axis=2, keepdims=True) * 0.75
@@ -92,20 +100,34 @@ def _street(rng: np.random.Generator) -> BgrImage:
     return np.clip(cv2.resize(patches, size, interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
 
 
-def _draw_car(
+def _draw_picture(
     rng: np.random.Generator,
     street: BgrImage,
     plate: Plate,
     paint: npt.NDArray[np.float64],
     center: tuple[float, float],
-    height_px: float,
+    size: tuple[float, float],
 ) -> BgrImage:
-    """The back of a car around its plate; `center` and `height_px` are those of the plate in the finished picture."""
+    """`center` and `size` are those of the plate in the finished picture."""
     image = street.copy()
-    high = height_px * _SCALE
-    wide = high * plate.width_mm / plate.height_mm
-    x, y = center[0] * _SCALE, center[1] * _SCALE
-    w = wide * (3.6 if wide > 3 * high else 5.4)  # the car is as wide whatever the plate's shape
+    (x, y), (width, height) = center, size
+    draw_car(image, paint, (x * _SCALE, y * _SCALE), (width * _SCALE, height * _SCALE))
+    put_plate(rng, image, plate, (x * _SCALE, y * _SCALE), (width * _SCALE, height * _SCALE))
+    return np.asarray(cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def car_width(plate_size: tuple[float, float]) -> float:
+    """A car is as wide whatever its plate's shape."""
+    wide, high = plate_size
+    return wide * (3.6 if wide > 3 * high else 5.4)
+
+
+def draw_car(
+    image: BgrImage, paint: npt.NDArray[np.float64], center: tuple[float, float], size: tuple[float, float]
+) -> None:
+    """The back of a car around its plate, which is at `center`, `size` large, and not drawn here."""
+    (x, y), (wide, high) = center, size
+    w = car_width(size)
     dark = tuple(float(part) * 0.4 for part in paint)
     _box(image, (x, y - w * 0.14), (w, w * 0.52), tuple(float(part) for part in paint))
     _box(image, (x, y - w * 0.29), (w * 0.74, w * 0.19), (62, 58, 52))
@@ -114,11 +136,9 @@ def _draw_car(
     for side in (-1, 1):
         _box(image, (x + side * w * 0.43, y - w * 0.06), (w * 0.12, w * 0.12), (35, 35, 170))
         _box(image, (x + side * w * 0.36, y + w * 0.25), (w * 0.16, w * 0.13), (25, 25, 25))
-    _put_plate(rng, image, plate, (x, y), (wide, high))
-    return np.asarray(cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _put_plate(
+def put_plate(
     rng: np.random.Generator, image: BgrImage, plate: Plate, center: tuple[float, float], size: tuple[float, float]
 ) -> None:
     """Seen a little from the side, and never twice from the same one."""

@@ -35,6 +35,7 @@ class Judged:
     known_boxes: int  #: boxes on real plates without a label
     reason: str  #: of a miss; empty for an exact plate
     detail: str
+    submitted: bool | None = None  #: its plate is a passage of the whole folder; None: the folder was not submitted
 
     @property
     def detect_ms(self) -> float | None:

@@ -65,7 +65,9 @@ def watch_all(config: Config, *, clips: int, seed: int, advance: Callable[[], No
 def _watch(clip: Clip, source_id: str, system: LocalSystem, config: Config) -> list[tuple[str, float]]:
     """Returns the plate-like readings with their confidences."""
     frames = [
-        NewFrame(data, _START + timedelta(seconds=step / FPS), position_s=step / FPS)
+        NewFrame(
+            data, _START + timedelta(seconds=step / FPS), position_s=step / FPS, sequence="clip", time_from="video"
+        )
         for step, data in enumerate(clip.frames)
     ]
     job, pixels = make_job(frames, config.settings(), pipeline=Pipeline.PLATES, lane=Lane.BULK, source_id=source_id)

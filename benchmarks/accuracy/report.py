@@ -32,6 +32,7 @@ class Figures(NamedTuple):
     exact_raw: Share
     exact: Share
     among: Share
+    submitted: Share | None  #: with the whole folder as one source
     error_rate: Share  #: characters
     calibration_error: float | None
     detect_ms: float | None
@@ -72,6 +73,7 @@ def _figures(config: str, country: str, half: str, part: Sequence[Judged]) -> Fi
         exact_raw=wilson(sum(one.exact_raw for one in part), count),
         exact=wilson(sum(one.exact for one in part), count),
         among=wilson(sum(one.among for one in part), count),
+        submitted=_submitted(part),
         error_rate=error_rate([one.errors for one in part], lengths),
         calibration_error=calibration_error(bins),
         detect_ms=_median([one.detect_ms for one in part]),
@@ -81,15 +83,21 @@ def _figures(config: str, country: str, half: str, part: Sequence[Judged]) -> Fi
     )
 
 
+def _submitted(part: Sequence[Judged]) -> Share | None:
+    found = [one.submitted for one in part if one.submitted is not None]
+    return wilson(sum(found), len(found)) if found else None
+
+
 def show(rows: Sequence[Figures], console: Console) -> None:
     """One table for all configurations; below, how far confidences can be trusted and where plates were lost."""
     table = Table(title="share of photos in % [95 % interval]", title_justify="left")
     for heading in ("config", "country", "half", "photos"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("plate found\nfirst box", "any box", "false boxes\nan image", "exact plate\nraw label"):
+    for heading in ("plate found\nfirst box", "any box", "false boxes\nan image", "alone,\nraw label"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in (
-        "exact plate\ncorrected",
+        "as\nsubmitted",
+        "alone,\ncorrected",
         "among\nreadings",
         "character\nerrors",
         "ECE",
@@ -123,6 +131,7 @@ def as_json(rows: Sequence[Figures], judged: Mapping[str, Sequence[Judged]]) -> 
                 "plate": one.plate,
                 "confidence": round(one.confidence, 4),
                 "exact": one.exact,
+                "submitted": one.submitted,
                 "among": one.among,
                 "best_iou": round(one.best_iou, 3),
                 "reason": one.reason,
@@ -139,6 +148,7 @@ def _cells(row: Figures) -> Iterator[str]:
     yield percent(row.found)
     yield f"{row.false_boxes:.2f} + {row.partial_boxes:.2f} + {row.known_boxes:.2f}"
     yield percent(row.exact_raw)
+    yield "-" if row.submitted is None else percent(row.submitted)
     yield percent(row.exact)
     yield percent(row.among)
     yield percent(row.error_rate)

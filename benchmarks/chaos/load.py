@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sightline.messages import Job
+from sightline.sequences import LIVE
 from sightline.settings import Settings
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
@@ -65,6 +66,7 @@ def make_job(bundle: Bundle, seed: int, settings: Settings) -> Job:
             source_id=_source_of(bundle, number),
             captured_at=captured_at + timedelta(milliseconds=number - bundle.first),
             seq=number,
+            sequence=LIVE,
         )
         for number in range(bundle.first, bundle.end)
     )

@@ -98,13 +98,33 @@ class System:
         """Returns when every worker consumes."""
         if self._needs.small_disk:
             _run("mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(self.frames_folder))
-        self._parts.start(self._services())
+        self._parts.start(self.services())
         self.wait_for_redis()
         self.write(lambda _: upgrade(self.settings.sqlalchemy_url))
         receiver, stream = _free_ports(2)
         self._prepare_rows(f"http://127.0.0.1:{receiver}/hook", f"http://127.0.0.1:{stream}/gate")
-        self._parts.start(self._roles(receiver, stream))
+        self._parts.start(self.roles(receiver, stream))
         self._parts.keep_alive()
+
+    def services(self) -> Iterator[Part]:
+        """What the roles need before they start."""
+        yield Part("redis", self._redis_server.command, ready=b"")
+        if self._postgres:
+            yield Part("postgres", self._postgres.command, ready=b"", user=self._postgres.user)
+
+    def roles(self, receiver: int, stream: int) -> Iterator[Part]:
+        """Everything else, given the ports of the receiver and of the camera's stream."""
+        seed, frames = str(self._needs.seed), str(self._needs.frames)
+        journal = str(self.folder / JOURNAL)
+        yield Part("receiver", _python("receiver", str(receiver)))
+        yield Part("stream", _python("stream", str(stream), seed))
+        for name, roles in (_SEPARATE if self._needs.without else _MIXED).items():
+            yield self._worker(name, ",".join(ROLES[role] for role in roles))
+        # On SQLite one deliver process runs, on PostgreSQL any number.
+        for number in range(1, 3 if self._postgres else 2):
+            yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
+        yield Part("camera", _python("camera"), ready=b"")
+        yield Part("producer", _python("producer", journal, seed, frames), ready=b"", first_input=b"")
 
     def stop(self) -> None:
         self._parts.stop()
@@ -175,29 +195,11 @@ class System:
         self.write(lambda database: add_sink(database, sink))
         self.write(lambda database: add_camera(database, camera))
 
-    def _services(self) -> Iterator[Part]:
-        yield Part("redis", self._redis_server.command, ready=b"")
-        if self._postgres:
-            yield Part("postgres", self._postgres.command, ready=b"", user=self._postgres.user)
-
-    def _roles(self, receiver: int, stream: int) -> Iterator[Part]:
-        seed, frames = str(self._needs.seed), str(self._needs.frames)
-        journal = str(self.folder / JOURNAL)
-        yield Part("receiver", _python("receiver", str(receiver)))
-        yield Part("stream", _python("stream", str(stream), seed))
-        for name, roles in (_SEPARATE if self._needs.without else _MIXED).items():
-            yield self._worker(name, ",".join(ROLES[role] for role in roles))
-        # On SQLite one deliver process runs, on PostgreSQL any number.
-        for number in range(1, 3 if self._postgres else 2):
-            yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
-        yield Part("camera", _python("camera"), ready=b"")
-        yield Part("producer", _python("producer", journal, seed, frames), ready=b"", first_input=b"")
-
     def _worker(self, name: str, queues: str) -> Part:
         options = ["-P", "threads", "-c", "4", "-Q", queues, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
         command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.worker", "worker", *options]
-        stepped = self._needs.stepped_clocks and name.endswith("2")
-        return Part(name, command, environment=clock.environment(self.folder, name) if stepped else {})
+        own_clock = clock.environment(self.folder, name) if self._needs.stepped_clocks else {}
+        return Part(name, command, environment=own_clock)
 
 
 def _python(module: str, *arguments: str) -> list[str]:

@@ -70,8 +70,8 @@ class NotedDelivery(Delivery):
         queue = sys.argv[sys.argv.index("-Q") + 1]
         self._file = (folder / f"{queue}.{os.getpid()}").open("a", buffering=1)
 
-    def begin(self, job: Job, *, redelivered: bool | None = None) -> int:
-        sightings = super().begin(job, redelivered=bool(redelivered))
+    def begin(self, job: Job, *, redelivered: bool | None = None, to_write: bool = False) -> int:
+        sightings = super().begin(job, redelivered=bool(redelivered), to_write=to_write)
         if sightings and redelivered is not None:  # a stage that only asks for more time does not say
             self._file.write(job.job_id + "\n")
             time.sleep(_WORK_S)

@@ -7,6 +7,7 @@ from itertools import count
 
 from sightline.ids import new_id
 from sightline.messages import Job, Message
+from sightline.sequences import LIVE
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
 
 _numbers = count()
@@ -18,7 +19,12 @@ def make_message(frames: int) -> Message:
     began_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
     refs = tuple(
         FrameRef(
-            frame_id=new_id(), source_id="gate", captured_at=began_at + timedelta(seconds=n / 5), seq=n, sequence="live"
+            frame_id=new_id(),
+            source_id="gate",
+            captured_at=began_at + timedelta(seconds=n / 5),
+            seq=n,
+            sequence=LIVE,
+            time_from="camera",
         )
         for n in range(frames)
     )

@@ -16,6 +16,7 @@ from sightline.errors import BacklogFullError
 from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.publisher import Publisher
+from sightline.sequences import LIVE
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
 
@@ -48,7 +49,10 @@ class Load:
         first = next(self._numbers)
         source_id = f"lane{first % _SOURCES}"
         now = datetime.now(UTC)
-        frames = tuple(FrameRef(frame_id=new_id(), source_id=source_id, captured_at=now, seq=n) for n in range(BUNDLE))
+        frames = tuple(
+            FrameRef(frame_id=new_id(), source_id=source_id, captured_at=now, seq=n, sequence=LIVE)
+            for n in range(BUNDLE)
+        )
         # Four frames of each vehicle.
         pictures = [self._pictures[(first * BUNDLE + n) // 4 % len(self._pictures)] for n in range(BUNDLE)]
         job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=frames)

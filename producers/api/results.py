@@ -60,7 +60,7 @@ def list_similar_passages(
         Query(
             ge=0,
             le=2,
-            description="A character changed, added or left out counts 1; one that looks alike (O and 0) 0.25.",
+            description="A character changed, added or left out counts 1; one that readers confuse, as O and 0, less.",
         ),
     ] = 1,
     source: Source = None,

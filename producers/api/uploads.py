@@ -18,7 +18,7 @@ from producers.api.url_fetch import fetch_images
 from sightline.errors import BadImageError, BadMessageError
 from sightline.ids import content_id
 from sightline.images import check_image
-from sightline.jobs import NewFrame, make_job
+from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
 from sightline.settings import Settings
 from sightline.types import Lane, Pipeline, SourceId
@@ -56,8 +56,15 @@ class JobOptions(BaseModel):
     captured_at: Annotated[
         Moment | None,
         AfterValidator(_not_in_the_future),
-        Field(description="When the pictures were taken, else now; they are ordered into passages by it."),
+        Field(description="When the pictures were taken; else what their EXIF says, else now. Passages go by it."),
     ] = None
+    sequence: Annotated[
+        bool,
+        Field(
+            description="Whether the pictures follow each other in time, as those of a camera do: with all pictures of "
+            "this source that say so. Else each stands alone."
+        ),
+    ] = False
 
 
 class UrlJob(JobOptions):
@@ -168,25 +175,28 @@ def _make_job(
     options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None
 ) -> tuple[Job, dict[str, bytes]]:
     """Checks and hashes every byte: not for the event loop."""
+    frames = [_new_frame(file, options.captured_at, settings) for file in files]
     job, pixels = make_job(
-        [_new_frame(file, options.captured_at or datetime.now(UTC), settings) for file in files],
+        frames,
         settings,
         pipeline=options.pipeline,
         lane=options.lane,
         source_id=options.source_id,
+        sequence=sequence_of(frames, is_said=options.sequence),
     )
     if idempotency_key:
         job = job.model_copy(update={"job_id": content_id(job.job_id, idempotency_key)})
     return job, pixels
 
 
-def _new_frame(file: _File, captured_at: datetime, settings: Settings) -> NewFrame:
+def _new_frame(file: _File, captured_at: datetime | None, settings: Settings) -> NewFrame:
     """The name is the client's word: its folders are cut off, and it is only ever shown."""
     try:
         check_image(file.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
     except BadImageError as error:
         raise BadImageError(f"file {file.name[:255]!r}: {error}") from error
-    return NewFrame(file.data, captured_at, name=file.name.replace("\\", "/").rpartition("/")[2][-255:])
+    name = file.name.replace("\\", "/").rpartition("/")[2][-255:]
+    return NewFrame.photo(file.data, name, captured_at=captured_at)
 
 
 def _name_of(url: str) -> str:

@@ -21,6 +21,7 @@ from producers.camera.sources import open_source
 from sightline.errors import BrokerUnavailableError, RetryableError, SourceError
 from sightline.ids import content_id, new_id
 from sightline.redaction import redact_text
+from sightline.sequences import LIVE
 from sightline.types import FrameRef
 from storage.cameras import Camera
 
@@ -152,6 +153,8 @@ class Reader:
             captured_at=grab.captured_at,
             seq=self._seq - 1,
             name=source.name[:255],
+            sequence=LIVE,
+            time_from="camera" if live else "video",
         )
         self.outlet.put(EncodedFrame(ref, jpeg))
 

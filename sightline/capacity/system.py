@@ -23,6 +23,7 @@ from sightline.ids import new_id
 from sightline.messages import Job
 from sightline.publisher import Publisher
 from sightline.queues import ROLES
+from sightline.sequences import LIVE
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import end_with_parent
 from sightline.types import FrameRef, Lane, Pipeline
@@ -62,7 +63,8 @@ class System:
                 source_id=source_id,
                 captured_at=began_at + (n - first) * _FRAME_TIME,
                 seq=n,
-                sequence="live",
+                sequence=LIVE,
+                time_from="camera",
             )
             for n in numbers
         )

@@ -12,7 +12,7 @@ import typer
 
 from sightline.api_client import call_api, fetch
 from sightline.checkout import require_checkout, run_once
-from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.cli.queries import Data, settings_for
 from sightline.errors import BadMessageError, SettingsError
 from sightline.settings import PREFIX, Settings
@@ -89,6 +89,9 @@ def _show(explanation: dict[str, Any]) -> None:
     }
     if rows:
         print_rows(rows, columns, as_json=False, empty="")
+    whence = f", time from {frame['time_from']}" if frame.get("time_from") else ""
+    order = f"in sequence {frame['sequence']}" if frame.get("sequence") else "stands alone"
+    out.print(line((f"captured {show(frame['captured_at'])} UTC{whence}; {order}", "dim")))
     for stage in explanation["stages"]:
         out.print(
             line((f"{stage['stage']}: {stage['model']} in {stage['runtime']}, {stage['inference_ms']:.0f} ms", "dim"))

@@ -44,7 +44,7 @@ def add(
         typer.Option(
             min=0,
             max=2,
-            help="A plate that differs by so much is taken for it: 1 a character, 0.25 for O and 0; else 1.",
+            help="A plate that differs by so much is taken for it: 1 a character, less for look-alikes; else 1.",
         ),
     ] = None,
     note: Annotated[str, typer.Option(help="Why it is there.")] = "",

@@ -39,7 +39,7 @@ def passages(
     like: Annotated[
         float | None,
         typer.Option(
-            min=0, max=2, help="Plates that differ from it by so much: 1 a character, 0.25 for O and 0; nearest first."
+            min=0, max=2, help="Plates that differ by so much, 1 a character, less for look-alikes; nearest first."
         ),
     ] = None,
     list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
@@ -76,7 +76,8 @@ def passages(
 def _on_list(match: Mapping[str, Any] | None) -> str:
     if match is None:
         return ""
-    return f"{match['list']}: {match['matched']}" + (f" ({match['distance']:g})" if match["distance"] else "")
+    shown = f"{match['list']}: {match['matched']}" + (f" ({match['distance']:g})" if match["distance"] else "")
+    return f"{shown}, read as {match['text']}" if match["by"] == "reading" else shown
 
 
 def detections(

@@ -28,9 +28,10 @@ from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.cli.queries import settings_for
 from sightline.client import Sightline
 from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
-from sightline.files import SUFFIXES, VIDEO_SUFFIXES, find_files, read_frames
+from sightline.files import SUFFIXES, VIDEO_SUFFIXES, find_burst, find_files, read_frames
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job
+from sightline.sequences import SUBMITTED
 from sightline.types import FrameResult, Lane, Pipeline, SourceId
 
 #: Frames of a video that travel in one job.
@@ -52,13 +53,22 @@ def submit(
     lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.BULK,
     source: Annotated[str, typer.Option(help="Source id the rows get.")] = "files",
     fps: Annotated[float, typer.Option(min=0.01, max=60, help="Frames a second taken from videos.")] = 2.0,
+    sequence: Annotated[
+        bool,
+        typer.Option("--sequence", help="The files follow each other, as pictures of one camera do."),
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
     as_json: JsonFlag = False,
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
 ) -> None:
     """Submit photos and videos. Submitting the same ones again adds nothing.
 
-    When a photo was taken is the time of its file (a video: that and the position), and passages are ordered by it.
+    A photo was taken when its camera says (EXIF), else when its file was written; a frame of a video at the time of the
+    file plus its position. Passages are ordered by these times.
+
+    Photos stand alone: two with different plates are two cars. The frames of a video follow each other: a plate that is
+    read differently in the next frame may be the same car. --sequence says that all these files follow each other, in
+    the order of their times, as pictures of one camera do.
     """
     settings = settings_for(data)
     _check_source(source)
@@ -71,12 +81,24 @@ def submit(
         sending = progress.add_task("submitted", total=len(files))
         finishing = progress.add_task("finished", total=len(files), visible=wait)
         printer = Printer(as_json=as_json, wait=wait)
-        for done in _submit_all(client, files, pipeline=pipeline, lane=lane, source=source, fps=fps, wait=wait):
+        options = _Options(pipeline, lane, source, fps, SUBMITTED if sequence else find_burst(files))
+        for done in _submit_all(client, files, options, wait=wait):
             progress.advance(finishing if isinstance(done, Finished) else sending)
             failed += printer.show(done)
         printer.close()
     if failed:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What is the same for all files. `sequence`: None leaves each file its own, or none."""
+
+    pipeline: Pipeline
+    lane: Lane
+    source: str
+    fps: float
+    sequence: str | None
 
 
 @dataclass(frozen=True)
@@ -98,15 +120,12 @@ def _check_source(source: str) -> None:
 
 
 def _submit_all(
-    client: Sightline, files: list[Path], *, pipeline: Pipeline, lane: Lane, source: str, fps: float, wait: bool
+    client: Sightline, files: list[Path], options: _Options, *, wait: bool
 ) -> Iterator[Submitted | Finished]:
     """Read and publish with a pool of threads; yields each submission, then each result, in the order of the files."""
     waiting: list[Submitted] = []
     with ThreadPoolExecutor(_READERS) as pool:
-        futures: list[Future[list[Submitted]]] = [
-            pool.submit(_submit_file, client, path, pipeline=pipeline, lane=lane, source=source, fps=fps)
-            for path in files
-        ]
+        futures: list[Future[list[Submitted]]] = [pool.submit(_submit_file, client, path, options) for path in files]
         for future in futures:
             for submitted in future.result():
                 yield submitted
@@ -117,15 +136,20 @@ def _submit_all(
                 yield _wait(client, submitted.path, submitted.job)
 
 
-def _submit_file(
-    client: Sightline, path: Path, *, pipeline: Pipeline, lane: Lane, source: str, fps: float
-) -> list[Submitted]:
+def _submit_file(client: Sightline, path: Path, options: _Options) -> list[Submitted]:
     """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
     submitted: list[Submitted] = []
     try:
         bundle = _VIDEO_BUNDLE if path.suffix.lower() in VIDEO_SUFFIXES else 1
-        for frames in _batched(read_frames(path, fps=fps), bundle):
-            job, pixels = make_job(frames, client.settings, pipeline=pipeline, lane=lane, source_id=source)
+        for frames in _batched(read_frames(path, fps=options.fps), bundle):
+            job, pixels = make_job(
+                frames,
+                client.settings,
+                pipeline=options.pipeline,
+                lane=options.lane,
+                source_id=options.source,
+                sequence=options.sequence,
+            )
             _publish(client, job, pixels)
             submitted.append(Submitted(path, job))
     except RetryableError:

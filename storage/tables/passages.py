@@ -44,7 +44,9 @@ class Passages(Base):
     motion: Mapped[list[Any] | None]  #: where it was last, see `known_vehicles.motion_of`
     list_name: Mapped[str | None]  #: the list of known plates it is on, see `plate_lists`
     list_plate: Mapped[str | None]  #: the plate there
-    list_distance: Mapped[float | None]  #: how much the two differ, see `plates.plate_distance`
+    list_distance: Mapped[float | None]  #: how far what was read is from it, see `plates.plate_distance`
+    list_text: Mapped[str | None]  #: what was read: the voted plate, or what one reading says
+    list_by: Mapped[str | None]  #: which of them: `vote` or `reading`
     updated_at: Mapped[datetime]
     final_at: Mapped[datetime | None]  #: when it had got no reading for long enough; None while more may come
 

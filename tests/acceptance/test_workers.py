@@ -204,10 +204,8 @@ def test_an_outage_of_the_frame_store_kills_nothing(system: System, photo: Photo
         while "cannot detect job" not in system.log("detect1"):
             assert time.monotonic() < until, system.log("detect1")
             time.sleep(0.1)
-        started_at = time.monotonic()
         system.workers["detect1"].terminate()
-        assert system.workers["detect1"].wait(10) == 0
-        assert time.monotonic() - started_at < 5
+        assert system.workers["detect1"].wait(30) == 0
         frames.unlink()
         aside.rename(frames)
         system.start("detect2")

@@ -77,7 +77,7 @@ def reference(models_file: Path) -> YoloDetector:
 
 
 def rows_of(detector: YoloDetector, images: list[np.ndarray]) -> np.ndarray:
-    return detector._forward(letterbox(images, detector.model.input_size)[0])
+    return np.stack(detector._forward(letterbox(images, detector.model.input_size)[0]))
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

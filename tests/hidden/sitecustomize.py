@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 
-class _Hider(MetaPathFinder):
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = frozenset(names)
+class _Hiding:
+    """Finds what a finder finds, but for some."""
+
+    def __init__(self, finder: Any, names: frozenset[str]) -> None:
+        self._finder = finder
+        self._names = names
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] in self._names:
-            raise ModuleNotFoundError(f"No module named {fullname!r}: it is not in this image", name=fullname)
-        return None
+        is_hidden = fullname.partition(".")[0] in self._names
+        return None if is_hidden else self._finder.find_spec(fullname, path, target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._finder, name)
 
 
-sys.meta_path.insert(0, _Hider(os.environ["HIDDEN_MODULES"].split()))
+_names = frozenset(os.environ["HIDDEN_MODULES"].split())
+sys.meta_path[:] = [_Hiding(finder, _names) for finder in sys.meta_path]

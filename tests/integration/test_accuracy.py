@@ -45,7 +45,7 @@ def test_a_run_prints_a_table_and_writes_figures_and_misses(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures, page = tmp_path / "a.json", tmp_path / "a.html"
-    assert run(monkeypatch, photos, "--config", "stub", "--json", figures, "--html", page) == 0
+    assert run(monkeypatch, photos, "--alone", "--config", "stub", "--json", figures, "--html", page) == 0
     assert "66.7 [21-94]" in capsys.readouterr().out
     written = json.loads(figures.read_text())
     by_half = {row["half"]: row for row in written["figures"]}
@@ -55,6 +55,7 @@ def test_a_run_prints_a_table_and_writes_figures_and_misses(
     assert by_half["test"]["exact"]["value"] == 1
     assert by_half["all"]["error_rate"]["value"] == pytest.approx(1 / 16)
     assert by_half["all"]["detect_ms"] is not None
+    assert by_half["all"]["submitted"] is None
     assert [photo["plate"] for photo in written["photos"]] == ["AB12CD", "XY34", "KL56MN"]
     (miss,) = page.read_text().split("<figure>")[1:]
     assert "misread: 8→6 at 4" in miss
@@ -71,7 +72,7 @@ def test_what_is_not_to_be_had_is_left_out_unless_asked_for(
     monkeypatch.setitem(
         CONFIGS, "none", Config("weights that nobody has", {"plates_model": "none", "recognizer": "stub"})
     )
-    assert run(monkeypatch, photos) == 0
+    assert run(monkeypatch, photos, "--alone") == 0
     assert "none: left out, unknown model 'none'" in capsys.readouterr().out
     assert run(monkeypatch, photos, "--config", "none") == 2
     assert "unknown model 'none'" in capsys.readouterr().err

@@ -63,7 +63,8 @@ def test_a_body_of_the_wrong_kind_is_explained(
 
 def test_files_in_the_wrong_field_or_too_many_are_explained(client: TestClient, settings: Settings) -> None:
     wrong = client.post("/v1/jobs", files={"file": ("a.jpg", jpeg())}).json()
-    assert wrong["detail"] == ("file: no field of this form; it has files, pipeline, lane, source_id, captured_at")
+    known = "files, pipeline, lane, source_id, captured_at, sequence"
+    assert wrong["detail"] == f"file: no field of this form; it has {known}"
     text = client.post("/v1/jobs", files={"files": (None, "a text")})
     assert "send it with a filename" in text.json()["detail"]
     swapped = client.post("/v1/jobs", files=[("files", ("a.jpg", jpeg())), ("pipeline", ("b.jpg", jpeg()))])
@@ -274,6 +275,7 @@ def test_the_document_is_valid_and_complete(client: TestClient) -> None:
         "lane",
         "source_id",
         "captured_at",
+        "sequence",
     }
     assert "example" in schemas["NewCamera"]
     assert "example" in schemas["CameraChange"]

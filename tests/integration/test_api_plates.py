@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
+from storage.confusions import confusion_cost
 from storage.database import Database
 from storage.keys import Role, create_key
 from storage.store import Store
 from tests.integration.test_storage.bundles import frame_result, message
 
 DENIED = {"list": "deny", "plate": "kab 4721", "note": "stolen"}
+DENIED_MATCH = {"list": "deny", "matched": "KAB4721", "by": "vote"}
+ALIKE = confusion_cost("B", "8")
 
 
 def test_plates_come_and_go(client: TestClient, database: Database) -> None:
@@ -56,15 +59,29 @@ def test_passages_tell_their_list_and_are_found_by_likeness(client: TestClient, 
         store.store([message(frame_result([plate], at_s=number * 60))], ())
     denied = client.get("/v1/passages", params={"list": "deny"}).json()["items"]
     assert [(each["text"], each["match"]) for each in denied] == [
-        ("KA84721", {"list": "deny", "matched": "KAB4721", "distance": 0.25}),
-        ("KAB4721", {"list": "deny", "matched": "KAB4721", "distance": 0.0}),
+        ("KA84721", DENIED_MATCH | {"distance": ALIKE, "text": "KA84721"}),
+        ("KAB4721", DENIED_MATCH | {"distance": 0.0, "text": "KAB4721"}),
     ]
     like = client.get("/v1/passages/like", params={"text": "kab 4727", "max_distance": 2}).json()
-    assert [(each["text"], each["distance"]) for each in like["items"]] == [("KAB4721", 1.0), ("KA84721", 1.25)]
+    assert [(each["text"], each["distance"]) for each in like["items"]] == [
+        ("KAB4721", confusion_cost("7", "1")),
+        ("KA84721", round(confusion_cost("7", "1") + ALIKE, 2)),
+    ]
     assert like["next_cursor"] is None
     assert client.get("/v1/passages/like", params={"text": "KAB*"}).status_code == 422
     page = client.get("/plates", params={"text": "KA?4721"}).text
     assert page.count("KA84721") == 1
-    assert "deny: KAB4721 (0.25)" in page
+    assert f"deny: KAB4721 ({ALIKE:g})" in page
     assert "must be a plate" in client.get("/plates", params={"text": "KA*", "like": 1}).text
     assert "deny: KAB4721" in client.get("/live").text
+
+
+def test_the_page_says_which_reading_showed_a_plate_that_was_outvoted(client: TestClient, database: Database) -> None:
+    client.post("/v1/plates", json=DENIED)
+    store = Store(database, passage_gap_s=10)
+    for at_s, plate in enumerate(["KAB4727", "KAB4721", "KAB4727"]):
+        store.store([message(frame_result([(plate, 1.0)], at_s=at_s))], ())
+    (passage,) = client.get("/v1/passages", params={"list": "deny"}).json()["items"]
+    assert passage["text"] == "KAB4727"
+    assert passage["match"] == DENIED_MATCH | {"distance": 0.0, "text": "KAB4721", "by": "reading"}
+    assert "deny: KAB4721, read as KAB4721" in client.get("/live").text

@@ -67,6 +67,22 @@ def balance(publisher: Publisher) -> bool:
     )
 
 
+def test_a_job_that_a_writer_is_at_is_not_dropped_until_its_time_is_over(publisher: Publisher) -> None:
+    ledger = publisher.ledger
+    jobs = [make_job("gate", lane=Lane.LIVE).model_copy(update={"deadline_at": time.time()}) for _ in range(3)]
+    outcomes = {"gate": {"dropped:stale": 1}}
+    for job in jobs:
+        ledger.admit(job)
+        assert ledger.begin(job, to_write=True) == 1
+        assert ledger.drop(job.job_id, outcomes) == "being written"
+    written, died, _ = jobs
+    assert ledger.settle(written.job_id, {"gate": {"stored": 1}})
+    assert ledger.drop(written.job_id, outcomes) == "closed"
+    ledger._redis.delete(f"sightline:done:{died.job_id}")  # as when it expires
+    assert ledger.drop(died.job_id, outcomes) == "dropped"
+    assert ledger.counts() == {"gate": {"published": 3, "stored": 1, "dropped:stale": 1}}
+
+
 def test_publishing_twice_is_publishing_once(settings: Settings, publisher: Publisher) -> None:
     job = make_job("gate", "yard")
     for _ in range(3):

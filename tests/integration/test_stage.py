@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from celery.exceptions import Reject
 
+from sightline import patience
 from sightline.errors import BadImageError, StoreUnavailableError
 from sightline.ids import new_id
 from sightline.messages import Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane
 from tests.integration.stages import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
+from workers import stage
 from workers.batching import Batcher
 from workers.bundles import bundles_of
 from workers.liveness import Liveness
@@ -48,13 +50,13 @@ def test_whoever_waits_stops_when_the_job_was_finished_elsewhere(services: Servi
     run_stage(FakeStage(work), services, raw, redelivered=False)  # returns
 
 
-def test_a_stop_gives_a_waiting_message_back_at_once(services: Services) -> None:
+@pytest.mark.timeout(60)
+def test_a_stop_gives_a_waiting_message_back_at_once(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_PAUSES_S", (600.0,))
     threading.Timer(0.3, services.delivery.patience.stop).start()
-    started_at = time.monotonic()
     with pytest.raises(Reject) as caught:
         run_stage(raising(StoreUnavailableError("down")), services, message(), redelivered=False)
     assert caught.value.requeue
-    assert time.monotonic() - started_at < 2
 
 
 @pytest.mark.parametrize("error", [MemoryError(), SystemExit(1)])
@@ -64,16 +66,19 @@ def test_what_would_wedge_the_pool_gives_the_message_back(services: Services, er
     assert caught.value.requeue
 
 
-def test_out_of_memory_a_message_is_given_back_after_a_pause_that_a_stop_ends(services: Services) -> None:
+@pytest.mark.timeout(60)
+def test_out_of_memory_a_message_is_given_back_after_a_pause_that_a_stop_ends(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At once, a shortage of half a second would use up all attempts of whatever waits."""
     started_at = time.monotonic()
     with pytest.raises(Reject):
         run_stage(raising(MemoryError()), services, message(), redelivered=False)
     assert time.monotonic() - started_at >= 2
+    monkeypatch.setattr(stage, "_MEMORY_PAUSE_S", 600.0)
     services.delivery.patience.stop()
     with pytest.raises(Reject):
         run_stage(raising(MemoryError()), services, message(), redelivered=False)
-    assert time.monotonic() - started_at < 3
 
 
 def test_a_bug_is_loud_and_leaves_the_job_open(services: Services) -> None:

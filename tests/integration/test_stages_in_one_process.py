@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from sightline.errors import BadImageError, StoreUnavailableError
-from sightline.frames import crop_key, crops_name
+from sightline.frames import crop_key, crops_name, frames_name
 from sightline.messages import Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import FrameResult
@@ -43,6 +43,32 @@ def test_a_live_job_of_which_a_copy_was_dropped_meanwhile_is_not_stored(services
     )
     run_message(stages, DETECT_TASK, services, Message(job=job).dump(), redelivered=False)
     assert services.delivery.ledger.counts() == {"gate": {"published": 2, "dropped:stale": 2}}
+
+
+@pytest.mark.parametrize("lone_writer", [True, False])
+def test_a_copy_cannot_drop_what_a_writer_is_at(services: Services, lone_writer: bool) -> None:
+    """Else there would be rows of frames that the ledger counts as dropped. A copy comes where a lease was late."""
+    job = stale().model_copy(update={"deadline_at": time.time() + 60})
+    services.delivery.ledger.admit(job)
+    results = tuple(FrameResult(frame=frame) for frame in job.frames)
+    given = Message(job=job, results=results if lone_writer else ())
+    name, keys = frames_name(job.job_id), [frame.frame_id for frame in job.frames]
+    services.frames.put_bundle(name, dict.fromkeys(keys, b"pixels"))
+
+    def write(_message: Message) -> None:
+        late = Message(job=job.model_copy(update={"deadline_at": time.time() - 1}))
+        copy = raising(AssertionError("too late for it"))
+        run_message({DETECT_TASK: copy}, DETECT_TASK, services, late.dump(), redelivered=True)
+        assert services.frames.get_bundle(name, keys) == [b"pixels"] * 2
+        services.delivery.settle(job, {"gate": {"stored": 2}})
+
+    stages = in_process(
+        FakeStage(lambda _: None, found),
+        FakeStage(lambda _: None, lambda step: Step(WRITE_TASK, step.message)),
+        FakeStage(write),
+    )
+    run_message(stages, WRITE_TASK if lone_writer else DETECT_TASK, services, given.dump(), redelivered=False)
+    assert services.delivery.ledger.counts() == {"gate": {"published": 2, "stored": 2}}
 
 
 def test_stages_of_one_process_hand_over_without_a_queue_or_a_frame_store(services: Services) -> None:

@@ -116,6 +116,7 @@ def test_frames_are_sampled_encoded_and_named(start: Start) -> None:
     assert (status.frames_read, status.sampled) == (25, 5)
     refs = [frame.ref for frame in kept.frames]
     assert {(ref.source_id, ref.name) for ref in refs} == {("gate", "script")}
+    assert {(ref.sequence, ref.time_from) for ref in refs} == {("live", "camera")}
     assert [ref.seq for ref in refs] == [0, 5, 10, 15, 20]
     assert len({ref.frame_id for ref in refs}) == 5
     image = cv2.imdecode(np.frombuffer(kept.frames[0].jpeg, np.uint8), cv2.IMREAD_COLOR)

@@ -32,10 +32,12 @@ def opened(url: object, options: SourceOptions = ARCHIVE) -> Source:
 
 
 def test_archive_file_gives_every_frame_at_once(clip: Path) -> None:
-    started = time.monotonic()
-    grabs = list(opened(clip).grabs())
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise AssertionError(f"waits {timeout} s")
+
+    grabs = list(open_source(str(clip), ARCHIVE, Impatient()).grabs())
     assert [grab.at_s for grab in grabs] == pytest.approx([n / 10 for n in range(10)])
-    assert time.monotonic() - started < 0.8
 
 
 def test_pixels_are_upright_bgr_and_a_small_gray_image(clip: Path) -> None:
@@ -61,15 +63,17 @@ def test_archive_times_end_at_the_last_write_of_a_file_that_says_nothing(clip: P
 def test_live_file_plays_at_its_own_speed(clip: Path) -> None:
     started = time.monotonic()
     grabs = list(opened(clip, SourceOptions(preset="live")).grabs())
-    assert 0.85 < time.monotonic() - started < 2
-    assert grabs[-1].captured_at.timestamp() == pytest.approx(time.time(), abs=0.3)
+    assert time.monotonic() - started > 0.85
+    assert time.time() - grabs[-1].captured_at.timestamp() < 60
 
 
 def test_a_paced_file_stops_at_once(clip: Path) -> None:
     stop = threading.Event()
-    source = open_source(str(clip), SourceOptions(preset="live", loop=True), stop)
-    threading.Timer(0.3, stop.set).start()
-    assert 2 <= len(list(source.grabs())) <= 6
+    grabs = open_source(str(clip), SourceOptions(preset="live", loop=True), stop).grabs()
+    next(grabs)
+    next(grabs)
+    stop.set()
+    assert len(list(grabs)) <= 1
 
 
 def test_loop_goes_on_with_growing_time_stamps(clip: Path) -> None:
@@ -97,11 +101,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_server_that_accepts_and_says_nothing_costs_the_open_time_out() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        started = time.monotonic()
-        with pytest.raises(SourceError, match=r"did not open within 0\.5 s"):
-            opened(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", SourceOptions(open_timeout_s=0.5))
-        assert time.monotonic() - started < 3
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(SourceError, match=r"did not open within 0\.5 s"),
+    ):
+        opened(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", SourceOptions(open_timeout_s=0.5))
 
 
 def test_pictures_of_a_phone_held_upright_are_turned() -> None:

@@ -20,7 +20,12 @@ CANDIDATE: dict[str, Any] = {
     "why": "10 of A-Z and 0-9, plates have 4 to 9",
 }
 EXPLANATION: dict[str, Any] = {
-    "frame": {"frame_id": "frame-0001", "name": "/photos/car.jpg"},
+    "frame": {
+        "frame_id": "frame-0001",
+        "name": "/photos/car.jpg",
+        "captured_at": "2024-05-06T07:08:09.250000Z",
+        "time_from": "exif",
+    },
     "width": 640,
     "height": 480,
     "plate": None,
@@ -62,11 +67,12 @@ def test_a_stored_frame_is_asked_for_and_shown(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(explain, "call_api", answer)
     monkeypatch.setattr(explain, "fetch", lambda _settings, path: asked.append(path) or b"jpeg")
     picture = tmp_path / "why.jpg"
-    head, _, first, second, stage = run("frame-0001", "--out", str(picture)).splitlines()
+    head, _, first, second, taken, stage = run("frame-0001", "--out", str(picture)).splitlines()
     assert head == "car.jpg, 640 x 480: no plate: box 0 not a plate"
     assert "KAB [bold] 4721" in first
     assert "0.98  not a plate  10 of A-Z" in first
     assert second.split() == ["1", "0.91", "24", "unread", "nothing", "was", "read"]
+    assert taken == "captured 2024-05-06 07:08:09 UTC, time from exif; stands alone"
     assert stage == "detect: plates in openvino, 17 ms"
     assert asked == ["/frames/frame-0001/explanation", "/frames/frame-0001/explanation/picture"]
     assert picture.read_bytes() == b"jpeg"

@@ -1,10 +1,10 @@
-"""What `import sightline` promises: a small public list, nothing heavy, no time."""
+"""What `import sightline` promises: a small public list, and nothing heavy."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from importlib import metadata
 
 import pytest
 
@@ -37,12 +37,10 @@ def test_the_client_brings_in_no_model_and_no_database() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_importing_takes_less_than_0_3_seconds() -> None:
-    """The best of five: the machine may be busy, the import may not be slow."""
-
-    def seconds(code: str) -> float:
-        started_at = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True)
-        return time.perf_counter() - started_at
-
-    assert min(seconds("import sightline") for _ in range(5)) - min(seconds("pass") for _ in range(3)) < 0.3
+def test_importing_brings_in_pydantic_and_nothing_else_that_is_installed() -> None:
+    """What is not imported takes no time, on any machine."""
+    code = "import sys; before = set(sys.modules); import sightline; print(*(sys.modules.keys() - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    came = {name.partition(".")[0] for name in done.stdout.split()}
+    installed = came & metadata.packages_distributions().keys()
+    assert installed == {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}

@@ -17,7 +17,7 @@ from workers.images import BgrImage
 from workers.recognizers import open_plates_recognizer
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import CHARACTERS, HEIGHT_PX, WIDTH_PX, Decoded, decode, prepare, reading_of
-from workers.recognizers.voted import VotedRecognizer, vote
+from workers.recognizers.voted import VotedRecognizer, open_voted_recognizer, vote
 
 pytestmark = pytest.mark.unit
 
@@ -114,6 +114,20 @@ def test_the_second_recognizer_sees_only_what_the_first_is_in_doubt_about():
     recognizer = VotedRecognizer(_Own(), other, Formats())  # pyright: ignore[reportArgumentType]
     assert [reading.text for reading in recognizer.recognize([bright, dark, bright])] == ["AB123", "XY987", "AB123"]
     assert other.seen == 1
+
+
+def test_in_doubt_what_reads_all_text_is_asked() -> None:
+    """PaddleOCR too, which lives where RapidOCR is not installed. A stub reads nothing that is real."""
+
+    class Other:
+        model = LoadedModel(name="other", sha256="", runtime="stub")
+
+        def recognize(self, crops: object) -> list[Reading]:
+            raise AssertionError("not asked here")
+
+    voted = open_voted_recognizer(Settings(recognizer="paddleocr"), Other())
+    assert voted.model.name == "plates-recognizer+other"
+    assert open_voted_recognizer(Settings(recognizer="stub"), Other()).model.name == "plates-recognizer+ppocr-rec"
 
 
 @pytest.mark.parametrize("name", ["plates", "voted"])

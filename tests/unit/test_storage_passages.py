@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from storage.linking import Point, find_stands, link
+
 from storage.passages import Sighting, Tally, sum_tallies
 from storage.places import spot_of
 from storage.plates import fold, similar, weight

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.plates import fold, normalize, plate_chars, plate_distance, read_plate, similar
+from storage.confusions import confusion_cost
+from storage.plates import fold, most_errors, normalize, plate_chars, plate_distance, read_plate, similar
 
 
 @pytest.mark.parametrize(
@@ -92,17 +93,33 @@ def test_similar(one: str, other: str, same: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "distance"),
+    ("true", "read", "distance"),
     [
         ("AB12CD", "AB12CD", 0),
-        ("ABO2CD", "AB02CD", 0.25),
-        ("OISZ", "0152", 1.0),  # four of them
-        ("AB12CD", "AB12CE", 1),
+        ("AB12CD", "AB12CW", 1),
         ("AB12CD", "AB2CD", 1),
         ("AB12CD", "AB12CDE", 1),
-        ("AB12CD", "A812C", 1.25),
+        ("AB12CD", "AB1", 3),
         ("", "AB", 2),
     ],
 )
-def test_what_readers_mix_up_costs_a_quarter(one: str, other: str, distance: float) -> None:
-    assert plate_distance(one, other) == plate_distance(other, one) == distance
+def test_a_character_changed_added_or_left_out_costs_one(true: str, read: str, distance: float) -> None:
+    assert plate_distance(true, read) == plate_distance(read, true) == distance
+
+
+@pytest.mark.parametrize(
+    ("true", "read", "pairs"),
+    [("ABO2CD", "AB02CD", ["O0"]), ("OISZ", "0152", ["O0", "I1", "S5", "Z2"]), ("AB12CO", "A812CD", ["B8", "OD"])],
+)
+def test_what_readers_confuse_costs_less(true: str, read: str, pairs: list[str]) -> None:
+    distance = plate_distance(true, read)
+    assert distance == pytest.approx(sum(confusion_cost(*pair) for pair in pairs))
+    assert distance < len(pairs)
+
+
+def test_what_is_confused_costs_less_beside_what_is_left_out() -> None:
+    assert plate_distance("AB12CD", "A812C") == 1 + confusion_cost("B", "8")
+
+
+def test_so_many_characters_may_differ_within_a_distance_look_alikes_apart() -> None:
+    assert [most_errors(each) for each in (0, 0.5, 1, 1.5, 2)] == [0, 1, 1, 2, 2]

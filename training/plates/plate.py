@@ -31,14 +31,16 @@ class Plate(NamedTuple):
     height_mm: int
 
 
-def draw_plate(rng: np.random.Generator, style: str | None = None, height_px: int = 96) -> Plate:
+def draw_plate(rng: np.random.Generator, style: str | Style | None = None, height_px: int = 96) -> Plate:
     """A plate of one style, or of any; the same `rng` state draws the same plate.
 
     Raises:
         KeyError: there is no such style; `STYLES` has all.
         FileNotFoundError: a font is missing; names the Debian packages to install.
     """
-    chosen = STYLES[style] if style else STYLES[_names()[int(np.searchsorted(_chances(), rng.random()))]]
+    if isinstance(style, str):
+        style = STYLES[style]
+    chosen = style or STYLES[_names()[int(np.searchsorted(_chances(), rng.random()))]]
     pattern = chosen.patterns[rng.integers(len(chosen.patterns))]
     two_line = "/" in pattern
     width_mm, height_mm = chosen.two_line_mm if two_line else chosen.size_mm

@@ -130,4 +130,7 @@ async def _acknowledged(publish: paho.MQTTMessageInfo) -> None:
         pause_s = min(pause_s * 2, 0.05)
 
 
-_PLATE_FIELDS = ("confidence", "passage_id", "first_seen", "last_seen", "reading_count", "links")
+#: What Home Assistant shows as attributes of the sensor.
+_PLATE_FIELDS = (
+    "match", "direction", "state", "confidence", "passage_id", "first_seen", "last_seen", "reading_count", "links"
+)  # fmt: skip

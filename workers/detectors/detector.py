@@ -11,7 +11,7 @@ from workers.images import BgrImage
 
 
 class Detector(Protocol):
-    """Finds objects in images. Used by one thread at a time."""
+    """Finds objects in images. Used by `model.calls_at_once` threads at a time, at most."""
 
     @property
     def model(self) -> LoadedModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class PaddleRecognizer:
             ) from error
         with weights.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self._free = threading.Lock()  # PaddleOCR keeps what it is at in itself
         self.model = LoadedModel(name=model_name, sha256=sha256, runtime="paddleocr", input_size=(320, 48))
 
     def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
@@ -51,7 +53,8 @@ class PaddleRecognizer:
             return []
         # One crop a call: PaddleOCR pads a batch to its widest crop, so that a text would depend on its neighbors,
         # and on a CPU a batch is not faster.
-        return [_reading(result) for result in self._paddle.predict(list(crops), batch_size=1)]
+        with self._free:
+            return [_reading(result) for result in self._paddle.predict(list(crops), batch_size=1)]
 
 
 def open_paddle_recognizer(settings: Settings) -> PaddleRecognizer:

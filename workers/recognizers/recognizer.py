@@ -11,7 +11,10 @@ from workers.images import BgrImage
 
 
 class Recognizer(Protocol):
-    """Reads the text of crops. Used by `model.calls_at_once` threads at a time."""
+    """Reads the text of crops. Any thread may use it: batchers of several pipelines may share one.
+
+    `model.calls_at_once` calls get ahead side by side; more wait for each other.
+    """
 
     @property
     def model(self) -> LoadedModel:

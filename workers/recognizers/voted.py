@@ -10,7 +10,7 @@ from sightline.types import Reading
 from workers.images import BgrImage
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import Decoded, PlateRecognizer, open_plate_recognizer, reading_of
-from workers.recognizers.rapid import RapidRecognizer, open_rapid_recognizer
+from workers.recognizers.rapid import open_rapid_recognizer
 from workers.recognizers.recognizer import Recognizer
 
 #: A reading whose least certain character is below this is in doubt. The card of the weights has what it was chosen by.
@@ -43,14 +43,14 @@ class VotedRecognizer:
 
 
 def open_voted_recognizer(settings: Settings, text: Recognizer | None = None) -> VotedRecognizer:
-    """Load our own recognizer, and PP-OCR where `text` is none of it.
+    """Load our own recognizer; in doubt it asks what reads all text, or PP-OCR where that is a stub.
 
     Raises:
         ModelError: weights or a library are missing.
         SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
     """
     own = open_plate_recognizer(settings)
-    other = text if isinstance(text, RapidRecognizer) else open_rapid_recognizer(settings)
+    other = text if text is not None and settings.recognizer != "stub" else open_rapid_recognizer(settings)
     return VotedRecognizer(own, other, own.formats)
 
 

@@ -105,7 +105,7 @@ class ClockStep(Fault):
     name = "clock-step"
 
     def strike(self, system: System, rng: random.Random) -> None:
-        part = system.parts[f"{any_role(rng)}2"]
+        part = system.pick(any_role(rng), rng)
         step(system.folder, part.name, rng.choice((-STEP_S, STEP_S)))
         time.sleep(2 * system.settings.visibility_timeout_s)
         step(system.folder, part.name, 0)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.switches import NO_MEMORY_FILE, SLOW_FILE, SLOW_S
 from benchmarks.chaos.system import System
+from sightline.queues import ROLES
 
 
 class _KillWorker(Fault):
@@ -100,4 +101,4 @@ class Poison(Fault):
 
 
 def any_role(rng: random.Random) -> str:
-    return rng.choice(("detect", "ocr", "write"))
+    return rng.choice(tuple(ROLES))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from producers.api import uploads
 from producers.api.app import create_app
 from sightline.messages import Message
 from sightline.publisher import Publisher
@@ -17,6 +20,7 @@ from sightline.types import FrameResult
 from storage.database import open_database
 from storage.keys import Role
 from storage.store import Store
+from tests.exif import photo_at
 from tests.integration.test_api.uploading import Key, jpeg, upload
 from tests.png import png
 
@@ -50,6 +54,32 @@ def test_the_same_upload_again_answers_how_its_job_ended(client: TestClient, set
     assert (again["job_id"], again["status"], len(again["result"]["frames"])) == (job_id, "stored", 1)
 
 
+def test_pictures_stand_alone_unless_it_is_said(
+    client: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Publisher.from_settings(settings).ledger
+
+    def frames_of(answer: Any) -> list[tuple[str | None, str | None]]:
+        assert answer.status_code == 202
+        job = ledger.open_job(answer.json()["job_id"])
+        assert job is not None
+        return [(frame.sequence, frame.time_from) for frame in job.frames]
+
+    assert frames_of(upload(client, ("a.jpg", jpeg(1)))) == [(None, "received")]
+    said = upload(client, ("b.jpg", jpeg(2)), sequence="true", captured_at="2026-05-01T12:00:00Z")
+    assert frames_of(said) == [("submitted", "caller")]
+
+    async def fetched(urls: list[str], _: Settings) -> list[bytes]:
+        return [jpeg(3) for _ in urls]
+
+    monkeypatch.setattr(uploads, "fetch_images", fetched)
+    by_url = {"urls": ["https://example.org/car.jpg"], "sequence": True}
+    assert frames_of(client.post("/v1/jobs", json=by_url)) == [("submitted", "received")]
+    taken = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+    burst = [(f"{n}.jpg", photo_at(taken + timedelta(seconds=n / 4), shade=n)) for n in range(2)]
+    assert frames_of(upload(client, *burst)) == [("burst-20240506T070809.000000", "exif")] * 2
+
+
 def test_a_parameter_that_is_none_is_refused(client: TestClient) -> None:
     for path, word, cure in (
         ("/v1/passages?sorce=gate", "sorce", "did you mean source?"),
@@ -67,6 +97,8 @@ def test_the_document_tells_what_may_go_wrong(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"409", "422"} <= paths["/v1/cameras"]["post"]["responses"].keys()
     assert {"413", "415", "422", "429"} <= paths["/v1/jobs"]["post"]["responses"].keys()
+    for body in paths["/v1/jobs"]["post"]["requestBody"]["content"].values():
+        assert body["schema"]["properties"]["sequence"]["type"] == "boolean"
 
 
 def test_waiting_gives_the_result_as_soon_as_it_is_there(
@@ -125,6 +157,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
         ({"lane": "fast"}, "'interactive', 'live' or 'bulk'"),
         ({"source_id": "../etc"}, "source_id"),
         ({"surprise": "1"}, "surprise"),
+        ({"sequence": "perhaps"}, "sequence"),
         ({"captured_at": "yesterday"}, "captured_at"),
         ({"captured_at": "2999-01-01"}, "captured_at: 2999-01-01T00:00:00+00:00 is more than a day in the future"),
     ],

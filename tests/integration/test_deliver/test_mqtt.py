@@ -22,6 +22,7 @@ from sightline.events import Event
 from sightline.settings import Settings
 from storage import deliveries
 from storage.database import Database
+from storage.plate_lists import add_plates, new_plate
 from storage.sinks import add_sink, new_sink, update_sink
 from tests.conftest import free_port
 from tests.integration.test_deliver.conftest import delivering, start_process, wait_for
@@ -112,6 +113,7 @@ def sent(database: Database) -> int:
 def test_events_the_last_plate_and_a_sensor_for_it(
     quick: Settings, database: Database, broker: Broker, see: See
 ) -> None:
+    add_plates(database, [new_plate("deny", "AB12CD")])
     see("AB12CD", at_s=100)
     see("EF34GH", at_s=0, source="yard.2")
     with broker.running():
@@ -126,6 +128,10 @@ def test_events_the_last_plate_and_a_sensor_for_it(
         assert len({event["id"] for event in events}) == 3
         (plate,) = [json.loads(content) for content in broker.topics("site/one/gate/plate")]
         assert (plate["plate"], plate["reading_count"]) == ("AB12CD", 1)
+        assert (plate["direction"], plate["state"]) == ("unknown", "open")
+        assert plate["match"] == {
+            "list": "deny", "matched": "AB12CD", "distance": 0.0, "text": "AB12CD", "by": "vote"
+        }  # fmt: skip
         (config,) = [
             json.loads(c) for topic, c, _ in broker.heard if topic.startswith("homeassistant/") and "gate" in topic
         ]

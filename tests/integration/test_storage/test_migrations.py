@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -85,8 +86,8 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
         for statement in _OLD_PASSAGE:
             connection.execute(sa.text(statement))
     upgrade(empty_url)
-    (passage,) = find_passages(database, "A8I2CD", max_distance=0.5).items
-    assert (passage.text, passage.direction, passage.match, passage.distance) == ("AB12CD", "unknown", None, 0.5)
+    (passage,) = find_passages(database, "A812CD", max_distance=0.7).items
+    assert (passage.text, passage.direction, passage.match) == ("AB12CD", "unknown", None)
     assert queries.list_passages(database, text="?B12C?").items[0].passage_id == passage.passage_id
     Store(database, 10, parked_gap_s=60).store([message(frame_result(["AB12CD"], at_s=3))], ())
     (grown,) = queries.list_passages(database).items
@@ -144,6 +145,30 @@ def test_what_a_camera_has_in_view_goes_on_as_a_sequence(empty_url: str) -> None
         for table in ("frames", "readings"):
             columns = {column["name"] for column in sa.inspect(connection).get_columns(table)}
             assert columns.isdisjoint({"sequence", "time_from"})
+    database.close()
+
+
+def test_matches_from_before_were_by_vote(empty_url: str) -> None:
+    database = open_database(empty_url)
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for statement in _OLD_PASSAGE:
+            connection.execute(sa.text(statement))
+        command.upgrade(config, "0009")
+        connection.execute(sa.text("UPDATE passages SET list_name = 'deny', list_plate = 'AB12CE', list_distance = 1"))
+    upgrade(empty_url)
+    (passage,) = queries.list_passages(database, list_name="deny").items
+    assert passage.match is not None
+    assert tuple(passage.match.model_dump().values()) == ("deny", "AB12CE", 1.0, "AB12CD", "vote")
+    with database.write() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+        assert connection.scalar(sa.text("SELECT list_plate FROM passages")) == "AB12CE"
+        with pytest.raises(sa.exc.DBAPIError), connection.begin_nested():
+            connection.execute(sa.text("SELECT list_by FROM passages"))
     database.close()
 
 

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
 from storage import plate_lists, queries
+from storage.confusions import confusion_cost
 from storage.database import Database
 from storage.outbox import Outbox, finalize_passages
-from storage.plate_lists import ListReader, PlateLists, PlateNotListedError, add_plates, new_plate
-from storage.plates import plate_distance
+from storage.plate_lists import ListReader, PlateNotListedError, add_plates, new_plate
+from storage.plates import edits, fold, most_errors, plate_distance
 from storage.search import find_passages
 from storage.store import Store
 from tests.integration.test_storage.bundles import NOON, frame_result, message
@@ -56,7 +57,7 @@ def test_wildcards_find_what_looking_at_every_plate_finds(filled: Database) -> N
         assert found == {each for each in plates(120) if wanted.fullmatch(each)}, pattern
 
 
-@pytest.mark.parametrize("max_distance", [0, 0.5, 1, 1.5, 2])
+@pytest.mark.parametrize("max_distance", [0, 0.3, 0.5, 1, 1.5, 2])
 def test_likeness_finds_what_comparing_with_every_plate_finds(filled: Database, max_distance: float) -> None:
     chance = random.Random(5)
     for _ in range(20):
@@ -64,10 +65,21 @@ def test_likeness_finds_what_comparing_with_every_plate_finds(filled: Database, 
         asked = plate.replace(chance.choice(plate), chance.choice("8BX")) + chance.choice(["", "1"])
         found = find_passages(filled, asked, max_distance=max_distance, limit=1000).items
         expected = {each: plate_distance(asked, each) for each in plates(120)}
+        errors = most_errors(max_distance)
         assert {view.text: view.distance for view in found} == {
-            each: distance for each, distance in expected.items() if distance <= max_distance
+            each: distance
+            for each, distance in expected.items()
+            if distance <= max_distance and edits(fold(asked), fold(each), errors) <= errors
         }
         assert [view.distance for view in found] == sorted(view.distance for view in found)
+
+
+def test_the_nearest_comes_first_however_many_are_newer(database: Database, store: Store) -> None:
+    texts = ["AB12CD", "A812CD", "AB12CW", "AB12CW", "AB12CW"]
+    store.store([message(*(frame_result([text], at_s=number * 60) for number, text in enumerate(texts)))], ())
+    found = find_passages(database, "AB12CD", limit=3).items
+    assert [view.text for view in found] == ["AB12CD", "A812CD", "AB12CW"]
+    assert found[2].first_seen == NOON + timedelta(minutes=4)
 
 
 def test_likeness_and_other_filters(filled: Database) -> None:
@@ -92,32 +104,14 @@ def test_a_plate_whose_vote_changes_is_found_under_its_new_text(database: Databa
     assert queries.list_passages(database, text="?712C?").items == ()
 
 
-def test_the_nearest_plate_within_its_tolerance_counts() -> None:
-    lists = PlateLists(
-        [
-            new_plate("allow", "AB12CD"),
-            new_plate("deny", "AB12CE", tolerance=0),
-            new_plate("deny", "XY99ZZ", tolerance=2),
-            new_plate("watch", "AB12CD"),
-        ]
-    )
-    assert lists.match("AB12CD") == ("allow", "AB12CD", 0)
-    assert lists.match("AB12CE") == ("deny", "AB12CE", 0)
-    assert lists.match("A8I2CD") == ("allow", "AB12CD", 0.5)
-    assert lists.match("AB12CF") == ("allow", "AB12CD", 1)
-    assert lists.match("XY9922") == ("deny", "XY99ZZ", 0.5)
-    assert lists.match("XY98Z") == ("deny", "XY99ZZ", 2)
-    assert lists.match("QQ77QQ") is None
-    assert PlateLists().match("AB12CD") is None
-
-
 def test_a_match_is_stored_with_the_passage_and_told(database: Database) -> None:
     store = Store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
     sink(database)
     store.store([message(frame_result(["KAB4721"]))], ())
     assert add_plates(database, [new_plate("deny", "kab 4727", note="stolen")]) == 1
     store.store([message(frame_result(["KAB4721"], at_s=600))], ())
-    match = {"list": "deny", "matched": "KAB4727", "distance": 1.0}
+    match = {"list": "deny", "matched": "KAB4727", "distance": confusion_cost("7", "1")}
+    match |= {"text": "KAB4721", "by": "vote"}
     newest, oldest = queries.list_passages(database).items
     assert oldest.match is None
     assert newest.match is not None
@@ -135,6 +129,30 @@ def test_a_match_is_stored_with_the_passage_and_told(database: Database) -> None
     plate_lists.remove_plate(database, "deny", "KAB-4727")
     with pytest.raises(PlateNotListedError):
         plate_lists.remove_plate(database, "deny", "KAB4727")
+
+
+def test_a_denied_plate_that_was_outvoted_is_a_match_and_said_at_once(database: Database) -> None:
+    store = Store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
+    sink(database)
+    add_plates(database, [new_plate("deny", "BA482XY"), new_plate("allow", "BA781XY", tolerance=0)])
+    for at_s, reading in enumerate(["BA731XY", "BA731XY", "BA781XY"]):
+        store.store([message(frame_result([(reading, 1.0)], at_s=at_s))], ())
+    (passage,) = queries.list_passages(database).items
+    assert (passage.text, passage.match) == ("BA731XY", None)  # one misread opens no gate
+    add_plates(database, [new_plate("deny", "BA78IXY")])
+    store.store([message(frame_result([("BA731XY", 1.0)], at_s=3))], ())
+    (passage,) = queries.list_passages(database, list_name="deny").items
+    assert passage.match is not None
+    assert passage.match.model_dump() == {
+        "list": "deny",
+        "matched": "BA78IXY",
+        "distance": confusion_cost("I", "1"),
+        "text": "BA781XY",
+        "by": "reading",
+    }
+    store.store([message(frame_result([("BA731XY", 1.0)], at_s=4))], ())
+    told = [(row["topic"], row["payload"]["data"]["match"]) for row in outbox(database)]
+    assert told == [("passage.new", None), ("passage.update", passage.match.model_dump())]
 
 
 def test_csv_comes_back_as_it_went(database: Database) -> None:

@@ -1,0 +1,123 @@
+"""Where in the picture a plate is. Two forms: its box, and its spot, which is the box as one whole number.
+
+A spot is coarse on purpose (a quarter of the plate's width, half an octave in size): it is small enough to be kept
+with every reading, and everything that compares readings of different frames compares spots.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from sightline.types import Xyxy
+
+#: Of the plate's width: how far two boxes of a plate that stands still may be apart.
+_STILL: Final = 0.35
+#: How far a plate may be from where it was: widths at once, and per second.
+_REACH: Final = 2.0
+_REACH_PER_S: Final = 20.0
+#: Two boxes of one frame that share this part of the smaller are the same plate, found twice.
+_SAME_BOX: Final = 0.5
+#: Growth of the box from which a vehicle comes nearer; for less than that, widths it has to move sideways.
+_NEARER: Final = 1.25
+_SIDEWAYS: Final = 1.0
+
+_BITS: Final = 21
+_OFFSET: Final = 1 << (_BITS - 1)
+_MASK: Final = (1 << _BITS) - 1
+
+
+class Direction(StrEnum):
+    """Where a vehicle went, as the camera sees it."""
+
+    APPROACHING = "approaching"
+    RECEDING = "receding"
+    LEFT = "left"
+    RIGHT = "right"
+    UNKNOWN = "unknown"  #: it was read once, without a box, or hardly moved
+
+
+class _Center(NamedTuple):
+    x: float
+    y: float
+    width: float
+    step: int  #: of the size, half octaves
+
+
+@lru_cache(maxsize=1 << 12)
+def spot_of(box: Xyxy | None) -> int | None:
+    """The spot of a box; None if there is no box or nothing in it."""
+    if box is None or box[2] <= box[0]:
+        return None
+    x1, y1, x2, y2 = box
+    step = min(max(round(2 * math.log2(max(x2 - x1, 1.0))), 0), 63)
+    unit = 2 ** (step / 2) / 4
+    column, row = (_clip(math.floor((low + high) / 2 / unit)) for low, high in ((x1, x2), (y1, y2)))
+    return (step << 2 * _BITS) | ((column + _OFFSET) << _BITS) | (row + _OFFSET)
+
+
+@lru_cache(maxsize=1 << 12)
+def is_still(one: int, other: int) -> bool:
+    """Whether two spots are the same place in the picture, as far as a detector can tell."""
+    a, b = _center(one), _center(other)
+    reach = _STILL * max(a.width, b.width)
+    return abs(a.step - b.step) <= 1 and abs(a.x - b.x) <= reach and abs(a.y - b.y) <= reach
+
+
+def is_within_reach(one: int | None, other: int | None, seconds: float) -> bool:
+    """Whether a vehicle may get from one spot to the other in this time. True where a place is not known."""
+    if one is None or other is None:
+        return True
+    a, b = _center(one), _center(other)
+    return math.hypot(a.x - b.x, a.y - b.y) <= (_REACH + _REACH_PER_S * seconds) * max(a.width, b.width)
+
+
+def distance(one: int | None, other: int | None) -> float:
+    """Plate widths between two spots; 0 where a place is not known."""
+    if one is None or other is None:
+        return 0.0
+    a, b = _center(one), _center(other)
+    return math.hypot(a.x - b.x, a.y - b.y) / max(a.width, b.width)
+
+
+def is_same_box(one: Xyxy | None, other: Xyxy | None) -> bool:
+    """Whether two boxes of one frame hold the same plate. True where a box is not known."""
+    if one is None or other is None:
+        return True
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    smaller = min(_area(one), _area(other))
+    return width > 0 and height > 0 and width * height >= _SAME_BOX * smaller
+
+
+def direction(first: Xyxy, last: Xyxy) -> Direction:
+    """Where a vehicle went between its first and its last box."""
+    width, last_width = first[2] - first[0], last[2] - last[0]
+    if min(width, last_width) <= 0:
+        return Direction.UNKNOWN
+    growth = math.sqrt(_area(last) / _area(first)) if _area(first) > 0 < _area(last) else last_width / width
+    if growth >= _NEARER or growth <= 1 / _NEARER:
+        return Direction.APPROACHING if growth > 1 else Direction.RECEDING
+    moved = (last[0] + last[2] - first[0] - first[2]) / (width + last_width)
+    if abs(moved) < _SIDEWAYS:
+        return Direction.UNKNOWN
+    return Direction.RIGHT if moved > 0 else Direction.LEFT
+
+
+def _area(box: Xyxy) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+@lru_cache(maxsize=1 << 12)
+def _center(spot: int) -> _Center:
+    step = spot >> 2 * _BITS
+    width = 2 ** (step / 2)
+    unit = width / 4
+    column, row = ((spot >> _BITS) & _MASK) - _OFFSET, (spot & _MASK) - _OFFSET
+    return _Center((column + 0.5) * unit, (row + 0.5) * unit, width, step)
+
+
+def _clip(value: int) -> int:
+    return min(max(value, -_OFFSET), _OFFSET - 1)
