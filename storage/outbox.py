@@ -137,8 +137,8 @@ def _passage_events(placed: Placed, wanted: frozenset[Event]) -> Iterator[NewEve
             merged = sorted(gone for gone, survivor in placed.merged.items() if survivor == passage_id)
             if merged or tally.text != placed.known[passage_id]:
                 data = _passage_data(_view(passage_id, tally, placed)) | {"merged_passage_ids": merged}
-                # Readings only ever get more: their number says which state this is.
-                identity = (passage_id, str(placed.totals[passage_id]))
+                # A sighting is new once: the first one behind a change names it.
+                identity = (passage_id, placed.causes[passage_id])
                 yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data)
 
 

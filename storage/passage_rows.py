@@ -1,10 +1,10 @@
-"""Passages in the database: new sightings join, found, merge or divide passages. The rules are in `linking`,
-`contests` and `passages`.
+"""Passages in the database: what vehicles were seen becomes new, longer, merged or divided passages. How readings are
+told apart is in `association`, what a passage says in `passages`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,20 +13,18 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 
 from sightline.types import Xyxy
+from storage.association import Rules, Stand, Vehicle
 from storage.bulk import insert_rows
-from storage.contests import Vehicle, assign, is_contested
-from storage.groups import Rules, find_groups, load_passages, with_contests
-from storage.linking import Stand
-from storage.passages import Best, Place, Sighting, Tally, sum_tallies
+from storage.known_vehicles import Run, associate, load_sightings, motion_of
+from storage.passages import Best, Place, Tally, sum_tallies
 from storage.plate_lists import Match, PlateLists
-from storage.plates import fold, read_plate
+from storage.plates import fold
 from storage.rotations import add_rotations
+from storage.sightings import Sighting
 from storage.stands import move_stands, write_stands
-from storage.tables import Detections, Passages, Readings, Sources
+from storage.tables import Passages, Readings, Sources
 from storage.votes import Votes
 
-#: A contest of more readings is not gone through again: new ones go to the vehicles as they are known.
-MAX_CONTESTED: Final = 2000
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -46,7 +44,7 @@ class Placed:
     """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
 
     `known` are the texts that passages had before, `merged` leads from those that are gone to what they are part of
-    now. `totals` is how many readings a passage and what it competes with have: it grows with every change.
+    now, `causes` to the first new sighting behind a change, which names the change.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
@@ -55,8 +53,9 @@ class Placed:
     known: dict[str, str] = field(default_factory=dict[str, str])
     final: set[str] = field(default_factory=set[str])
     merged: dict[str, str] = field(default_factory=dict[str, str])
-    totals: dict[str, int] = field(default_factory=dict[str, int])
-    contests: dict[str, str] = field(default_factory=dict[str, str])
+    causes: dict[str, str] = field(default_factory=dict[str, str])
+    motions: dict[str, list[Any] | None] = field(default_factory=dict[str, list[Any] | None])
+    stands: dict[str, list[Stand]] = field(default_factory=dict[str, list[Stand]])
     moved: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])  #: readings
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
 
@@ -69,148 +68,101 @@ def place_sightings(
     The sources must be locked and their readings complete; the readings themselves are inserted afterwards.
     """
     placed = Placed()
-    groups, stands = find_groups(connection, sightings, rules)
-    rows = load_passages(connection, {passage_id for group in groups for passage_id in group.passage_ids})
-    for group in with_contests(connection, groups, rows):
-        before = {passage_id: rows[passage_id] for passage_id in group.passage_ids if passage_id in rows}
-        placed.known |= {passage_id: row["text"] for passage_id, row in before.items()}
-        placed.final |= {passage_id for passage_id, row in before.items() if row["final_at"] is not None}
-        contest = min((row["contest"] for row in before.values() if row["contest"]), default=None)
-        if contest or is_contested(group.sightings) or _have_met(connection, before.keys()):
-            _settle(connection, group.sightings, before, contest, placed)
-        else:
-            _add(group.sightings, before, placed)
-    texts = {tally.text for tally in (*placed.new.values(), *placed.changed.values())}
-    matches = {text: lists.match(text) for text in texts}
-    placed.matches = {key: matches[tally.text] for key, tally in (*placed.new.items(), *placed.changed.items())}
-    add_rotations(connection, texts - set(placed.known.values()))
+    for run in associate(connection, sightings, rules):
+        _place(connection, run, placed)
+    tallies = placed.new | placed.changed
+    placed.matches = {key: lists.match(tally.text) for key, tally in tallies.items()}
+    add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
     _write(connection, placed, now)
-    _write_stands(connection, stands, placed)
+    stands = {key: [stand for stand in its if stand.is_new] for key, its in placed.stands.items()}
+    write_stands(connection, stands, {key: tallies[key].source_id for key in stands})
     return placed
 
 
-def _write_stands(connection: sa.Connection, stands: list[Stand], placed: Placed) -> None:
-    """A new stand goes to the passage that its reading is part of now."""
-    tallies = placed.new | placed.changed
-    named: list[Stand] = []
-    for stand in stands:
-        passage_id = placed.passage_ids.get(stand.key, stand.key)
-        named.append(stand._replace(key=placed.merged.get(passage_id, passage_id)))
-    write_stands(connection, named, {stand.key: tallies[stand.key].source_id for stand in named})
+def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
+    """Name the vehicles of a run, and sum up those that are new or changed."""
+    names = _names(run)
+    new = {one.key for one in run.sightings}
+    owners = {key: owner for key, (_, owner) in run.again.items()}
+    placed.known |= {key: row["text"] for key, row in run.rows.items()}
+    placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
+    lost = _lost(run, names)
+    for vehicle, name in names.items():
+        parts = [key for key in (name, *vehicle.absorbed) if key in run.rows]
+        placed.merged |= dict.fromkeys(vehicle.absorbed, name)
+        gained = [one for one in vehicle.sightings if one.key in new or owners[one.key] not in parts]
+        if not gained and len(parts) < 2 and not any(lost[key] for key in parts):
+            continue
+        kept = [tally for key in parts for tally in _kept(connection, run.rows[key], lost[key])]
+        tally = sum_tallies([*kept, *map(Tally.of, gained)])
+        (placed.changed if name in run.rows else placed.new)[name] = tally
+        placed.motions[name] = motion_of(vehicle)
+        placed.stands[name] = vehicle.stands
+        placed.passage_ids |= {one.key: name for one in gained if one.key in new}
+        placed.moved |= {(one.frame_id, one.reading_index): name for one in gained if one.key in owners}
+        placed.causes[name] = run.sightings[0].key
+    _let_go(connection, run, names, lost, placed)
 
 
-def _add(sightings: list[Sighting], before: dict[str, sa.RowMapping], placed: Placed) -> None:
-    """What belongs together is one passage."""
-    tallies = {passage_id: _tally(row) for passage_id, row in before.items()}
-    if tallies:
-        survivor = min(tallies, key=lambda passage_id: (tallies[passage_id].first_seen, passage_id))
-        placed.merged |= {passage_id: survivor for passage_id in tallies if passage_id != survivor}
-    else:
-        survivor = min(sightings, key=lambda one: (one.seen_at, one.frame_id, one.reading_index)).key
-    total = sum_tallies([*tallies.values(), *map(Tally.of, sightings)])
-    (placed.changed if tallies else placed.new)[survivor] = total
-    placed.totals[survivor] = total.reading_count
-    placed.passage_ids |= {sighting.key: survivor for sighting in sightings}
+def _names(run: Run) -> dict[Vehicle, str]:
+    """The vehicles with their passages. A new one that has most of an earlier passage keeps its name."""
+    taken = {key for vehicle in run.vehicles for key in (vehicle.passage_id, *vehicle.absorbed) if key}
+    names: dict[Vehicle, str] = {}
+    for vehicle in run.vehicles:
+        name = vehicle.passage_id
+        if not name:
+            earlier = Counter(run.again[one.key][1] for one in vehicle.sightings if one.key in run.again)
+            ranked = [key for key, _ in sorted(earlier.items(), key=lambda item: (-item[1], item[0]))]
+            fresh = (one.key for one in vehicle.sightings if one.key not in run.rows)
+            name = next(key for key in (*ranked, *fresh) if key not in taken)
+            taken.add(name)
+        names[vehicle] = name
+    return names
 
 
-def _settle(
-    connection: sa.Connection,
-    sightings: list[Sighting],
-    before: dict[str, sa.RowMapping],
-    contest: str | None,
-    placed: Placed,
+def _lost(run: Run, names: dict[Vehicle, str]) -> dict[str, list[Sighting]]:
+    """By passage: its readings that turned out to be of another vehicle."""
+    lost: dict[str, list[Sighting]] = defaultdict(list)
+    for vehicle, name in names.items():
+        for one in vehicle.sightings:
+            if one.key in run.again and (owner := run.again[one.key][1]) not in (name, *vehicle.absorbed):
+                lost[owner].append(one)
+    return lost
+
+
+def _kept(connection: sa.Connection, row: sa.RowMapping, lost: Collection[Sighting]) -> list[Tally]:
+    """What a passage says without readings it has lost; nothing if it has no others."""
+    if not lost:
+        return [_tally(row)]
+    gone = {one.key for one in lost}
+    rest = load_sightings(connection, Readings.passage_id == row["passage_id"])
+    kept = [Tally.of(one) for one, _ in rest if one.key not in gone]
+    return [sum_tallies(kept)] if kept else []
+
+
+def _let_go(
+    connection: sa.Connection, run: Run, names: dict[Vehicle, str], lost: dict[str, list[Sighting]], placed: Placed
 ) -> None:
-    """Several vehicles were seen: divide what belongs together among them."""
-    count = len(sightings) + sum(row["reading_count"] for row in before.values())
-    if count > MAX_CONTESTED:
-        parts = _go_on(sightings, before)
-    else:
-        owners = _readings_of(connection, before.keys())
-        parts = _divide(sightings, owners, before.keys())
-        gone_to = {owners[one.key][1]: key for key, part in parts.items() for one in part if one.key in owners}
-        placed.merged |= {gone: gone_to[gone] for gone in before.keys() - parts.keys()}
-        placed.moved |= {
-            (one.frame_id, one.reading_index): passage_id
-            for passage_id, part in parts.items()
-            for one in part
-            if one.key in owners and owners[one.key][1] != passage_id
-        }
-    contest = contest or min(parts)
-    new = {one.key for one in sightings}
-    for passage_id, part in parts.items():
-        kept = [_tally(before[passage_id])] if count > MAX_CONTESTED and passage_id in before else []
-        (placed.changed if passage_id in before else placed.new)[passage_id] = sum_tallies(
-            [*kept, *map(Tally.of, part)]
-        )
-        placed.totals[passage_id] = count
-        placed.contests[passage_id] = contest
-        placed.passage_ids |= {one.key: passage_id for one in part if one.key in new}
-
-
-def _have_met(connection: sa.Connection, passage_ids: Collection[str]) -> bool:
-    """Whether two plates of one frame are in these passages, which so far were several."""
-    if len(passage_ids) < 2:
-        return False
-    frames = sa.select(Readings.frame_id).where(Readings.passage_id.in_(sorted(passage_ids)))
-    shared = frames.group_by(Readings.frame_id).having(sa.func.count(sa.distinct(Readings.passage_id)) > 1)
-    if connection.execute(shared.limit(1)).first() is None:
-        return False
-    return is_contested(one for one, _ in _readings_of(connection, passage_ids).values())
-
-
-def _divide(
-    sightings: list[Sighting], owners: dict[str, tuple[Sighting, str]], before: Collection[str]
-) -> dict[str, list[Sighting]]:
-    """By passage: who stays most like an earlier passage keeps its name."""
-    parts: dict[str, list[Sighting]] = {}
-    for vehicle in assign([*(one for one, _ in owners.values()), *sightings]):
-        earlier = Counter(owners[one.key][1] for one in vehicle.sightings if one.key in owners)
-        names = [name for name, _ in sorted(earlier.items(), key=lambda item: (-item[1], item[0]))]
-        fresh = (one.key for one in vehicle.sightings if one.key not in before)
-        parts[next(name for name in (*names, *fresh) if name not in parts)] = vehicle.sightings
-    return parts
-
-
-def _go_on(sightings: list[Sighting], before: dict[str, sa.RowMapping]) -> dict[str, list[Sighting]]:
-    """New readings by passage; earlier ones stay where they are."""
-    names = sorted(before)
-    known = [Vehicle(before[name]["text"], _last_box(before[name]), before[name]["last_seen"]) for name in names]
-    vehicles = assign(sightings, known)
-    names += [vehicle.sightings[0].key for vehicle in vehicles[len(known) :]]
-    return {name: vehicle.sightings for name, vehicle in zip(names, vehicles, strict=True)}
-
-
-def _readings_of(connection: sa.Connection, passage_ids: Collection[str]) -> dict[str, tuple[Sighting, str]]:
-    """The sightings of passages by their key, each with its passage."""
-    of_box = sa.and_(Detections.frame_id == Readings.frame_id, Detections.detection_index == Readings.detection_index)
-    box = (Detections.label, Detections.x1, Detections.y1, Detections.x2, Detections.y2)
-    rows = sa.select(Readings.__table__, *box).outerjoin(Detections, of_box)
-    found: dict[str, tuple[Sighting, str]] = {}
-    for row in connection.execute(rows.where(Readings.passage_id.in_(sorted(passage_ids)))).mappings():
-        plate = read_plate(row["text"], row["confidence"], row["char_confidences"], label=row["label"] or "")
-        if plate is not None:
-            one = Sighting(
-                source_id=row["source_id"],
-                seen_at=row["captured_at"],
-                frame_id=row["frame_id"],
-                reading_index=row["reading_index"],
-                text=plate.text,
-                weights=plate.weights,
-                confidence=row["confidence"],
-                xyxy=None if row["x1"] is None else (row["x1"], row["y1"], row["x2"], row["y2"]),
-                sharpness=row["sharpness"],
-            )
-            found[one.key] = (one, row["passage_id"])
-    return found
+    """Passages that are no vehicle's any more go to who has most of them, or stay with what they have left."""
+    of_vehicles = {key for vehicle, name in names.items() for key in (name, *vehicle.absorbed)}
+    for key in lost.keys() - of_vehicles:
+        kept = _kept(connection, run.rows[key], lost[key])
+        if kept:
+            placed.changed[key] = kept[0]
+            placed.motions[key] = run.rows[key]["motion"]
+            placed.causes[key] = run.sightings[0].key
+        else:
+            heirs = Counter(placed.moved[one.frame_id, one.reading_index] for one in lost[key])
+            placed.merged[key] = min(heirs, key=lambda name: (-heirs[name], name))
 
 
 def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:
     def row(passage_id: str, tally: Tally) -> dict[str, Any]:
-        return _row(tally, placed.matches[passage_id], placed.contests.get(passage_id), now)
+        return _row(tally, placed.matches[passage_id], placed.motions.get(passage_id), now)
 
     if placed.new:
         rows = [
-            {"passage_id": key, "source_id": tally.source_id} | row(key, tally)
+            {"passage_id": key, "source_id": tally.source_id, "sequence": tally.sequence} | row(key, tally)
             for key, tally in sorted(placed.new.items())
         ]
         # One that is there was named after a reading that went by age and came again: it counts that one already.
@@ -228,7 +180,7 @@ def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:
         connection.execute(sa.delete(Passages).where(Passages.passage_id.in_(sorted(placed.merged))))
 
 
-def _row(tally: Tally, match: Match | None, contest: str | None, now: datetime) -> dict[str, Any]:
+def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datetime) -> dict[str, Any]:
     return {
         "text": tally.text,
         "confidence": tally.confidence,
@@ -245,7 +197,8 @@ def _row(tally: Tally, match: Match | None, contest: str | None, now: datetime) 
         "path": tally.path and [_from_place(place) for place in tally.path],
         "direction": tally.direction.value,
         "folded": fold(tally.text),
-        "contest": contest,
+        "origin": tally.origin.value,
+        "motion": motion,
         "list_name": match and match.list_name,
         "list_plate": match and match.plate,
         "list_distance": match and match.distance,
@@ -257,6 +210,7 @@ def _tally(row: sa.RowMapping) -> Tally:
     path: list[list[Any]] | None = row["path"]
     return Tally(
         source_id=row["source_id"],
+        sequence=row["sequence"],
         first_seen=row["first_seen"],
         last_seen=row["last_seen"],
         reading_count=row["reading_count"],
@@ -283,15 +237,11 @@ def _to_place(value: list[Any]) -> Place:
     return Place(_EPOCH + micros * _MICROSECOND, frame_id, index, (x1, y1, x2, y2))
 
 
-def _last_box(row: sa.RowMapping) -> Xyxy | None:
-    return _to_place(row["path"][1]).xyxy if row["path"] else _box(row["best_xyxy"])
-
-
 def _box(value: list[float] | None) -> Xyxy | None:
     return (value[0], value[1], value[2], value[3]) if value else None
 
 
-_FIXED = ("passage_id", "source_id", "final_at")
+_FIXED = ("passage_id", "source_id", "sequence", "final_at")
 _CHANGING = [column.name for column in Passages.__table__.columns if column.name not in _FIXED]
 _UPDATE = (
     sa.update(Passages)

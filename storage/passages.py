@@ -1,4 +1,4 @@
-"""What a passage says. Pure: no SQL here; which readings it is made of is decided in `linking` and `contests`.
+"""What a passage says. Pure: no SQL here; which readings it is made of is decided in `association`.
 
 A passage is described by sums, minima and maxima alone, so neither the order of readings nor their division into
 bundles can change it.
@@ -6,51 +6,15 @@ bundles can change it.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sightline.types import Xyxy
-from storage.places import Direction, direction, spot_of
-from storage.votes import Verdict, Votes, add_votes, count_votes, vote
-
-#: A plate this wide, in pixels, is as good as any wider one.
-_WIDE_PX: Final = 160.0
-#: Sharpness at which a crop is half as good as a perfectly sharp one; see `Reading.sharpness`.
-_HALF_SHARP: Final = 100.0
-
-
-class Sighting(NamedTuple):
-    """One plate-like reading. `weights` are the character confidences in thousandths."""
-
-    source_id: str
-    seen_at: datetime
-    frame_id: str
-    reading_index: int
-    text: str
-    weights: tuple[int, ...]
-    confidence: float
-    xyxy: Xyxy | None
-    sharpness: float | None = None
-    sequence: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Names the reading, and the passage it founds."""
-        return f"{self.frame_id}.{self.reading_index}"
-
-    @property
-    def spot(self) -> int | None:
-        return spot_of(self.xyxy)  # cached there: it is asked for more than once
-
-    @property
-    def score(self) -> int:
-        """How good its crop is to look at, in thousandths: confidence, size and, where it is known, sharpness."""
-        size = 1.0 if self.xyxy is None else min(1.0, math.sqrt(max(0.0, self.xyxy[2] - self.xyxy[0]) / _WIDE_PX))
-        sharp = 1.0 if self.sharpness is None else self.sharpness / (self.sharpness + _HALF_SHARP)
-        return round(1000 * self.confidence * size * sharp)
+from storage.places import Direction, direction
+from storage.sightings import Sighting
+from storage.votes import Origin, Verdict, Votes, add_votes, count_votes, vote
 
 
 class Best(NamedTuple):
@@ -78,6 +42,7 @@ class Tally:
     """What a set of readings says together. `of` starts one, `sum_tallies` joins some; the order does not matter."""
 
     source_id: str
+    sequence: str | None  #: what its pictures are of, see `FrameRef`
     first_seen: datetime
     last_seen: datetime
     reading_count: int
@@ -90,6 +55,7 @@ class Tally:
         place = None if one.xyxy is None else Place(one.seen_at, one.frame_id, one.reading_index, one.xyxy)
         return cls(
             source_id=one.source_id,
+            sequence=one.sequence,
             first_seen=one.seen_at,
             last_seen=one.seen_at,
             reading_count=1,
@@ -100,7 +66,7 @@ class Tally:
 
     @cached_property
     def verdict(self) -> Verdict:
-        return count_votes(self.votes)
+        return count_votes(self.votes, may_compose=self.sequence is not None)
 
     @property
     def text(self) -> str:
@@ -112,6 +78,10 @@ class Tally:
         return self.verdict.confidence
 
     @property
+    def origin(self) -> Origin:
+        return self.verdict.origin
+
+    @property
     def direction(self) -> Direction:
         return Direction.UNKNOWN if self.path is None else direction(self.path[0].xyxy, self.path[1].xyxy)
 
@@ -121,6 +91,7 @@ def sum_tallies(tallies: list[Tally]) -> Tally:
     paths = [tally.path for tally in tallies if tally.path]
     return Tally(
         source_id=tallies[0].source_id,
+        sequence=tallies[0].sequence,
         first_seen=min(tally.first_seen for tally in tallies),
         last_seen=max(tally.last_seen for tally in tallies),
         reading_count=sum(tally.reading_count for tally in tallies),

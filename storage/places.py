@@ -15,9 +15,20 @@ from sightline.types import Xyxy
 
 #: Of the plate's width: how far two boxes of a plate that stands still may be apart.
 _STILL: Final = 0.35
-#: How far a plate may be from where it was: widths at once, and per second.
-_REACH: Final = 2.0
-_REACH_PER_S: Final = 20.0
+#: How far a plate is from where it is expected: widths at once, and for each second, with its speed unknown or known.
+_OFF: Final = 0.4
+_OFF_PER_S: Final = 3.0
+_OFF_PER_S_ON_COURSE: Final = 1.2
+#: The same for its size, in natural logarithms.
+_GROWN: Final = 0.2
+_GROWN_PER_S: Final = 0.4
+#: Where another vehicle's plate may be: so many square widths of picture, and so many logarithms of size.
+_PICTURE: Final = 150.0
+_SIZES: Final = 2.5
+#: So soon after one vehicle no other one is at the same place.
+_MOMENT_S: Final = 0.5
+_ALONE: Final = 2.0
+_MOST_EVIDENCE: Final = 6.0
 #: Two boxes of one frame that share this part of the smaller are the same plate, found twice.
 _SAME_BOX: Final = 0.5
 #: Growth of the box from which a vehicle comes nearer; for less than that, widths it has to move sideways.
@@ -66,20 +77,27 @@ def is_still(one: int, other: int) -> bool:
     return abs(a.step - b.step) <= 1 and abs(a.x - b.x) <= reach and abs(a.y - b.y) <= reach
 
 
-def is_within_reach(one: int | None, other: int | None, seconds: float) -> bool:
-    """Whether a vehicle may get from one spot to the other in this time. True where a place is not known."""
-    if one is None or other is None:
-        return True
-    a, b = _center(one), _center(other)
-    return math.hypot(a.x - b.x, a.y - b.y) <= (_REACH + _REACH_PER_S * seconds) * max(a.width, b.width)
+def motion_evidence(here: int, last: int, elapsed_s: float, before: int | None = None, step_s: float = 0.0) -> float:
+    """How much it speaks for one vehicle that a plate is `here`, where it was at `last`; see `evidence` for the scale.
 
-
-def distance(one: int | None, other: int | None) -> float:
-    """Plate widths between two spots; 0 where a place is not known."""
-    if one is None or other is None:
-        return 0.0
-    a, b = _center(one), _center(other)
-    return math.hypot(a.x - b.x, a.y - b.y) / max(a.width, b.width)
+    `before` is where it was `step_s` earlier still: then it is expected to go on as it went. Errors have heavy tails
+    (Cauchy): people brake, and detectors jump. After long enough everything is possible, and nothing is said.
+    """
+    now, then = _center(here), _center(last)
+    x, y, size = then.x, then.y, math.log(then.width)
+    off_by = _OFF + _OFF_PER_S * elapsed_s
+    if before is not None and step_s > 0:
+        earlier, ahead = _center(before), min(elapsed_s, 1.0) / step_s
+        x, y = x + (then.x - earlier.x) * ahead, y + (then.y - earlier.y) * ahead
+        size += max(-1.0, min(1.0, (size - math.log(earlier.width)) * ahead))
+        off_by = _OFF + _OFF_PER_S_ON_COURSE * elapsed_s
+    off = math.hypot(now.x - x, now.y - y) / max(now.width, then.width)
+    grown, grown_by = math.log(now.width) - size, _GROWN + _GROWN_PER_S * elapsed_s
+    evidence = max(0.0, math.log(_PICTURE / (2 * math.pi * off_by**2))) - 1.5 * math.log1p((off / off_by) ** 2)
+    evidence += max(0.0, math.log(_SIZES / (math.pi * grown_by))) - math.log1p((grown / grown_by) ** 2)
+    if elapsed_s <= _MOMENT_S and is_still(here, last):
+        evidence += _ALONE
+    return max(-_MOST_EVIDENCE, min(_MOST_EVIDENCE, evidence))
 
 
 def is_same_box(one: Xyxy | None, other: Xyxy | None) -> bool:

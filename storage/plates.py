@@ -63,12 +63,14 @@ def read_plate(
     """
     if refusal(text, confidence, label=label):
         return None
+    return Plate(plate_chars(text), weights_of(text, confidence, char_confidences))
+
+
+def weights_of(text: str, confidence: float, char_confidences: Sequence[float] = ()) -> tuple[int, ...]:
+    """How sure each of the `plate_chars` of a text is, in thousandths; see `read_plate`."""
     if len(char_confidences) != len(text):
         char_confidences = [confidence] * len(text)
-    pairs = [
-        (char, weight(each)) for raw, each in zip(text, char_confidences, strict=True) for char in plate_chars(raw)
-    ]
-    return Plate("".join(char for char, _ in pairs), tuple(each for _, each in pairs))
+    return tuple(weight(each) for raw, each in zip(text, char_confidences, strict=True) for _ in _plate_char(raw))
 
 
 def refusal(text: str, confidence: float = 0.0, *, label: str = "") -> str | None:

@@ -8,8 +8,8 @@ from sightline.ids import content_id
 from sightline.messages import Job
 from sightline.types import Detection, FrameResult, Pipeline, Reading, StageRun
 from storage.bulk import Row
-from storage.passages import Sighting
 from storage.plates import normalize, read_plate
+from storage.sightings import Sighting
 from storage.times import to_utc
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

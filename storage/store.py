@@ -13,15 +13,15 @@ from sightline.errors import BadMessageError
 from sightline.messages import Job, Message
 from sightline.types import FrameResult, JobResult
 from storage import rows
+from storage.association import Rules
 from storage.bulk import insert_new_rows, insert_rows
 from storage.database import Database, insert_into
-from storage.groups import Rules
 from storage.job_rows import DEAD, DROPPED, REPEATED, STORED, JobRecord, claim_jobs, settle_jobs
 from storage.outbox import Outbox
 from storage.passage_rows import lock_sources, place_sightings
-from storage.passages import Sighting
 from storage.plate_lists import ListReader
 from storage.results import load_job
+from storage.sightings import Sighting
 from storage.tables import DeadLetters, Detections, Frames, Readings, Sources
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, TypeDecorator
@@ -51,3 +51,11 @@ def to_utc(value: datetime) -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         return (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
+
+
+def shift(time: datetime, by: timedelta) -> datetime:
+    """This much later; at the ends of the calendar, the end."""
+    try:
+        return time + by
+    except OverflowError:
+        return (datetime.max if by > timedelta(0) else datetime.min).replace(tzinfo=UTC)

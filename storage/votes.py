@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from enum import StrEnum
 from statistics import fmean
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, NamedTuple, NotRequired, TypedDict
 
 from rapidfuzz.distance import Levenshtein
 
@@ -30,6 +31,9 @@ _GAINED: Final = 3.2
 #: Nobody is surer than this that a character is what it was read as.
 _LEAST_DOUBT: Final = 0.02
 _STARTS: Final = 2
+#: What several readings were each sure of is believed before anything that nobody read.
+SEVERAL: Final = 2
+SURE_WEIGHT: Final = 900
 _CHANGES: Final = 12
 
 
@@ -38,17 +42,26 @@ class TextVotes(TypedDict):
 
     count: int
     weights: list[int]  #: per character, the sum of its confidences in thousandths
+    surest: NotRequired[int]  #: mean weight of the surest of them; not in rows of before
 
 
 #: Text -> its votes.
 Votes = dict[str, TextVotes]
 
 
+class Origin(StrEnum):
+    """Where the plate of a passage comes from."""
+
+    READ = "read"  #: at least one reading says just this
+    COMPOSED = "composed"  #: none does: it is put together from readings that each lack something
+
+
 class Verdict(NamedTuple):
-    """`confidence`: how sure the voted characters are on average; who saw another character there counts as 0."""
+    """`confidence`: how likely the plate is right, 0..1."""
 
     text: str
     confidence: float
+    origin: Origin
 
 
 class _Edit(NamedTuple):
@@ -61,7 +74,7 @@ class _Edit(NamedTuple):
 
 def vote(text: str, weights: tuple[int, ...]) -> Votes:
     """The votes of one reading; one weight a character."""
-    return {text: {"count": 1, "weights": list(weights)}}
+    return {text: {"count": 1, "weights": list(weights), "surest": sum(weights) // len(weights)}}
 
 
 def add_votes(*parts: Votes) -> Votes:
@@ -76,25 +89,43 @@ def add_votes(*parts: Votes) -> Votes:
     return total
 
 
-def count_votes(votes: Votes) -> Verdict:
-    """The consensus of all readings."""
-    text = _consensus(votes)
-    return Verdict(text, _agreement(text, votes))
+def without(votes: Votes, other: Votes) -> Votes:
+    """What is left of votes without some of them; what was forgotten stays forgotten."""
+    left: Votes = {}
+    for text, its in votes.items():
+        gone = other.get(text, {"count": 0, "weights": [0] * len(text)})
+        if its["count"] > gone["count"]:
+            weights = [weight - less for weight, less in zip(its["weights"], gone["weights"], strict=True)]
+            left[text] = its | {"count": its["count"] - gone["count"], "weights": weights}
+    return left
+
+
+def weight_of(votes: TextVotes) -> int:
+    """How much the readings of one text weigh: their number, each by how sure it was."""
+    return sum(votes["weights"]) // len(votes["weights"])
+
+
+def count_votes(votes: Votes, *, may_compose: bool = True) -> Verdict:
+    """The consensus of all readings; unless it `may_compose`, the reading from which all others differ least."""
+    text = _consensus(votes) if may_compose else _nearest(votes)
+    if text not in votes and _is_sure(nearest := _nearest(votes), votes):
+        text = nearest
+    return Verdict(text, _agreement(text, votes), Origin.READ if text in votes else Origin.COMPOSED)
 
 
 def _sum(parts: list[TextVotes]) -> TextVotes:
     """Votes for one text."""
     weights = [sum(weight) for weight in zip(*(votes["weights"] for votes in parts), strict=True)]
-    return {"count": sum(votes["count"] for votes in parts), "weights": weights}
+    return {
+        "count": sum(votes["count"] for votes in parts),
+        "weights": weights,
+        "surest": max(votes.get("surest", 0) for votes in parts),
+    }
 
 
 def _ranked(votes: Votes) -> list[str]:
     """The texts, those read most and surest first."""
-    return sorted(votes, key=lambda text: (-_weight(votes[text]), text))
-
-
-def _weight(votes: TextVotes) -> int:
-    return sum(votes["weights"]) // len(votes["weights"])
+    return sorted(votes, key=lambda text: (-weight_of(votes[text]), text))
 
 
 def _consensus(votes: Votes) -> str:
@@ -102,6 +133,17 @@ def _consensus(votes: Votes) -> str:
     if len(ranked) == 1:
         return ranked[0]
     return min(_improved(text, votes) for text in ranked[:_STARTS])[1]
+
+
+def _nearest(votes: Votes) -> str:
+    """The text that was read from which all readings differ least."""
+    return min(_ranked(votes), key=lambda text: _distance(text, votes)) if len(votes) > 1 else next(iter(votes))
+
+
+def _is_sure(text: str, votes: Votes) -> bool:
+    """Whether several readings have just this, and are sure of each of its characters."""
+    count = votes[text]["count"]
+    return count >= SEVERAL and min(votes[text]["weights"]) >= SURE_WEIGHT * count
 
 
 def _improved(text: str, votes: Votes) -> tuple[float, str]:

@@ -13,7 +13,6 @@ from storage.tables.jobs import Sources
 
 _OPEN = text("final_at IS NULL")
 _EMPTY = text("''")
-_CONTESTED = text("contest IS NOT NULL")
 _LISTED = text("list_name IS NOT NULL")
 
 
@@ -24,7 +23,9 @@ class Passages(Base):
 
     passage_id: Mapped[str] = mapped_column(primary_key=True)
     source_id: Mapped[str] = mapped_column(ForeignKey(Sources.source_id))
+    sequence: Mapped[str | None]  #: that of all its frames; None: pictures on their own
     text: Mapped[str]
+    origin: Mapped[str] = mapped_column(server_default="read")  #: see `votes.Origin`
     confidence: Mapped[float]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
@@ -40,7 +41,7 @@ class Passages(Base):
     direction: Mapped[str] = mapped_column(server_default="unknown")
     #: `text` without what readers mix up; what search looks for
     folded: Mapped[str] = mapped_column(server_default=_EMPTY)
-    contest: Mapped[str | None]  #: the same in all passages of a contest, see `contests`
+    motion: Mapped[list[Any] | None]  #: where it was last, see `known_vehicles.motion_of`
     list_name: Mapped[str | None]  #: the list of known plates it is on, see `plate_lists`
     list_plate: Mapped[str | None]  #: the plate there
     list_distance: Mapped[float | None]  #: how much the two differ, see `plates.plate_distance`
@@ -54,13 +55,12 @@ class Passages(Base):
         Index(None, "first_seen"),
         Index(None, "text", "first_seen", postgresql_ops={"text": "text_pattern_ops"}),
         Index(None, "folded", "first_seen"),
-        Index("ix_passages_contest", "contest", sqlite_where=_CONTESTED, postgresql_where=_CONTESTED),
         Index("ix_passages_listed", "list_name", "first_seen", sqlite_where=_LISTED, postgresql_where=_LISTED),
     )
 
 
 class Stands(Base):
-    """Where a vehicle stood still: seen there again it is the same passage, see `linking`."""
+    """Where a vehicle stood still: seen there again it is the same passage, see `association`."""
 
     __tablename__ = "stands"
 

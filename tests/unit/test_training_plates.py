@@ -9,6 +9,7 @@ import pytest
 
 from tests.fonts import needs_fonts
 from training.plates.crops import draw_crop
+from training.plates.measure_confusions import Overhang, draw_cuts
 from training.plates.plate import draw_plate
 from training.plates.styles import STYLES
 from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
@@ -52,3 +53,14 @@ def test_stacked_characters_count_only_where_the_pattern_says_so(monkeypatch: py
     style = STYLES["any/any"]._replace(name="stacked", patterns=("[aa]99999{bbb}",))
     monkeypatch.setitem(STYLES, "stacked", style)
     assert re.fullmatch("AA[0-9]{5}", draw_plate(np.random.default_rng(1), "stacked").text)
+
+
+def test_a_crop_is_cut_as_a_detector_boxes_plates_of_its_size():
+    boxes = [Overhang(height_px, (0.5, 0.0, 0.0, 0.0)) for height_px in (20.0, 40.0, 60.0)]
+    cuts = list(draw_cuts(5, range(12), boxes, margin=0.1))
+    again = list(draw_cuts(5, range(12), boxes, margin=0.1))
+    assert [cut.text for cut in cuts] == [cut.text for cut in again]
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(cuts, again, strict=True))
+    assert {cut.room for cut in cuts} == {(0.6, 0.1)}
+    assert all(len(cut.text) >= 4 and cut.image.shape[2] == 3 for cut in cuts)
+    assert len({cut.image.shape[0] for cut in cuts}) > 3  # of many sizes

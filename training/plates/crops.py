@@ -1,4 +1,5 @@
-"""Crops as a detector cuts them: `draw_crop` gives a grey picture of the recognizer's input size and what it says.
+"""Crops as a detector cuts them, grey, with what they say: `draw_cut` as large as they are, `draw_crop` as large as the
+recognizer wants them.
 
 The plate is seen from the side, in a holder, on paint; out of focus, far away, at night, behind a fence, compressed.
 A part of the crops shows no plate that can be read: their text is empty, so that the recognizer learns not to invent
@@ -7,6 +8,7 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +24,9 @@ GrayImage = npt.NDArray[np.uint8]
 _GrayAlpha = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float32]
 
+#: (rng, width and height of the plate's upright box) -> what more is cut out left, top, right and bottom; pixels.
+Box = Callable[[np.random.Generator, _Floats], npt.NDArray[np.float64]]
+
 _EMPTY_SHARE = 0.06
 _READABLE = 0.55  #: likeness below which effects are drawn anew, so that no text is asked for that cannot be seen
 _WORDS = (
@@ -33,26 +38,48 @@ _WORDS = (
 
 
 class Crop(NamedTuple):
-    image: GrayImage  #: of the recognizer's input size
+    image: GrayImage
     text: str  #: empty: nothing that can be read
     style: str  #: of the plate; "none" without one
 
 
 def draw_crop(rng: np.random.Generator, style: str | None = None) -> Crop:
-    """One crop; the same `rng` state draws the same crop."""
+    """One crop of the recognizer's input size; the same `rng` state draws the same crop."""
+    cut = draw_cut(rng, style)
+    return cut._replace(image=prepare(cut.image))
+
+
+def draw_cut(
+    rng: np.random.Generator,
+    style: str | None = None,
+    *,
+    height_px: float | None = None,
+    box: Box | None = None,
+) -> Crop:
+    """One crop of a photo in which the plate is `height_px` high, or of any height, cut out by `box` or badly."""
     if style is None and rng.random() < _EMPTY_SHARE:
-        return Crop(prepare(_spoil(rng, _no_plate(rng), 40.0)), "", "none")
-    height_px = float(np.exp(rng.uniform(np.log(17), np.log(90))))  # of the plate in the photo
+        return Crop(_spoil(rng, _no_plate(rng), 40.0), "", "none")
+    height_px = height_px or draw_height_px(rng)
     plate = draw_plate(rng, style, height_px=int(np.clip(height_px * 1.15, 44, 96)))
     if plate.height_mm / plate.width_mm < 0.3:
         height_px *= 0.72  # long plates have large characters: fewer pixels will do
-    clean = _see(rng, plate, height_px)
-    image = prepare(clean)
+    clean = _see(rng, plate, height_px, box or _badly)
+    legible = prepare(clean)
     for _ in range(3):
-        spoilt = prepare(_spoil(rng, clean, height_px))
-        if _likeness(image, spoilt) > _READABLE:
+        spoilt = _spoil(rng, clean, height_px)
+        if _likeness(legible, prepare(spoilt)) > _READABLE:
             return Crop(spoilt, plate.text, plate.style)
-    return Crop(image, plate.text, plate.style)
+    return Crop(clean, plate.text, plate.style)
+
+
+def draw_height_px(rng: np.random.Generator, least: float = 17, most: float = 90) -> float:
+    """The height of a plate in a photo. Small ones are more frequent: each doubling has the same share."""
+    return float(np.exp(rng.uniform(np.log(least), np.log(most))))
+
+
+def _badly(rng: np.random.Generator, size: _Floats) -> npt.NDArray[np.float64]:
+    spread = rng.normal((0.02, 0.03, 0.02, 0.03), (0.035, 0.07, 0.035, 0.07))
+    return np.asarray(np.clip(spread, (-0.045, -0.06, -0.045, -0.06), 0.2) * np.tile(size, 2), np.float64)
 
 
 def _likeness(clean: GrayImage, spoilt: GrayImage) -> float:
@@ -63,8 +90,8 @@ def _likeness(clean: GrayImage, spoilt: GrayImage) -> float:
     return float(np.vdot(*details) / (np.linalg.norm(details[0]) * np.linalg.norm(details[1]) + 1e-6))
 
 
-def _see(rng: np.random.Generator, plate: Plate, height_px: float) -> GrayImage:
-    """The plate in its surroundings, in perspective, cut out by a box that does not fit exactly."""
+def _see(rng: np.random.Generator, plate: Plate, height_px: float, placed: Box) -> GrayImage:
+    """The plate in its surroundings, in perspective, cut out by a box."""
     weights = np.clip(np.array([0.114, 0.587, 0.299]) + rng.normal(0, 0.08, 3), 0.02, 1)
     gray = cv2.transform(plate.image[:, :, :3], (weights / weights.sum())[None].astype(np.float32))
     image: _GrayAlpha = np.dstack([np.asarray(gray, np.uint8), plate.image[:, :, 3]])
@@ -79,11 +106,8 @@ def _see(rng: np.random.Generator, plate: Plate, height_px: float) -> GrayImage:
     corners = _corners(rng, width_px, height_px)
     left, top = corners.min(0)
     right, bottom = corners.max(0)
-    w, h = right - left, bottom - top
-    loose = np.clip(
-        rng.normal((0.02, 0.03, 0.02, 0.03), (0.035, 0.07, 0.035, 0.07)), (-0.045, -0.06, -0.045, -0.06), 0.2
-    )
-    box = (left - loose[0] * w, top - loose[1] * h, right + loose[2] * w, bottom + loose[3] * h)
+    more = placed(rng, corners.max(0) - corners.min(0))
+    box = (left - more[0], top - more[1], right + more[2], bottom + more[3])
     size = max(round(box[2] - box[0]), 12), max(round(box[3] - box[1]), 6)
     in_image = np.array([[0, 0], [plate_w, 0], [plate_w, plate_h], [0, plate_h]]) + np.array([pad[2], pad[0]])
     matrix = cv2.getPerspectiveTransform(in_image.astype(np.float32), (corners - box[:2]).astype(np.float32))
@@ -147,7 +171,7 @@ def _no_plate(rng: np.random.Generator) -> GrayImage:
     """Paint, grilles, lamps, words; a plate too far away to be read."""
     kind = rng.integers(4)
     if kind == 0:
-        far = _see(rng, draw_plate(rng, None, height_px=44), float(rng.uniform(3.0, 4.5)))
+        far = _see(rng, draw_plate(rng, None, height_px=44), float(rng.uniform(3.0, 4.5)), _badly)
         return np.asarray(cv2.resize(far, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR), np.uint8)
     height = int(rng.integers(20, 70))
     width = int(height * rng.uniform(1.6, 5))

@@ -44,6 +44,7 @@ def frame_result(
     *,
     at_s: float = 0.0,
     source: str = "gate",
+    sequence: str | None = "live",
     frame_id: str | None = None,
     detections: int | None = None,
     error: str | None = None,
@@ -57,6 +58,7 @@ def frame_result(
         captured_at=NOON + timedelta(seconds=at_s),
         seq=7,
         name="one.jpg",
+        sequence=sequence,
     )
     if error is not None:
         return FrameResult(frame=frame, error=FrameError(reason=error, message=f"it is {error}", stage="detect"))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sightline.types import Detection, FrameResult, Reading, Xyxy
-from storage import passage_rows, queries
+from storage import known_vehicles, queries
 from storage.database import Database
 from storage.places import Direction, is_same_box
 from storage.store import Store
@@ -207,13 +207,13 @@ def test_the_best_crop_is_sure_sharp_and_large(database: Database, store: Store)
     assert stored.readings[0].sharpness == 800
 
 
-def test_a_long_contest_goes_on_without_its_past(
+def test_what_comes_late_goes_back_so_far_and_no_further(
     database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passage_rows, "MAX_CONTESTED", 8)
-    for number in range(12):
+    monkeypatch.setattr(known_vehicles, "MAX_AGAIN", 8)
+    for number in range(12, 0, -1):
         store.store([message(frame(("AB12CD", LEFT), ("AB12CE", RIGHT), at_s=number))], ())
-    assert seen(database, "gate") == [("AB12CD", 0, 11, 12), ("AB12CE", 0, 11, 12)]
+    assert seen(database, "gate") == [("AB12CD", 1, 12, 12), ("AB12CE", 1, 12, 12)]
 
 
 def test_times_at_the_ends_of_the_calendar(database: Database, store: Store) -> None:

@@ -1,0 +1,266 @@
+"""Which readings are of one vehicle. Pure: no SQL here.
+
+The pictures of a sequence are gone through in the order of time, as trackers do (Bewley et al., Simple online and
+realtime tracking, 2016). In each, plates go to the vehicles for which there is most evidence, from texts and from
+motion, each vehicle at most one; a plate for which there is none is another vehicle. What has been decided never
+depends on what comes later, so the result is a function of the set of readings, and a run may go on from what is known
+at a time. Pictures that are no sequence have no motion: there the same plate is all that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from storage.evidence import Text, as_text, surely_differ, text_evidence
+from storage.places import is_same_box, is_still, motion_evidence
+from storage.plates import fold
+from storage.sightings import Sighting
+from storage.votes import Votes, add_votes, vote, weight_of
+
+#: Evidence that it takes to take a plate for a vehicle that is in sight.
+_ENOUGH: Final = 1.0
+#: The same where a vehicle stood before: texts alone count, since others stop there too.
+_ENOUGH_PARKED: Final = 0.5
+#: Evidence of texts that keeps two boxes at one place apart: two plates may touch.
+_TWO_PLATES: Final = -4.0
+#: Read twice at one place, so far apart in time: it stands.
+REST: Final = timedelta(seconds=1)
+_NOTHING: Final = timedelta(0)
+
+
+class Rules(NamedTuple):
+    """How far apart readings of one passage may be; `parked_gap` where it stood still."""
+
+    gap: timedelta
+    parked_gap: timedelta
+
+
+class Spot(NamedTuple):
+    """Where a plate was, see `places`, and when."""
+
+    seen_at: datetime
+    spot: int
+
+
+@dataclass(slots=True)
+class Stand:
+    """Where and when a plate stood still. `folded` is one of its texts; the two name the row."""
+
+    folded: str
+    spot: int
+    first_seen: datetime
+    last_seen: datetime
+    is_new: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Vehicle:
+    """What is known of a vehicle up to some time. `passage_id` where it was known before this run."""
+
+    first_seen: datetime
+    last_seen: datetime
+    passage_id: str = ""
+    votes: Votes = field(default_factory=Votes)
+    last: Spot | None = None
+    before: Spot | None = None  #: where it was before it was at `last`
+    resting: Spot | None = None  #: since when it is where it is
+    stands: list[Stand] = field(default_factory=list[Stand])
+    sightings: list[Sighting] = field(default_factory=list[Sighting])  #: of this run
+    absorbed: list[str] = field(default_factory=list[str])  #: passages that turned out to be this one
+    _text: Text | None = None
+
+    @property
+    def text(self) -> Text:
+        """What it was read as most and surest."""
+        if self._text is None:
+            text = min(self.votes, key=lambda text: (-weight_of(self.votes[text]), text))
+            its = self.votes[text]
+            self._text = as_text(text, tuple(its["weights"]), its["count"])
+        return self._text
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        return self.first_seen, self.passage_id or self.sightings[0].key
+
+    def add(self, one: Sighting) -> None:
+        """One more reading of it."""
+        self.votes = add_votes(self.votes, vote(one.text, one.weights))
+        self._text = None
+        self.last_seen = max(self.last_seen, one.seen_at)
+        self.sightings.append(one)
+
+    def move(self, one: Sighting) -> None:
+        """It is there now."""
+        spot = one.spot
+        if spot is None:
+            return
+        here = Spot(one.seen_at, spot)
+        if self.last is None or self.last.seen_at < one.seen_at:
+            self.last, self.before = here, self.last
+        if self.resting is None or not is_still(self.resting.spot, spot):
+            self.resting = here
+        stand = next((each for each in self.stands if is_still(each.spot, spot)), None)
+        if stand is not None:
+            stand.last_seen, stand.is_new = max(stand.last_seen, one.seen_at), True
+        elif one.seen_at - self.resting.seen_at >= REST:
+            self.stands.append(Stand(fold(one.text), self.resting.spot, self.resting.seen_at, one.seen_at))
+
+    def join(self, other: Vehicle) -> None:
+        """The other one turned out to be this one, which was seen first."""
+        self.votes, self._text = add_votes(self.votes, other.votes), None
+        if other.last is not None and (self.last is None or self.last.seen_at < other.last.seen_at):
+            self.last, self.before, self.resting = other.last, other.before, other.resting
+        self.last_seen = max(self.last_seen, other.last_seen)
+        self.stands += other.stands
+        self.sightings += other.sightings
+        self.absorbed += [*other.absorbed, *([other.passage_id] if other.passage_id else [])]
+
+
+#: Whether two known passages were in one picture within the gap before this time.
+HaveMet = Callable[[Vehicle, Vehicle, datetime], bool]
+
+
+class Association:
+    """A run through the pictures of one sequence, or through those of one plate that are none."""
+
+    def __init__(
+        self,
+        vehicles: Iterable[Vehicle],
+        rules: Rules,
+        have_met: HaveMet = lambda *_: False,
+        *,
+        is_sequence: bool = True,
+    ) -> None:
+        self.vehicles = sorted(vehicles, key=attrgetter("order"))  #: all of them, in the order of their first sight
+        self._near = list(self.vehicles)  # those that may be seen again
+        self._rules = rules
+        self._have_met = have_met
+        self._met: dict[frozenset[int], datetime] = {}
+        self._is_sequence = is_sequence
+
+    def go_on(self, sightings: Iterable[Sighting]) -> None:
+        """Take in pictures, none of them earlier than those before."""
+        ordered = sorted(sightings, key=in_order)
+        for (now, _), of_frame in groupby(ordered, key=lambda one: (one.seen_at, one.frame_id)):
+            self._forget(now)
+            plates = plates_of(list(of_frame))
+            seen = [self._add(plate, taken) for plate, taken in self._assign(plates, now)]
+            for index, one in enumerate(seen):
+                for other in seen[:index]:
+                    self._met[frozenset((id(one), id(other)))] = now
+            for one in seen:
+                if one in self._near:  # and not part of another one since
+                    self._unite(one, now)
+
+    def may_be_seen(self, until: datetime) -> bool:
+        """Whether one of the vehicles may be seen again as late as this."""
+        return any(self._is_near(vehicle, until) for vehicle in self._near)
+
+    def _forget(self, now: datetime) -> None:
+        self._near = [vehicle for vehicle in self._near if self._is_near(vehicle, now)]
+
+    def _is_near(self, vehicle: Vehicle, now: datetime) -> bool:
+        if now - vehicle.last_seen <= self._rules.gap:
+            return True
+        return any(now - stand.last_seen <= self._rules.parked_gap for stand in vehicle.stands)
+
+    def _assign(self, plates: list[list[Sighting]], now: datetime) -> Iterator[tuple[list[Sighting], Vehicle | None]]:
+        """Each plate with its vehicle, those with most evidence first."""
+        scores: list[tuple[float, int, int]] = []
+        for at, plate in enumerate(plates):
+            for number, vehicle in enumerate(self._near):
+                score = self._evidence(vehicle, plate[0], now)
+                if score > 0:
+                    scores.append((-score, number, at))
+        taken: dict[int, int] = {}
+        for _, number, at in sorted(scores):
+            if at not in taken and number not in taken.values():
+                taken[at] = number
+        near = list(self._near)
+        for at, plate in enumerate(plates):
+            yield plate, near[taken[at]] if at in taken else None
+
+    def _evidence(self, vehicle: Vehicle, one: Sighting, now: datetime) -> float:
+        read = as_text(one.text, one.weights)
+        known = vehicle.text
+        if not self._is_sequence:
+            return 0.0 if surely_differ(known, read) else 1.0 + (known.chars == read.chars)
+        elapsed = now - vehicle.last_seen
+        if elapsed > self._rules.gap:
+            if one.spot is None or not any(
+                is_still(stand.spot, one.spot) and now - stand.last_seen <= self._rules.parked_gap
+                for stand in vehicle.stands
+            ):
+                return 0.0
+            return text_evidence(known, read) - _ENOUGH_PARKED
+        evidence = text_evidence(known, read) - _ENOUGH
+        if vehicle.last is None or one.spot is None:
+            return evidence
+        elapsed_s = (now - vehicle.last.seen_at).total_seconds()
+        before, step = vehicle.before, _NOTHING
+        if before is not None and (step := vehicle.last.seen_at - before.seen_at) > self._rules.gap:
+            before = None
+        return evidence + motion_evidence(
+            one.spot, vehicle.last.spot, elapsed_s, before and before.spot, step.total_seconds()
+        )
+
+    def _add(self, plate: list[Sighting], vehicle: Vehicle | None) -> Vehicle:
+        if vehicle is None:
+            vehicle = Vehicle(plate[0].seen_at, plate[0].seen_at)
+            self.vehicles.append(vehicle)
+            self._near.append(vehicle)
+        for one in plate:
+            vehicle.add(one)
+            if self._is_sequence:
+                vehicle.move(one)
+        return vehicle
+
+    def _unite(self, vehicle: Vehicle, now: datetime) -> None:
+        """Two vehicles that are known by one plate now are one, unless they were seen side by side."""
+        folded = fold(vehicle.text.chars)
+        for other in self._near:
+            if other is vehicle or now - other.last_seen > self._rules.gap or fold(other.text.chars) != folded:
+                continue
+            if surely_differ(other.text, vehicle.text) or self._are_two(vehicle, other, now):
+                continue
+            first, second = sorted((vehicle, other), key=attrgetter("order"))
+            first.join(second)
+            self.vehicles.remove(second)
+            self._near.remove(second)
+            for pair, met_at in [each for each in self._met.items() if id(second) in each[0]]:
+                self._met[frozenset((id(first), *(pair - {id(second)})))] = met_at
+            return
+
+    def _are_two(self, one: Vehicle, other: Vehicle, now: datetime) -> bool:
+        met_at = self._met.get(frozenset((id(one), id(other))))
+        if met_at is not None and now - met_at <= self._rules.gap:
+            return True
+        return bool(one.passage_id and other.passage_id) and self._have_met(one, other, now)
+
+
+def in_order(one: Sighting) -> tuple[datetime, str, int]:
+    return one.seen_at, one.frame_id, one.reading_index
+
+
+def plates_of(of_frame: Sequence[Sighting]) -> list[list[Sighting]]:
+    """The readings of a frame by plate, the surest first: boxes that overlap hold the same one."""
+    if len(of_frame) == 1:
+        return [list(of_frame)]
+    plates: list[list[Sighting]] = []
+    for one in sorted(of_frame, key=lambda one: (-one.confidence, one.reading_index)):
+        same = next((plate for plate in plates if _is_found_twice(plate[0], one)), None)
+        if same is None:
+            plates.append([one])
+        else:
+            same.append(one)
+    return sorted(plates, key=lambda plate: plate[0].reading_index)
+
+
+def _is_found_twice(one: Sighting, other: Sighting) -> bool:
+    texts = as_text(one.text, one.weights), as_text(other.text, other.weights)
+    return is_same_box(one.xyxy, other.xyxy) and text_evidence(*texts) > _TWO_PLATES
