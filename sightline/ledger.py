@@ -94,7 +94,7 @@ class Ledger:
         """Enter a job before its message is published; `open` and `done` say that there is nothing to publish.
 
         Raises:
-            BacklogFullError: nothing was entered. `scope` is `total` or the id of the source that is full.
+            BacklogFullError: nothing was entered.
         """
         limits = self._limits
         limit = limits.live_max_open_frames if job.lane is Lane.LIVE else limits.max_open_frames_per_source
@@ -107,7 +107,7 @@ class Ledger:
             most = limits.max_open_frames if scope == _TOTAL else limit
             raise BacklogFullError(
                 f"backlog full {what}: {most} frames may be open; try again later",
-                scope="total" if scope == _TOTAL else str(scope),
+                source_id=None if scope == _TOTAL else str(scope),
             )
         return verdict
 
