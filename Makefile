@@ -89,7 +89,7 @@ passages: .venv/dev ## whether each vehicle becomes one passage with its plate, 
 WORK ?= data/training
 weights: ## draw, train, export and measure plate detector and recognizer, hours (SEED=1 QUICK=1: all steps in little PHOTOS=)
 	@$(PYTHON) -m venv .venv-torch
-	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu,cpu]" onnx
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu]" onnx
 	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
 	@.venv-torch/bin/python -m training.plates.make_recognizer $(WORK)/$(if $(QUICK),quick-recognizer,recognizer) --seed $(SEED) $(if $(QUICK),--crops 1600 --steps 5 --target $(WORK)/quick-recognizer/plates-recognizer.onnx) $(if $(PHOTOS),--photos $(PHOTOS))
 

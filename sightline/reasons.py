@@ -19,8 +19,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "SIGHTLINE_FRAME_TTL_S. Submit the picture again."
     ),
     "model_unavailable": (
-        "The model of this pipeline is unknown, missing or damaged; the message names it. Provide it (docs/models.md), "
-        "start the worker again, then replay."
+        "The model of this pipeline is unknown, missing or damaged; the message names it and where its file belongs "
+        "(docs/models.md). Put it there, then replay. After a change of settings, start the worker again first."
     ),
     "worker_lost": (
         "Workers died again and again while they held this job, which may be its fault: see their logs for a crash or "

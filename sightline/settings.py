@@ -118,10 +118,15 @@ class Settings(BaseSettings):
         "plates-detector",
         description="Detector of `plates`, a name of the model registry; `ppocr-text` finds any text.",
     )
-    objects_model: str = Field("yolo26n", description="Detector of `objects`.")
+    objects_model: str = Field(
+        "yolox-s", description="Detector of `objects`; `yolox-nano` is the fastest, `yolox-x` the most accurate."
+    )
     text_model: str = Field("ppocr-text", description="Detector of `text`.")
     models_file: Path | None = Field(None, description="A TOML file with models of your own; see `docs/models.md`.")
-    models_dir: Path = Field(Path.home() / ".cache" / "sightline" / "models", description="Downloaded weights.")
+    models_dir: Path = Field(
+        Path.home() / ".cache" / "sightline" / "models",
+        description="Downloaded weights; where there is no network, put the files there by hand.",
+    )
     offline: bool = Field(False, description="Never download weights.")
     recognizer: Literal["rapidocr", "paddleocr", "stub"] = Field(
         "rapidocr", description="What reads text; `stub` reads only the synthetic pictures of `sightline.testing`."

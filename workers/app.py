@@ -73,7 +73,7 @@ class Worker:
             services.delivery.broker,
             self._patience,
             queues,
-            [batcher for stage in self.stages.values() for batcher in stage.batchers.values()],
+            lambda: [batcher for stage in self.stages.values() for batcher in stage.batchers.values()],
             model_timeout_s=self._settings.model_timeout_s,
             stall_timeout_s=self._settings.stall_timeout_s,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from typing import Final
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from typing import Final, NamedTuple
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError
 from sightline.frames import FrameStore, crop_key, frames_name
@@ -26,6 +27,8 @@ from sightline.types import (
 from workers.batching import Batched, Batcher, Ticket
 from workers.detectors import Detector, open_detector
 from workers.images import BgrImage, Picture, crop, decode_small, encode_jpeg, use_one_thread
+from workers.models import must_be_fetched
+from workers.opening import Opening
 from workers.outcomes import outcome_of
 from workers.room import Room
 from workers.services import Services
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 
 
 _DECODED_AT_ONCE: Final = 4  #: frames, before the model is asked
+_SENT_BACK_AFTER_S: Final = 0.2  #: where a job's model is being opened
 _CROP_JPEG_QUALITY: Final = 95  # text is read from these pixels
 
 #: A picture that the model was asked about, or why it was not.
@@ -44,37 +48,74 @@ _Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
 
 
 def open_stage(services: Services) -> DetectStage:
+    delivery = services.delivery
+
+    def send_back(job: Job) -> None:
+        delivery.patience.pause(_SENT_BACK_AFTER_S)
+        delivery.hand_over(DETECT_TASK, job, ())
+
     use_one_thread()
-    return DetectStage(services.settings, services.frames, services.worker_name)
+    return DetectStage(services.settings, services.frames, services.worker_name, send_back=send_back)
+
+
+class _Loaded(NamedTuple):
+    """A detector that is ready."""
+
+    detector: Detector
+    batcher: Batcher[BgrImage, list[Detection]]
+    rooms: Mapping[Lane, Room]  #: for decoded pictures
 
 
 class DetectStage:
-    """One detector and one batcher per model, however many pipelines use it."""
+    """One detector and one batcher per model, however many pipelines use it.
+
+    A model whose weights must be downloaded is opened for the first job that wants it, beside the work on others.
+    Until it is there, its jobs go back to the end of their line.
+    """
 
     task = DETECT_TASK
 
-    def __init__(self, settings: Settings, frames: FrameStore, worker_name: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        frames: FrameStore,
+        worker_name: str,
+        *,
+        send_back: Callable[[Job], None] | None = None,
+    ) -> None:
+        """`send_back` puts a job to the end of its line; without it, jobs wait for their model."""
         self._settings = settings
         self._frames = frames
         self._worker_name = worker_name
+        self._send_back = send_back
         self._models = {
             Pipeline.PLATES: settings.plates_model,
             Pipeline.TEXT: settings.text_model,
             Pipeline.OBJECTS: settings.objects_model,
         }
-        self._detectors: dict[str, Detector | ModelError] = {}
-        self.batchers: dict[str, Batcher[BgrImage, list[Detection]]] = {}
-        self._rooms: dict[tuple[str, Lane], Room] = {}  #: of each model
-        for name in dict.fromkeys(self._models.values()):
-            self._open(name)
+        self._openings = {name: Opening(partial(self._open, name)) for name in self._models.values()}
+        for name, opening in self._openings.items():
+            with suppress(ModelError):  # the other pipelines still work; jobs that need this model say so
+                if not must_be_fetched(name, settings):
+                    opening.get(wait=True)
 
-    def work(self, step: Step) -> Step:
+    @property
+    def batchers(self) -> dict[str, Batcher[BgrImage, list[Detection]]]:
+        """Those of the models that are open."""
+        return {name: loaded.batcher for name, opening in self._openings.items() if (loaded := opening.opened)}
+
+    def work(self, step: Step) -> Step | None:
         job = step.message.job
         waited_s = time.time() - step.message.handed_over_at
-        detector = self._detector(job.pipeline)
+        loaded = self._openings[self._models[job.pipeline]].get(wait=self._send_back is None)
+        if loaded is None:
+            assert self._send_back is not None
+            self._send_back(job)
+            return None
+        detector = loaded.detector
         results: list[FrameResult] = []
         crops: dict[str, BgrImage] = {}
-        with closing(self._look(job, detector)) as looks:
+        with closing(self._look(job, loaded)) as looks:
             for frame, seen in zip(job.frames, looks, strict=True):
                 if isinstance(seen, FrameError):
                     results.append(FrameResult(frame=frame, error=seen))
@@ -96,46 +137,37 @@ class DetectStage:
         for batcher in self.batchers.values():
             batcher.close()
 
-    def _open(self, name: str) -> None:
+    def _open(self, name: str) -> _Loaded:
         settings = self._settings
         try:
             detector = open_detector(name, settings)
             detector.warm()
         except ModelError as error:
-            # The other pipelines still work; jobs that need this model become dead letters saying so.
             log.warning("%s", error)
-            self._detectors[name] = error
-            return
-        self._detectors[name] = detector
+            raise
         model = detector.model
         most = min(settings.max_batch_size, model.most_at_once or settings.max_batch_size)
-        # While the model looks at some, the next batches are decoded. With room for just one more, live frames waited
-        # for its decoding beside bulk of single frames. No lane waits for the room of another.
-        self._rooms |= {(name, lane): Room(4 * most * model.calls_at_once) for lane in Lane}
-        self.batchers[name] = Batcher(
+        batcher = Batcher(
             detector.detect,
             max_batch_size=most,
             max_wait_ms=settings.max_wait_ms,
             name=name,
             calls_at_once=model.calls_at_once,
         )
+        # While the model looks at some, the next batches are decoded. With room for just one more, live frames waited
+        # for its decoding beside bulk of single frames. No lane waits for the room of another.
+        return _Loaded(detector, batcher, {lane: Room(4 * most * model.calls_at_once) for lane in Lane})
 
-    def _detector(self, pipeline: Pipeline) -> Detector:
-        found = self._detectors[self._models[pipeline]]
-        if isinstance(found, ModelError):
-            raise found
-        return found
-
-    def _look(self, job: Job, detector: Detector) -> Generator[_Seen]:
+    def _look(self, job: Job, loaded: _Loaded) -> Generator[_Seen]:
         """What is seen on each frame, in order.
 
         While the model looks at some, the next are decoded, as far as there is room for them.
         """
         ids = [frame.frame_id for frame in job.frames]
         # Where crops are cut from a picture, all its pixels are needed.
-        least_px = max(detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
+        least_px = max(loaded.detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
         ahead: deque[list[_Asked]] = deque()
-        with self._rooms[detector.model.name, job.lane].share(of_job=len(ids)) as share:
+        with loaded.rooms[job.lane].share(of_job=len(ids)) as share:
 
             def oldest() -> Iterator[_Seen]:
                 for asked in ahead.popleft():
@@ -149,16 +181,10 @@ class DetectStage:
                     share.reuse(_DECODED_AT_ONCE)
                 blobs = blobs or self._frames.get_bundle(frames_name(job.job_id), ids)
                 pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
-                ahead.append(self._ask(pictures, detector.model.name, job.lane))
+                ahead.append(_ask(pictures, loaded.batcher, job.lane))
             while ahead:
                 yield from oldest()
                 share.give_back(_DECODED_AT_ONCE)
-
-    def _ask(self, pictures: Sequence[Picture | FrameError], model: str, lane: Lane) -> list[_Asked]:
-        """Have the model look at some pictures together."""
-        images = [one.image for one in pictures if isinstance(one, Picture)]
-        tickets = iter(self.batchers[model].submit(images, lane))
-        return [(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures]
 
     def _decode(self, frame: FrameRef, data: bytes | None, least_px: int) -> Picture | FrameError:
         max_mb, max_mpx = self._settings.max_image_mb, self._settings.max_image_mpx
@@ -193,6 +219,15 @@ class DetectStage:
                 ),
             ),
         )
+
+
+def _ask(
+    pictures: Sequence[Picture | FrameError], batcher: Batcher[BgrImage, list[Detection]], lane: Lane
+) -> list[_Asked]:
+    """Have the model look at some pictures together."""
+    images = [one.image for one in pictures if isinstance(one, Picture)]
+    tickets = iter(batcher.submit(images, lane))
+    return [(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures]
 
 
 def _seen(asked: _Asked) -> _Seen:

@@ -33,14 +33,14 @@ def health_file(pid: int) -> Path:
 
 
 class Liveness:
-    """Watches one worker process. Call `finished` after each task."""
+    """Watches one worker process. Call `finished` after each task. `batchers` are those of the models now open."""
 
     def __init__(
         self,
         broker: Broker,
         patience: Patience,
         queues: Iterable[str],
-        batchers: Iterable[Batcher[Any, Any]],
+        batchers: Callable[[], Iterable[Batcher[Any, Any]]],
         *,
         model_timeout_s: float,
         stall_timeout_s: float,
@@ -49,7 +49,7 @@ class Liveness:
         self._broker = broker
         self._patience = patience
         self._queues = tuple(queues)
-        self._batchers = tuple(batchers)
+        self._batchers = batchers
         self._model_timeout_s = model_timeout_s
         self._stall_timeout_s = stall_timeout_s
         self._end_process = end_process or _end_process
@@ -67,11 +67,12 @@ class Liveness:
     def check(self) -> None:
         """One look: note progress, or end the process."""
         now = time.monotonic()
-        for batcher in self._batchers:
+        batchers = tuple(self._batchers())
+        for batcher in batchers:
             if batcher.busy_since is not None and now - batcher.busy_since > self._model_timeout_s:
                 self._end_process(f"a call in batcher {batcher.name!r} takes longer than {self._model_timeout_s:g} s")
                 return
-        done = self._finished + sum(batcher.stats.batches for batcher in self._batchers)
+        done = self._finished + sum(batcher.stats.batches for batcher in batchers)
         if done != self._seen or self._patience.is_waiting or not self._messages_wait():
             self._seen, self._progress_at = done, now
             self._file.touch()

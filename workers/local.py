@@ -62,7 +62,9 @@ class LocalSystem:
         self._frames.put_many(pixels)
         step = Step(DETECT_TASK, Message(job=job))
         while step.task != WRITE_TASK:
-            step = self._stages[step.task].work(step)
+            following = self._stages[step.task].work(step)
+            assert following is not None  # nothing is sent back here
+            step = following
         self._frames.pixels.clear()
         results = step.message.results
         self._store.store([Message(job=job, results=tuple(map(self._kept, results)))], kept=())

@@ -7,32 +7,37 @@ from __future__ import annotations
 
 import base64
 import difflib
-import hashlib
 import importlib.metadata
+import logging
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from sightline.errors import ModelError, SettingsError
 from sightline.settings import Settings
 from sightline.types import Value
-from workers.download import download
+from workers import coco
+from workers.download import Progress, download, sum_of
+
+log = logging.getLogger(__name__)
 
 Runtime = Literal["torch", "onnxruntime", "openvino"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 _PACKAGE = "package:"
 _WEIGHTS = Path(__file__).resolve().parents[1] / "weights"  #: trained by this project
+_YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"  #: as Megvii publishes them
 
 
 class ModelSpec(Value):
     """Where weights are and how they are to be used."""
 
     #: `yolo26`: end-to-end detector, output (N, 300, 6); `yolo-raw`: one whose boxes need thinning, output (N, 4 +
-    #: classes, boxes); `text-…`: PP-OCR; `plate-…`: our own; `stub`: for tests.
-    kind: Literal["yolo26", "yolo-raw", "text-detection", "text-recognition", "plate-recognition", "stub"]
+    #: classes, boxes); `yolox`: YOLOX as published, output (N, cells, 5 + classes); `text-…`: PP-OCR; `plate-…`: our
+    #: own; `stub`: for tests.
+    kind: Literal["yolo26", "yolo-raw", "yolox", "text-detection", "text-recognition", "plate-recognition", "stub"]
     source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says
@@ -47,9 +52,11 @@ class ModelSpec(Value):
 
     @field_validator("source")
     @classmethod
-    def _no_plain_http(cls, source: str) -> str:
+    def _is_usable(cls, source: str, info: ValidationInfo) -> str:
         if "://" in source and not source.startswith("https://"):
             raise ValueError("must be a path, an https:// URL or package:…")
+        if info.data.get("kind") == "yolox" and source and not source.endswith(".onnx"):
+            raise ValueError("of kind yolox must be an .onnx file")
         return source
 
 
@@ -60,6 +67,10 @@ class ModelFile(NamedTuple):
     spec: ModelSpec
     path: Path
     sha256: str
+
+
+def _yolox(size: str, sha256: str) -> ModelSpec:
+    return ModelSpec(kind="yolox", source=f"{_YOLOX}/yolox_{size}.onnx", sha256=sha256, labels=coco.LABELS)
 
 
 BUILT_IN: Mapping[str, ModelSpec] = {
@@ -83,6 +94,12 @@ BUILT_IN: Mapping[str, ModelSpec] = {
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160
     ),
+    "yolox-nano": _yolox("nano", "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d"),
+    "yolox-tiny": _yolox("tiny", "427cc366d34e27ff7a03e2899b5e3671425c262ea2291f88bb942bc1cc70b0f7"),
+    "yolox-s": _yolox("s", "c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063"),
+    "yolox-m": _yolox("m", "21ff6cfdeb53b013bac2249599e55f00bff3cfdfdab37ed7a4620818c1d15b3f"),
+    "yolox-l": _yolox("l", "7860ae79de6c89a3c1eb72ae9a2756c0ccfbe04b7791bb5880afabd97855a411"),
+    "yolox-x": _yolox("x", "c892d7aaf1c4746d8a4d675bec669a4db4f434b4ee1efb654bc9b353379c7c55"),
     "yolo26n": ModelSpec(
         kind="yolo26", source="https://github.com/ultralytics/assets/releases/download/v8.4.0/yolo26n.pt"
     ),
@@ -119,28 +136,42 @@ def find_model(name: str, settings: Settings) -> ModelSpec:
     )
 
 
-def resolve(name: str, settings: Settings, *, suffix: str = "") -> ModelFile:
+def resolve(name: str, settings: Settings, *, suffix: str = "", progress: Progress | None = None) -> ModelFile:
     """The weights of `name` on this machine, downloaded first if need be, with a checked sha256.
 
     `suffix` asks for a form: `.onnx` of a model whose source is a `.pt` file is the export that lies beside it.
+    `progress` is told of a download; without it, that goes to the log.
 
     Raises:
         ModelError: unknown, missing, damaged or not to be had; says where to put the file or which command makes it.
     """
     spec = find_model(name, settings)
-    expected = spec.sha256
+    expected, cure = spec.sha256, "Delete it to have it fetched again, or correct the entry"
     if suffix and not spec.source.endswith(suffix):
         path, expected = _exported(name, spec, settings, suffix), None
     elif spec.source.startswith(_PACKAGE):
         path, recorded = _in_package(name, spec.source)
         expected = expected or recorded
     elif spec.source.startswith("https://"):
-        path = _downloaded(name, spec, settings)
+        path = _downloaded(name, spec, settings, progress)
+        if expected is None and (first := _first_sum(path)).is_file():
+            expected = first.read_text("utf-8").split(" ")[0]
+            cure = (
+                f"Delete both it and {first} to have it fetched again; if you put it there yourself, {first.name} alone"
+            )
     else:
         path = Path(spec.source).expanduser()
         if not path.is_file():
             raise ModelError(f"model {name!r}: there is no file {path} (its `source`)", model=name)
-    return ModelFile(name, spec, path, _checked_sha256(name, path, expected))
+    return ModelFile(name, spec, path, _checked_sha256(name, path, expected, cure))
+
+
+def must_be_fetched(name: str, settings: Settings) -> bool:
+    """Whether opening this model begins with a download."""
+    spec = load_registry(settings).get(name)
+    if spec is None or settings.offline or not spec.source.startswith("https://"):
+        return False
+    return not _download_path(spec, settings).is_file()
 
 
 def _read_models_file(file: Path) -> dict[str, ModelSpec]:
@@ -187,17 +218,35 @@ def _in_package(name: str, source: str) -> tuple[Path, str | None]:
     raise ModelError(f"model {name!r}: {package} {version} does not carry {wanted}; reinstall it", model=name)
 
 
-def _downloaded(name: str, spec: ModelSpec, settings: Settings) -> Path:
-    path = settings.models_dir.expanduser() / spec.source.rsplit("/", 1)[-1]
+def _download_path(spec: ModelSpec, settings: Settings) -> Path:
+    return settings.models_dir.expanduser() / spec.source.rsplit("/", 1)[-1]
+
+
+def _first_sum(path: Path) -> Path:
+    """Where the sum of a file's first download is kept, if nobody said what it must be. `sha256sum -c` reads it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _downloaded(name: str, spec: ModelSpec, settings: Settings, progress: Progress | None) -> Path:
+    path = _download_path(spec, settings)
     if path.is_file():
         return path
-    cure = f"Put the file at {path}, or name another `source` for {name!r} in SIGHTLINE_MODELS_FILE"
+    cure = f"put it at {path} (SIGHTLINE_MODELS_DIR names the folder), or choose another model (docs/models.md)"
     if settings.offline:
-        raise ModelError(f"model {name!r} is not on this machine and SIGHTLINE_OFFLINE is set. {cure}", model=name)
+        raise ModelError(
+            f"model {name!r} is not on this machine, and SIGHTLINE_OFFLINE forbids to download it. "
+            f"Get {spec.source} elsewhere and {cure}",
+            model=name,
+        )
     try:
-        download(spec.source, path, sha256=spec.sha256)
+        sha256 = download(spec.source, path, sha256=spec.sha256, progress=progress)
+        if spec.sha256 is None:
+            _first_sum(path).write_text(f"{sha256}  {path.name}\n", "utf-8")
+            log.warning("model %r: its entry has no sha256, so %s is trusted as it came: sha256 %s", name, path, sha256)
     except OSError as error:
-        raise ModelError(f"model {name!r}: cannot get {spec.source}: {error}. {cure}", model=name) from error
+        raise ModelError(
+            f"model {name!r}: cannot download {spec.source}: {error}. Get the file elsewhere and {cure}", model=name
+        ) from error
     return path
 
 
@@ -219,13 +268,11 @@ def _exported(name: str, spec: ModelSpec, settings: Settings, suffix: str) -> Pa
     )
 
 
-def _checked_sha256(name: str, path: Path, expected: str | None) -> str:
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+def _checked_sha256(name: str, path: Path, expected: str | None, cure: str) -> str:
+    actual = sum_of(path)
     if expected is not None and actual != expected:
         raise ModelError(
-            f"model {name!r}: {path} is damaged or another file: expected sha256 {expected}, actual {actual}. "
-            "Delete it to have it fetched again, or correct the entry",
+            f"model {name!r}: {path} is damaged or another file: expected sha256 {expected}, actual {actual}. {cure}",
             model=name,
         )
     return actual

@@ -9,10 +9,17 @@ import numpy as np
 from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
 from workers.models import ModelFile, Runtime
+from workers.runtimes import CUDA, onnxruntime_providers, require_cuda
 
 
 def open_rapidocr(
-    file: ModelFile, *, use: Literal["Det", "Rec"], runtime: Runtime, threads: int, params: dict[str, Any] | None = None
+    file: ModelFile,
+    *,
+    use: Literal["Det", "Rec"],
+    runtime: Runtime,
+    threads: int,
+    device: str = "cpu",
+    params: dict[str, Any] | None = None,
 ) -> Any:
     """A RapidOCR of its own that only detects or only recognizes: its `use_…` switches stick once they were set.
 
@@ -28,6 +35,7 @@ def open_rapidocr(
         raise ModelError(
             f"model {file.name!r} needs RapidOCR ({error}): pip install '.[cpu]'", model=file.name
         ) from error
+    cuda = onnxruntime_providers(device).get(CUDA, {}) if runtime == "onnxruntime" else {}
     try:
         ocr = RapidOCR(
             params={
@@ -38,6 +46,8 @@ def open_rapidocr(
                 f"{use}.engine_type": EngineType(runtime),
                 f"{use}.model_path": str(file.path),
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads or count_cores(),
+                "EngineConfig.onnxruntime.use_cuda": bool(cuda),
+                **{f"EngineConfig.onnxruntime.cuda_ep_cfg.{option}": value for option, value in cuda.items()},
                 "EngineConfig.openvino.inference_num_threads": threads or -1,
                 "EngineConfig.openvino.enable_cpu_pinning": False,  # as workers.runtimes has it
                 **(params or {}),
@@ -49,4 +59,7 @@ def open_rapidocr(
             f"model {file.name!r}: {file.path} cannot be loaded in {runtime}: {error!r:.300}; reinstall rapidocr",
             model=file.name,
         ) from error
-    return ocr.text_det if use == "Det" else ocr.text_rec
+    part: Any = ocr.text_det if use == "Det" else ocr.text_rec
+    if runtime == "onnxruntime":
+        require_cuda(file.name, device, part.session.session.get_providers())
+    return part

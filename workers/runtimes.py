@@ -1,18 +1,25 @@
-"""Which runtime executes a model on this machine: CUDA or MPS -> torch, else OpenVINO, else onnxruntime.
+"""Which runtime executes a model on this machine.
 
+Detectors on CUDA: torch for `.pt` files, onnxruntime for `.onnx`; on MPS torch; else OpenVINO, else onnxruntime.
 OpenVINO comes first on CPUs because it was the faster one for every model here (docs/models.md has the numbers).
 """
 
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
 from sightline.settings import Settings
 from workers.models import ModelSpec, Runtime
 
+log = logging.getLogger(__name__)
+
+CUDA: Final = "CUDAExecutionProvider"
+_DETECTORS: Final = ("yolo26", "yolo-raw", "yolox", "text-detection")  #: kinds that a GPU worker runs
 _CPU_RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
 _MOST_CALLS = 4
 
@@ -32,6 +39,11 @@ def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
         raise ModelError(f"model {name!r} runs in {', '.join(possible)}, not in {settings.runtime}", model=name)
     if "torch" in possible and wants_torch(settings.device):
         return _installed(name, "torch")
+    if spec.kind in _DETECTORS and cuda_index(settings.device) is not None:
+        providers = onnxruntime_providers(settings.device) if is_installed("onnxruntime") else ()
+        if "onnxruntime" in possible and CUDA in providers:
+            return "onnxruntime"
+        require_cuda(name, settings.device, ())
     for runtime in possible:
         if runtime != "torch" and is_installed(runtime):
             return runtime
@@ -79,6 +91,48 @@ def onnxruntime_options(threads: int) -> Any:
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False
     return options
+
+
+def cuda_index(device: str) -> int | None:
+    """The number of the CUDA device that `device` names, or that `auto` finds; None: no such device is meant."""
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        return int(index) if index.isdecimal() else 0
+    if kind != "auto" or not is_installed("torch"):
+        return None
+    import torch  # pyright: ignore[reportMissingImports]
+
+    return 0 if torch.cuda.is_available() else None
+
+
+def onnxruntime_providers(device: str) -> dict[str, dict[str, Any]]:
+    """What a detector's session in onnxruntime may run on, the best first, with its options."""
+    import onnxruntime
+
+    index = cuda_index(device)
+    on_cpu: dict[str, dict[str, Any]] = {"CPUExecutionProvider": {}}
+    if index is None or CUDA not in onnxruntime.get_available_providers():
+        return on_cpu
+    onnxruntime.preload_dlls()  # CUDA's libraries from their packages, where the system has none
+    # Pictures differ in size: the exhaustive search, its default, would begin again with each.
+    return {CUDA: {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC"}} | on_cpu
+
+
+def require_cuda(name: str, device: str, used: Sequence[str]) -> None:
+    """Make it known if a model that belongs on a GPU is about to run on the CPU. `used`: providers of its session.
+
+    Raises:
+        ModelError: a device was asked for by name.
+    """
+    if cuda_index(device) is None or CUDA in used:
+        return
+    sentence = (
+        f"model {name!r} cannot run on the GPU: onnxruntime has no CUDA here. Run pip uninstall onnxruntime "
+        "onnxruntime-gpu, then pip install '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/models.md)"
+    )
+    if device != "auto":
+        raise ModelError(sentence, model=name)
+    log.warning("%s. It runs on the CPU", sentence)
 
 
 def is_installed(library: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -219,8 +220,11 @@ def _found(frame: FrameResult) -> list[str | tuple[str, str]]:
         return [(f"dead: {frame.error.message}", "red")]
     if frame.dropped:
         return [(f"dropped: {frame.dropped}", "yellow")]
-    if not frame.readings:
+    if not frame.readings and any(run.stage == "ocr" for run in frame.stages):
         return [(f"{len(frame.detections)} detections, no text", "dim")]
+    if not frame.readings:
+        labels = Counter(detection.label for detection in frame.detections).most_common()
+        return [(", ".join(f"{count} {label}" for label, count in labels) or "nothing found", "dim" * (not labels))]
     parts: list[str | tuple[str, str]] = []
     for reading in frame.readings:
         parts += ["  "] * bool(parts) + [(reading.text, "bold"), (f" {reading.confidence:.2f}", "dim")]

@@ -106,4 +106,5 @@ class Machine:
 
     def _environment(self) -> Mapping[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SIGHTLINE_")}
-        return clean | {"SIGHTLINE_DATA_DIR": str(self.folder), "COLUMNS": "200"}
+        offline = {"SIGHTLINE_OFFLINE": "true", "SIGHTLINE_MODELS_DIR": str(self.folder / "models")}
+        return clean | offline | {"SIGHTLINE_DATA_DIR": str(self.folder), "COLUMNS": "200"}

@@ -25,9 +25,8 @@ class System:
     """Its workers, by name; its settings as any client would have them."""
 
     def __init__(self, folder: Path, redis_url: str, **changes: object) -> None:
-        self.settings: Settings = load_settings(
-            data_dir=folder, redis_url=redis_url, **({"frames_url": (folder / "frames").as_uri()} | FAST | changes)
-        )
+        ours = {"frames_url": (folder / "frames").as_uri(), "models_dir": folder / "models", "offline": True}
+        self.settings: Settings = load_settings(data_dir=folder, redis_url=redis_url, **(ours | FAST | changes))
         self.folder = folder
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         upgrade(self.settings.sqlalchemy_url)

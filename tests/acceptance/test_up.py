@@ -111,7 +111,7 @@ def test_a_pipeline_without_weights_is_a_dead_letter_that_says_what_to_do(
         "submit", str(tmp_path), "--pipeline", "objects", "--source", "unready", "--wait", check=False
     )
     assert row["error"]["reason"] == "model_unavailable"
-    assert "yolo26n" in machine.cli("dead-letters", "--source", "unready").stdout
+    assert "yolox-s" in machine.cli("dead-letters", "--source", "unready").stdout
 
 
 def test_cameras_come_and_go_while_it_runs(machine: Machine, clip: Path) -> None:

@@ -166,7 +166,7 @@ def test_bad_input_ends_in_the_dead_letters_and_the_system_goes_on(system: Syste
         "truncated": "bad_image",
         "model_unavailable": "model_unavailable",
     }
-    assert "yolo26n" in results["model_unavailable"].errors[0].message
+    assert "yolox-s" in results["model_unavailable"].errors[0].message
     assert counts["published"] == counts["dead"] + counts["dropped:stale"] + counts.get("stored", 0) == 5
     with system.database() as database, database.read() as connection:
         reasons = Counter(reason for (reason,) in connection.execute(sa.text("SELECT reason FROM dead_letters")))

@@ -66,6 +66,65 @@ def write_raw_rectangle_model(path: Path) -> Path:
     return path
 
 
+#: The same as a YOLOX of one class says it: a row for each cell of three grids. A cell of each grid has the rectangle.
+#: It looks for blue of 200 and more, so that it sees nothing in RGB or in 0..1.
+_GRIDS = """
+<ir_version: 8, opset_import: ["" : 13]>
+rectangles (float[{batch}, 3, 64, 64] images) => (float[{batch}, 84, 6] output)
+<float one = {{1.0}}, float half = {{0.5}}, float bright_from = {{200.0}}, int64 first = {{0}}>
+{{
+    blue = Gather <axis = 1> (images, first)
+    is_bright = Greater (blue, bright_from)
+    bright = Cast <to = 1> (is_bright)
+    columns = ReduceMax <axes = [1], keepdims = 0> (bright)
+    rows = ReduceMax <axes = [2], keepdims = 0> (bright)
+    left = ArgMax <axis = 1, keepdims = 1> (columns)
+    right = ArgMax <axis = 1, keepdims = 1, select_last_index = 1> (columns)
+    top = ArgMax <axis = 1, keepdims = 1> (rows)
+    bottom = ArgMax <axis = 1, keepdims = 1, select_last_index = 1> (rows)
+    starts = Concat <axis = 1> (left, top)
+    lasts = Concat <axis = 1> (right, bottom)
+    starts_px = Cast <to = 1> (starts)
+    lasts_px = Cast <to = 1> (lasts)
+    ends_px = Add (lasts_px, one)
+    both = Add (starts_px, ends_px)
+    center_px = Mul (both, half)
+    size_px = Sub (ends_px, starts_px)
+    confidence = ReduceMax <axes = [1], keepdims = 1> (columns)
+    {cells}
+    all_cells = Concat <axis = 1> ({names})
+    shape = Constant <value_ints = [-1, 84, 6]> ()
+    output = Reshape (all_cells, shape)
+}}
+"""
+_GRID_CELL = """
+    stride{n} = Constant <value = float {{{stride}.0}}> ()
+    corner{n} = Constant <value = float[1, 2] {{{column}.0, {row}.0}}> ()
+    in_cells{n} = Div (center_px, stride{n})
+    center{n} = Sub (in_cells{n}, corner{n})
+    size_in_cells{n} = Div (size_px, stride{n})
+    size{n} = Log (size_in_cells{n})
+    cell{n} = Concat <axis = 1> (center{n}, size{n}, confidence, confidence)
+"""
+
+
+def write_yolox_rectangle_model(path: Path, *, batch: int | None = 1) -> Path:
+    """The rectangle model with the head of a YOLOX of 64 x 64 pixels: grids of 8 x 8, 4 x 4 and 2 x 2 cells."""
+    text, names, done = "", list[str](), 0
+    for n, (stride, column, row, cell) in enumerate([(8, 3, 5, 43), (16, 1, 2, 73), (32, 1, 0, 81)]):
+        text += _GRID_CELL.format(n=n, stride=stride, column=column, row=row)
+        text += f"    before{n} = Constant <value_ints = [0, {6 * (cell - done)}, 0, 0]> ()\n"
+        text += f"    placed{n} = Pad (cell{n}, before{n})\n"
+        names.append(f"placed{n}")
+        done = cell + 1
+    text += f"    after = Constant <value_ints = [0, 0, 0, {6 * (84 - done)}]> ()\n    last = Pad (placed2, after)\n"
+    names[-1] = "last"
+    model = parser.parse_model(_GRIDS.format(batch=batch or "N", cells=text, names=", ".join(names)))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
 def write_rectangle_model(path: Path, *, batch: int | None = None, size: int | None = 64, names: str = "") -> Path:
     """Write the model; `batch` None: any number of pictures, `size` None: any size."""
     text = _GRAPH.format(batch=batch or "N", size=size or "S")

@@ -11,7 +11,7 @@ from sightline.cli import main
 from sightline.cli.submit import Finished, Printer
 from sightline.errors import SourceError
 from sightline.files import read_frames
-from sightline.types import FrameError, FrameRef, FrameResult, Reading
+from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun
 
 FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -26,6 +26,25 @@ def test_texts_that_were_read_are_shown_as_they_are(capsys: pytest.CaptureFixtur
     assert [row.split(maxsplit=2) for row in capsys.readouterr().out.splitlines()] == [
         ["car", "[1].jpg", "[/AB 123] 0.98  KAB 4721 0.98"],
         ["van.jpg", "dead:", "pip install '.[gpu]'"],
+    ]
+
+
+def test_objects_are_counted_by_label(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = Printer(as_json=False, wait=True)
+    seen = [Detection(xyxy=(0, 0, 1, 1), label=label, class_id=0, confidence=0.9) for label in ("bus", "car", "car")]
+    ran = {"model": "m", "model_sha256": "", "runtime": "stub", "worker": "w", "queue_wait_ms": 0, "inference_ms": 0}
+    detect, ocr = (StageRun.model_validate(ran | {"stage": stage, "batch_size": 1}) for stage in ("detect", "ocr"))
+    for name, detections, stages in [
+        ("street.jpg", seen, (detect,)),
+        ("night.jpg", [], (detect,)),
+        ("wall.jpg", seen, (detect, ocr)),
+    ]:
+        frame = FrameResult(frame=FRAME, detections=tuple(detections), stages=stages)
+        printer.show(Finished(Path(name), (frame,), "job"))
+    assert [row.split(maxsplit=1)[1] for row in capsys.readouterr().out.splitlines()] == [
+        "2 car, 1 bus",
+        "nothing found",
+        "3 detections, no text",
     ]
 
 

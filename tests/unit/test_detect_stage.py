@@ -21,9 +21,10 @@ from sightline.queues import DETECT_TASK
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore, StubDetector, make_frame_refs, make_picture
 from sightline.types import Detection, FrameRef, Lane, Pipeline
-from tests.unit.onnx_models import write_rectangle_model
+from tests.unit.onnx_models import write_rectangle_model, write_yolox_rectangle_model
 from workers.detect import DetectStage
 from workers.detectors.yolo import YoloDetector
+from workers.download import sum_of
 from workers.images import BgrImage, decode_small, encode_jpeg
 from workers.step import Step
 
@@ -139,6 +140,80 @@ def test_a_model_that_does_not_run_is_told_of_by_its_jobs_alone(monkeypatch: pyt
     stage = DetectStage(STUBS, MemoryFrameStore(), "test")
     with pytest.raises(ModelError, match="cannot be compiled"):
         stage.work(Step(DETECT_TASK, Message(job=job_of(make_frame_refs(1)))))
+    stage.close()
+
+
+class Published:
+    """A model `own` for `objects` that must be downloaded; the download waits for `arrives`."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.arrives, self.downloads, self.fails = threading.Event(), 0, False
+        models = folder / "models.toml"
+        models.write_text(
+            '[models.own]\nkind = "yolox"\nsource = "https://models.example/own.onnx"\nlabels = ["plate"]\n'
+        )
+        self.settings = STUBS.model_copy(
+            update={"objects_model": "own", "models_file": models, "models_dir": folder, "threads": 1}
+        )
+        self.target = folder / "own.onnx"
+        self.frames = MemoryFrameStore()
+        (self.ref,) = make_frame_refs(1)
+        self.frames.put_many({self.ref.frame_id: make_picture("AB12CD")})
+        self.sent_back: list[Job] = []
+        monkeypatch.setattr("workers.models.download", self.download)
+
+    def download(self, url: str, target: Path, **_: Any) -> str:
+        self.downloads += 1
+        assert self.arrives.wait(10)
+        if self.fails:
+            raise OSError("no route")
+        return sum_of(write_yolox_rectangle_model(target))
+
+    def step(self, pipeline: Pipeline) -> Step:
+        return Step(DETECT_TASK, Message(job=job_of([self.ref]).model_copy(update={"pipeline": pipeline})))
+
+    def work_until_done(self, stage: DetectStage) -> Step:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if done := stage.work(self.step(Pipeline.OBJECTS)):
+                return done
+            time.sleep(0.02)
+        raise AssertionError("never opened")
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
+    return Published(tmp_path, monkeypatch)
+
+
+def test_a_model_that_must_be_downloaded_is_not_waited_for(published: Published) -> None:
+    stage = DetectStage(published.settings, published.frames, "test", send_back=published.sent_back.append)
+    assert (published.downloads, list(stage.batchers)) == (0, ["stub"])  # until somebody wants it
+    for _ in range(3):
+        assert stage.work(published.step(Pipeline.OBJECTS)) is None
+    assert len(published.sent_back) == 3
+    other = stage.work(published.step(Pipeline.PLATES))
+    assert other is not None
+    assert other.message.results[0].error is None
+    published.arrives.set()
+    done = published.work_until_done(stage)
+    assert (published.downloads, sorted(stage.batchers)) == (1, ["own", "stub"])
+    assert done.message.results[0].stages[0].model == "own"
+    stage.close()
+
+
+def test_a_download_that_fails_is_said_and_a_file_put_there_is_found_without_a_restart(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.opening._TRIED_AGAIN_AFTER_S", 0.0)
+    published.fails = True
+    published.arrives.set()
+    stage = DetectStage(published.settings, published.frames, "test", send_back=published.sent_back.append)
+    with pytest.raises(ModelError, match=f"no route.*put it at {published.target}"):
+        published.work_until_done(stage)
+    write_yolox_rectangle_model(published.target)
+    done = published.work_until_done(stage)
+    assert done.message.results[0].stages[0].model == "own"
     stage.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -11,8 +12,9 @@ import pytest
 
 from sightline.errors import ModelError, SettingsError
 from sightline.settings import Settings
+from workers import fetch
 from workers.download import download
-from workers.models import BUILT_IN, find_model, load_registry, resolve
+from workers.models import BUILT_IN, find_model, load_registry, must_be_fetched, resolve
 
 DATA = b"weights" * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -117,13 +119,22 @@ def test_a_wrong_entry_is_named(tmp_path: Path, entry: str, message: str):
         load_registry(settings(tmp_path, entry))
 
 
+def test_a_yolox_of_torch_is_refused(tmp_path: Path):
+    file = tmp_path / "models.toml"
+    file.write_text('[models.own]\nkind = "yolox"\nsource = "yolox_s.pth"\n')
+    with pytest.raises(SettingsError, match=r"models\.own\.source.*\.onnx file"):
+        load_registry(Settings(models_file=file))
+
+
 def test_a_missing_models_file_is_named(tmp_path: Path):
     with pytest.raises(SettingsError, match=r"SIGHTLINE_MODELS_FILE.*nowhere\.toml"):
         load_registry(Settings(models_file=tmp_path / "nowhere.toml"))
 
 
 def test_offline_says_where_to_put_the_file(tmp_path: Path):
-    with pytest.raises(ModelError, match=f"SIGHTLINE_OFFLINE.*Put the file at {tmp_path}/cache/own.pt"):
+    with pytest.raises(
+        ModelError, match=f"SIGHTLINE_OFFLINE.* Get {URL} elsewhere and put it at {tmp_path}/cache/own.pt"
+    ):
         resolve("own", settings(tmp_path, f'source = "{URL}"', offline=True))
 
 
@@ -132,19 +143,74 @@ def test_a_failed_download_says_where_to_put_the_file(tmp_path: Path, monkeypatc
         raise OSError("ConnectError: no route")
 
     monkeypatch.setattr("workers.models.download", fail)
-    with pytest.raises(ModelError, match=f"cannot get {URL}: ConnectError: no route. Put the file at {tmp_path}/cache"):
+    message = (
+        f"cannot download {URL}: ConnectError: no route. .*put it at {tmp_path}/cache/own.pt .SIGHTLINE_MODELS_DIR"
+    )
+    with pytest.raises(ModelError, match=message):
         resolve("own", settings(tmp_path, f'source = "{URL}"'))
 
 
-def test_a_downloaded_file_is_used_again_also_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def fetch(url: str, path: Path, *, sha256: str | None) -> None:
-        download(url, path, sha256=sha256, transport=serve(DATA))
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`https://` sources are there to be downloaded."""
+    monkeypatch.setattr("workers.models.download", partial(download, transport=serve(DATA)))
 
-    monkeypatch.setattr("workers.models.download", fetch)
+
+@pytest.mark.usefixtures("published")
+def test_a_downloaded_file_is_used_again_also_offline(tmp_path: Path):
     entry = f'source = "{URL}"\nsha256 = "{SHA256}"'
     first = resolve("own", settings(tmp_path, entry))
     assert first.path == tmp_path / "cache" / "own.pt"
     assert resolve("own", settings(tmp_path, entry, offline=True)) == first
+    assert [file.name for file in first.path.parent.iterdir()] == ["own.pt"]
+
+
+@pytest.mark.usefixtures("published")
+def test_a_first_download_without_a_sum_is_trusted_shown_and_remembered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    entry = f'source = "{URL}"'
+    file = resolve("own", settings(tmp_path, entry))
+    assert f"trusted as it came: sha256 {SHA256}" in caplog.text
+    remembered = tmp_path / "cache" / "own.pt.sha256"
+    assert remembered.read_text() == f"{SHA256}  own.pt\n"
+    file.path.write_bytes(DATA + b"!")
+    with pytest.raises(ModelError, match=f"expected sha256 {SHA256}, actual .*own.pt.sha256 alone"):
+        resolve("own", settings(tmp_path, entry))
+    remembered.unlink()
+    assert resolve("own", settings(tmp_path, entry)).sha256 == hashlib.sha256(DATA + b"!").hexdigest()
+
+
+def test_a_file_put_there_by_hand_needs_no_network(tmp_path: Path):
+    entry = f'source = "{URL}"'
+    assert must_be_fetched("own", settings(tmp_path, entry))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "own.pt").write_bytes(DATA)
+    assert not must_be_fetched("own", settings(tmp_path, entry))
+    assert resolve("own", settings(tmp_path, entry, offline=True)).sha256 == SHA256
+    assert not must_be_fetched("plates-detector", settings(tmp_path, entry))
+
+
+def test_every_built_in_download_of_objects_is_pinned_and_the_default_is_one():
+    yolox = {name: spec for name, spec in BUILT_IN.items() if spec.kind == "yolox"}
+    assert list(yolox) == [f"yolox-{size}" for size in ("nano", "tiny", "s", "m", "l", "x")]
+    assert Settings().objects_model in yolox
+    assert len({spec.sha256 for spec in yolox.values()} - {None}) == 6
+
+
+@pytest.mark.usefixtures("published")
+def test_fetch_downloads_what_it_is_told_to_and_says_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    given = settings(tmp_path, f'source = "{URL}"', objects_model="own")
+    monkeypatch.setattr(fetch, "load_settings", lambda: given)
+    assert fetch.main([]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"own  {tmp_path}/cache/own.pt  sha256 {SHA256}, trusted as it came: its entry has none"
+    assert said[0].startswith("plates-detector  ")
+    assert fetch.main(["ppocr-text"]) == 0
+    assert fetch.main(["nowhere"]) == 2
+    assert "unknown model 'nowhere'" in capsys.readouterr().err
 
 
 def test_the_export_lies_beside_the_weights_or_the_command_is_named(tmp_path: Path):

@@ -25,7 +25,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 #: What each gives to import, under whichever name it is installed here.
-SAME_MODULES = {"opencv-contrib-python": "opencv-python-headless"}
+SAME_MODULES = {"opencv-contrib-python": "opencv-python-headless", "onnxruntime-gpu": "onnxruntime"}
 #: Of packages that are installed here, and not by an image: pip's own, and what reads the Dockerfile.
 OURS = [path.name for path in ROOT.iterdir() if any(path.glob("*.py"))]
 

@@ -30,8 +30,13 @@ class Placement(NamedTuple):
         return np.clip((xyxy - offset) * scale, 0, [width, height, width, height])
 
 
-def letterbox(images: Sequence[BgrImage], input_size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], list[Placement]]:
-    """Fit each image into (width, height), centered on gray. Gives (N, height, width, 3) BGR and the placements."""
+def letterbox(
+    images: Sequence[BgrImage], input_size: tuple[int, int], *, centered: bool = True
+) -> tuple[npt.NDArray[np.uint8], list[Placement]]:
+    """Fit each image into (width, height), centered on gray or in the upper left corner, as the model was trained.
+
+    Gives (N, height, width, 3) BGR and the placements.
+    """
     width, height = input_size
     batch = np.full((len(images), height, width, 3), _PADDING_GRAY, np.uint8)
     placements: list[Placement] = []
@@ -39,7 +44,7 @@ def letterbox(images: Sequence[BgrImage], input_size: tuple[int, int]) -> tuple[
         rows, columns = image.shape[:2]
         scale = min(width / columns, height / rows)
         new_width, new_height = max(1, round(columns * scale)), max(1, round(rows * scale))
-        left, top = (width - new_width) // 2, (height - new_height) // 2
+        left, top = ((width - new_width) // 2, (height - new_height) // 2) if centered else (0, 0)
         target[top : top + new_height, left : left + new_width] = resize(image, new_width, new_height)
         placements.append(Placement(left, top, new_width, new_height))
     return batch, placements

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sightline.errors import ModelError
-from workers.detectors.sessions import Batch, Rows, cannot_load, fixed_sizes, parse_labels
+from workers.detectors.sessions import Batch, Rows, cannot_load, fixed_sizes, parse_labels, takes_bgr_bytes
 from workers.models import ModelFile, Runtime
 from workers.runtimes import openvino_config, share_threads
 
@@ -51,10 +51,11 @@ class OpenvinoSession:
         try:
             model = self._core.read_model(file.path)
             shape = [d.get_length() if d.is_static else None for d in model.input(0).partial_shape]
-            self._model = _taking_bytes(model)
+            self._model = _taking_bytes(model, unchanged=takes_bgr_bytes(file.spec))
         except RuntimeError as error:
             raise cannot_load(file, error) from error
-        self.batch_size, self.input_size = fixed_sizes(shape)
+        batch_size, self.input_size = fixed_sizes(shape)
+        self.batch_size = None if batch_size == 1 else batch_size  # each picture is a call of its own anyway
         self._shares = [threads] if self.batch_size else share_threads(threads)
         self.calls_at_once = len(self._shares)
         where = ["framework", "names"]
@@ -138,7 +139,7 @@ def _infer(request: Any, batch: Batch) -> Rows:
     return np.array(request.get_output_tensor(0).data, np.float32)
 
 
-def _taking_bytes(model: Any) -> Any:
+def _taking_bytes(model: Any, *, unchanged: bool) -> Any:
     """The same network with `to_tensor` in it, which costs less there: it takes (N, height, width, 3) BGR bytes."""
     from openvino import Layout, Type
     from openvino.preprocess import ColorFormat, PrePostProcessor
@@ -146,6 +147,8 @@ def _taking_bytes(model: Any) -> Any:
     steps = PrePostProcessor(model)
     given = steps.input()
     given.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.BGR)
-    given.preprocess().convert_element_type(Type.f32).convert_color(ColorFormat.RGB).scale(255.0)
+    floats = given.preprocess().convert_element_type(Type.f32)
+    if not unchanged:
+        floats.convert_color(ColorFormat.RGB).scale(255.0)
     given.model().set_layout(Layout("NCHW"))
     return steps.build()

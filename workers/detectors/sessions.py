@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from workers.models import ModelFile, Runtime
-from workers.runtimes import onnxruntime_options
+from workers.models import ModelFile, ModelSpec, Runtime
+from workers.runtimes import CUDA, onnxruntime_options, onnxruntime_providers, require_cuda
 
 Rows = npt.NDArray[np.float32]
 Batch = npt.NDArray[np.uint8]
@@ -20,7 +20,7 @@ _ON_CPU = 4
 
 
 class Session(Protocol):
-    """Weights ready to run. Each session normalizes by itself, as torch does it best on its device."""
+    """Weights ready to run. Each session prepares the bytes by itself, as torch does it best on its device."""
 
     runtime: Runtime
     labels: tuple[str, ...]  #: what the file itself says; empty if it says nothing
@@ -30,7 +30,7 @@ class Session(Protocol):
     calls_at_once: int  #: `forward` may be called by so many threads side by side
 
     def forward(self, batch: Batch) -> Rows:
-        """(N, height, width, 3) BGR -> (N, rows, 6)."""
+        """(N, height, width, 3) BGR -> what the head of the network says of each picture."""
         ...
 
     def expect(self, input_size: tuple[int, int]) -> None:
@@ -39,25 +39,30 @@ class Session(Protocol):
 
 
 class OnnxruntimeSession:
+    """On CUDA where `device` means it and onnxruntime has it, else on the CPU."""
+
     runtime: Runtime = "onnxruntime"
-    most_at_once: int | None = _ON_CPU
     calls_at_once = 1
 
-    def __init__(self, file: ModelFile, *, threads: int) -> None:
+    def __init__(self, file: ModelFile, *, threads: int, device: str = "cpu") -> None:
         import onnxruntime
 
-        options = onnxruntime_options(threads)
+        options, providers = onnxruntime_options(threads), onnxruntime_providers(device)
         try:
-            self._session = onnxruntime.InferenceSession(file.path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(file.path, options, providers=list(providers.items()))
         except Exception as error:  # onnxruntime's errors have no root of their own
             raise cannot_load(file, error) from error
+        used = self._session.get_providers()
+        require_cuda(file.name, device, used)  # it goes on without those it cannot load
+        self.most_at_once: int | None = None if CUDA in used else _ON_CPU
         (self._input,) = self._session.get_inputs()
+        self._takes_bgr_bytes = takes_bgr_bytes(file.spec)
         self._type = np.float16 if self._input.type == "tensor(float16)" else np.float32
         self.batch_size, self.input_size = fixed_sizes(self._input.shape)
         self.labels = parse_labels(self._session.get_modelmeta().custom_metadata_map.get("names", ""))
 
     def forward(self, batch: Batch) -> Rows:
-        tensor = to_tensor(batch).astype(self._type, copy=False)
+        tensor = to_tensor(batch, takes_bgr_bytes=self._takes_bgr_bytes).astype(self._type, copy=False)
         rows = self._session.run(None, {self._input.name: tensor})[0]
         return np.asarray(rows, np.float32)
 
@@ -65,9 +70,15 @@ class OnnxruntimeSession:
         """All sizes are alike to it."""
 
 
-def to_tensor(batch: Batch) -> npt.NDArray[np.float32]:
-    """(N, height, width, 3) BGR 0..255 -> (N, 3, height, width) RGB 0..1."""
-    return np.asarray(cv2.dnn.blobFromImages(list(batch), 1 / 255, swapRB=True), np.float32)
+def takes_bgr_bytes(spec: ModelSpec) -> bool:
+    """Whether a model wants the values of the bytes as they are, BGR 0..255; all others want RGB 0..1."""
+    return spec.kind == "yolox"
+
+
+def to_tensor(batch: Batch, *, takes_bgr_bytes: bool = False) -> npt.NDArray[np.float32]:
+    """(N, height, width, 3) BGR 0..255 -> (N, 3, height, width), RGB 0..1 or unchanged values."""
+    scale = 1.0 if takes_bgr_bytes else 1 / 255
+    return np.asarray(cv2.dnn.blobFromImages(list(batch), scale, swapRB=not takes_bgr_bytes), np.float32)
 
 
 def parse_labels(names: str) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ class TextDetector:
     Images run one after the other: they differ in size, and on a CPU a batch is not faster than its parts.
     """
 
-    def __init__(self, file: ModelFile, runtime: Runtime, *, threads: int, min_confidence: float) -> None:
+    def __init__(
+        self, file: ModelFile, runtime: Runtime, *, threads: int, min_confidence: float, device: str = "cpu"
+    ) -> None:
         longest_side = file.spec.input_size
         self.model = LoadedModel(
             name=file.name,
@@ -41,6 +43,7 @@ class TextDetector:
             use="Det",
             runtime=runtime,
             threads=threads,
+            device=device,
             params={"Det.limit_type": "max", "Det.limit_side_len": longest_side},
         )
 
@@ -85,4 +88,6 @@ def open_text_detector(name: str, settings: Settings, runtime: Runtime) -> TextD
         ModelError: missing or damaged weights, or RapidOCR is not installed.
     """
     file = resolve(name, settings, suffix=".onnx")
-    return TextDetector(file, runtime, threads=settings.threads, min_confidence=settings.min_confidence)
+    return TextDetector(
+        file, runtime, threads=settings.threads, min_confidence=settings.min_confidence, device=settings.device
+    )

@@ -1,4 +1,7 @@
-"""The YOLO detector: letterbox, forward in some runtime, decode. All runtimes share what is before and after."""
+"""The YOLO detector: letterbox, forward in some runtime, decode. All runtimes share what is before and after.
+
+What a kind of YOLO needs of its own: its head (`heads.py`), and where in the input the picture lies.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,28 @@ from sightline.errors import ModelError
 from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
+from workers.coco import LABELS as COCO_LABELS
+from workers.detectors.heads import HEADS
 from workers.detectors.letterbox import Placement, letterbox, resize
 from workers.detectors.looks import LEAST_CONFIDENCE, agree
 from workers.detectors.openvino_session import OpenvinoSession
-from workers.detectors.overlaps import thin_out
-from workers.detectors.sessions import OnnxruntimeSession, Session
+from workers.detectors.sessions import OnnxruntimeSession, Rows, Session
 from workers.images import BgrImage
-from workers.models import ModelFile, Runtime, resolve
+from workers.models import ModelFile, Runtime, find_model, resolve
 
 _STRIDE = 64  #: pixels; sides of the input are multiples of it, a wide picture takes a wide input
 
 
 class YoloDetector:
-    """Finds objects with a YOLO whose head is end-to-end (output (N, 300, 6)) or raw (kind `yolo-raw`).
+    """Finds objects with a YOLO of any kind that `heads.py` knows.
 
     Where the file does not fix its input, a picture gets one of its own shape, its longest side `input_size`: a 16:9
     picture then costs 3/5 of a square. Pictures of one shape share a batch. A model may ask for a second look.
     """
 
     def __init__(self, file: ModelFile, session: Session, *, min_confidence: float) -> None:
+        self._head = HEADS[file.spec.kind]
+        self._is_yolox = file.spec.kind == "yolox"
         self._longest = [file.spec.input_size]
         if file.spec.second_look and not session.input_size:
             self._longest.append(file.spec.second_look)
@@ -38,14 +44,13 @@ class YoloDetector:
             name=file.name,
             sha256=file.sha256,
             runtime=session.runtime,
-            labels=file.spec.labels or session.labels,
+            labels=file.spec.labels or session.labels or (COCO_LABELS if self._is_yolox else ()),
             input_size=session.input_size or (max(self._longest), max(self._longest)),
             most_at_once=session.most_at_once,
             calls_at_once=session.calls_at_once,
             crop_margin=file.spec.crop_margin,
         )
         self._session = session
-        self._raw = file.spec.kind == "yolo-raw"
         self._min_confidence = min_confidence
         self._least_confidence = min(min_confidence, LEAST_CONFIDENCE) if len(self._longest) > 1 else min_confidence
 
@@ -68,7 +73,7 @@ class YoloDetector:
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
             for part in _chunks(alike, self._session.batch_size or self._session.most_at_once or len(alike)):
-                batch, placements = letterbox([small[index] for index in part], size)
+                batch, placements = letterbox([small[index] for index in part], size, centered=not self._is_yolox)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
                     shape = images[index].shape[:2]
                     found[index] = decode(rows, placement, shape, self.model.labels, self._least_confidence)
@@ -80,22 +85,28 @@ class YoloDetector:
             self._session.expect(self._session.input_size or _input_size(usual, longest))
         self.detect([usual])
 
-    def _forward(self, batch: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+    def _forward(self, batch: npt.NDArray[np.uint8]) -> list[Rows]:
         """The rows of each picture, and of the blanks behind them."""
         missing = (self._session.batch_size or len(batch)) - len(batch)
         if missing:  # exported with a fixed batch: fill up with blanks
             batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), np.uint8)])
         output = self._session.forward(batch)
-        fits = output.ndim == 3 and output.shape[0] == len(batch)
-        if self._raw and fits and output.shape[1] == 4 + len(self.model.labels):
-            return [thin_out(raw, self._least_confidence) for raw in output]
-        if not self._raw and fits and output.shape[2] == 6:
-            return list(output)
-        wanted = f"({len(batch)}, {4 + len(self.model.labels)}, boxes)" if self._raw else f"({len(batch)}, 300, 6)"
+        size = (batch.shape[2], batch.shape[1])
+        self._check(output.shape, (len(batch), *self._head.shape(len(self.model.labels), size)))
+        return [self._head.rows(of_picture, size, self._least_confidence) for of_picture in output]
+
+    def _check(self, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        """Whether the output has the shape that the kind gives it; 0: any number."""
+        if len(shape) == len(wanted) and all(
+            not right or size == right for size, right in zip(shape, wanted, strict=True)
+        ):
+            return
+        name, labels = self.model.name, len(self.model.labels)
         raise ModelError(
-            f"model {self.model.name!r}: output {output.shape} instead of {wanted}: its kind must be `yolo26` with an "
-            "end-to-end head (`python -m workers.detectors.export` makes such a file), or `yolo-raw` without",
-            model=self.model.name,
+            f"model {name!r}: output {shape} instead of {str(wanted).replace(' 0', ' any')}: its kind must be `yolo26` "
+            "with an end-to-end head (`python -m workers.detectors.export` makes such a file), `yolox` as YOLOX is "
+            f"published, or `yolo-raw` without; and `labels` must name all its classes (now {labels})",
+            model=name,
         )
 
 
@@ -124,11 +135,13 @@ def decode(
 
 
 def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloDetector:
-    """Load weights of kind `yolo26` or `yolo-raw`.
+    """Load weights of any kind of YOLO.
 
     Raises:
-        ModelError: missing or damaged weights, or no such device; says what to do.
+        ModelError: not a YOLO, missing or damaged weights, or no such device; says what to do.
     """
+    if (kind := find_model(name, settings).kind) not in HEADS:
+        raise ModelError(f"model {name!r} has the kind `{kind}` and is no detector", model=name)
     file = resolve(name, settings, suffix=".pt" if runtime == "torch" else ".onnx")
     session: Session
     if runtime == "torch":
@@ -138,7 +151,7 @@ def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloD
     elif runtime == "openvino":
         session = OpenvinoSession(file, half=settings.half, threads=settings.threads)
     else:
-        session = OnnxruntimeSession(file, threads=settings.threads)
+        session = OnnxruntimeSession(file, threads=settings.threads, device=settings.device)
     return YoloDetector(file, session, min_confidence=max(settings.min_confidence, file.spec.min_confidence))
 
 
