@@ -63,7 +63,7 @@ def replay_letters(
             published.append(Replay(letter, job.job_id))
     except BacklogFullError as full:
         text = f"{full} ({len(published)} of {len(letters)} dead letters are replayed)"
-        raise BacklogFullError(text, scope=full.scope, retry_after_s=full.retry_after_s) from full
+        raise BacklogFullError(text, source_id=full.source_id, retry_after_s=full.retry_after_s) from full
     finally:
         mark_replayed(database, published)
     return refused

@@ -20,19 +20,22 @@ from sightline.errors import (
     BrokerUnavailableError,
     PoisonError,
     RetryableError,
+    SettingsError,
     SightlineError,
+    StoreUnavailableError,
     WaitTimeoutError,
 )
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
-    from sightline.client import AsyncSightline, Sightline
+    from sightline.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
     from sightline.settings import Settings, load_settings
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncSightline",
+    "AsyncSubmittedJob",
     "BacklogFullError",
     "BadImageError",
     "BadMessageError",
@@ -48,18 +51,28 @@ __all__ = [
     "Reading",
     "RetryableError",
     "Settings",
+    "SettingsError",
     "Sightline",
     "SightlineError",
+    "StoreUnavailableError",
+    "SubmittedJob",
     "WaitTimeoutError",
     "load_settings",
 ]
 
 _LAZY = {
     "AsyncSightline": "sightline.client",
+    "AsyncSubmittedJob": "sightline.client",
     "Sightline": "sightline.client",
+    "SubmittedJob": "sightline.client",
     "Settings": "sightline.settings",
     "load_settings": "sightline.settings",
 }
+
+
+def __dir__() -> list[str]:
+    """What is loaded later is listed too, so that `help(sightline)` and completion show the clients."""
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

@@ -87,7 +87,7 @@ class Sightline:
             most = self.settings.live_max_open_frames
             raise BacklogFullError(
                 f"backlog full for source {source_id!r}: {most} live frames may be open; try again later",
-                scope=source_id,
+                source_id=source_id,
             )
         accepted = tuple(frame for frame in job.frames if frame not in refused)
         return SubmittedJob(job.model_copy(update={"frames": accepted}), self)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from sightline.broker import Broker, Payload, task_id
 from sightline.ids import content_id
-from sightline.ledger import Ledger, Outcomes
+from sightline.ledger import DropEnd, Ledger, Outcomes
 from sightline.messages import Job, Message
 from sightline.patience import Patience
 from sightline.queues import DEAD_LETTER_TASK
@@ -51,9 +51,11 @@ class Delivery:
         """Close the job in the ledger. Returns False if it was closed before."""
         return bool(self.patience.insist(lambda: self.ledger.settle(job.job_id, outcomes), f"settle job {job.job_id}"))
 
-    def drop(self, job: Job, outcomes: Outcomes) -> Literal["dropped", "closed", "being written"]:
+    def drop(self, job: Job, outcomes: Outcomes) -> DropEnd:
         """Close the job by a rule. See `Ledger.drop`."""
-        ended = self.patience.insist(lambda: self.ledger.drop(job.job_id, outcomes), f"drop job {job.job_id}")
+        ended: DropEnd | None = self.patience.insist(
+            lambda: self.ledger.drop(job.job_id, outcomes), f"drop job {job.job_id}"
+        )
         assert ended is not None
         return ended
 

@@ -51,17 +51,17 @@ class StoreUnavailableError(RetryableError):
 
 
 class BacklogFullError(RetryableError):
-    """Admission refused a job. `scope` says which limit was met: `source` or `total`."""
+    """Admission refused a job. `source_id` is the source that is full; None: too much is open in total."""
 
     reason = "backlog_full"
 
-    def __init__(self, message: str, *, scope: str, retry_after_s: float = 1.0) -> None:
+    def __init__(self, message: str, *, source_id: str | None = None, retry_after_s: float = 1.0) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
-        self.scope = scope
+        self.source_id = source_id
 
 
 class WaitTimeoutError(RetryableError):
-    """Raised by `Job.wait`. The job itself goes on: wait again, or look it up by `job_id` later."""
+    """Raised by `SubmittedJob.wait`. The job itself goes on: wait again, or look it up by `job_id` later."""
 
     reason = "wait_timeout"
 

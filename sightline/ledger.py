@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 #: Frames per outcome and source: {"gate": {"stored": 3, "dropped:stale": 1}}.
 Outcomes = Mapping[str, Mapping[str, int]]
 
+#: What a drop came to.
+DropEnd = Literal["dropped", "closed", "being written"]
+
 _PREFIX = "sightline:"
 _DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS = (
     _PREFIX + name for name in ("due:", "jobs", "open", "counts", "attempts", "sightings")
@@ -91,7 +94,7 @@ class Ledger:
         """Enter a job before its message is published; `open` and `done` say that there is nothing to publish.
 
         Raises:
-            BacklogFullError: nothing was entered. `scope` is `total` or the id of the source that is full.
+            BacklogFullError: nothing was entered.
         """
         limits = self._limits
         limit = limits.live_max_open_frames if job.lane is Lane.LIVE else limits.max_open_frames_per_source
@@ -104,7 +107,7 @@ class Ledger:
             most = limits.max_open_frames if scope == _TOTAL else limit
             raise BacklogFullError(
                 f"backlog full {what}: {most} frames may be open; try again later",
-                scope="total" if scope == _TOTAL else str(scope),
+                source_id=None if scope == _TOTAL else str(scope),
             )
         return verdict
 
@@ -141,15 +144,12 @@ class Ledger:
         ended = "dead" if "dead" in names else "stored" if names & {"stored", "repeated"} else "dropped"
         return self._close(job_id, ended, outcomes, unless_written=False) == 1
 
-    def drop(self, job_id: str, outcomes: Outcomes) -> Literal["dropped", "closed", "being written"]:
+    def drop(self, job_id: str, outcomes: Outcomes) -> DropEnd:
         """Close a job by a rule, unless it was closed before or a writer is at it (`begin` with `to_write`)."""
         code = self._close(job_id, "dropped", outcomes, unless_written=True)
-        ends: dict[int, Literal["dropped", "closed", "being written"]] = {
-            1: "dropped",
-            0: "closed",
-            -1: "being written",
-        }
-        return ends[code]
+        if code == 1:
+            return "dropped"
+        return "closed" if code == 0 else "being written"
 
     def _close(self, job_id: str, ended: str, outcomes: Outcomes, *, unless_written: bool) -> int:
         flat = [part for source, counts in outcomes.items() for pair in counts.items() for part in (source, *pair)]

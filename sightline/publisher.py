@@ -85,9 +85,9 @@ class Publisher:
             try:
                 return job, self.ledger.admit(job)
             except BacklogFullError as full:
-                if job.lane is not Lane.LIVE or full.scope == "total":
+                if job.lane is not Lane.LIVE or full.source_id is None:
                     raise
-                frames = tuple(frame for frame in job.frames if frame.source_id != full.scope)
+                frames = tuple(frame for frame in job.frames if frame.source_id != full.source_id)
                 if not frames:
                     return job, "refused"
                 job = job.model_copy(update={"frames": frames})

@@ -2,9 +2,10 @@
 
 The pictures of a sequence are gone through in the order of time, as trackers do (Bewley et al., Simple online and
 realtime tracking, 2016). In each, plates go to the vehicles for which there is most evidence, from texts and from
-motion, each vehicle at most one; a plate for which there is none is another vehicle. What has been decided never
-depends on what comes later, so the result is a function of the set of readings, and a run may go on from what is known
-at a time. Pictures that are no sequence have no motion: there the same plate is all that counts.
+motion, each vehicle at most one. A plate for which there is none is another vehicle; if it is but a part, cut off by
+the edge of the picture, it is nobody's. What has been decided never depends on what comes later, so the result is a
+function of the set of readings, and a run may go on from what is known at a time. Pictures that are no sequence have no
+motion: there the same plate is all that counts.
 """
 
 from __future__ import annotations
@@ -160,7 +161,8 @@ class Association:
         for (now, _), of_frame in groupby(ordered, key=lambda one: (one.seen_at, one.frame_id)):
             self._forget(now)
             plates = plates_of(list(of_frame))
-            seen = [self._add(plate, taken) for plate, taken in self._assign(plates, now)]
+            added = [self._add(plate, taken) for plate, taken in self._assign(plates, now)]
+            seen = [vehicle for vehicle in added if vehicle is not None]
             for index, one in enumerate(seen):
                 for other in seen[:index]:
                     self._met[frozenset((one, other))] = now
@@ -225,8 +227,10 @@ class Association:
             is_cut=one.is_cut or vehicle.last.is_cut,
         )
 
-    def _add(self, plate: list[Sighting], vehicle: Vehicle | None) -> Vehicle:
+    def _add(self, plate: list[Sighting], vehicle: Vehicle | None) -> Vehicle | None:
         if vehicle is None:
+            if not any(one.may_found for one in plate):
+                return None
             vehicle = Vehicle(plate[0].seen_at, plate[0].seen_at, plate[0].key)
             self.vehicles.append(vehicle)
             self._near.append(vehicle)

@@ -27,7 +27,7 @@ _CHUNK: Final = 400
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-Owned = tuple[Sighting, str]  #: a known sighting and its passage
+Owned = tuple[Sighting, str | None]  #: a known sighting and its passage, if it has one
 
 
 @dataclass
@@ -86,7 +86,7 @@ def load_sightings(
     connection: sa.Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None
 ) -> list[Owned]:
     """Known sightings with their passages, in the order of time."""
-    rows = _SIGHTINGS.where(Readings.passage_id.is_not(None), *conditions)
+    rows = _SIGHTINGS.where(_IS_SIGHTING, *conditions)
     rows = rows.order_by(Readings.captured_at, Readings.frame_id, Readings.reading_index).limit(limit)
     return [(_sighting(row), row["passage_id"]) for row in connection.execute(rows).mappings()]
 
@@ -104,13 +104,14 @@ def _seen_around(
 ) -> dict[tuple[str, str], dict[str, datetime]]:
     """By source and sequence: the passages that were seen shortly before or any time soon after, and when last."""
     found: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
+    nobodys = ""  # of sightings that are part of no passage
     for since, until, runs in _windows(films, rules):
         starts = {(run.source_id, run.sequence): shift(run.start, -rules.gap) for run in runs}
         given = {"source_ids": sorted({run.source_id for run in runs}), "since": since, "until": until}
         for source_id, sequence, passage_id, last_seen in connection.execute(_SEEN, given):
             start = starts.get((source_id, sequence))
-            if sequence is not None and passage_id is not None and start is not None and last_seen >= start:
-                found[source_id, sequence][passage_id] = last_seen
+            if sequence is not None and start is not None and last_seen >= start:
+                found[source_id, sequence][passage_id or nobodys] = last_seen
     return found
 
 
@@ -182,7 +183,7 @@ def _go_again_in_film(connection: sa.Connection, run: Run, rules: Rules, stands:
 
 def _are_read_after(connection: sa.Connection, run: Run, until: datetime) -> bool:
     """Whether passages of the run have readings after a time, which may not be theirs any more."""
-    passage_ids = run.rows.keys() | {owner for _, owner in run.again.values()}
+    passage_ids = run.rows.keys() | {owner for _, owner in run.again.values() if owner}
     later = sa.select(Readings.frame_id).where(Readings.passage_id.in_(passage_ids), Readings.captured_at > until)
     return connection.execute(later.limit(1)).first() is not None
 
@@ -193,12 +194,13 @@ def _from_start(
     """Begin a run at its first new sighting, with vehicles as they were then, and go as far as sightings are known."""
     before = [each for each in known if each[0].seen_at < run.start]
     run.again = {one.key: (one, owner) for one, owner in known if one.seen_at >= run.start}
-    earlier = {owner for _, owner in before}.union(stands)
+    earlier = {owner for _, owner in before if owner}.union(stands)
     run.rows = {key: row for key, row in load_passages(connection, earlier).items() if _is_of(row, run)}
     of_them = (Readings.passage_id.in_(sorted(run.rows)), Readings.captured_at >= run.start)
     later: dict[str, Votes] = {}
     for one, owner in load_sightings(connection, *of_them, limit=MAX_AGAIN) if run.rows else ():
-        later[owner] = add_votes(later.get(owner, {}), vote(one.text, one.weights))
+        if owner:
+            later[owner] = add_votes(later.get(owner, {}), vote(one.text, one.weights))
     vehicles: dict[str, Vehicle] = {}
     for key, row in run.rows.items():
         if votes := without(row["votes"], later.get(key, {})):
@@ -207,7 +209,7 @@ def _from_start(
                 first_seen, first_seen, _first_key(row), key, votes, stands=list(stands.get(key, ()))
             )
     for one, owner in before:
-        if owner in vehicles:
+        if owner and owner in vehicles:
             vehicles[owner].last_seen = one.seen_at
             vehicles[owner].move(one)
     is_sequence = run.sequence is not None
@@ -281,7 +283,7 @@ def _is_plain(run: Run, rows: Mapping[str, sa.RowMapping], rules: Rules) -> bool
 
 def _load_owners(connection: sa.Connection, run: Run) -> None:
     """Also the passages that later sightings are part of, and those that were named after one of them."""
-    missing = ({owner for _, owner in run.again.values()} | run.again.keys()) - run.rows.keys()
+    missing = ({owner for _, owner in run.again.values() if owner} | run.again.keys()) - run.rows.keys()
     run.rows |= load_passages(connection, missing)
 
 
@@ -340,6 +342,8 @@ def _sighting(row: sa.RowMapping) -> Sighting:
     )
 
 
+#: Of what looks like no plate, the place is not kept.
+_IS_SIGHTING: Final = sa.or_(Readings.passage_id.is_not(None), Readings.spot.is_not(None))
 _READ: Final = sa.select(
     Readings.source_id,
     Readings.captured_at,
@@ -378,7 +382,7 @@ _SEEN: Final = (
         Readings.source_id.in_(sa.bindparam("source_ids", expanding=True)),
         Readings.captured_at.between(sa.bindparam("since"), sa.bindparam("until")),
         Readings.sequence.is_not(None),
-        Readings.passage_id.is_not(None),
+        _IS_SIGHTING,
     )
     .group_by(Readings.source_id, Readings.sequence, Readings.passage_id)
 )

@@ -60,7 +60,8 @@ class Placed:
     motions: dict[str, list[Any] | None] = field(default_factory=dict[str, list[Any] | None])
     stands: dict[tuple[str, str], list[Stand]] = field(default_factory=dict[tuple[str, str], list[Stand]])
     restood: set[str] = field(default_factory=set[str])  #: passages whose stands were found anew
-    moved: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])  #: readings
+    #: Readings that are part of another passage now, or of none.
+    moved: dict[tuple[str, int], str | None] = field(default_factory=dict[tuple[str, int], str | None])
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
 
 
@@ -120,7 +121,8 @@ def _names(run: Run) -> dict[Vehicle, str]:
     for vehicle in run.vehicles:
         name = vehicle.passage_id
         if not name:
-            earlier = Counter(run.again[one.key][1] for one in vehicle.sightings if one.key in run.again)
+            known = (run.again[one.key][1] for one in vehicle.sightings if one.key in run.again)
+            earlier = Counter(owner for owner in known if owner)
             ranked = [key for key, _ in sorted(earlier.items(), key=lambda item: (-item[1], item[0]))]
             fresh = (one.key for one in vehicle.sightings if one.key not in run.rows)
             others = (f"{vehicle.sightings[0].key}.{number}" for number in count(2))
@@ -131,12 +133,12 @@ def _names(run: Run) -> dict[Vehicle, str]:
 
 
 def _lost(run: Run, names: dict[Vehicle, str]) -> dict[str, list[Sighting]]:
-    """By passage: its readings that turned out to be of another vehicle."""
+    """By passage: its readings that turned out to be of another vehicle, or of none."""
+    now = {one.key: (name, *vehicle.absorbed) for vehicle, name in names.items() for one in vehicle.sightings}
     lost: dict[str, list[Sighting]] = defaultdict(list)
-    for vehicle, name in names.items():
-        for one in vehicle.sightings:
-            if one.key in run.again and (owner := run.again[one.key][1]) not in (name, *vehicle.absorbed):
-                lost[owner].append(one)
+    for key, (one, owner) in run.again.items():
+        if owner and owner not in now.get(key, ()):
+            lost[owner].append(one)
     return lost
 
 
@@ -154,6 +156,8 @@ def _let_go(
     connection: sa.Connection, run: Run, names: dict[Vehicle, str], lost: dict[str, list[Sighting]], placed: Placed
 ) -> None:
     """Passages that are no vehicle's any more go to who has most of them, or stay with what they have left."""
+    for one in (one for its in lost.values() for one in its):
+        placed.moved.setdefault((one.frame_id, one.reading_index), None)
     of_vehicles = {key for vehicle, name in names.items() for key in (name, *vehicle.absorbed)}
     for key in lost.keys() - of_vehicles:
         kept = _kept(connection, run.rows[key], lost[key])
@@ -162,7 +166,8 @@ def _let_go(
             placed.motions[key] = run.rows[key]["motion"]
             placed.causes[key] = run.sightings[0].key
         else:
-            heirs = Counter(placed.moved[one.frame_id, one.reading_index] for one in lost[key])
+            moved = (placed.moved[one.frame_id, one.reading_index] for one in lost[key])
+            heirs = Counter(name for name in moved if name)
             placed.merged[key] = min(heirs, key=lambda name: (-heirs[name], name))
 
 

@@ -19,6 +19,7 @@ _STILL: Final = 0.35
 _OFF: Final = 0.4
 _OFF_PER_S: Final = 3.0
 _OFF_PER_S_ON_COURSE: Final = 1.2
+_ON_COURSE_S: Final = 3.0  #: it goes on as it went for so long
 #: And where a part of it is outside of the picture.
 _OFF_IF_CUT: Final = 1.0
 #: The same for its size, in natural logarithms.
@@ -100,7 +101,7 @@ def motion_evidence(
     x, y, size = then.x, then.y, math.log(then.width)
     off_by = _OFF + _OFF_PER_S * elapsed_s
     if before is not None and step_s > 0:
-        earlier, ahead = _center(before), min(elapsed_s, 1.0) / step_s
+        earlier, ahead = _center(before), min(elapsed_s, _ON_COURSE_S) / step_s
         x, y = x + (then.x - earlier.x) * ahead, y + (then.y - earlier.y) * ahead
         size += max(-1.0, min(1.0, (size - math.log(earlier.width)) * ahead))
         off_by = _OFF + _OFF_PER_S_ON_COURSE * elapsed_s

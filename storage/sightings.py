@@ -16,6 +16,8 @@ _WIDE_PX: Final = 160.0
 _HALF_SHARP: Final = 100.0
 #: The most that a character weighs of which a part may be outside of the picture, in thousandths.
 CUT_WEIGHT: Final = 400
+#: A plate at the edge seems to be whole if each of its characters weighs as much.
+SEEMS_WHOLE: Final = 900
 
 
 class Sighting(NamedTuple):
@@ -32,6 +34,7 @@ class Sighting(NamedTuple):
     sharpness: float | None = None
     sequence: str | None = None
     is_cut: bool = False  #: by the edge of the picture
+    may_found: bool = True  #: whether this alone tells that there is a vehicle
 
     @property
     def key(self) -> str:
@@ -65,15 +68,28 @@ def make_sighting(
 ) -> Sighting:
     """The sighting of a plate in a picture of this `size`, width and height in pixels; (0, 0) where it is not known.
 
-    In a sequence what the edge of the picture cuts off comes whole a moment before or after, so what cannot be read
-    surely has little weight: the character at that end, or all where the top or bottom is cut.
+    In a sequence what the edge of the picture cuts off comes whole a moment before or after. So what cannot be read
+    surely has little weight, the character at that end, or all where the top or bottom is cut; and only what seems to
+    be whole all the same tells of a vehicle.
     """
-    weights, is_cut = plate.weights, False
+    weights, is_cut, may_found = plate.weights, False, True
     if sequence is not None and xyxy is not None and all(size):
         left, right, flat = cut_sides(xyxy, *size)
         is_cut = left or right or flat
+        may_found = not flat and (not is_cut or min(weights) >= SEEMS_WHOLE)
         doubtful = {0 if left else None, len(weights) - 1 if right else None}
         weights = tuple(min(each, CUT_WEIGHT) if flat or at in doubtful else each for at, each in enumerate(weights))
     return Sighting(
-        source_id, seen_at, frame_id, reading_index, plate.text, weights, confidence, xyxy, sharpness, sequence, is_cut
+        source_id,
+        seen_at,
+        frame_id,
+        reading_index,
+        plate.text,
+        weights,
+        confidence,
+        xyxy,
+        sharpness,
+        sequence,
+        is_cut,
+        may_found,
     )

@@ -73,9 +73,7 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
             break  # it has proved itself: whatever its rows wait for is not counted against it, nor do others wait
         is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
         to_write = step.task == WRITE_TASK
-        may_be_dropped = (
-            to_write and job.deadline_at is not None
-        )  # by who got a copy: it was, or it must not be any more
+        may_be_dropped = to_write and job.deadline_at is not None  # by who got a copy: until now, not from now on
         if is_long or may_be_dropped:
             is_open, begun_at = services.delivery.begin(job, to_write=to_write) > 0, time.monotonic()
     if is_open:

@@ -105,9 +105,10 @@ async def create_job(
     refused = await run_in_threadpool(services.publisher.publish, job, pixels)
     del pixels  # the wait may be long
     if len(refused) == len(job.frames):
+        source_id = job.frames[0].source_id
         raise BacklogFullError(
-            f"backlog full for source {job.frames[0].source_id!r} in lane live; try again later, or in another lane",
-            scope="source",
+            f"backlog full for source {source_id!r} in lane live; try again later, or in another lane",
+            source_id=source_id,
         )
     # The same request may have been made before, and its job be finished.
     answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)

@@ -107,13 +107,15 @@ def test_a_finished_job_is_not_published_again(settings: Settings, publisher: Pu
 def test_a_full_backlog_refuses_without_a_trace(settings: Settings, publisher: Publisher) -> None:
     for _ in range(10):
         publisher.publish(job := make_job("gate"), pixels_of(job))
-    with pytest.raises(BacklogFullError, match="source 'gate'"):
+    with pytest.raises(BacklogFullError, match="source 'gate'") as of_source:
         publisher.publish(job := make_job("gate", "yard"), pixels_of(job))
+    assert of_source.value.source_id == "gate"
     assert publisher.ledger.counts() == {"gate": {"published": 10}}
     for _ in range(10):
         publisher.publish(job := make_job("yard"), pixels_of(job))
-    with pytest.raises(BacklogFullError, match="in total"):
+    with pytest.raises(BacklogFullError, match="in total") as in_total:
         publisher.publish(job := make_job("hall"), pixels_of(job))
+    assert in_total.value.source_id is None
     assert len(queued(settings, DETECT_QUEUE)) == 20
 
 
@@ -338,8 +340,9 @@ def test_a_client_is_told_that_its_live_picture_was_refused(settings: Settings) 
     with Sightline(settings) as client:
         for number in range(4):
             client.submit(make_picture(f"AB{number}"), lane="live")
-        with pytest.raises(BacklogFullError, match="'python'"):
+        with pytest.raises(BacklogFullError, match="'python'") as caught:
             client.submit(make_picture("AB99"), lane="live")
+    assert caught.value.source_id == "python"
 
 
 def test_a_picture_is_another_frame_in_another_pipeline(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ Submit = Callable[..., list[FrameRef]]
 
 
 @pytest.fixture
-def submit(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Submit:
+def submit(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Submit]:
     """Types `sightline submit`; gives the frames that were accepted, by name and time."""
     monkeypatch.setenv("SIGHTLINE_REDIS_URL", settings.redis_url)
     monkeypatch.setenv("SIGHTLINE_FRAMES_URL", settings.frame_store_url)
@@ -38,7 +38,8 @@ def submit(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Submit:
         frames = [frame for job in ledger.open_jobs(limit=100) for frame in job.frames]
         return sorted(frames, key=lambda frame: (frame.name, frame.captured_at))
 
-    return type_
+    yield type_
+    ledger.close()
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_frames_over_the_limit_of_their_camera_are_dropped_alone() -> None:
     [
         (BrokerUnavailableError("down"), "broker_unavailable"),
         (StoreUnavailableError("down"), "store_unavailable"),
-        (BacklogFullError("full", scope="total"), "backlog"),
+        (BacklogFullError("full"), "backlog"),
     ],
 )
 def test_what_cannot_be_published_now_is_dropped_and_counted(

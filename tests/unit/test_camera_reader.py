@@ -228,7 +228,7 @@ def test_archive_publishes_every_frame_in_bulk_without_deadline(start: Start, tm
 def test_archive_waits_and_tries_again_with_the_same_ids(start: Start, tmp_path: Path) -> None:
     publisher = FakePublisher()
     publisher.trouble = [
-        BacklogFullError("full", scope="gate", retry_after_s=0.05),
+        BacklogFullError("full", source_id="gate", retry_after_s=0.05),
         BrokerUnavailableError("down", retry_after_s=0.05),
         StoreUnavailableError("down", retry_after_s=0.05),
     ]
@@ -241,7 +241,7 @@ def test_archive_waits_and_tries_again_with_the_same_ids(start: Start, tmp_path:
 
 def test_archive_reads_no_further_while_it_waits_and_stops_at_once(start: Start, tmp_path: Path) -> None:
     publisher = FakePublisher()
-    publisher.trouble = [BacklogFullError("full", scope="gate", retry_after_s=60)] * 9
+    publisher.trouble = [BacklogFullError("full", source_id="gate", retry_after_s=60)] * 9
     reader, counters = archive(start, publisher, write_clip(tmp_path / "clip.mp4", seconds=4))
     wait_until(lambda: publisher.attempts)
     time.sleep(0.2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pydoc
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -9,6 +11,7 @@ from importlib import metadata
 import pytest
 
 import sightline
+from sightline import Sightline, SubmittedJob
 
 HEAVY = ["torch", "cv2", "numpy", "onnxruntime", "openvino", "sqlalchemy", "fastapi", "celery", "redis", "storage"]
 
@@ -17,6 +20,19 @@ def test_the_public_list_is_what_the_package_exposes() -> None:
     for name in sightline.__all__:
         assert getattr(sightline, name) is not None
     assert sorted(sightline.__all__) == sightline.__all__
+
+
+def test_help_shows_the_clients_and_the_errors_they_raise() -> None:
+    told = pydoc.render_doc(sightline, renderer=pydoc.plaintext)
+    assert [name for name in sightline.__all__ if name not in told] == []
+    assert "submit(self, *images" in told
+
+
+def test_docstrings_name_errors_that_can_be_imported_from_the_package() -> None:
+    texts = [object.__doc__ or "" for object in (*vars(Sightline).values(), *vars(SubmittedJob).values())]
+    named = {name for text in texts for name in re.findall(r"\w+Error", text)}
+    assert {"BacklogFullError", "StoreUnavailableError", "WaitTimeoutError"} <= named
+    assert named <= set(sightline.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

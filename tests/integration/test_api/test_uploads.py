@@ -54,10 +54,8 @@ def test_the_same_upload_again_answers_how_its_job_ended(client: TestClient, set
     assert (again["job_id"], again["status"], len(again["result"]["frames"])) == (job_id, "stored", 1)
 
 
-def test_pictures_stand_alone_unless_it_is_said(
-    client: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger = Publisher.from_settings(settings).ledger
+def test_pictures_stand_alone_unless_it_is_said(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = client.app.state.services.publisher.ledger  # pyright: ignore
 
     def frames_of(answer: Any) -> list[tuple[str | None, str | None]]:
         assert answer.status_code == 202

@@ -85,6 +85,7 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
         command.upgrade(config, "0003")
         for statement in _OLD_PASSAGE:
             connection.execute(sa.text(statement))
+        connection.execute(sa.text("UPDATE sources SET url = 'rtsp://host/1'"))
     upgrade(empty_url)
     (passage,) = find_passages(database, "A812CD", max_distance=0.7).items
     assert (passage.text, passage.direction, passage.match) == ("AB12CD", "unknown", None)
