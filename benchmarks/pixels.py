@@ -30,7 +30,7 @@ from workers.detectors.letterbox import letterbox, resize
 from workers.detectors.openvino_session import OpenvinoSession
 from workers.detectors.sessions import to_tensor
 from workers.images import BgrImage, crop, decode, decode_small, encode_jpeg, sharpness
-from workers.models import resolve
+from workers.model_files import resolve
 from workers.recognizers.plates import open_plate_recognizer, prepare
 from workers.recognizers.rapid import open_rapid_recognizer
 from workers.runtimes import onnxruntime_options, openvino_config, share_threads

@@ -27,7 +27,7 @@ from sightline.types import (
 from workers.batching import Batched, Batcher, Ticket
 from workers.detectors import Detector, open_detector
 from workers.images import BgrImage, Picture, crop, decode_small, encode_jpeg, use_one_thread
-from workers.models import must_be_fetched
+from workers.model_files import must_be_fetched
 from workers.opening import Opening
 from workers.outcomes import outcome_of
 from workers.room import Room

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from sightline.errors import SightlineError
 from sightline.logs import configure_logging
 from sightline.settings import Settings, load_settings
-from workers.models import find_model, resolve
+from workers.model_files import resolve
+from workers.models import find_model
 
 _COLUMNS = (
     *(TextColumn("{task.description:>12}"), BarColumn(), DownloadColumn()),

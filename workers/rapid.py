@@ -8,7 +8,8 @@ import numpy as np
 
 from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
-from workers.models import ModelFile, Runtime
+from workers.model_files import ModelFile
+from workers.models import Runtime
 from workers.runtimes import CUDA, onnxruntime_providers, require_cuda
 
 

@@ -160,7 +160,7 @@ class Published:
         (self.ref,) = make_frame_refs(1)
         self.frames.put_many({self.ref.frame_id: make_picture("AB12CD")})
         self.sent_back: list[Job] = []
-        monkeypatch.setattr("workers.models.download", self.download)
+        monkeypatch.setattr("workers.model_files.download", self.download)
 
     def download(self, url: str, target: Path, **_: Any) -> str:
         self.downloads += 1

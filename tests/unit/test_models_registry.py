@@ -14,7 +14,8 @@ from sightline.errors import ModelError, SettingsError
 from sightline.settings import Settings
 from workers import fetch
 from workers.download import download
-from workers.models import BUILT_IN, find_model, load_registry, must_be_fetched, resolve
+from workers.model_files import must_be_fetched, resolve
+from workers.models import BUILT_IN, find_model, load_registry
 
 DATA = b"weights" * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -142,7 +143,7 @@ def test_a_failed_download_says_where_to_put_the_file(tmp_path: Path, monkeypatc
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError("ConnectError: no route")
 
-    monkeypatch.setattr("workers.models.download", fail)
+    monkeypatch.setattr("workers.model_files.download", fail)
     message = (
         f"cannot download {URL}: ConnectError: no route. .*put it at {tmp_path}/cache/own.pt .SIGHTLINE_MODELS_DIR"
     )
@@ -153,7 +154,7 @@ def test_a_failed_download_says_where_to_put_the_file(tmp_path: Path, monkeypatc
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> None:
     """`https://` sources are there to be downloaded."""
-    monkeypatch.setattr("workers.models.download", partial(download, transport=serve(DATA)))
+    monkeypatch.setattr("workers.model_files.download", partial(download, transport=serve(DATA)))
 
 
 @pytest.mark.usefixtures("published")

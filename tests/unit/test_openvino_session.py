@@ -15,7 +15,8 @@ import pytest
 from sightline.errors import ModelError
 from tests.unit.onnx_models import write_rectangle_model
 from workers.detectors.openvino_session import OpenvinoSession
-from workers.models import ModelFile, ModelSpec
+from workers.model_files import ModelFile
+from workers.models import ModelSpec
 
 BOX = (8, 16, 40, 48)
 SHAPES = [(64, 64 * columns) for columns in range(1, 7)]

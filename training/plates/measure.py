@@ -20,7 +20,8 @@ import numpy as np
 from sightline.settings import Settings, load_settings
 from sightline.types import Detection, Reading
 from workers.images import BgrImage, crop
-from workers.models import ModelFile, ModelSpec
+from workers.model_files import ModelFile
+from workers.models import ModelSpec
 from workers.recognizers import open_plates_recognizer, open_recognizer
 from workers.recognizers.plates import PlateRecognizer
 from workers.recognizers.recognizer import Recognizer

@@ -24,7 +24,8 @@ from workers.detectors.openvino_session import OpenvinoSession
 from workers.detectors.sessions import OnnxruntimeSession
 from workers.detectors.yolo import YoloDetector
 from workers.images import BgrImage
-from workers.models import BUILT_IN, ModelFile
+from workers.model_files import ModelFile
+from workers.models import BUILT_IN
 
 _ON_PLATE, _NEAR_PLATE = 0.5, 0.3  #: intersection over union
 _ANY_CONFIDENCE = 0.1

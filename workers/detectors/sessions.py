@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from workers.models import ModelFile, ModelSpec, Runtime
+from workers.model_files import ModelFile
+from workers.models import ModelSpec, Runtime
 from workers.runtimes import CUDA, onnxruntime_options, onnxruntime_providers, require_cuda
 
 Rows = npt.NDArray[np.float32]

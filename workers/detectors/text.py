@@ -13,7 +13,8 @@ from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection, Point
 from workers.images import BgrImage
-from workers.models import ModelFile, Runtime, resolve
+from workers.model_files import ModelFile, resolve
+from workers.models import Runtime
 from workers.rapid import open_rapidocr
 
 _AT_ONCE = 4  #: pictures; they run one after the other anyway, and the first are waited for

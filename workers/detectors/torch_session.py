@@ -9,7 +9,8 @@ import numpy as np
 
 from sightline.errors import ModelError
 from workers.detectors.sessions import Batch, Rows
-from workers.models import ModelFile, Runtime
+from workers.model_files import ModelFile
+from workers.models import Runtime
 
 
 class TorchSession:

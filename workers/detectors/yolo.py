@@ -22,7 +22,8 @@ from workers.detectors.looks import LEAST_CONFIDENCE, agree
 from workers.detectors.openvino_session import OpenvinoSession
 from workers.detectors.sessions import OnnxruntimeSession, Rows, Session
 from workers.images import BgrImage
-from workers.models import ModelFile, Runtime, find_model, resolve
+from workers.model_files import ModelFile, resolve
+from workers.models import Runtime, find_model
 
 _STRIDE = 64  #: pixels; sides of the input are multiples of it, a wide picture takes a wide input
 

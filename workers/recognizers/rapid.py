@@ -14,7 +14,8 @@ from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Reading
 from workers.images import BgrImage
-from workers.models import ModelFile, Runtime, find_model, resolve
+from workers.model_files import ModelFile, resolve
+from workers.models import Runtime, find_model
 from workers.rapid import open_rapidocr
 from workers.runtimes import choose_runtime, share_threads
 
