@@ -21,14 +21,14 @@ from storage.evidence import Text, as_text, surely_differ, text_evidence
 from storage.places import is_same_box, is_still, motion_evidence
 from storage.plates import fold
 from storage.sightings import Sighting
-from storage.votes import Votes, add_votes, vote, weight_of
+from storage.votes import Votes, add_votes, vote
 
 #: Evidence that it takes to take a plate for a vehicle that is in sight.
 _ENOUGH: Final = 1.0
 #: The same where a vehicle stood before: texts alone count, since others stop there too.
 _ENOUGH_PARKED: Final = 0.5
 #: The same to unite two vehicles whose plate is the same but for look-alikes.
-_ENOUGH_TO_UNITE: Final = 2.0
+_ENOUGH_TO_UNITE: Final = 1.0
 #: Evidence of texts that keeps two boxes at one place apart: two plates may touch.
 _TWO_PLATES: Final = -4.0
 #: Read twice at one place, so far apart in time: it stands.
@@ -83,7 +83,7 @@ class Vehicle:
     def text(self) -> Text:
         """What it was read as most and surest."""
         if self._text is None:
-            text = min(self.votes, key=lambda text: (-weight_of(self.votes[text]), text))
+            text = min(self.votes, key=lambda text: (-sum(self.votes[text]["weights"]), text))
             its = self.votes[text]
             self._text = as_text(text, tuple(its["weights"]), its["count"])
         return self._text
