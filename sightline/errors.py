@@ -12,6 +12,7 @@
     ├── PoisonError              this input can never succeed: dead letter at once
     │   ├── BadImageError            not an image we accept, or a damaged one
     │   ├── BadMessageError          a message or request does not have the agreed shape
+    │   │   └── NewerMessageError        it is of a version or pipeline that is unknown here; others may know it
     │   ├── FrameMissingError        the pixels of a frame ref are gone
     │   └── UnsafeUrlError           a URL that must not be fetched
     ├── ModelError               weights are unknown, missing or damaged
@@ -86,6 +87,10 @@ class BadMessageError(PoisonError):
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+class NewerMessageError(BadMessageError):
+    """Well-formed, but of a version or pipeline that this process does not know, as in the middle of an update."""
 
 
 class FrameMissingError(PoisonError):

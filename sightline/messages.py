@@ -6,16 +6,19 @@ order of the job's frames, and passes the message on. `docs/wire.md` shows the J
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64decode, b64encode
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from sightline.errors import BadMessageError
+from sightline.errors import BadMessageError, NewerMessageError
 from sightline.types import FrameRef, FrameResult, JobId, Lane, Pipeline, Value
 
 MAX_FRAMES_PER_JOB = 64
+VERSION: Final = 1
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 class Job(Value):
@@ -71,7 +74,8 @@ def parse_message(raw: object) -> Message:
     """Validate what came off a queue: the object, or its JSON as base64 text.
 
     Raises:
-        BadMessageError: naming the first wrong field, its value and what was expected.
+        BadMessageError: naming the first wrong field, its value and what was expected. `NewerMessageError` where
+            another worker may know better.
     """
     try:
         if isinstance(raw, str):
@@ -87,7 +91,17 @@ def parse_message(raw: object) -> Message:
 
 def bad_message(error: ValidationError) -> BadMessageError:
     """Turn pydantic's report into one sentence about the first wrong field."""
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    newer = next((one for one in found if _is_newer(one["loc"], one.get("input"))), None)
+    first = newer or found[0]
     field = ".".join(str(part) for part in first["loc"]) or "message"
     value = repr(first.get("input"))
-    return BadMessageError(f"{field}: {first['msg']} (got {value[:80]})", field=field)
+    kind = NewerMessageError if newer else BadMessageError
+    return kind(f"{field}: {first['msg']} (got {value[:80]})", field=field)
+
+
+def _is_newer(where: tuple[int | str, ...], value: object) -> bool:
+    """Whether a wrong field may be right for a later version of ours."""
+    if where == ("v",):
+        return isinstance(value, int) and value > VERSION
+    return where[-1:] == ("pipeline",) and isinstance(value, str) and _NAME.fullmatch(value) is not None

@@ -18,18 +18,23 @@ from typing import Any
 from celery.exceptions import Reject
 
 from sightline.delivery import dropped_outcomes
-from sightline.errors import BadMessageError, ModelError, PoisonError
+from sightline.errors import BadMessageError, ModelError, NewerMessageError, PoisonError
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
 from sightline.queues import ROUTES, WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.bundles import bundles_of, payload_keys, payload_name
+from workers.newer import NewerMessages
 from workers.services import Services
 from workers.step import LeavesPayload, Stage, Step, TakesPayload
 
 log = logging.getLogger(__name__)
 
 _MEMORY_PAUSE_S = 2.0
+_NEWER_PAUSE_S = 1.0
+
+#: What this process gave back because it does not know it.
+_newer = NewerMessages()
 
 
 #: Messages that were seen before are worked on one at a time: whichever ends the process is found out, its
@@ -41,12 +46,17 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
     """Bring a message off the queue of `task` through the stages that are in this process.
 
     Raises:
-        Reject: to have the message again (out of memory, the task was told to exit, or the worker stops).
+        Reject: to have the message again (out of memory, the task was told to exit, the worker stops, or the message is
+            for a newer one).
     """
     with _given_back(task, services):
         try:
             message = parse_message(raw)
         except BadMessageError as error:
+            if isinstance(error, NewerMessageError) and _newer.is_left_to_others(raw):
+                log.info("message to %s left to newer workers: %s", ROUTES[task], error)
+                services.delivery.patience.pause(_NEWER_PAUSE_S)
+                raise Reject(error, requeue=True) from error
             _bury_message(services, task, raw, error)
             return
         with _alone if redelivered else nullcontext():

@@ -16,7 +16,7 @@ from sightline.messages import Message
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane
 from tests.integration.stages import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
-from workers import stage
+from workers import newer, stage
 from workers.batching import Batcher
 from workers.bundles import bundles_of
 from workers.liveness import Liveness
@@ -91,6 +91,30 @@ def test_a_bug_is_loud_and_leaves_the_job_open(services: Services) -> None:
 def test_poison_goes_to_the_dead_letters_at_once(services: Services) -> None:
     run_stage(raising(BadImageError("cut off")), services, message(), redelivered=False)
     assert services.delivery.broker.depths()["db.write"] == 1
+
+
+@pytest.mark.parametrize("changes", [{"v": 2}, {"job": message()["job"] | {"pipeline": "chat"}}])
+def test_a_message_for_newer_workers_is_left_to_them_and_is_a_dead_letter_if_there_are_none(
+    services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """While an update rolls, an old worker must not bury what a new one is there for."""
+    monkeypatch.setattr(stage, "_NEWER_PAUSE_S", 0.01)
+    raw = message() | changes
+    for _ in range(3):
+        with pytest.raises(Reject) as caught:
+            run_stage(raising(AssertionError("not to be run")), services, raw, redelivered=False)
+        assert caught.value.requeue
+    assert services.delivery.broker.depths()["db.write"] == 0
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + newer.UPDATE_TAKES_S)
+    run_stage(raising(AssertionError("not to be run")), services, raw, redelivered=False)
+    assert services.delivery.broker.depths()["db.write"] == 1
+
+
+def test_a_message_that_nobody_can_know_is_a_dead_letter_at_once(services: Services) -> None:
+    for changes in ({"v": 0}, {"v": "2"}, {"job": message()["job"] | {"pipeline": 5}}, {"surprise": 1}):
+        run_stage(raising(AssertionError("not to be run")), services, message() | changes, redelivered=False)
+    assert services.delivery.broker.depths()["db.write"] == 4
 
 
 def test_a_job_whose_workers_die_again_and_again_dies_alone(services: Services) -> None:
