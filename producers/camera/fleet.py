@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from producers.camera.archive import ArchiveOutlet, EndedFiles
 from producers.camera.counters import CameraCounters
+from producers.camera.jpeg import ImageLimits
 from producers.camera.reader import Reader
 from producers.camera.slots import LiveSlot, Publishes
 from producers.camera.source import SourceOptions
@@ -141,5 +142,6 @@ class Fleet:
             ),
             jpeg_quality=settings.camera_jpeg_quality,
             deadline_s=settings.live_deadline_s,
+            limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
             ended_files=self._ended_files if not live and is_file(camera.url.get_secret_value()) else None,
         )
