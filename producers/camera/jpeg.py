@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import cv2
 
 from producers.camera.source import BgrImage
 from sightline.errors import SourceError
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """What workers accept (`SIGHTLINE_MAX_IMAGE_MB`, `SIGHTLINE_MAX_IMAGE_MPX`)."""
-
-    max_mb: float
-    max_mpx: float
+from sightline.images import ImageLimits
 
 
 def encode_jpeg(image: BgrImage, quality: int, limits: ImageLimits | None = None) -> bytes:

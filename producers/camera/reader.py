@@ -12,7 +12,7 @@ from producers.camera.archive import EndedFiles
 from producers.camera.budget import Budget
 from producers.camera.counters import CameraCounters
 from producers.camera.files import file_edition
-from producers.camera.jpeg import ImageLimits, encode_jpeg
+from producers.camera.jpeg import encode_jpeg
 from producers.camera.motion import GRAY_WIDTH, MotionGate
 from producers.camera.sampling import Backoff
 from producers.camera.slots import EncodedFrame, Outlet
@@ -20,6 +20,7 @@ from producers.camera.source import Grab, Source, SourceOptions
 from producers.camera.sources import file_path, is_file, open_source
 from sightline.errors import BrokerUnavailableError, RetryableError, SourceError
 from sightline.ids import content_id, new_id
+from sightline.images import ImageLimits
 from sightline.redaction import redact_text
 from sightline.sequences import LIVE
 from sightline.types import FrameRef

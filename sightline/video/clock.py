@@ -48,3 +48,10 @@ class PositionClock:
             return False
         step_s = stamp_s - self._stamp_s
         return step_s <= self._max_gap_s and (step_s >= 0 if self._at_s is None else step_s > 0)
+
+
+def clock_time(seconds: float) -> str:
+    """A position for people: 0:23.4, or 1:02:03.4."""
+    minutes, rest = divmod(round(seconds * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import av
 
 from sightline.errors import SourceError
-from sightline.video.clock import PositionClock
+from sightline.video.clock import PositionClock, clock_time
 from sightline.video.container import Container, ReadOptions
 from sightline.video.picture import Picture
 from sightline.video.track import tell_tracks, video_tracks
@@ -94,13 +94,6 @@ class VideoFile:
         if said_s is None or self._clock.has_jumped or end_s >= said_s - tolerance_s:
             return None
         return f"ends at {clock_time(end_s)} of {clock_time(said_s)}: the file is cut off or damaged there"
-
-
-def clock_time(seconds: float) -> str:
-    """A position for people: 0:23.4, or 1:02:03.4."""
-    minutes, rest = divmod(round(seconds * 10), 600)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
 
 
 def _said_s(container: Container) -> float | None:

@@ -54,10 +54,10 @@ def explain_file(error: Exception, path: str) -> str:
         return getattr(error, "strerror", None) or str(error)
     start = _start_of(path)
     if not start:
-        return "it is empty (0 bytes)"
+        return "the file is empty (0 bytes)"
     if start[4:8] == b"ftyp":
         return "its index is missing: the recording was cut off or never finished"
-    return "it is damaged or no video"
+    return "the file is damaged or no video"
 
 
 def _start_of(path: str) -> bytes:

@@ -15,14 +15,14 @@ import pytest
 from producers.camera import reader as reader_module
 from producers.camera.archive import ArchiveOutlet
 from producers.camera.counters import CameraCounters
-from producers.camera.jpeg import ImageLimits, encode_jpeg
+from producers.camera.jpeg import encode_jpeg
 from producers.camera.reader import Reader
 from producers.camera.sampling import Backoff
 from producers.camera.slots import EncodedFrame, LiveSlot
 from producers.camera.source import SourceOptions
 from sightline.errors import BacklogFullError, BrokerUnavailableError, SourceError, StoreUnavailableError
 from sightline.ids import content_id
-from sightline.images import check_image
+from sightline.images import ImageLimits, check_image
 from sightline.types import Lane
 from storage.cameras import Camera
 from tests.cameras import FakePublisher, camera, picture, wait_until, write_clip

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from sightline.errors import SourceError
-from sightline.video.file import VideoFile, clock_time
+from sightline.video.clock import clock_time
+from sightline.video.file import VideoFile
 from tests.cameras import picture
 from tests.videos import cut_off, damage_packet, make_cover, make_sound, make_tracks, make_video
 
@@ -173,8 +174,8 @@ def test_what_is_no_video_is_told_in_words(tmp_path: Path) -> None:
     for path, words in (
         (make_sound(tmp_path / "voice.mp4"), "there is no picture in it: only sound"),
         (make_cover(tmp_path / "song.mp4"), "there is no picture in it: only sound"),
-        (text, "it is damaged or no video"),
-        (empty, "it is empty (0 bytes)"),
+        (text, "the file is damaged or no video"),
+        (empty, "the file is empty (0 bytes)"),
         (cut_off(make_video(tmp_path / "a.mp4"), 0.6), "its index is missing: the recording was cut off or never"),
         (tmp_path / "missing.mp4", "No such file or directory"),
     ):
@@ -187,7 +188,7 @@ def test_a_play_list_opens_no_other_file(tmp_path: Path) -> None:
     make_video(tmp_path / "a.ts")
     play_list = tmp_path / "list.mp4"
     play_list.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n#EXT-X-ENDLIST\n")
-    with pytest.raises(SourceError, match="it is damaged or no video"):
+    with pytest.raises(SourceError, match="the file is damaged or no video"):
         VideoFile(play_list)
 
 
