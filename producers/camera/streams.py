@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,8 @@ from sightline.video.container import Container, ReadOptions
 _NETWORK_PROTOCOLS = "rtsp,rtsps,rtp,srtp,http,https,httpproxy,tcp,tls,udp,crypto"  # a playlist must not read our files
 #: They come in pieces of seconds, each as fast as the network is.
 _IN_PIECES = ("hls", "dash")
+#: What a server keeps for who comes between two key frames is no longer than this, and comes in the beginning.
+_AHEAD_S, _BEGINNING_S = 3.0, 10.0
 
 
 class StreamSource:
@@ -45,7 +48,7 @@ class StreamSource:
         if not self._live:
             yield from self._archive_grabs()
             return
-        yield from self._paced_grabs() if self._runs_ahead() else self._live_grabs()
+        yield from self._live_grabs()
         if not self._stop.is_set():
             raise SourceError(f"{redact_url(self._url)}: the stream ended")
 
@@ -59,25 +62,33 @@ class StreamSource:
             yield VideoGrab(at_s, self._opened_at + timedelta(seconds=at_s), picture)
 
     def _live_grabs(self) -> Iterator[VideoGrab]:
-        """As they come: a camera sends each when it was taken."""
-        clock = StreamClock()
-        for picture in self._container.pictures():
-            yield VideoGrab(clock.at_s(picture.stamp_s), datetime.now(UTC), picture)
+        """As they come, for a camera sends each when it was taken; where they come faster, at the pace of their stamps.
 
-    def _paced_grabs(self) -> Iterator[VideoGrab]:
-        """At the speed of their stamps. What is not read yet waits where it comes from, nothing of it here."""
-        clock, pacer = self._clock(), Pacer(self._stop)
+        What is not read yet then waits where it comes from, nothing of it here.
+        """
+        position, wall = self._clock(), StreamClock()
+        pacer = Pacer(self._stop) if self._comes_in_pieces() else None
+        began_s = time.monotonic()
         for picture in self._container.pictures():
-            at_s = clock.next_s if picture.is_lost else clock.at_s(picture.stamp_s)
-            if not pacer.wait(at_s):
+            at_s = position.next_s if picture.is_lost else position.at_s(picture.stamp_s)
+            if pacer is None and picture.stamp_s is not None and self._runs_ahead(at_s, time.monotonic() - began_s):
+                pacer = Pacer(self._stop)
+            if pacer is None:
+                yield VideoGrab(wall.at_s(picture.stamp_s), datetime.now(UTC), picture)
+            elif pacer.wait(at_s):
+                yield VideoGrab(began_s + at_s, datetime.now(UTC), picture)
+            else:
                 return
-            yield VideoGrab(at_s, datetime.now(UTC), picture)
 
-    def _runs_ahead(self) -> bool:
-        """Whether pictures come faster than time: pieces of a recording, or a file that somebody serves."""
+    def _comes_in_pieces(self) -> bool:
+        """Pieces of seconds, or a file that somebody serves."""
         container = self._container.av
         is_file = container.duration is not None and not _is_rtsp(self._url)
         return container.format.name in _IN_PIECES or is_file
+
+    def _runs_ahead(self, at_s: float, passed_s: float) -> bool:
+        """A file does that from the beginning. A camera sends at once what it kept since a key frame, no more."""
+        return not _is_rtsp(self._url) and passed_s < _BEGINNING_S and at_s - passed_s > _AHEAD_S
 
     def _clock(self) -> PositionClock:
         return PositionClock(self._container.frame_s, self._container.start_s)
@@ -95,19 +106,17 @@ def _open(url: str, options: SourceOptions) -> Container:
         # TCP loses nothing. The few cameras that do not speak it say so, and are asked for UDP.
         ffmpeg |= {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
     read = ReadOptions(ffmpeg, open_timeout_s=options.open_timeout_s, read_timeout_s=options.read_timeout_s)
-    if _is_rtsp(url):
-        return Container(url, read)
     try:
         container = Container(url, read)
     except SourceError as error:
-        jpegs = _open_jpegs(url, read) if isinstance(error.__cause__, av.error.InvalidDataError) else None
-        if jpegs is None:
+        is_unknown = isinstance(error.__cause__, av.error.InvalidDataError) and not _is_rtsp(url)
+        if (jpegs := _open_jpegs(url, read) if is_unknown else None) is None:
             raise
         return jpegs
-    jpegs = _open_jpegs(url, read) if not container.has_size else None
-    if jpegs is not None:
-        container.close()
-    return jpegs or container
+    if container.has_size or _is_rtsp(url) or (jpegs := _open_jpegs(url, read)) is None:
+        return container
+    container.close()
+    return jpegs
 
 
 def _open_jpegs(url: str, read: ReadOptions) -> Container | None:

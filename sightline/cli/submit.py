@@ -200,7 +200,7 @@ class Printer:
         if done.error is not None:
             self._print(
                 {"file": str(done.path), "error": {"reason": done.error.reason, "message": str(done.error)}},
-                line((str(done.path), "red"), f"  {done.error}"),
+                line((str(done.path), "red"), f"  {str(done.error).removeprefix(f'{done.path}: ')}"),
             )
             return 1
         if done.video is not None:

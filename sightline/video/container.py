@@ -123,7 +123,8 @@ class Container:
         self.av.close()
 
     def _coded_pictures(self) -> Iterator[Picture]:
-        losses = Losses(self.frame_s) if self.stream.codec_context.name == "hevc" else None
+        skips = self._options.is_file and self.stream.codec_context.name == "hevc"
+        losses = Losses(self.frame_s) if skips else None
         broken, waiting = 0, 0  # packets whose pictures are still to come
         decoded_at_s = self._waits_since_s = time.monotonic()
         with self._errors(self._options.read_timeout_s, "silent for"):
@@ -141,6 +142,7 @@ class Container:
                     lost = 1 if packet.size else max(1, waiting)
                     waiting -= lost
                     yield from self._lost(lost)
+                    self._waits_since_s = time.monotonic()
                     continue
                 for item in media:
                     broken = 0
