@@ -186,7 +186,7 @@ def test_passages_from_before_know_their_sequence_and_contests_are_gone(empty_ur
                 connection.execute(sa.text(statement.replace("gate", source).replace("-0001", f"-{source}")))
         connection.execute(sa.text("UPDATE sources SET url = 'rtsp://host/1' WHERE source_id <> 'files'"))
         connection.execute(sa.text("UPDATE passages SET final_at = updated_at WHERE source_id = 'yard'"))
-        connection.execute(sa.text(f"UPDATE passages SET contest = passage_id, votes = '{_VOTES}'"))
+        connection.execute(sa.text(f"UPDATE passages SET contest = passage_id, folded = 'A812CD', votes = '{_VOTES}'"))
         command.upgrade(config, "0012")
         columns = {column["name"] for column in sa.inspect(connection).get_columns("passages")}
         assert "contest" not in columns

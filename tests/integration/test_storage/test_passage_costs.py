@@ -64,12 +64,16 @@ def cost(store: Store, results: Sequence[FrameResult], steps: Callable[[], int])
     return (steps() - before) / len(results)
 
 
+def store_all(store: Store, results: Sequence[FrameResult]) -> None:
+    for start in range(0, len(results), 50):
+        store.store([message(*results[start : start + 50])], ())
+
+
 def test_the_last_photo_of_a_moment_costs_what_the_first_does(database: Database, steps: Callable[[], int]) -> None:
     store = Store(database, GAP_S, parked_gap_s=60)
     cost(store, [photo(0)], steps)  # opens the connection, prepares statements
     first = cost(store, [photo(number) for number in range(1, 11)], steps)
-    for start in range(11, MANY, 50):
-        store.store([message(*[photo(number) for number in range(start, min(MANY, start + 50))])], ())
+    store_all(store, [photo(number) for number in range(11, MANY)])
     last = cost(store, [photo(number) for number in range(MANY, MANY + 10)], steps)
     assert 0 < last <= MORE_AT_MOST * first
     with database.read() as connection:
@@ -90,7 +94,7 @@ def test_a_film_costs_the_same_at_its_end(database: Database, steps: Callable[[]
 
     cost(store, pictures(range(10)), steps)
     first = cost(store, pictures(range(10, 15)), steps)
-    store.store([message(*pictures(range(15, MANY // 4)))], ())
+    store_all(store, pictures(range(15, MANY // 4)))
     last = cost(store, pictures(range(MANY // 4, MANY // 4 + 5)), steps)
     assert 0 < last <= MORE_AT_MOST * first
 
@@ -105,7 +109,7 @@ def test_a_vehicle_that_stands_for_hours_costs_the_same_at_the_end(
 
     cost(store, pictures(range(20)), steps)
     first = cost(store, pictures(range(20, 30)), steps)
-    store.store([message(*pictures(range(30, MANY)))], ())
+    store_all(store, pictures(range(30, MANY)))
     last = cost(store, pictures(range(MANY, MANY + 10)), steps)
     assert 0 < last <= MORE_AT_MOST * first
     assert [view.reading_count for view in queries.list_passages(database).items] == [MANY + 10]
