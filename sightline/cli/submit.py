@@ -213,9 +213,10 @@ class Printer:
         return 0
 
     def close(self) -> None:
-        """What became of the videos comes last, where it is seen."""
+        """What became of the videos comes last, where it is seen. For programs it is an object more: only if needed."""
         for path, report in self._videos:
-            self._print({"file": str(path), "video": report.as_json()}, line(f"{path.name:<28} ", f"{report}"))
+            if not (self._as_json and report.is_whole):
+                self._print({"file": str(path), "video": report.as_json()}, line(f"{path.name:<28} ", f"{report}"))
         if not self._wait and not self._as_json:
             out.print(f"{self._jobs} jobs submitted")
 
