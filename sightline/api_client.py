@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -11,6 +11,8 @@ from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.settings import Settings
 
 _TIMEOUT_S = 30.0
+#: In one answer of the API, at most.
+PAGE = 1000
 
 
 def call_api(
@@ -24,6 +26,22 @@ def call_api(
     """
     response = _ask(settings, method, path, query=query, body=body)
     return response.json() if response.content else None
+
+
+def list_items(settings: Settings, path: str, query: Mapping[str, Any], *, limit: int) -> Iterator[dict[str, Any]]:
+    """The first `limit` items of the list `/v1<path>`, page by page, each page asked for when it is needed.
+
+    Raises as `call_api` does.
+    """
+    cursor: str | None = None
+    while limit > 0:
+        asked = {**query, "limit": min(limit, PAGE), "cursor": cursor}
+        page: dict[str, Any] = call_api(settings, "GET", path, query=asked)
+        yield from page["items"]
+        limit -= len(page["items"])
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            return
 
 
 def fetch(settings: Settings, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
