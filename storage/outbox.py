@@ -158,6 +158,7 @@ def _view(passage_id: str, tally: Tally, placed: Placed) -> PassageView:
         passage_id=passage_id,
         source_id=tally.source_id,
         text=tally.text,
+        origin=tally.origin,
         confidence=tally.confidence,
         first_seen=tally.first_seen,
         last_seen=tally.last_seen,

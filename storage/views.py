@@ -24,6 +24,7 @@ from sightline.types import (
 )
 from storage.places import Direction
 from storage.plate_lists import Match, MatchedBy
+from storage.votes import Origin
 
 View = TypeVar("View")
 
@@ -54,11 +55,15 @@ class MatchView(Value):
 
 
 class PassageView(Value):
-    """One vehicle passing one camera. `confidence`: how sure the voted characters are, on average."""
+    """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1.
+
+    `origin`: at least one reading says just this plate, or it is composed of readings that each lack something.
+    """
 
     passage_id: str
     source_id: SourceId
     text: str
+    origin: Origin
     confidence: float
     first_seen: datetime
     last_seen: datetime

@@ -137,7 +137,7 @@ def _sum(parts: list[TextVotes]) -> TextVotes:
     return {
         "count": sum(votes["count"] for votes in parts),
         "weights": weights,
-        "surest": max(votes.get("surest", 0) for votes in parts),
+        "surest": max(votes.get("surest", min(votes["weights"]) // votes["count"]) for votes in parts),
     }
 
 

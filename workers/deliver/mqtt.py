@@ -132,5 +132,6 @@ async def _acknowledged(publish: paho.MQTTMessageInfo) -> None:
 
 #: What Home Assistant shows as attributes of the sensor.
 _PLATE_FIELDS = (
-    "match", "direction", "state", "confidence", "passage_id", "first_seen", "last_seen", "reading_count", "links"
+    "match", "direction", "state", "origin", "confidence", "passage_id", "first_seen", "last_seen", "reading_count",
+    "links",
 )  # fmt: skip
