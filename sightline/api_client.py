@@ -9,6 +9,7 @@ import httpx
 
 from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.settings import Settings
+from sightline.whereabouts import say_where
 
 _TIMEOUT_S = 30.0
 #: In one answer of the API, at most.
@@ -63,7 +64,7 @@ def _ask(settings: Settings, method: str, path: str, *, query: Mapping[str, Any]
         )
     except httpx.HTTPError as error:
         raise BrokerUnavailableError(
-            f"no answer from {settings.api_url}: {error} (is `sightline up` running? SIGHTLINE_API_URL says where)"
+            f"no answer from {settings.api_url}: {error}; {say_where(settings, 'API_URL')}"
         ) from error
     if response.is_success:
         return response

@@ -1,7 +1,7 @@
 """The `sightline` command.
 
 Exit codes: 0 done; 1 it ran and the answer is bad (a frame is dead, the audit does not balance); 2 wrong input or
-setting; 3 a service did not answer.
+setting; 3 a service did not answer, or `submit` left out files of a folder; 130 Ctrl-C.
 
 Times are UTC. In a terminal a table folds to its width, and one that is too wide becomes a block of lines for each row;
 in a pipe each row is one line. --limit may be any number. `sightline --install-completion` makes the shell complete
