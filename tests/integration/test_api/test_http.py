@@ -68,7 +68,7 @@ def test_no_other_origin_may_call_unless_it_is_said(client: TestClient) -> None:
 
 @pytest.mark.parametrize("wrong", ["*", "app.example.org", "https://a.example/path", "https://*.example.org"])
 def test_an_origin_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(SettingsError, match="SIGHTLINE_CORS_ORIGINS: .* is no origin such as"):
+    with pytest.raises(SettingsError, match=r"SIGHTLINE_CORS_ORIGINS: .* is no origin such as"):
         load_settings(cors_origins=wrong)
 
 
