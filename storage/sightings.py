@@ -18,7 +18,7 @@ _HALF_SHARP: Final = 100.0
 CUT_WEIGHT: Final = 400
 #: A plate at the edge seems to be whole if each of its characters weighs as much.
 SEEMS_WHOLE: Final = 900
-#: With a character that weighs less, one text of thirteen is right.
+#: With a character that weighs less, one text of fifteen is right at most, see `confusions.p_text_right`.
 HOPELESS: Final = 300
 
 
