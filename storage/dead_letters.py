@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from sightline.errors import SightlineError
+from sightline.errors import BadMessageError, SightlineError
 from sightline.ids import content_id
 from storage.database import Database, insert_into
 from storage.rows import clean, letter_id
@@ -93,7 +93,10 @@ def discard_letters(database: Database, letter_ids: Collection[str]) -> int:
 
 
 def bury_message(database: Database, letter: Mapping[str, Any]) -> None:
-    """Store a refused message: `stage`, `reason`, `message` (in words) and `payload`. The same one is kept once."""
+    """Store a refused message: `stage`, `reason`, `message` (in words) and `payload`. The same one is kept once.
+
+    A payload that no column takes (a NUL character, a number without end) is kept as the text of its JSON.
+    """
     identity = content_id(json.dumps(letter, sort_keys=True, default=str))
     now = datetime.now(UTC)
     row = {
@@ -104,7 +107,7 @@ def bury_message(database: Database, letter: Mapping[str, Any]) -> None:
         "pipeline": "",
         "lane": "",
         "stage": clean(str(letter.get("stage", ""))),
-        "reason": clean(str(letter.get("reason", ""))),
+        "reason": clean(str(letter.get("reason", BadMessageError.reason))),
         "message": clean(str(letter.get("message", ""))),
         "attempt": 1,
         "times": 1,
@@ -113,6 +116,13 @@ def bury_message(database: Database, letter: Mapping[str, Any]) -> None:
         "letter_id": letter_id(identity, identity),
         "picture_kept": False,
     }
+    try:
+        _insert(database, row)
+    except BadMessageError:
+        _insert(database, row | {"result": {"payload": json.dumps(letter.get("payload"), default=str)}})
+
+
+def _insert(database: Database, row: Mapping[str, Any]) -> None:
     with database.write() as connection:
         insert = insert_into(connection, DeadLetters)
         connection.execute(insert.on_conflict_do_nothing(), [row])

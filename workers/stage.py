@@ -21,7 +21,7 @@ from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, PoisonError
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
-from sightline.queues import ROUTES, WRITE_TASK
+from sightline.queues import ROLES, ROUTES, WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.bundles import bundles_of, payload_keys, payload_name
 from workers.services import Services
@@ -47,7 +47,7 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
         try:
             message = parse_message(raw)
         except BadMessageError as error:
-            _bury_message(services, task, raw, error)
+            bury_message(services, ROUTES[task], raw, error)
             return
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
@@ -209,9 +209,12 @@ class _WorkerLostError(PoisonError):
     reason = "worker_lost"
 
 
-def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:
-    """A message that is no job has no ledger entry: it goes to the dead letters as it came."""
-    log.error("message to %s refused: %s", ROUTES[task], error)
-    services.delivery.bury_message(
-        {"stage": stage_name(task), "reason": error.reason, "message": str(error), "payload": raw}
-    )
+def bury_message(services: Services, queue: str, raw: Any, error: BadMessageError) -> None:
+    """What is no job has no ledger entry: it goes to the dead letters as it came.
+
+    Raises:
+        StoppedError: the worker stops, and the letter is not sent.
+    """
+    log.error("message to %s refused: %s", queue, error)
+    role = next(role for role, consumed in ROLES.items() if consumed == queue)
+    services.delivery.bury_message({"stage": role, "reason": error.reason, "message": str(error), "payload": raw})
