@@ -93,10 +93,7 @@ def discard_letters(database: Database, letter_ids: Collection[str]) -> int:
 
 
 def bury_message(database: Database, letter: Mapping[str, Any]) -> None:
-    """Store a refused message: `stage`, `reason`, `message` (in words) and `payload`. The same one is kept once.
-
-    A payload that no column takes (a NUL character, a number without end) is kept as the text of its JSON.
-    """
+    """Store a refused message: `stage`, `reason`, `message` (in words) and `payload`. The same one is kept once."""
     identity = content_id(json.dumps(letter, sort_keys=True, default=str))
     now = datetime.now(UTC)
     row = {
@@ -116,13 +113,6 @@ def bury_message(database: Database, letter: Mapping[str, Any]) -> None:
         "letter_id": letter_id(identity, identity),
         "picture_kept": False,
     }
-    try:
-        _insert(database, row)
-    except BadMessageError:
-        _insert(database, row | {"result": {"payload": json.dumps(letter.get("payload"), default=str)}})
-
-
-def _insert(database: Database, row: Mapping[str, Any]) -> None:
     with database.write() as connection:
         insert = insert_into(connection, DeadLetters)
         connection.execute(insert.on_conflict_do_nothing(), [row])

@@ -21,7 +21,7 @@ from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, PoisonError
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
-from sightline.queues import ROLES, ROUTES, WRITE_TASK
+from sightline.queues import ROLES, ROUTES, STAGES, WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.bundles import bundles_of, payload_keys, payload_name
 from workers.services import Services
@@ -46,6 +46,7 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
     with _given_back(task, services):
         try:
             message = parse_message(raw)
+            _check_place(message, task)
         except BadMessageError as error:
             bury_message(services, ROUTES[task], raw, error)
             return
@@ -80,6 +81,22 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
         hand_over(services, step, made_by)
     else:
         _free(services, step.message)  # a late copy of a job that is finished
+
+
+def _check_place(message: Message, task: str) -> None:
+    """Whether a message can be what `task` is given: results come from the stage before, and the first has none.
+
+    Raises:
+        BadMessageError: it is not.
+    """
+    pipeline = message.job.pipeline
+    if task not in STAGES[pipeline]:
+        raise BadMessageError(f"job.pipeline: {pipeline} has no stage {stage_name(task)}", field="job.pipeline")
+    if task == STAGES[pipeline][0]:
+        if message.results:
+            raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
+    elif not message.results:
+        raise BadMessageError(f"results: {stage_name(task)} needs one per frame, of the stage before", field="results")
 
 
 def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
