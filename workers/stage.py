@@ -35,8 +35,6 @@ _NEWER_PAUSE_S = 1.0
 
 #: What this process gave back because it does not know it.
 _newer = NewerMessages()
-
-
 #: Messages that were seen before are worked on one at a time: whichever ends the process is found out, its
 #: batch-mates are not blamed.
 _alone = threading.Lock()
