@@ -74,13 +74,12 @@ def make_sighting(
     surely has little weight, the character at that end, or all where the top or bottom is cut; and only what seems to
     be whole all the same tells of a vehicle. Nor does a hopeless reading: better ones come.
     """
-    weights, is_cut, may_found = plate.weights, False, True
+    weights, is_cut = plate.weights, False
+    may_found = sequence is None or min(weights) >= HOPELESS
     if sequence is not None and xyxy is not None and all(size):
         left, right, flat = cut_sides(xyxy, *size)
         is_cut = left or right or flat
-        may_found = not flat and (not is_cut or min(weights) >= SEEMS_WHOLE)
-    if sequence is not None and min(weights) < HOPELESS:
-        may_found = False
+        may_found = may_found and not flat and (not is_cut or min(weights) >= SEEMS_WHOLE)
         doubtful = {0 if left else None, len(weights) - 1 if right else None}
         weights = tuple(min(each, CUT_WEIGHT) if flat or at in doubtful else each for at, each in enumerate(weights))
     return Sighting(
