@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 CI = (ROOT / ".ci/run").read_text()
 STAGES = read_stages()
 TARGETS = started_targets(STAGES)
+PACKAGES_OF_ROLES = ("sightline", "storage", "workers", "producers")
 SECRET = re.compile(r"PASSWORD|AUTH|SECRET|_KEY|requirepass", re.IGNORECASE)
 
 
@@ -163,6 +165,16 @@ def test_each_role_is_a_user_of_its_own_in_redis() -> None:
             for user, variable in re.findall(r"redis://(\w+):\$\{(\w+):", text):
                 assert user == wanted.get(name, "worker"), name
                 assert variable == f"REDIS_{user.upper()}_PASSWORD"
+
+
+def test_every_key_in_redis_is_somebodys() -> None:
+    """A key that no user may touch works where tests run, as the default user, and nowhere else."""
+    users = (ROOT / "deploy/redis/users.acl").read_text()
+    patterns = set(re.findall(r"~(sightline:\S+?)\)?(?=\s)", users))
+    sources = [path.read_text() for name in PACKAGES_OF_ROLES for path in (ROOT / name).rglob("*.py")]
+    keys = {key for text in sources for key in re.findall(r'"(sightline:[a-z_]+:?)', text)}
+    assert {"sightline:camera_files_ended", "sightline:frame:"} <= keys
+    assert [key for key in sorted(keys) if not any(fnmatch(key, pattern) for pattern in patterns)] == []
 
 
 def test_settings_in_deployment_files_exist() -> None:
