@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from sightline.messages import Message
 from sightline.types import Detection, FrameResult, Reading, Xyxy
 from storage import queries
 from storage.database import Database
@@ -66,18 +67,20 @@ def frame(
     """A frame with these texts in these boxes, read with 0.9 where nothing else is said."""
     result = frame_result([], at_s=at_s, source=source, sequence=sequence, frame_id=frame_id)
     detections = tuple(Detection(xyxy=plate[1], label="plate", class_id=0, confidence=0.9) for plate in plates)
-    readings = tuple(_reading(index, *plate) for index, plate in enumerate(plates))
+    readings = tuple(
+        _reading(index, plate[0], plate[2] if len(plate) == 3 else 0.9) for index, plate in enumerate(plates)
+    )
     return result.model_copy(update={"detections": detections, "readings": readings})
 
 
-def _reading(index: int, text: str, _box: Xyxy, sure: float = 0.9) -> Reading:
+def _reading(index: int, text: str, sure: float) -> Reading:
     return Reading(text=text, confidence=sure, char_confidences=(sure,) * len(text), detection_index=index)
 
 
 def store_scattered(store: Store, results: Sequence[FrameResult], chance: random.Random) -> None:
     """In any order, divided anyhow into messages, some of them twice, several in a transaction."""
     shuffled = chance.sample(results, len(results))
-    messages = []
+    messages: list[Message] = []
     while shuffled:
         size = chance.randint(1, 4)
         messages.append(message(*shuffled[:size]))
