@@ -11,20 +11,26 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sightline.errors import SettingsError
 
 PREFIX = "SIGHTLINE_"
 
+Network = IPv4Network | IPv6Network
 Seconds = Annotated[float, Field(gt=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Days = Annotated[float, Field(ge=0, le=36_500)]
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _also(name: str, other: str) -> AliasChoices:
@@ -216,6 +222,11 @@ class Settings(BaseSettings):
         "Whoever asks from this machine is not limited.",
     )
     rate_limit_burst: Count = Field(500, description="So many may come at once before that.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies in front of the API, as addresses or networks: `127.0.0.1, 10.0.0.0/8`. What they say in "
+        "`X-Forwarded-For` is believed, and whoever asks through them is never taken for this machine.",
+    )
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
     allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
 
@@ -231,6 +242,17 @@ class Settings(BaseSettings):
         """Bulk jobs that a worker process of these roles holds at once; it brings each as far as it can."""
         held = {"detect": self.detect_concurrency, "ocr": self.ocr_concurrency, "write": self.write_concurrency}
         return max(held[role] for role in roles)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        _networks(text)
+        return text
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies`, parsed."""
+        return _networks(self.trusted_proxies)
 
     @property
     def celery_broker_url(self) -> str:

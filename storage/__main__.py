@@ -14,6 +14,7 @@ from typing import Any
 from sightline.errors import SightlineError
 from sightline.frames import open_frame_store
 from sightline.settings import Settings, load_settings
+from sightline.terminal import printable
 from storage.acts import DONE, FAILED, act_of_this_user, acting
 from storage.audit_log import record
 from storage.database import (
@@ -85,7 +86,7 @@ def _run(options: argparse.Namespace, database: Database, settings: Settings) ->
         record(database, act_of_this_user("list-keys"), DONE)
         for key in list_keys(database):
             state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "valid"
-            print(f"{key.key_id}  {key.role.value:<8}  {state}  {key.name}")
+            print(f"{key.key_id}  {key.role.value:<8}  {state}  {printable(key.name)}")
     elif options.action == "revoke-key":
         act = act_of_this_user("revoke-key", options.key_id)
         with acting(act):

@@ -197,6 +197,13 @@ def from_csv(text: str, list_name: str | None = None) -> list[KnownPlate]:
         BadMessageError: naming the line and what is wrong there.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        return _parse_rows(reader, list_name)
+    except csv.Error as error:
+        raise BadMessageError(f"csv: line {reader.line_num + 1}: {error}", field="csv") from error
+
+
+def _parse_rows(reader: csv.DictReader[str], list_name: str | None) -> list[KnownPlate]:
     heading = [name.strip().lower() for name in reader.fieldnames or ()]
     missing = {"plate"} - set(heading) if list_name else {"list", "plate"} - set(heading)
     if missing:
@@ -215,8 +222,9 @@ def from_csv(text: str, list_name: str | None = None) -> list[KnownPlate]:
 
 
 def _harmless(note: str) -> str:
-    """A spreadsheet would run what begins like a formula."""
-    return f"'{note}" if note[:1] in tuple("=+-@\t\r") else note
+    """A spreadsheet would run what begins like a formula, whatever it does not show comes before that."""
+    first_seen = next((sign for sign in note if sign.isprintable() and not sign.isspace()), "")
+    return f"'{note}" if first_seen in tuple("=+-@＝＋－＠") or note[:1] in tuple("\t\r\n") else note
 
 
 def _load(connection: sa.Connection, list_name: str | None) -> list[KnownPlate]:

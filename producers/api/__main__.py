@@ -11,7 +11,7 @@ import sys
 import uvicorn
 
 from producers.api.app import create_app
-from producers.api.auth import is_loopback
+from producers.api.origin import is_loopback
 from producers.api.protocol import ImpatientProtocol
 from producers.api.services import Services, open_services
 from sightline.errors import SettingsError, StoreUnavailableError

@@ -16,6 +16,8 @@ _PRIVATE: Final = tuple(
 _METADATA: Final = frozenset(
     ipaddress.ip_address(address) for address in ("168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
 )
+#: Whoever is nearest and says that it relays to IPv6: that can be anybody.
+_RELAYS: Final = ipaddress.ip_network("192.88.99.0/24")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -30,7 +32,7 @@ def is_allowed(address: Address, *, private: bool) -> bool:
 
 
 def _is_allowed(address: Address, *, private: bool) -> bool:
-    if address in _METADATA or address.is_multicast or getattr(address, "is_site_local", False):
+    if address in _METADATA or address in _RELAYS or address.is_multicast or getattr(address, "is_site_local", False):
         return False
     if any(address in network for network in _PRIVATE):
         return private

@@ -7,17 +7,17 @@ is good for reading only, ends by itself, and is not the key.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import HTTPException, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
+from producers.api.origin import is_from_here, is_loopback
 from producers.api.services import Services, get_services
 from storage.database import Database
 from storage.keys import ApiKey, Role, check_key, check_session
@@ -27,10 +27,6 @@ _RANK: Final = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 #: A checked key is trusted for so long; a revoked one works no longer than this.
 _TRUSTED_S: Final = 5.0
 _READING: Final = frozenset({"GET", "HEAD"})
-#: What proxies add. A request that came through one may come from anywhere.
-_PROXIED: Final = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
-#: `host` or `host:port` and nothing else: whatever is unusual is not trusted.
-_HOST: Final = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="sightline"'}
 
 #: Declared for the OpenAPI document; the checks are below.
@@ -116,7 +112,7 @@ async def caller_of(request: Request) -> Caller:
 async def _find_caller(request: Request) -> Caller:
     services = get_services(request)
     checker: KeyChecker = request.app.state.keys
-    if key := _key_of(request):
+    if key := key_of(request.headers):
         found = checker.remembered(key) or await run_in_threadpool(checker.caller_of, services, key)
     # Other sites can make a browser send the cookie: it is good for reading only.
     elif (token := request.cookies.get(COOKIE, "")) and request.method in _READING:
@@ -135,37 +131,18 @@ async def _find_caller(request: Request) -> Caller:
     return found
 
 
-def _key_of(request: Request) -> str:
-    header = request.headers.get("x-api-key", "")
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def key_of(headers: Headers) -> str:
+    """The key a request brings; empty: none."""
+    header = headers.get("x-api-key", "")
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     return header or (token.strip() if scheme.lower() == "bearer" else "")
 
 
 def _is_local_look(request: Request, services: Services) -> bool:
-    """From this machine, to a server bound to it alone, through no proxy and by no name somebody else controls."""
-    host = _HOST.fullmatch(request.headers.get("host", ""))
+    """From this machine, to a server bound to it alone."""
+    settings = services.settings
     return (
-        services.settings.loopback_viewer
-        and not is_proxied(request.headers)
-        and request.scope.get("http_version") != "1.0"  # nginx as it comes speaks it, and says nothing else
-        and is_loopback(services.settings.api_host)
-        and request.client is not None
-        and is_loopback(request.client.host)
-        and host is not None
-        and is_loopback(host[1])
+        settings.loopback_viewer
+        and is_loopback(settings.api_host)
+        and is_from_here(request.scope, settings.trusted_networks)
     )
-
-
-def is_proxied(headers: Mapping[str, str]) -> bool:
-    return any(name in headers for name in _PROXIED)
-
-
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback

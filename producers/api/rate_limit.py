@@ -1,27 +1,28 @@
 """How often somebody may ask: a token bucket for each key, or for each address where no key comes.
 
-Buckets lie in Redis, so that all processes of the API share them; one script, one round trip a request. Requests that
-end in a 401 empty a bucket of their address as well, so that guessing keys is no way around. A bucket is one number,
-the moment at which it is full again (GCRA, the generic cell rate algorithm of ATM), and goes by itself.
+Buckets lie in Redis, so that all processes of the API share them; one script, one round trip a request. A wrong key
+empties a bucket of its address as well, so that guessing is no way around. It is asked once the key was found to be
+wrong: whoever shares the address and has a right one does not notice. A bucket is one number, the moment at which it is
+full again (GCRA, the generic cell rate algorithm of ATM), and goes by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import logging
 import math
 import time
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import redis.asyncio
 from redis.exceptions import RedisError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from producers.api.auth import is_loopback, is_proxied
+from producers.api.auth import key_of
+from producers.api.origin import address_of, is_from_here
 from producers.api.problems import problem
 from sightline.settings import Settings
 
@@ -37,23 +38,16 @@ _WRONG_KEY_S: Final = 3.0
 _PATIENCE_S: Final = 1.0
 _PAUSE_S: Final = 1.0
 
-# KEYS: buckets. ARGV: for each its interval and its burst x interval in ms, and 1 to take a token, 0 to look.
-# Returns the number of the first empty bucket and the ms until it has a token, or 0 and 0; then nothing is taken.
+# KEYS: a bucket. ARGV: its interval, and its burst x interval, in ms. Takes a token and returns 0, or in how many ms
+# there will be one.
 _TAKE: Final = """
 local time = redis.call('TIME')
-local now, full_at = time[1] * 1000 + time[2] / 1000, {}
-for i, key in ipairs(KEYS) do
-  full_at[i] = math.max(tonumber(redis.call('GET', key) or 0), now)
-  local wait = full_at[i] + ARGV[3 * i - 2] - ARGV[3 * i - 1] - now
-  if wait > 0 then return {i, math.ceil(wait)} end
-end
-for i, key in ipairs(KEYS) do
-  if ARGV[3 * i] == '1' then
-    local at = full_at[i] + ARGV[3 * i - 2]
-    redis.call('SET', key, string.format('%.3f', at), 'PX', math.ceil(at - now))
-  end
-end
-return {0, 0}
+local now = time[1] * 1000 + time[2] / 1000
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + ARGV[1]
+local wait = full_at - ARGV[2] - now
+if wait > 0 then return math.ceil(wait) end
+redis.call('SET', KEYS[1], string.format('%.3f', full_at), 'PX', math.ceil(full_at - now))
+return 0
 """
 
 
@@ -63,73 +57,56 @@ class RateLimit:
     def __init__(self, app: ASGIApp, settings: Settings, client: redis.asyncio.Redis) -> None:
         self._app = app
         self._per_s, self._burst = settings.rate_limit_per_s, settings.rate_limit_burst
+        self._trusted = settings.trusted_networks
         self._take = client.register_script(_TAKE)
         self._asks_again_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = _address(scope)
-        if not self._per_s or scope["type"] != "http" or scope["path"] in _FREE_PATHS or _is_at_home(scope, address):
+        if (
+            not self._per_s
+            or scope["type"] != "http"
+            or scope["path"] in _FREE_PATHS
+            or is_from_here(scope, self._trusted)
+        ):
             await self._app(scope, receive, send)
             return
-        key = _key(Headers(scope=scope))
+        address, key = address_of(scope, self._trusted), key_of(Headers(scope=scope))
         who = f"key:{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else f"address:{address}"
-        own = (who, 1000 / self._per_s, self._burst, 1)
-        wrong = (f"wrong:{address}", _WRONG_KEY_S * 1000, _WRONG_KEYS)
-        empty, wait_ms = await self._ask(own, (*wrong, 0))
-        if empty:
-            name = "API key" if key else f"address {address}"
-            await self._refuse(name, empty == 2, wait_ms / 1000)(scope, receive, send)
+        wait_ms = await self._take_from(who, 1000 / self._per_s, self._burst)
+        if wait_ms:
+            limit = f"{self._per_s:g} requests a second and {self._burst} at once (SIGHTLINE_RATE_LIMIT_PER_S, _BURST)"
+            await _refuse("API key" if key else f"address {address}", limit, wait_ms)(scope, receive, send)
             return
-        statuses: list[int] = []
+        brings_key = key or (scope["method"], scope["path"]) == ("POST", "/login")
+        is_refused = False
 
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                statuses.append(message["status"])
-            await send(message)
+        async def without_more_guesses(message: Message) -> None:
+            nonlocal is_refused
+            if brings_key and message["type"] == "http.response.start" and message["status"] == HTTPStatus.UNAUTHORIZED:
+                wait_ms = await self._take_from(f"wrong:{address}", _WRONG_KEY_S * 1000, _WRONG_KEYS)
+                if wait_ms:
+                    is_refused = True
+                    limit = f"{_WRONG_KEYS} refused keys at once and one in {_WRONG_KEY_S:g} s from one address"
+                    await _refuse("API key", limit, wait_ms)(scope, receive, send)
+            if not is_refused:
+                await send(message)
 
-        await self._app(scope, receive, watched)
-        if HTTPStatus.UNAUTHORIZED in statuses:
-            await self._ask((*wrong, 1))
+        await self._app(scope, receive, without_more_guesses)
 
-    def _refuse(self, who: str, wrong_keys: bool, wait_s: float) -> Any:
-        limit = f"{self._per_s:g} requests a second and {self._burst} at once (SIGHTLINE_RATE_LIMIT_PER_S, _BURST)"
-        if wrong_keys:
-            limit = f"{_WRONG_KEYS} refused keys at once and one in {_WRONG_KEY_S:g} s from one address"
-        seconds = max(1, math.ceil(wait_s))
-        detail = f"{who}: more than {limit}; try again in {seconds} s"
-        return problem(429, detail, reason="rate_limited", headers={"Retry-After": str(seconds)})
-
-    async def _ask(self, *buckets: tuple[str, float, int, int]) -> tuple[int, float]:
+    async def _take_from(self, bucket: str, every_ms: float, burst: int) -> float:
+        """Take a token. Returns 0, or in how many ms there is one."""
         if time.monotonic() < self._asks_again_at:
-            return 0, 0
-        keys = [_PREFIX + name for name, *_ in buckets]
-        arguments = [part for _, every_ms, burst, takes in buckets for part in (every_ms, burst * every_ms, takes)]
+            return 0
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                empty, wait_ms = await self._take(keys, arguments)
+                return float(await self._take([_PREFIX + bucket], [every_ms, burst * every_ms]))
         except (RedisError, TimeoutError, OSError) as error:
             log.warning("requests are not counted for %g s: %s", _PAUSE_S, str(error) or type(error).__name__)
             self._asks_again_at = time.monotonic() + _PAUSE_S
-            return 0, 0
-        return int(empty), float(wait_ms)
+            return 0
 
 
-def _is_at_home(scope: Scope, address: str) -> bool:
-    return is_loopback(address) and not is_proxied(Headers(scope=scope))
-
-
-def _address(scope: Scope) -> str:
-    """Of IPv6 the network: whoever has one address of a /64 has all of them."""
-    host = scope["client"][0] if scope.get("client") else "unknown"
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
-
-
-def _key(headers: Headers) -> str:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return headers.get("x-api-key", "") or (token.strip() if scheme.lower() == "bearer" else "")
+def _refuse(who: str, limit: str, wait_ms: float) -> ASGIApp:
+    seconds = max(1, math.ceil(wait_ms / 1000))
+    detail = f"{who}: more than {limit}; try again in {seconds} s"
+    return problem(429, detail, reason="rate_limited", headers={"Retry-After": str(seconds)})

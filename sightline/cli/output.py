@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sightline.terminal import printable
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
 
 #: A pipe or a file has no width: there a row is one line, however long.
@@ -119,8 +121,3 @@ def show(value: Any) -> str:
     if len(text) > 19 and text[4:5] == "-" and text[10:11] == "T":
         return text[:19].replace("T", " ")
     return printable(text)
-
-
-def printable(text: str) -> str:
-    """Without what could steer the terminal."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

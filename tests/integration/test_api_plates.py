@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from storage.confusions import confusion_cost
 from storage.database import Database
 from storage.keys import Role, create_key
+from storage.plate_lists import new_plate, to_csv
 from storage.store import Store
 from tests.integration.test_storage.bundles import frame_result, message
 
@@ -85,3 +86,14 @@ def test_the_page_says_which_reading_showed_a_plate_that_was_outvoted(client: Te
     assert passage["text"] == "KAB4727"
     assert passage["match"] == DENIED_MATCH | {"distance": 0.0, "text": "KAB4721", "by": "reading"}
     assert "deny: KAB4721, read as KAB4721" in client.get("/live").text
+
+
+@pytest.mark.parametrize("csv", [f"plate,note\nAB12CD,{'x' * 140_000}\n", f"plate,{'x' * 140_000}\nAB12CD,\n"])
+def test_a_field_too_long_for_csv_is_refused(client: TestClient, csv: str) -> None:
+    refused = client.post("/v1/plates/import", json={"csv": csv, "list": "allow"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "csv")
+
+
+@pytest.mark.parametrize("note", ["=1+1", "\n=1+1", " \t=1+1", "\u200b@sum(a1)", "\ufeff-1", "＝1+1"])
+def test_no_note_is_a_formula_in_a_spreadsheet(note: str) -> None:
+    assert to_csv([new_plate("deny", "AB12CD", note=note)]).splitlines()[1].split(",")[3].strip('"').startswith("'")

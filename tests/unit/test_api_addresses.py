@@ -37,7 +37,16 @@ def test_this_machine_its_link_and_what_is_no_address_of_a_server_never_are(addr
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"]
+    "address",
+    [
+        "169.254.169.254",
+        "192.88.99.1",
+        "2002:c058:6301::",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "fd00:ec2::254",
+    ],
 )
 def test_metadata_services_never_are_even_where_private_networks_are(address: str) -> None:
     assert not is_allowed(ipaddress.ip_address(address), private=True)

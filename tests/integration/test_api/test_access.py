@@ -40,7 +40,10 @@ def test_roles(settings: Settings, key: Key) -> None:
         ("http://localhost:8080", "127.0.0.1", {}, 200),
         ("http://127.0.0.1:8080", "10.0.0.9", {}, 401),
         ("http://rebound.example:8080", "127.0.0.1", {}, 401),
-        ("http://127.0.0.1:8080", "127.0.0.1", {"X-Forwarded-For": "1.2.3.4"}, 401),
+        *(
+            ("http://127.0.0.1:8080", "127.0.0.1", {name: "1.2.3.4"}, 401)
+            for name in ("X-Forwarded-For", "X-Forwarded-Port", "CF-Connecting-IP", "True-Client-IP", "CDN-Loop", "Via")
+        ),
     ],
 )
 def test_only_this_machine_may_look_without_a_key(

@@ -157,6 +157,15 @@ def test_a_command_on_the_database_is_logged_with_the_user(
     assert made.rpartition("_")[2] not in "".join(entry.model_dump_json() for entry in entries)
 
 
+def test_a_name_cannot_steer_the_terminal(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", settings.sqlalchemy_url)
+    storage(["create-key", "robot\x1b[2J\nx", "viewer"])
+    storage(["list-keys"])
+    assert "robot\\x1b[2J\\x0ax" in capsys.readouterr().out
+
+
 def test_a_body_made_to_hurt_only_fails(client: TestClient, database: Database) -> None:
     deep = '{"a":' * 500 + "1" + "}" * 500
     bodies = [deep, '{"a": "\\ud800\\u0000"}', "[" + "1," * 5000 + "1]", '{"a": 1e999}', "{"]

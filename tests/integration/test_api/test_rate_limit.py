@@ -22,7 +22,9 @@ def strict(settings: Settings) -> Settings:
 
 @contextmanager
 def asking(settings: Settings, address: str = "10.0.0.1", **headers: str) -> Iterator[TestClient]:
-    with TestClient(create_app(settings), client=(address, 5), headers=headers) as client:
+    with TestClient(
+        create_app(settings), base_url="http://127.0.0.1:8080", client=(address, 5), headers=headers
+    ) as client:
         yield client
 
 
@@ -75,6 +77,49 @@ def test_guessing_keys_is_no_way_around(settings: Settings, key: Key) -> None:
         guesses = [client.get("/v1/cameras", headers={"X-API-Key": f"sl_{n}_x"}).status_code for n in range(25)]
         assert guesses == [401] * 20 + [429] * 5
         assert "refused keys" in client.get("/v1/cameras", headers={"X-API-Key": "sl_y"}).json()["detail"]
+
+
+def test_wrong_keys_never_lock_out_a_right_one(settings: Settings, key: Key) -> None:
+    """Behind a proxy all have one address."""
+    with asking(settings) as client:
+        for number in range(25):
+            client.get("/v1/cameras", headers={"X-API-Key": f"sl_{number}_x"})
+        assert client.get("/v1/cameras", headers={"X-API-Key": "sl_y"}).status_code == 429
+        assert client.get("/v1/cameras", headers=key(Role.ADMIN)).status_code == 200
+
+
+def test_no_key_is_no_wrong_key(settings: Settings, key: Key) -> None:
+    with asking(settings) as client:
+        assert statuses(client, 25) == [401] * 25
+        assert client.get("/v1/cameras", headers={"X-API-Key": "sl_y"}).status_code == 401
+
+
+def test_the_login_is_no_way_around_either(settings: Settings, key: Key) -> None:
+    with asking(settings) as client:
+        guesses = [client.post("/login", data={"key": f"sl_{n}_x"}).status_code for n in range(22)]
+        assert guesses == [401] * 20 + [429] * 2
+        right = {"key": key(Role.VIEWER)["X-API-Key"]}
+        assert client.post("/login", data=right, follow_redirects=False).status_code == 303
+
+
+def test_of_a_trusted_proxy_each_client_is_an_address_of_its_own(strict: Settings, key: Key) -> None:
+    trusting = strict.model_copy(update={"trusted_proxies": "127.0.0.1, 10.0.0.0/24"})
+    with asking(trusting, "10.0.0.1") as client:
+
+        def ask(said: str) -> int:
+            return client.get("/v1/cameras", headers={"X-Forwarded-For": said}).status_code
+
+        assert [ask(f"6.6.6.{n}, 1.1.1.1") for n in range(4)] == [401, 401, 401, 429]  # what the client says counts not
+        assert ask("2.2.2.2, 10.0.0.7") == 401
+    with asking(trusting, "127.0.0.1") as client:
+        assert statuses(client, 4) == [401, 401, 401, 429]  # never this machine itself
+
+
+@pytest.mark.parametrize("said", ["", "nonsense", "1.2.3.4:99999999", "[::1", ",,,", "\x7f", "::1%a,"])
+def test_whatever_a_trusted_proxy_says_is_an_address_or_nothing(strict: Settings, key: Key, said: str) -> None:
+    trusting = strict.model_copy(update={"trusted_proxies": "10.0.0.1"})
+    with asking(trusting) as client:
+        assert client.get("/v1/cameras", headers={"X-Forwarded-For": said}).status_code == 401
 
 
 def test_this_machine_is_not_limited_but_a_proxy_on_it_is(strict: Settings, key: Key) -> None:
