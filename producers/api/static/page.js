@@ -13,10 +13,13 @@ async function refresh() {
   setTimeout(refresh, 2000);
 }
 
+// Where the page lies behind a proxy.
+const root = document.documentElement.dataset.root;
+
 async function fetchLive() {
   try {
-    const answer = await fetch("/live", { credentials: "same-origin" });
-    if (answer.status === 401) { location.href = "/login"; }
+    const answer = await fetch(`${root}/live`, { credentials: "same-origin" });
+    if (answer.status === 401) { location.href = `${root}/login`; }
     return answer.ok ? await answer.text() : null;
   } catch {
     return null;
