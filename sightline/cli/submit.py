@@ -255,9 +255,13 @@ class Printer:
         return 0
 
     def close(self, left_out: Sequence[LeftOut] = (), taken: int = 0) -> None:
-        """What became of the videos comes last, where it is seen, and what was left out of folders."""
+        """What became of the videos comes last, where it is seen, and what was left out of folders.
+
+        For programs a video is an object more: only if there is something to tell.
+        """
         for path, report in self._videos:
-            self._print({"file": str(path), "video": report.as_json()}, line(f"{_name(path):<28} ", f"{report}"))
+            if not (self._as_json and report.is_whole):
+                self._print({"file": str(path), "video": report.as_json()}, line(f"{_name(path):<28} ", f"{report}"))
         if not self._wait and not self._as_json:
             out.print(f"{self._jobs} jobs submitted")
         if self._as_json:
