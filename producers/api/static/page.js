@@ -1,4 +1,5 @@
 // Fetches the changing part of the page every two seconds while somebody looks at it.
+const root = document.documentElement.dataset.root; // a path of a proxy, or empty
 const live = document.getElementById("live");
 const pulse = document.getElementById("pulse");
 let shown = "";
@@ -12,9 +13,6 @@ async function refresh() {
   }
   setTimeout(refresh, 2000);
 }
-
-// Where the page lies behind a proxy.
-const root = document.documentElement.dataset.root;
 
 async function fetchLive() {
   try {
