@@ -211,6 +211,12 @@ class Settings(BaseSettings):
     loopback_viewer: bool = Field(
         True, description="On a loopback address the page and read-only queries need no key. Writing always does."
     )
+    url_prefix: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Path under which a proxy shows the API and the page, such as `/sightline`; the proxy may take it "
+        "off or leave it on.",
+    )
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
         "",
         description="Pages on other origins that may call the API from a browser, with a key: "

@@ -33,6 +33,7 @@ from producers.api.auth import SCHEMES, KeyChecker
 from producers.api.head import HeadAsGet
 from producers.api.headers import ResponseHeaders
 from producers.api.limits import BodyLimit
+from producers.api.prefix import GivePrefix, TakePrefix
 from producers.api.problems import add_handlers
 from producers.api.queries import refuse_unknown
 from producers.api.rate_limit import RateLimit
@@ -69,6 +70,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     for part in (health, page, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.add_middleware(GivePrefix)
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(RateLimit, settings=settings, client=opened.async_redis)
@@ -83,4 +85,5 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
             expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadAsGet)
+    app.add_middleware(TakePrefix, prefix=settings.url_prefix)
     return app

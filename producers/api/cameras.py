@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from producers.api.audit_trail import ChangesLogged
 from producers.api.auth import require
+from producers.api.prefix import here
 from producers.api.problems import ALWAYS, described
 from producers.api.services import Given, Services
 from producers.camera_address import check_credentials
@@ -118,7 +119,7 @@ def add_camera(new: NewCamera, services: Given, response: Response) -> CameraVie
     """Add a camera; it runs within two seconds."""
     _check_url(new.url)
     camera = cameras.add_camera(services.database, Camera.model_validate(new.model_dump()))
-    response.headers["Location"] = f"/v1/cameras/{camera.camera_id}"
+    response.headers["Location"] = here(f"/v1/cameras/{camera.camera_id}")
     return _view(services, camera)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from producers.api.audit_trail import Logged
 from producers.api.auth import require
 from producers.api.pictures import picture_response, read_picture
+from producers.api.prefix import here
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Moment, Since, Source, Until
 from producers.api.services import Given, Services
@@ -133,11 +134,11 @@ def discard(choice: Choice, services: Given) -> Done:
 def describe_letter(services: Services, letter_id: str) -> LetterDetail:
     """Raises LetterNotFoundError."""
     (letter,) = get_letters(services.database, [letter_id])
-    links = {"self": f"/v1/dead-letters/{letter_id}"}
+    links = {"self": here(f"/v1/dead-letters/{letter_id}")}
     if letter.frame is not None:
-        links["job"] = f"/v1/jobs/{letter.job_id}"
+        links["job"] = here(f"/v1/jobs/{letter.job_id}")
     if letter.picture_kept:
-        links["picture"] = f"/v1/dead-letters/{letter_id}/picture"
+        links["picture"] = here(f"/v1/dead-letters/{letter_id}/picture")
     return LetterDetail(**dict(letter), explanation=explain(letter.reason), links=links)
 
 

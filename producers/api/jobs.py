@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from producers.api.audit_trail import LooksLogged
 from producers.api.auth import require
+from producers.api.prefix import here
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given, Services
@@ -120,7 +121,7 @@ async def create_job(
     answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)
     if refused:
         answer = answer.model_copy(update={"refused": [frame.frame_id for frame in refused]})
-    return _respond(answer, 202, {"Location": f"/v1/jobs/{job.job_id}"})
+    return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
 
 
 @router.get(
@@ -182,7 +183,8 @@ async def _look(services: Services, job_id: str, wait: float) -> JobAnswer | Non
 
 
 def _answer(job_id: str, result: JobResult | None) -> JobAnswer:
-    links = {"self": f"/v1/jobs/{job_id}", "wait": f"/v1/jobs/{job_id}?wait=30"}
+    path = here(f"/v1/jobs/{job_id}")
+    links = {"self": path, "wait": f"{path}?wait=30"}
     return JobAnswer(job_id=job_id, status=result.status if result else JobStatus.OPEN, links=links, result=result)
 
 

@@ -13,6 +13,7 @@ from producers.api.audit_trail import Looks, new_act
 from producers.api.auth import COOKIE, Caller, KeyChecker, caller_of, require
 from producers.api.dead_letters import LetterPath, describe_letter
 from producers.api.overview import make_overview
+from producers.api.prefix import here
 from producers.api.services import Given, get_services
 from producers.api.templating import render
 from sightline.errors import BadMessageError
@@ -34,7 +35,7 @@ async def get_page(request: Request) -> Response:
     try:
         await caller_of(request)
     except HTTPException:
-        return RedirectResponse("/login", 303)
+        return RedirectResponse(here("/login"), 303)
     return await run_in_threadpool(_render, request, "page.html")
 
 
@@ -88,9 +89,12 @@ def post_login(request: Request, services: Given, key: Annotated[str, Form(max_l
         return render(request, "login.html", {"wrong": True}, status=401)
     with acting(new_act(request, caller, "login")):
         token = open_session(services.database, caller.key_id)
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse(here("/"), 303)
     secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
-    response.set_cookie(COOKIE, token, max_age=SESSION_AGE_S, httponly=True, samesite="strict", secure=secure)
+    path = here("") or "/"
+    response.set_cookie(
+        COOKIE, token, max_age=SESSION_AGE_S, path=path, httponly=True, samesite="strict", secure=secure
+    )
     return response
 
 
@@ -101,8 +105,8 @@ def post_logout(request: Request, services: Given) -> Response:
     if token := request.cookies.get(COOKIE, ""):
         close_session(services.database, token)
         checker.forget()
-    response = RedirectResponse("/login", 303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response = RedirectResponse(here("/login"), 303)
+    response.delete_cookie(COOKIE, path=here("") or "/", httponly=True, samesite="strict")
     return response
 
 

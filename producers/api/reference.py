@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
 from producers.api.auth import require
+from producers.api.prefix import here
 from producers.api.problems import Problem
 from producers.api.templating import render
 from storage.keys import Role
@@ -31,7 +32,8 @@ _METHODS: Final = ("get", "post", "patch", "delete")
 
 @router.get("/openapi.json")
 def get_document(request: Request) -> dict[str, Any]:
-    return openapi(request.app)
+    document = openapi(request.app)
+    return document | {"servers": [{"url": here("")}]} if here("") else document
 
 
 @router.get("/docs", response_class=HTMLResponse)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from producers.api.audit_trail import ChangesLogged
 from producers.api.auth import require
+from producers.api.prefix import here
 from producers.api.problems import ALWAYS, described
 from producers.api.queries import Moment
 from producers.api.services import Given, Services
@@ -113,7 +114,7 @@ def list_sinks(services: Given) -> SinkList:
 def add_sink(new: NewSink, services: Given, response: Response) -> AddedSink:
     """Add a sink. It gets what happens from two seconds later on."""
     sink = sinks.add_sink(services.database, sinks.new_sink(**new.model_dump(exclude_none=True)))
-    response.headers["Location"] = f"/v1/sinks/{sink.sink_id}"
+    response.headers["Location"] = here(f"/v1/sinks/{sink.sink_id}")
     made = sink.secret.get_secret_value() if sink.secret is not None and new.secret is None else None
     return AddedSink(**_fields(sink, SinkCounts()), secret=made)
 

@@ -13,13 +13,17 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup, escape
 
+from producers.api.prefix import here
+
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
     """A page that no cache keeps: it shows a moment."""
     headers = {"Cache-Control": "no-store"}
-    return _templates().TemplateResponse(request, name, dict(values), status_code=status, headers=headers)
+    return _templates().TemplateResponse(
+        request, name, {"root": here(""), **values}, status_code=status, headers=headers
+    )
 
 
 def ago(moment: datetime, now: datetime) -> str:

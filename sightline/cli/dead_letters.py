@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urljoin
 
 import typer
 
@@ -65,7 +66,7 @@ def show(
         print_json(letter)
         return
     frame, picture = letter["frame"], letter["links"].get("picture")
-    kept = f"{settings.api_url.rstrip('/')}{picture}" if picture else "not kept: it cannot be replayed"
+    kept = urljoin(f"{settings.api_url}/", picture) if picture else "not kept: it cannot be replayed"
     facts = {
         "reason": letter["reason"],
         "": letter["explanation"],

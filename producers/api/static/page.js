@@ -1,4 +1,5 @@
 // Fetches the changing part of the page every two seconds while somebody looks at it.
+const root = document.documentElement.dataset.root; // a path of a proxy, or empty
 const live = document.getElementById("live");
 const pulse = document.getElementById("pulse");
 let shown = "";
@@ -15,8 +16,8 @@ async function refresh() {
 
 async function fetchLive() {
   try {
-    const answer = await fetch("/live", { credentials: "same-origin" });
-    if (answer.status === 401) { location.href = "/login"; }
+    const answer = await fetch(`${root}/live`, { credentials: "same-origin" });
+    if (answer.status === 401) { location.href = `${root}/login`; }
     return answer.ok ? await answer.text() : null;
   } catch {
     return null;
