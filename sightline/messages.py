@@ -11,7 +11,7 @@ import time
 from base64 import b64decode, b64encode
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from sightline.errors import BadMessageError, NewerMessageError
 from sightline.types import FrameRef, FrameResult, JobId, Lane, Pipeline, Value
@@ -21,6 +21,19 @@ VERSION: Final = 1
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
+#: The year 2100. Milliseconds and microseconds are far beyond it.
+_LATEST_S: Final = 4_102_444_800
+
+
+def _in_seconds(value: object) -> object:
+    if not isinstance(value, int | float) or not 0 < value < _LATEST_S:
+        raise ValueError("must be seconds since 1970 in UTC, as time.time() gives them, not milliseconds")
+    return value
+
+
+EpochSeconds = Annotated[float, BeforeValidator(_in_seconds)]
+
+
 class Job(Value):
     """One unit of work as its owner sees it: 1..64 frames, one pipeline, one lane. Times are epoch seconds."""
 
@@ -28,8 +41,8 @@ class Job(Value):
     pipeline: Pipeline
     lane: Lane = Lane.LIVE
     frames: Annotated[tuple[FrameRef, ...], Field(min_length=1, max_length=MAX_FRAMES_PER_JOB)]
-    published_at: float = Field(default_factory=time.time)
-    deadline_at: float | None = (
+    published_at: EpochSeconds = Field(default_factory=time.time)
+    deadline_at: EpochSeconds | None = (
         None  #: later than this the job is dropped instead of processed (live pictures go stale)
     )
     attempt: Annotated[int, Field(ge=1)] = 1

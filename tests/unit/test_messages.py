@@ -91,3 +91,12 @@ def test_every_pipeline_starts_with_detect_and_ends_with_write() -> None:
     assert next_task(Pipeline.PLATES, DETECT_TASK) == OCR_TASK
     assert next_task(Pipeline.OBJECTS, DETECT_TASK) == WRITE_TASK
     assert set(ROUTES.values()) == set(QUEUES)
+
+
+@pytest.mark.parametrize("field", ["published_at", "deadline_at"])
+@pytest.mark.parametrize("value", [1_760_000_000_250, 1_760_000_000_250_000, -1.0, 0, "2025-10-09T08:53:20"])
+def test_a_time_that_is_not_epoch_seconds_is_refused_with_the_cure(field: str, value: object) -> None:
+    frame = {"frame_id": "f" * 32, "source_id": "gate", "captured_at": "2025-10-09T08:53:20Z"}
+    job = {"job_id": "j" * 32, "pipeline": "plates", "frames": [frame], field: value}
+    with pytest.raises(BadMessageError, match=rf"job\.{field}.*must be seconds since 1970 in UTC.*not milliseconds"):
+        parse_message({"v": 1, "job": job})
