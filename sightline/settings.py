@@ -17,6 +17,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sightline.errors import SettingsError
+from sightline.pipelines import registry
 
 PREFIX = "SIGHTLINE_"
 
@@ -214,8 +215,8 @@ class Settings(BaseSettings):
 
     def concurrency(self, roles: Iterable[str]) -> int:
         """Bulk jobs that a worker process of these roles holds at once; it brings each as far as it can."""
-        held = {"detect": self.detect_concurrency, "ocr": self.ocr_concurrency, "write": self.write_concurrency}
-        return max(held[role] for role in roles)
+        held = {stage.name: stage.concurrency for stage in registry().stages.values()}
+        return max(getattr(self, f"{role}_concurrency", held[role]) for role in roles)
 
     @property
     def celery_broker_url(self) -> str:

@@ -21,7 +21,8 @@ from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, NewerMessageError, PoisonError
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
-from sightline.queues import ROUTES, WRITE_TASK
+from sightline.pipelines import registry
+from sightline.queues import WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.bundles import bundles_of, payload_keys, payload_name
 from workers.newer import NewerMessages
@@ -54,7 +55,7 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
             message = parse_message(raw)
         except BadMessageError as error:
             if isinstance(error, NewerMessageError) and _newer.is_left_to_others(raw):
-                log.info("message to %s left to newer workers: %s", ROUTES[task], error)
+                log.info("message to %s left to newer workers: %s", registry().routes[task], error)
                 services.delivery.patience.pause(_NEWER_PAUSE_S)
                 raise Reject(error, requeue=True) from error
             _bury_message(services, task, raw, error)
@@ -221,7 +222,7 @@ class _WorkerLostError(PoisonError):
 
 def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:
     """A message that is no job has no ledger entry: it goes to the dead letters as it came."""
-    log.error("message to %s refused: %s", ROUTES[task], error)
+    log.error("message to %s refused: %s", registry().routes[task], error)
     services.delivery.bury_message(
         {"stage": stage_name(task), "reason": error.reason, "message": str(error), "payload": raw}
     )

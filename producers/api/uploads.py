@@ -20,8 +20,9 @@ from sightline.ids import content_id
 from sightline.images import check_image
 from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
+from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.settings import Settings
-from sightline.types import Lane, Pipeline, SourceId
+from sightline.types import Lane, SourceId
 
 _MAX_FIELD_BYTES: Final = 4096
 #: More than there are, so that a wrong one is answered with the names of the right ones.
@@ -50,7 +51,7 @@ class JobOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline: Annotated[Pipeline, Field(description="What to do with the images.")] = Pipeline.PLATES
+    pipeline: Annotated[KnownPipeline, Field(description="What to do with the images.")] = DEFAULT
     lane: Annotated[Lane, Field(description="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE
     source_id: Annotated[SourceId, Field(description="The source its rows belong to.")] = "api"
     captured_at: Annotated[

@@ -25,12 +25,14 @@ from rich.progress import (
 from rich.text import Text
 
 from sightline.cli.output import JsonFlag, err, line, out, print_json
+from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
 from sightline.client import Sightline
 from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
 from sightline.files import SUFFIXES, VIDEO_SUFFIXES, find_burst, find_files, read_frames
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job
+from sightline.pipelines import DEFAULT
 from sightline.sequences import SUBMITTED
 from sightline.types import FrameResult, Lane, Pipeline, SourceId
 
@@ -49,7 +51,7 @@ class Submitted:
 
 def submit(
     paths: Annotated[list[Path], typer.Argument(help="Photos, videos or folders.")],
-    pipeline: Annotated[Pipeline, typer.Option(help="What to do with them.")] = Pipeline.PLATES,
+    pipeline: Annotated[Pipeline, pipeline_option("What to do with them.")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.BULK,
     source: Annotated[str, typer.Option(help="Source id the rows get.")] = "files",
     fps: Annotated[float, typer.Option(min=0.01, max=60, help="Frames a second taken from videos.")] = 2.0,
