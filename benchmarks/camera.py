@@ -23,10 +23,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from producers.camera.jpeg import encode_jpeg
 from producers.camera.motion import GRAY_WIDTH, MotionGate
-from producers.camera.reader import encode_jpeg
-from producers.camera.source import SourceOptions
-from producers.camera.video import Container, VideoGrab
+from producers.camera.video import VideoGrab
+from sightline.video.container import Container, ReadOptions
 
 T = TypeVar("T")
 
@@ -63,12 +63,12 @@ def measure(clip: Path, options: argparse.Namespace) -> dict[str, float]:
         spent_ms[step] += (time.thread_time() - started) * 1000
         return result
 
-    media = Container(str(clip), SourceOptions(), {}, frame_threads=False).media()
+    pictures = Container(str(clip), ReadOptions({})).pictures()
     gate = MotionGate()
     frames = 0
-    while (item := timed("decode", lambda: next(media, None))) is not None:
-        grab = VideoGrab(item[0] or 0.0, datetime.now(UTC), item[1])
-        timed("decode", grab.decode)
+    while (picture := timed("decode", lambda: next(pictures, None))) is not None:
+        grab = VideoGrab(picture.stamp_s or 0.0, datetime.now(UTC), picture)
+        timed("decode", picture.frame)
         timed("motion", lambda grab=grab: gate.passes(grab.gray(GRAY_WIDTH), grab.at_s))
         image = timed("convert", grab.bgr)
         jpeg = timed("encode", lambda image=image: encode_jpeg(image, options.quality))

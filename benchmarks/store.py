@@ -1,8 +1,9 @@
 """What storing costs: `python -m benchmarks.store [--on sqlite,postgres] [--json FILE]`.
 
 Groups of bundles as the writer makes them go into a fresh SQLite and a PostgreSQL of its own: 8 messages of 8 frames
-with one plate each, 8 cameras, without sinks, with one that wants passages, and with one that wants everything; and
-32 messages of 8 frames with 8 objects each, which is what a writer with much to do stores at once. On a machine that
+with one plate each, 8 cameras, without sinks, with one that wants passages, and with one that wants everything;
+64 photos that stand alone, each of another plate, all of one moment and a minute apart, as an import has them; and 32
+messages of 8 frames with 8 objects each, which is what a writer with much to do stores at once. On a machine that
 has other things to do the CPU time says more than the clock: of this process, and of PostgreSQL's.
 """
 
@@ -34,11 +35,12 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Case:
-    """`objects`: how many are on a frame, and no plate; 0: a plate."""
+    """`objects` on a frame, and no plate; 0: a plate. `photos_every_s`: photos so far apart in place of cameras."""
 
     name: str
     messages: int = GROUP
     objects: int = 0
+    photos_every_s: float | None = None
     events: Sequence[Event] = ()
 
 
@@ -46,6 +48,8 @@ CASES = (
     Case("plates"),
     Case("plates, sink for passages", events=PASSAGE_EVENTS),
     Case("plates, sink for everything", events=tuple(Event)),
+    Case("photos a minute apart", messages=GROUP * FRAMES, photos_every_s=60),
+    Case("photos of one moment", messages=GROUP * FRAMES, photos_every_s=0),
     Case("objects", messages=32, objects=8),
 )
 
@@ -87,6 +91,22 @@ def bundle(number: int, objects: int = 0) -> Message:
     )
 
 
+def photo(number: int, every_s: float) -> Message:
+    """A job of one photo, as `sightline submit` makes them of a folder."""
+    frame = FrameRef(
+        frame_id=f"photo-{number:08d}",
+        source_id="files",
+        captured_at=START + timedelta(seconds=number * every_s),
+        time_from="file",
+    )
+    plate = f"{chr(65 + number % 26)}{chr(65 + number // 26 % 26)}{number % 9973:04d}"
+    reading = Reading(text=plate, confidence=0.97, char_confidences=(0.97,) * len(plate), detection_index=0)
+    found = (Detection(xyxy=box(number), label="plate", class_id=0, confidence=0.9),)
+    result = FrameResult(frame=frame, width=1280, height=720, detections=found, readings=(reading,))
+    job = Job(job_id=f"job-{number:08d}", pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=(frame,))
+    return Message(job=job, results=(result,))
+
+
 _RUN = StageRun(
     stage="detect",
     model="yolo26n",
@@ -108,13 +128,14 @@ def measure(database: Database, case: Case, groups: int) -> dict[str, Any]:
     spent_s, server_before_s = 0.0, _children_cpu_s()
     for group in range(groups):
         first = group * case.messages
-        messages = [bundle(number, case.objects) for number in range(first, first + case.messages)]
+        messages = [_message(case, number) for number in range(first, first + case.messages)]
         started_at, began_cpu_s = time.perf_counter(), time.process_time()
         store.store(messages, ())
         took_ms.append((time.perf_counter() - started_at) * 1000)
         spent_s += time.process_time() - began_cpu_s
     median = statistics.median(took_ms)
-    frames_per_s = case.messages * FRAMES / median * 1000
+    frames = case.messages * (FRAMES if case.photos_every_s is None else 1)
+    frames_per_s = frames / median * 1000
     return {
         "median_ms": round(median, 2),
         "cpu_ms": round(spent_s / groups * 1000, 1),
@@ -122,6 +143,12 @@ def measure(database: Database, case: Case, groups: int) -> dict[str, Any]:
         "frames_per_s": round(frames_per_s),
         "detections_per_s": round(frames_per_s * (case.objects or 1)),
     }
+
+
+def _message(case: Case, number: int) -> Message:
+    if case.photos_every_s is not None:
+        return photo(number, case.photos_every_s)
+    return bundle(number, case.objects)
 
 
 def _children_cpu_s() -> float:

@@ -29,6 +29,7 @@ class CameraStatus(Value):
 
     state: CameraState = "offline"
     frames_read: int = 0  #: frames the source delivered
+    unreadable: int = 0  #: of these, arrived damaged: no reading of them could be trusted
     sampled: int = 0  #: of these, taken at the wanted rate
     thinned: int = 0  #: of these, left out because the budget was lower than the wanted rate
     gated: int = 0  #: of these, held back because nothing moved

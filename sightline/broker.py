@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.errors import BrokerUnavailableError
 from sightline.pipelines import registry
+from sightline.redis_connection import meaning_of, not_permitted
 from sightline.transport import transport_of
 from sightline.types import Lane, Pipeline
 
@@ -20,7 +21,7 @@ Payload = str | dict[str, Any]
 
 
 class Broker:
-    """Raises `BrokerUnavailableError` where the broker does not answer."""
+    """Raises `BrokerUnavailableError` where the broker does not answer, `NotPermittedError` where it refuses."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -33,7 +34,7 @@ class Broker:
 
     def send(self, task: str, message: Payload, *, task_id: str, lane: Lane) -> None:
         """Put one message on the queue of its task. One try; whoever must not fail tries again."""
-        with _broker_errors():
+        with _broker_errors(f" for {ROUTES[task]}"):
             self._transport.send(self._app, task, {"message": message}, task_id=task_id, lane=lane)
 
     def depths(self) -> dict[str, int]:
@@ -60,15 +61,25 @@ class Broker:
 
 
 @contextmanager
-def _broker_errors() -> Iterator[None]:
-    from amqp.exceptions import AMQPError, MessageNacked
+def _broker_errors(what: str = "") -> Iterator[None]:
+    """`what` is added to the text where something is refused, which the broker does not always name."""
+    from amqp.exceptions import AccessRefused, AMQPError, MessageNacked, NotAllowed
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 
+    text = "broker did not take or give a message"
     try:
         yield
+    except (AccessRefused, NotAllowed) as error:
+        raise not_permitted(f"{text}{what}: {error}") from error
     except (OperationalError, RedisError, AMQPError, MessageNacked, OSError) as error:
-        raise BrokerUnavailableError(f"broker did not take or give a message: {error}") from error
+        of_redis = error if isinstance(error, RedisError) else error.__cause__  # kombu may have wrapped it
+        meaning: Exception | None = BrokerUnavailableError(f"{text}: {error}")
+        if isinstance(of_redis, RedisError):
+            meaning = meaning_of(of_redis, f"{text}{what}", BrokerUnavailableError)
+        if meaning is None:
+            raise
+        raise meaning from error
 
 
 def task_id(job_id: str, task: str) -> str:

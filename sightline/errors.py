@@ -6,6 +6,7 @@
     ├── SettingsError            a setting is missing, unknown or out of range
     ├── RetryableError           the same work may succeed later
     │   ├── BrokerUnavailableError
+    │   │   └── NotPermittedError        it refuses this user a command or a key: somebody has to grant it
     │   ├── StoreUnavailableError    frame store or database did not answer
     │   ├── BacklogFullError         admission refused the job: too much is open
     │   └── WaitTimeoutError         the result did not come in time; the job goes on
@@ -45,6 +46,12 @@ class RetryableError(SightlineError):
 
 class BrokerUnavailableError(RetryableError):
     reason = "broker_unavailable"
+
+
+class NotPermittedError(BrokerUnavailableError):
+    """Redis or RabbitMQ refuses a command, a key or the user. Waiting alone does not help; the text says what does."""
+
+    reason = "not_permitted"
 
 
 class StoreUnavailableError(RetryableError):

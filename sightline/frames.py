@@ -16,14 +16,14 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
-from sightline.redis_connection import connect
+from sightline.redis_connection import connect, redis_errors
 
 _KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 _CROPS = ".crops"
@@ -31,7 +31,8 @@ _REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 class FrameStore(Protocol):
-    """Keyed bytes. Every method raises `StoreUnavailableError` when the store does not answer."""
+    """Keyed bytes. Every method raises `StoreUnavailableError` when the store does not answer, and
+    `NotPermittedError` where Redis refuses its user."""
 
     def put_many(self, pixels: Mapping[str, bytes]) -> None:
         """Store all of them; a key that exists is overwritten."""
@@ -375,14 +376,8 @@ def _modified_at(path: Path) -> float:
         return time.time()
 
 
-@contextmanager
-def _redis_errors() -> Iterator[None]:
-    from redis.exceptions import RedisError
-
-    try:
-        yield
-    except RedisError as error:
-        raise StoreUnavailableError(f"frame store in Redis did not answer: {error}") from error
+def _redis_errors() -> AbstractContextManager[None]:
+    return redis_errors("frame store in Redis did not take the command", StoreUnavailableError)
 
 
 @contextmanager

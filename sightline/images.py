@@ -20,6 +20,13 @@ _END_OF_IMAGE: Final = 0xD9
 _MAX_SEGMENTS: Final = 20_000
 
 
+class ImageLimits(NamedTuple):
+    """The largest picture that workers accept (`SIGHTLINE_MAX_IMAGE_MB`, `SIGHTLINE_MAX_IMAGE_MPX`)."""
+
+    max_mb: float
+    max_mpx: float
+
+
 class ImageInfo(NamedTuple):
     """Format and size in pixels, as the header says."""
 
@@ -41,7 +48,7 @@ def check_image(data: bytes, *, max_mb: float, max_mpx: float) -> ImageInfo:
         raise BadImageError(
             f"image: {len(data) / 1_000_000:.1f} MB, at most {max_mb:g} MB are accepted; send it smaller"
         )
-    image_format = _format(data)
+    image_format = format_of(data)
     if image_format is None:
         raise BadImageError(f"image: starts with {data[:8]!r}, which is no JPEG, PNG or WebP; convert it first")
     width, height = imagesize.get(BytesIO(data))
@@ -57,7 +64,8 @@ def check_image(data: bytes, *, max_mb: float, max_mpx: float) -> ImageInfo:
     return ImageInfo(image_format, int(width), int(height))
 
 
-def _format(data: bytes) -> ImageFormat | None:
+def format_of(data: bytes) -> ImageFormat | None:
+    """Of a picture with these first bytes; None if we take none that starts so."""
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):

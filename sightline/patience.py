@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sightline.errors import RetryableError
+from sightline.errors import NotPermittedError, RetryableError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+_RIGHTS_WITHIN_S: Final = 30.0
 
 
 class StoppedError(Exception):
@@ -52,24 +53,35 @@ class Patience:
 
         Raises:
             StoppedError: the worker is stopping.
+            NotPermittedError: a right was missing for half a minute; longer than it takes to load new rights.
         """
+        refused_at: float | None = None
         for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
             try:
                 return call()
+            except NotPermittedError as error:
+                refused_at = refused_at or time.monotonic()
+                if time.monotonic() - refused_at > _RIGHTS_WITHIN_S:
+                    raise
+                log.error("cannot %s, again in %.1f s: %s", what, pause_s, error)
+                self.pause(pause_s, is_outage=False)
             except RetryableError as error:
+                refused_at = None
                 log.warning("cannot %s yet, again in %.1f s: %s", what, pause_s, error)
-            self.pause(pause_s)
+                self.pause(pause_s)
             if between is not None and not between():
                 return None
         raise AssertionError("unreachable")
 
-    def pause(self, pause_s: float) -> None:
-        """Wait, for something that cannot be asked whether it is there.
+    def pause(self, pause_s: float, *, is_outage: bool = True) -> None:
+        """Wait, for something that cannot be asked whether it is there. `is_waiting` then, if it is an outage.
 
         Raises:
             StoppedError: the worker is stopping.
         """
-        self._paused_at = time.monotonic()
+        if is_outage:
+            self._paused_at = time.monotonic()
         if self._stopping.wait(pause_s):
             raise StoppedError
-        self._paused_at = time.monotonic()
+        if is_outage:
+            self._paused_at = time.monotonic()

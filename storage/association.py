@@ -29,6 +29,8 @@ _ENOUGH: Final = 1.0
 _ENOUGH_PARKED: Final = 0.5
 #: The same to unite two vehicles whose plate is the same but for look-alikes.
 _ENOUGH_TO_UNITE: Final = 1.0
+#: Evidence from motion that it takes beside texts that surely differ: only a track that goes on holds them together.
+_ON_TRACK: Final = 2.0
 #: Evidence of texts that keeps two boxes at one place apart: two plates may touch.
 _TWO_PLATES: Final = -4.0
 #: Read twice at one place, so far apart in time: it stands.
@@ -203,22 +205,25 @@ class Association:
         known = vehicle.text
         if not self._is_sequence:
             return 0.0 if surely_differ(known, read) else 1.0 + (known.chars == read.chars)
-        elapsed = now - vehicle.last_seen
-        if elapsed > self._rules.gap:
-            if one.spot is None or not any(
+        if now - vehicle.last_seen > self._rules.gap:
+            is_back = one.spot is not None and any(
                 is_still(stand.spot, one.spot) and now - stand.last_seen <= self._rules.parked_gap
                 for stand in vehicle.stands
-            ):
-                return 0.0
-            return text_evidence(known, read) - _ENOUGH_PARKED
-        evidence = text_evidence(known, read) - _ENOUGH
+            )
+            return text_evidence(known, read) - _ENOUGH_PARKED if is_back and not surely_differ(known, read) else 0.0
+        motion = self._motion(vehicle, one, now)
+        if motion < _ON_TRACK and surely_differ(known, read):
+            return 0.0
+        return text_evidence(known, read) - _ENOUGH + motion
+
+    def _motion(self, vehicle: Vehicle, one: Sighting, now: datetime) -> float:
         if vehicle.last is None or one.spot is None:
-            return evidence
+            return 0.0
         elapsed_s = (now - vehicle.last.seen_at).total_seconds()
         before, step = vehicle.before, _NOTHING
         if before is not None and (step := vehicle.last.seen_at - before.seen_at) > self._rules.gap:
             before = None
-        return evidence + motion_evidence(
+        return motion_evidence(
             one.spot,
             vehicle.last.spot,
             elapsed_s,
@@ -258,9 +263,7 @@ class Association:
             return
 
     def _is_same(self, one: Text, other: Text) -> bool:
-        if not self._is_sequence:
-            return not surely_differ(one, other)
-        return text_evidence(one, other) > _ENOUGH_TO_UNITE
+        return not surely_differ(one, other) and (not self._is_sequence or text_evidence(one, other) > _ENOUGH_TO_UNITE)
 
     def _are_two(self, one: Vehicle, other: Vehicle, now: datetime) -> bool:
         met_at = self._met.get(frozenset((one, other)))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from celery import Celery
 from redis import Redis
-from redis.exceptions import RedisError
 
 from sightline.broker import Broker
 from sightline.delivery import Delivery
-from sightline.errors import BrokerUnavailableError
+from sightline.errors import BrokerUnavailableError, NotPermittedError
 from sightline.frames import FrameStore, open_frame_store
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.patience import Patience
-from sightline.redis_connection import connect
+from sightline.redis_connection import broker_errors, connect
 from sightline.results import ResultBoard
 from sightline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,18 @@ def open_services(
 
 
 def _connect_now(redis: Redis, broker: Broker, count: int) -> None:
-    """Fill the pools, so that the first busy moment waits for no handshake. If nobody answers yet, it is left."""
-    with suppress(RedisError, OSError, BrokerUnavailableError), ExitStack() as borrowed:
-        for _ in range(count):
-            connection = redis.connection_pool.get_connection()
-            borrowed.callback(redis.connection_pool.release, connection)
-        broker.connect(count)
+    """Fill the pools, so that the first busy moment waits for no handshake. If nobody answers yet, it is left.
+
+    Raises:
+        NotPermittedError: Redis does not let this user in.
+    """
+    try:
+        with broker_errors(), ExitStack() as borrowed:
+            for _ in range(count):
+                connection = redis.connection_pool.get_connection()
+                borrowed.callback(redis.connection_pool.release, connection)
+            broker.connect(count)
+    except NotPermittedError:
+        raise
+    except (BrokerUnavailableError, OSError) as error:
+        log.info("nobody answers yet: %s", error)

@@ -18,7 +18,7 @@ from typing import Any
 from celery.exceptions import Reject
 
 from sightline.delivery import dropped_outcomes
-from sightline.errors import BadMessageError, ModelError, NewerMessageError, PoisonError
+from sightline.errors import BadMessageError, ModelError, NewerMessageError, NotPermittedError, PoisonError
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
 from sightline.pipelines import registry
@@ -189,6 +189,9 @@ def _given_back(task: str, services: Services) -> Iterator[None]:
     try:
         yield
     except StoppedError as error:
+        raise Reject(error, requeue=True) from error
+    except NotPermittedError as error:
+        log.error("message of %s given back: %s", task, error)  # another worker may have the right
         raise Reject(error, requeue=True) from error
     except (MemoryError, SystemExit) as error:
         # Left to Celery these would never be acknowledged and would hold their slot for ever.

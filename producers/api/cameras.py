@@ -13,6 +13,7 @@ from producers.api.audit_trail import ChangesLogged
 from producers.api.auth import require
 from producers.api.problems import ALWAYS, described
 from producers.api.services import Given, Services
+from producers.camera_address import check_credentials
 from producers.camera_status import CameraStatus, read_statuses
 from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.pipelines import DEFAULT, KnownPipeline
@@ -187,3 +188,4 @@ def _check_url(url: str) -> None:
             f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (MJPEG), a video file, a USB index (0)",
             field="url",
         )
+    check_credentials(url)

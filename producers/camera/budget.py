@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from producers.camera.sampling import Sampler
+from sightline.video.sampler import Sampler
 
 #: From the lower to the upper limit in so many seconds of a young queue.
 RISE_S: Final = 15.0

@@ -19,6 +19,7 @@ class CameraCounters:
         self._lock = threading.Lock()
         self._state: CameraState = "starting"
         self._frames_read = 0
+        self._unreadable = 0
         self._sampled = 0
         self._thinned = 0
         self._gated = 0
@@ -37,6 +38,10 @@ class CameraCounters:
             self._state = "running"
             self._frames_read += 1
             self._last_frame_at = datetime.now(UTC)
+
+    def count_unreadable(self) -> None:
+        with self._lock:
+            self._unreadable += 1
 
     def count_sampled(self) -> None:
         with self._lock:
@@ -74,6 +79,7 @@ class CameraCounters:
             return CameraStatus(
                 state=self._state,
                 frames_read=self._frames_read,
+                unreadable=self._unreadable,
                 sampled=self._sampled,
                 thinned=self._thinned,
                 gated=self._gated,

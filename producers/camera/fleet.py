@@ -15,6 +15,7 @@ from producers.camera.source import SourceOptions
 from producers.camera.sources import is_file
 from producers.camera_status import CameraStatus
 from sightline.errors import BrokerUnavailableError
+from sightline.images import ImageLimits
 from sightline.redaction import redact_url
 from sightline.settings import Settings
 from sightline.types import Pipeline
@@ -141,5 +142,6 @@ class Fleet:
             ),
             jpeg_quality=settings.camera_jpeg_quality,
             deadline_s=settings.live_deadline_s,
+            limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
             ended_files=self._ended_files if not live and is_file(camera.url.get_secret_value()) else None,
         )

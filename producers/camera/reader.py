@@ -8,27 +8,31 @@ import time
 import traceback
 from collections.abc import Callable
 
-import cv2
-
 from producers.camera.archive import EndedFiles
 from producers.camera.budget import Budget
 from producers.camera.counters import CameraCounters
+from producers.camera.files import file_edition
+from producers.camera.jpeg import encode_jpeg
 from producers.camera.motion import GRAY_WIDTH, MotionGate
-from producers.camera.sampling import Backoff, Sampler
+from producers.camera.sampling import Backoff
 from producers.camera.slots import EncodedFrame, Outlet
-from producers.camera.source import BgrImage, Grab, Source, SourceOptions
-from producers.camera.sources import open_source
+from producers.camera.source import Grab, Source, SourceOptions
+from producers.camera.sources import file_path, is_file, open_source
 from sightline.errors import BrokerUnavailableError, RetryableError, SourceError
 from sightline.ids import content_id, new_id
+from sightline.images import ImageLimits
 from sightline.redaction import redact_text
 from sightline.sequences import LIVE
 from sightline.types import FrameRef
+from sightline.video.sampler import Sampler
 from storage.cameras import Camera
 
 log = logging.getLogger(__name__)
 
 #: Frames came for so long: the next trouble is a new one, and the first retry comes quickly.
 GOOD_RUN_S = 10.0
+#: A file that was read to its end is looked at again and again, for another one in its place.
+LOOK_AGAIN_S = 2.0
 
 OpenSource = Callable[[str, SourceOptions, threading.Event], Source]
 
@@ -45,6 +49,7 @@ class Reader:
         *,
         jpeg_quality: int,
         deadline_s: float,
+        limits: ImageLimits | None = None,
         ended_files: EndedFiles | None = None,
         open_source: OpenSource = open_source,
     ) -> None:
@@ -54,6 +59,7 @@ class Reader:
         self._counters = counters
         self._options = options
         self._jpeg_quality = jpeg_quality
+        self._limits = limits
         self._ended_files = ended_files
         self._open_source = open_source
         self._url = camera.url.get_secret_value()
@@ -84,11 +90,14 @@ class Reader:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._read_to_the_end()
+                edition = self._read_to_the_end()
                 if not self._stop.is_set():
                     self._counters.set_state("ended")
                     log.info("camera %s: the file ended", self.camera.camera_id)
-                return
+                if not self._waits_for_another_file(edition):
+                    return
+                log.info("camera %s: the file is another one now", self.camera.camera_id)
+                continue
             except (SourceError, RetryableError) as error:
                 wait_s = self._retry_in_s(str(error))
                 log.warning("camera %s: %s; again in %.1f s", self.camera.camera_id, self._redacted(error), wait_s)
@@ -98,22 +107,40 @@ class Reader:
                 log.error("camera %s: a bug; again in %.1f s\n%s", self.camera.camera_id, wait_s, trace)
             self._stop.wait(wait_s)
 
-    def _read_to_the_end(self) -> None:
-        """Returns when the source ended by itself or the reader was stopped; raises when it broke."""
+    def _read_to_the_end(self) -> str:
+        """What was read. Returns when the source ended by itself or the reader was stopped; raises when it broke."""
         source = self._open_source(self._url, self._options, self._stop)
         try:
             edition = content_id(self._row, source.edition)
             if self._ended_files is not None and self._ended_files.has(self.camera.camera_id, edition):
-                return
+                return source.edition
             self.outlet.begin()
             self._read(source, edition)
             if self._stop.is_set():
-                return
+                return source.edition
             self.outlet.finish()
+            if source.shortfall is not None:
+                self._counters.note_error(source.shortfall)
             if self._ended_files is not None and not self._stop.is_set():
                 self._note_ended(self._ended_files, edition)
+            return source.edition
         finally:
             source.close()
+
+    def _waits_for_another_file(self, edition: str) -> bool:
+        """Waits until another file lies in the place of the one that ended, whole; False: stopped meanwhile."""
+        if self.camera.preset == "live" or not is_file(self._url):
+            return False
+        path, seen = file_path(self._url), edition
+        while not self._stop.wait(LOOK_AGAIN_S):
+            try:
+                now = file_edition(path)
+            except OSError:  # there is none just now
+                continue
+            if now == seen != edition:  # and it does not grow any more
+                return True
+            seen = now
+        return False
 
     def _read(self, source: Source, edition: str) -> None:
         sampler = Sampler(self.camera.fps)
@@ -126,6 +153,10 @@ class Reader:
                 return
             self._counters.count_read()
             self._seq += 1
+            if grab.damaged:
+                self._counters.count_unreadable()
+                self._counters.note_error("a picture arrived damaged")
+                continue
             first_frame_s = first_frame_s or time.monotonic()
             if time.monotonic() - first_frame_s > GOOD_RUN_S:
                 self._backoff.reset()
@@ -141,9 +172,10 @@ class Reader:
             if gate is not None and not self._passes(gate, grab):
                 self._counters.count_gated()
                 return
-            jpeg = encode_jpeg(grab.bgr(), self._jpeg_quality)
+            jpeg = encode_jpeg(grab.bgr(), self._jpeg_quality, self._limits)
         except SourceError as error:
-            self._counters.count_dropped("undecodable")
+            self._counters.count_unreadable()
+            self._counters.count_dropped("unreadable")
             self._counters.note_error(self._redacted(error))
             return
         live = self.camera.preset == "live"
@@ -176,11 +208,3 @@ class Reader:
 
     def _redacted(self, error: Exception | str) -> str:
         return redact_text(str(error), self._url)
-
-
-def encode_jpeg(image: BgrImage, quality: int) -> bytes:
-    """The picture as JPEG, full size."""
-    encoded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not encoded:
-        raise SourceError(f"a frame of {image.shape[1]} x {image.shape[0]} pixels could not be encoded as JPEG")
-    return data.tobytes()

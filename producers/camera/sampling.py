@@ -1,35 +1,11 @@
-"""When to take a frame: by time stamps, not by counting, so that a source with a changing rate is sampled evenly."""
+"""Clocks of sources, and waits between two tries."""
 
 from __future__ import annotations
 
 import random
+import threading
 import time
-
-
-class Sampler:
-    """Takes frames at `fps`, on a fixed grid of the source's own clock. Never more often than that on average."""
-
-    def __init__(self, fps: float) -> None:
-        self._step_s = 1 / fps
-        self._due_s: float | None = None
-
-    def change(self, fps: float) -> None:
-        """Take more or fewer from now on; the next one is due a new step after the last."""
-        step_s = 1 / fps
-        if self._due_s is not None:
-            self._due_s += step_s - self._step_s
-        self._step_s = step_s
-
-    def takes(self, at_s: float) -> bool:
-        """Whether to take the frame with this time stamp."""
-        if self._due_s is None or at_s < self._due_s - 2 * self._step_s:  # first frame, or the clock went back
-            self._due_s = at_s
-        if at_s < self._due_s - min(self._step_s / 10, 0.005):  # time stamps are rounded: a hair early is on time
-            return False
-        self._due_s += self._step_s
-        if self._due_s <= at_s:  # a gap is not made up for
-            self._due_s = at_s + self._step_s
-        return True
+from typing import Final
 
 
 class StreamClock:
@@ -51,6 +27,27 @@ class StreamClock:
         if self._offset_s is None or abs(stamp_s + self._offset_s - now_s) > self.MAX_DRIFT_S:
             self._offset_s = now_s - stamp_s
         return stamp_s + self._offset_s
+
+
+class Pacer:
+    """Plays at the speed of time what could be read faster."""
+
+    LATE_S: Final = 0.25
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._began_s: float | None = None
+
+    def wait(self, at_s: float) -> bool:
+        """Until it is time for the picture at this position; False: stopped meanwhile.
+
+        One that comes late is not made up for: from then on everything is as late, and comes evenly.
+        """
+        now_s = time.monotonic()
+        if self._began_s is None or now_s - at_s - self._began_s > self.LATE_S:
+            self._began_s = now_s - at_s
+        early_s = self._began_s + at_s - now_s
+        return early_s <= 0 or not self._stop.wait(early_s)
 
 
 class Backoff:

@@ -19,6 +19,11 @@ class Grab(Protocol):
     at_s: float  #: seconds on the source's own clock
     captured_at: datetime
 
+    @property
+    def damaged(self) -> bool:
+        """Whether it arrived broken: parts of it are guessed or missing, and no reading of it is to be trusted."""
+        ...
+
     def gray(self, width: int) -> BgrImage:
         """A small gray image, (height, width). Raises `SourceError` if the frame cannot be decoded."""
         ...
@@ -33,9 +38,10 @@ class Source(Protocol):
 
     edition: str  #: names what is read: it changes with the file, and with every opening of a stream
     name: str  #: for people: the file name, else empty
+    shortfall: str | None  #: what of a file that ended could not be read, for people
 
     def grabs(self) -> Iterator[Grab]:
-        """Frames until the source ends by itself. A grab is valid until the next one.
+        """Frames until the source ends by itself, those that arrived broken among them. A grab is valid until the next.
 
         Raises:
             SourceError: it broke, or was silent for too long.

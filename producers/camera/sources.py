@@ -29,7 +29,7 @@ def open_source(url: str, options: SourceOptions, stop: threading.Event) -> Sour
         return UsbSource(int(url), options)
     if is_file(url):
         return FileSource(file_path(url), options, stop)
-    return StreamSource(url, options)
+    return StreamSource(url, options, stop)
 
 
 def is_file(url: str) -> bool:

@@ -20,6 +20,7 @@ class UsbGrab:
     captured_at: datetime
     _capture: cv2.VideoCapture
     _image: BgrImage | None = None
+    damaged: bool = False  #: nobody says so
 
     def gray(self, width: int) -> BgrImage:
         image = self.bgr()
@@ -40,6 +41,7 @@ class UsbSource:
     """Frames are grabbed at the camera's rate and decoded only when their pixels are asked for."""
 
     name = ""
+    shortfall: str | None = None
 
     def __init__(self, index: int, options: SourceOptions) -> None:
         self._index = index

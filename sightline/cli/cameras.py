@@ -44,6 +44,7 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
         "budget_fps": "fps now",
         "fps_measured": "fps read",
         "frames_read": "read",
+        "unreadable": "unreadable",
         "sampled": "sampled",
         "thinned": "thinned",
         "gated": "still",

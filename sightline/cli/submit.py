@@ -29,15 +29,17 @@ from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
 from sightline.client import Sightline
 from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
-from sightline.files import SUFFIXES, VIDEO_SUFFIXES, find_burst, find_files, read_frames
+from sightline.files import SUFFIXES, find_burst, find_files, read_frames
+from sightline.images import ImageLimits
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job
 from sightline.pipelines import DEFAULT
 from sightline.sequences import SUBMITTED
 from sightline.types import FrameResult, Lane, Pipeline, SourceId
+from sightline.video.report import VideoReport
 
-#: Frames of a video that travel in one job.
-_VIDEO_BUNDLE = 16
+#: Frames of a file that travel in one job; a photo is one.
+_BUNDLE = 16
 _READERS = 8
 _WAIT_EACH_S = 600.0
 
@@ -47,6 +49,7 @@ class Submitted:
     path: Path
     job: Job | None = None
     error: SightlineError | None = None
+    video: VideoReport | None = None  #: the file was a video, and this is all of it
 
 
 def submit(
@@ -65,12 +68,16 @@ def submit(
 ) -> None:
     """Submit photos and videos. Submitting the same ones again adds nothing.
 
-    A photo was taken when its camera says (EXIF), else when its file was written; a frame of a video at the time of the
-    file plus its position. Passages are ordered by these times.
+    A photo was taken when its camera says (EXIF), else when its file was written. A frame of a video was taken when the
+    recording began, as the video says, else when its file was written, plus its position. Passages are ordered by these
+    times.
 
     Photos stand alone: two with different plates are two cars. The frames of a video follow each other: a plate that is
     read differently in the next frame may be the same car. --sequence says that all these files follow each other, in
     the order of their times, as pictures of one camera do.
+
+    Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
+    0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.
     """
     settings = settings_for(data)
     _check_source(source)
@@ -141,9 +148,10 @@ def _submit_all(
 def _submit_file(client: Sightline, path: Path, options: _Options) -> list[Submitted]:
     """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
     submitted: list[Submitted] = []
+    report = VideoReport()
+    limits = ImageLimits(client.settings.max_image_mb, client.settings.max_image_mpx)
     try:
-        bundle = _VIDEO_BUNDLE if path.suffix.lower() in VIDEO_SUFFIXES else 1
-        for frames in _batched(read_frames(path, fps=options.fps), bundle):
+        for frames in _batched(read_frames(path, fps=options.fps, limits=limits, report=report), _BUNDLE):
             job, pixels = make_job(
                 frames,
                 client.settings,
@@ -154,6 +162,8 @@ def _submit_file(client: Sightline, path: Path, options: _Options) -> list[Submi
             )
             _publish(client, job, pixels)
             submitted.append(Submitted(path, job))
+        if report.frames:
+            submitted.append(Submitted(path, video=report))
     except RetryableError:
         raise
     except SightlineError as error:
@@ -185,6 +195,7 @@ class Printer:
         self._as_json = as_json
         self._wait = wait
         self._jobs = 0
+        self._videos: list[tuple[Path, VideoReport]] = []
 
     def show(self, done: Submitted | Finished) -> int:
         if isinstance(done, Finished):
@@ -192,15 +203,21 @@ class Printer:
         if done.error is not None:
             self._print(
                 {"file": str(done.path), "error": {"reason": done.error.reason, "message": str(done.error)}},
-                line((str(done.path), "red"), f"  {done.error}"),
+                line((str(done.path), "red"), f"  {str(done.error).removeprefix(f'{done.path}: ')}"),
             )
             return 1
+        if done.video is not None:
+            self._videos.append((done.path, done.video))
+            return int(done.video.ended_early is not None)
         self._jobs += 1
         if not self._wait and self._as_json and done.job:
             print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames)})
         return 0
 
     def close(self) -> None:
+        """What became of the videos comes last, where it is seen."""
+        for path, report in self._videos:
+            self._print({"file": str(path), "video": report.as_json()}, line(f"{path.name:<28} ", f"{report}"))
         if not self._wait and not self._as_json:
             out.print(f"{self._jobs} jobs submitted")
 

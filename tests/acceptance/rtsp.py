@@ -17,8 +17,8 @@ _SERVER = Path(__file__).with_name("rtsp_server.py")
 #: GStreamer's Python bindings come with the system, not with the virtual environment.
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
 
-#: Serves a clip (H.264 in MP4) on a port, at `rtsp_url(port)`.
-ServeRtsp = Callable[[Path, int], "subprocess.Popen[str]"]
+#: Serves a clip (H.264 in MP4) on a port, at `rtsp_url(port)`; with `password` and `transport` ("udp": by no other).
+ServeRtsp = Callable[..., "subprocess.Popen[str]"]
 
 
 def rtsp_url(port: int) -> str:
@@ -30,10 +30,10 @@ def rtsp_servers() -> Iterator[ServeRtsp]:
     """All servers that were started are killed at the end."""
     servers: list[subprocess.Popen[str]] = []
 
-    def start(clip: Path, port: int) -> subprocess.Popen[str]:
+    def start(clip: Path, port: int, *, password: str = PASSWORD, transport: str = "") -> subprocess.Popen[str]:
         if not _SYSTEM_PYTHON.exists():
             _no_server("there is no /usr/bin/python3")
-        command = [_SYSTEM_PYTHON, _SERVER, clip, str(port), "viewer", PASSWORD]
+        command = [_SYSTEM_PYTHON, _SERVER, clip, str(port), "viewer", password, transport]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         servers.append(server)
         assert server.stdout is not None

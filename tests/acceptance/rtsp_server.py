@@ -3,7 +3,7 @@
 Run it with an interpreter that has GStreamer's RTSP server (Debian: `/usr/bin/python3` and the packages
 `gir1.2-gst-rtsp-server-1.0`, `gstreamer1.0-plugins-good`, `gstreamer1.0-plugins-bad`):
 
-    rtsp_server.py CLIP.mp4 PORT USER PASSWORD      # rtsp://USER:PASSWORD@127.0.0.1:PORT/clip
+    rtsp_server.py CLIP.mp4 PORT USER PASSWORD [udp]     # rtsp://USER:PASSWORD@127.0.0.1:PORT/clip
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except (ImportError, ValueError) as error:
     raise SystemExit(77) from error  # the usual "skip" status
 
 
-def main(clip: str, port: str, user: str, password: str) -> None:
+def main(clip: str, port: str, user: str, password: str, transport: str = "") -> None:
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
@@ -33,6 +33,8 @@ def main(clip: str, port: str, user: str, password: str) -> None:
     factory.set_launch(
         f'( filesrc location="{clip}" ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=1 )'
     )
+    if transport == "udp":
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role("viewer", "media.factory.access", True)
     permissions.add_permission_for_role("viewer", "media.factory.construct", True)

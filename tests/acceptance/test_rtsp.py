@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from producers.camera.source import SourceOptions
+from producers.camera.sources import open_source
 from producers.camera_status import CameraStatus, read_statuses
+from sightline.errors import SourceError
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.publisher import Publisher
 from sightline.redis_connection import connect
@@ -135,6 +140,34 @@ def test_a_camera_that_hangs_is_noticed_and_does_not_hold_up_the_stop(
         server.send_signal(signal.SIGSTOP)
         time.sleep(0.3)  # the reader is blocked now, for 4 s
     assert "gate: still blocked in a read" in log.read_text()
+
+
+@pytest.mark.parametrize("transport", ["", "udp"])
+def test_a_camera_plays_by_tcp_and_where_it_cannot_by_udp(
+    serve_rtsp: ServeRtsp, tmp_path: Path, transport: str
+) -> None:
+    """With the password as people write it."""
+    port, password = free_port(), "p@ss/w#rd"
+    serve_rtsp(write_clip(tmp_path / "clip.mp4", seconds=20), port, password=password, transport=transport)
+    url = f"rtsp://viewer:{password}@127.0.0.1:{port}/clip"
+    source = open_source(url, SourceOptions(read_timeout_s=4), threading.Event())
+    images = [grab.bgr() for grab in itertools.islice(source.grabs(), 3) if not grab.damaged]
+    source.close()
+    assert [image.shape for image in images] == [(240, 320, 3)] * 3
+
+
+def test_a_wrong_password_and_a_wrong_path_are_told(serve_rtsp: ServeRtsp, tmp_path: Path) -> None:
+    port = free_port()
+    serve_rtsp(write_clip(tmp_path / "clip.mp4"), port)
+    for url, words in (
+        (f"rtsp://viewer:wr0ng@127.0.0.1:{port}/clip", "user name or password is wrong (401)"),
+        (f"rtsp://127.0.0.1:{port}/clip", "it wants a user name and a password (401)"),
+        (rtsp_url(port).replace("/clip", "/other"), "there is no such stream there (404)"),
+    ):
+        with pytest.raises(SourceError) as error:
+            open_source(url, SourceOptions(), threading.Event())
+        assert words in str(error.value)
+        assert "wr0ng" not in str(error.value)
 
 
 def _published(settings: Settings) -> dict[str, int]:

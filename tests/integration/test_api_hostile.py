@@ -133,6 +133,7 @@ def test_strange_queries_are_answered(client: TestClient, path: str, query: str)
         ({"camera_id": "a", "url": f"rtsp://u:{SECRET}@h/s\0"}, "url"),
         ({"camera_id": "a", "url": f"gopher://u:{SECRET}@h/s"}, "url"),
         ({"camera_id": "a", "url": "rtsp:///nowhere"}, "url"),
+        ({"camera_id": "a", "url": f"rtsp://u:{SECRET}@h/a@b"}, "url"),
         ({"camera_id": "a", "url": [f"rtsp://u:{SECRET}@h/s"]}, "url"),
         ({"camera_id": "a", "url": "0", "pipeline": f"rtsp://u:{SECRET}@h/s"}, "pipeline"),
     ],
@@ -146,7 +147,8 @@ def test_a_wrong_camera_is_refused_without_repeating_its_secret(client: TestClie
 
 
 @pytest.mark.parametrize(
-    "url", ["0", "/srv/clip.mp4", "clip.mp4", "file:///srv/clip.mp4", "RTSP://h/s", "https://h/s?a=b"]
+    "url",
+    ["0", "/srv/clip.mp4", "clip.mp4", "file:///srv/a@b.mp4", "RTSP://h/s", "https://h/s?a=b", "rtsp://u:p@s/w#rd@h/s"],
 )
 def test_every_kind_of_camera_is_taken(client: TestClient, url: str) -> None:
     assert client.post("/v1/cameras", json={"camera_id": "a", "url": url}).status_code == 201

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.camera.budget import RISE_S, STILL_S, Budget
-from producers.camera.sampling import Sampler
+from sightline.video.sampler import Sampler
 
 DEADLINE_S = 5.0
 LATE_S, YOUNG_S = 1.6, 0.5

@@ -15,15 +15,18 @@ import pytest
 from producers.camera import reader as reader_module
 from producers.camera.archive import ArchiveOutlet
 from producers.camera.counters import CameraCounters
+from producers.camera.jpeg import encode_jpeg
 from producers.camera.reader import Reader
 from producers.camera.sampling import Backoff
 from producers.camera.slots import EncodedFrame, LiveSlot
 from producers.camera.source import SourceOptions
 from sightline.errors import BacklogFullError, BrokerUnavailableError, SourceError, StoreUnavailableError
 from sightline.ids import content_id
+from sightline.images import ImageLimits, check_image
 from sightline.types import Lane
 from storage.cameras import Camera
 from tests.cameras import FakePublisher, camera, picture, wait_until, write_clip
+from tests.videos import cut_off, make_video
 
 
 @dataclass
@@ -33,6 +36,8 @@ class Still:
     at_s: float
     captured_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     broken: bool = False
+    damaged: bool = False
+    image: Any = None
 
     def gray(self, width: int) -> Any:
         return cv2.cvtColor(cv2.resize(self.bgr(), (width, 120)), cv2.COLOR_BGR2GRAY)
@@ -40,13 +45,13 @@ class Still:
     def bgr(self) -> Any:
         if self.broken:
             raise SourceError("a frame could not be decoded")
-        return picture(0)
+        return picture(0) if self.image is None else self.image
 
 
 class Script:
     """A source that plays one step per opening: grabs, or an exception, at opening or after the grabs."""
 
-    edition, name = "1", "script"
+    edition, name, shortfall = "1", "script", None
 
     def __init__(self, *openings: list[Still | Exception]) -> None:
         self.openings = list(openings)
@@ -191,8 +196,35 @@ def test_a_frame_that_cannot_be_decoded_is_counted_and_the_next_one_read(start: 
     kept = Kept()
     _, counters = start(camera(), kept, open_source=Script([Still(0), Still(1, broken=True), Still(2)]))
     wait_until(lambda: counters.status().state == "ended")
-    assert counters.status().dropped == {"undecodable": 1}
+    assert (counters.status().dropped, counters.status().unreadable) == ({"unreadable": 1}, 1)
     assert [frame.ref.seq for frame in kept.frames] == [0, 2]
+
+
+def test_damaged_frames_are_counted_and_the_next_good_one_is_taken(start: Start) -> None:
+    kept = Kept()
+    script = Script([Still(0), Still(1, damaged=True), Still(1.1), Still(2)])
+    _, counters = start(camera(fps=1.0), kept, open_source=script)
+    wait_until(lambda: counters.status().state == "ended")
+    status = counters.status()
+    assert (status.frames_read, status.unreadable, status.sampled, status.dropped) == (4, 1, 3, {})
+    assert [frame.ref.seq for frame in kept.frames] == [0, 2, 3]
+    assert status.last_error == "a picture arrived damaged"
+
+
+def test_a_picture_above_the_limits_is_sent_as_good_as_fits(start: Start) -> None:
+    kept = Kept()
+    noise = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
+    script = Script([Still(0, image=noise), Still(1, image=noise)])
+    start(camera(), kept, open_source=script, limits=ImageLimits(max_mb=0.12, max_mpx=50))
+    wait_until(lambda: len(kept.frames) == 2)
+    assert all(len(frame.jpeg) <= 120_000 for frame in kept.frames)
+    image = cv2.imdecode(np.frombuffer(kept.frames[0].jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == noise.shape
+    assert encode_jpeg(noise, 90, ImageLimits(max_mb=20, max_mpx=50)) == encode_jpeg(noise, 90)
+    small = encode_jpeg(noise, 90, ImageLimits(max_mb=20, max_mpx=0.1))
+    assert check_image(small, max_mb=20, max_mpx=0.1).width == 365
+    assert len(encode_jpeg(noise, 90, ImageLimits(max_mb=0.01, max_mpx=50))) <= 10_000
 
 
 def test_a_stopped_reader_publishes_nothing_more(start: Start) -> None:
@@ -262,3 +294,43 @@ def test_a_file_read_again_gives_the_same_jobs(start: Start, tmp_path: Path) -> 
         runs.append([(job.job_id, job.frames) for job in publisher.jobs])
     assert runs[0] == runs[1]
     assert not {job_id for job_id, _ in runs[0]} & {job_id for job_id, _ in runs[2]}
+
+
+def test_a_file_that_took_the_place_of_one_that_ended_is_read(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "LOOK_AGAIN_S", 0.05)
+    publisher, clip = FakePublisher(), write_clip(tmp_path / "clip.mp4", seconds=2)
+    _, counters = archive(start, publisher, clip)
+    wait_until(lambda: counters.status().state == "ended")
+    assert counters.status().published == 20
+    clip.unlink()
+    time.sleep(0.2)
+    assert counters.status().state == "ended"
+    write_clip(clip, seconds=3)
+    wait_until(lambda: counters.status().published == 50)
+    wait_until(lambda: counters.status().state == "ended")
+    time.sleep(0.2)
+    assert counters.status().published == 50
+    assert len({frame.frame_id for frame in publisher.frames}) == 50
+
+
+def test_joined_files_give_every_frame_its_own_id(start: Start, tmp_path: Path) -> None:
+    joined = make_video(tmp_path / "joined.ts")
+    joined.write_bytes(joined.read_bytes() * 2)
+    runs: list[list[str]] = []
+    for _ in range(2):
+        publisher = FakePublisher()
+        _, counters = archive(start, publisher, joined)
+        wait_until(lambda counters=counters: counters.status().state == "ended")
+        runs.append([frame.frame_id for frame in publisher.frames])
+    assert len(set(runs[0])) == 40
+    assert runs[0] == runs[1]
+
+
+def test_of_a_file_that_is_cut_off_the_camera_says_where(start: Start, tmp_path: Path) -> None:
+    publisher = FakePublisher()
+    _, counters = archive(start, publisher, cut_off(make_video(tmp_path / "a.mkv", frames=80), 0.6))
+    wait_until(lambda: counters.status().state == "ended")
+    assert counters.status().published > 20
+    assert "of 0:08.0: the file is cut off or damaged there" in (counters.status().last_error or "")

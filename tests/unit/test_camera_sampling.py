@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.camera import sampling
-from producers.camera.sampling import Backoff, Sampler, StreamClock
+from producers.camera.sampling import Backoff, StreamClock
+from sightline.video.sampler import Sampler
 
 
 def taken(fps: float, stamps: list[float]) -> list[float]:

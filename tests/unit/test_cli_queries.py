@@ -57,15 +57,15 @@ def test_a_cameras_setting_and_what_was_measured_are_two_things(
     answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = {"state": "running", "fps": 24.9, "frames_read": 100, "published": 7, "dropped": {}, "last_error": None}
-    status |= {"budget_fps": 2.5, "sampled": 20, "thinned": 9, "gated": 4, "saved_percent": 65.0}
+    status |= {"unreadable": 3, "budget_fps": 2.5, "sampled": 20, "thinned": 9, "gated": 4, "saved_percent": 65.0}
     camera = {"camera_id": "gate", "pipeline": "plates", "fps": 5.0, "min_fps": 0.5, "url": "rtsp://***@host/1"}
     camera |= {"status": status}
     answers["/cameras"] = {"items": [camera, camera | {"camera_id": "hall", "min_fps": None, "status": None}]}
     assert sightline(monkeypatch, "cameras", "list") == 0
     assert [" ".join(row.split()) for row in capsys.readouterr().out.splitlines()] == [
-        "camera state pipeline fps wanted fps now fps read read sampled thinned still dropped published saved "
-        "url last error",
-        "gate running plates 0.5 to 5 2.50 24.90 100 20 9 4 0 7 65 % rtsp://***@host/1",
+        "camera state pipeline fps wanted fps now fps read read unreadable sampled thinned still dropped published "
+        "saved url last error",
+        "gate running plates 0.5 to 5 2.50 24.90 100 3 20 9 4 0 7 65 % rtsp://***@host/1",
         "hall plates 5.00 rtsp://***@host/1",
     ]
     assert sightline(monkeypatch, "cameras", "list", "--json") == 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sightline.cli import main
-from sightline.cli.submit import Finished, Printer
+from sightline.cli.submit import Finished, Printer, Submitted
 from sightline.errors import SourceError
 from sightline.files import read_frames
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun
+from sightline.video.report import VideoReport
 
 FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -48,6 +50,26 @@ def test_objects_are_counted_by_label(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_videos_are_told_at_the_end_and_only_a_broken_off_one_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    one = VideoReport(frames=112)
+    one.note_unreadable(23.4)
+    two = VideoReport(frames=30, ended_early="ends at 0:03.0 of 0:08.0: the file is cut off or damaged there")
+    for as_json in (False, True):
+        printer = Printer(as_json=as_json, wait=True)
+        assert printer.show(Submitted(Path("gate.mp4"), video=one)) == 0
+        assert printer.show(Submitted(Path("yard.mp4"), video=two)) == 1
+        assert printer.show(Submitted(Path("voice.mp4"), error=SourceError("voice.mp4: there is no picture"))) == 1
+        printer.show(Finished(Path("gate.mp4"), (FrameResult(frame=FRAME),), "job"))
+        printer.close()
+    lines = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split()) for line in (lines[0], *lines[2:4])] == [
+        "voice.mp4 there is no picture",
+        "gate.mp4 112 frames, 1 unreadable at 0:23.4",
+        "yard.mp4 30 frames; ends at 0:03.0 of 0:08.0: the file is cut off or damaged there",
+    ]
+    assert [json.loads(line).get("video") for line in lines[4:]] == [None, None, one.as_json(), two.as_json()]
+
+
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What the command says before it ends with exit code 2."""
     monkeypatch.setattr("sys.argv", ["sightline", "submit", *arguments])
@@ -76,5 +98,4 @@ def test_a_damaged_video_is_told_without_numbers(tmp_path: Path) -> None:
     path.write_bytes(b"no video at all")
     with pytest.raises(SourceError) as caught:
         list(read_frames(path, fps=1))
-    said = f"{path}: Invalid data found when processing input; the file is damaged or no video"
-    assert str(caught.value) == said
+    assert str(caught.value) == f"{path}: the file is damaged or no video"

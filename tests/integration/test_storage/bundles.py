@@ -71,7 +71,7 @@ def frame_result(
         height=720,
         detections=tuple(
             Detection(
-                xyxy=(10.5 + index, 20.0, 110.0, 50.25),
+                xyxy=(10.5 + 200 * index, 20.0, 110.0 + 200 * index, 50.25),
                 label="plate",
                 class_id=3,
                 confidence=0.75,

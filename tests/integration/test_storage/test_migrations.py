@@ -26,6 +26,7 @@ from storage.store import Store
 from storage.tables import Base, Passages
 from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message
+from tests.integration.test_storage.pictures import frame
 
 
 def test_migrations_and_tables_agree(database: Database) -> None:
@@ -94,7 +95,7 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
     (grown,) = queries.list_passages(database).items
     with database.read() as connection:
         votes = connection.scalar(sa.select(Passages.votes))
-    assert votes == {"AB12CD": {"count": 2, "weights": [950 + 900] * 6}}
+    assert votes == {"AB12CD": {"count": 2, "weights": [950 + 900] * 6, "surest": 950}}
     assert (grown.passage_id, grown.reading_count, grown.best_frame_id) == (passage.passage_id, 2, "frame-0001")
     assert {view.passage_id for view in queries.list_readings(database).items} == {passage.passage_id}
     database.close()
@@ -173,6 +174,64 @@ def test_matches_from_before_were_by_vote(empty_url: str) -> None:
     database.close()
 
 
+def test_passages_from_before_know_their_sequence_and_contests_are_gone(empty_url: str) -> None:
+    """What a camera has in view goes on as the same passage, though where it was last is not known."""
+    database = open_database(empty_url)
+    config = alembic_config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0009")
+        for source in ("gate", "yard", "files"):
+            for statement in _OLD_PASSAGE:
+                connection.execute(sa.text(statement.replace("gate", source).replace("-0001", f"-{source}")))
+        connection.execute(sa.text("UPDATE sources SET url = 'rtsp://host/1' WHERE source_id <> 'files'"))
+        connection.execute(sa.text("UPDATE passages SET final_at = updated_at WHERE source_id = 'yard'"))
+        connection.execute(sa.text(f"UPDATE passages SET contest = passage_id, folded = 'A812CD', votes = '{_VOTES}'"))
+        command.upgrade(config, "0012")
+        columns = {column["name"] for column in sa.inspect(connection).get_columns("passages")}
+        assert "contest" not in columns
+        known = connection.execute(sa.text("SELECT source_id, sequence, origin, motion FROM passages")).all()
+        assert sorted(map(tuple, known)) == [
+            ("files", None, "read", None),
+            ("gate", "live", "read", None),
+            ("yard", None, "read", None),
+        ]
+    upgrade(empty_url)
+    box = (10.5, 20.0, 110.0, 50.25)
+    again = [frame(("AB12CD", box), at_s=3, source=source, sequence=None if source == "files" else "live")
+        for source in ("gate", "yard", "files")]  # fmt: skip
+    Store(database, 10, parked_gap_s=60).store([message(*again)], ())
+    counts = {
+        source: [(view.passage_id, view.reading_count) for view in queries.list_passages(database, source=source).items]
+        for source in ("gate", "yard", "files")
+    }
+    assert counts["gate"] == [("frame-gate.0", 2)]
+    assert counts["files"] == [("frame-files.0", 2)]
+    assert sorted(count for _, count in counts["yard"]) == [1, 1], "what is final goes on no more"
+    with database.read() as connection:
+        motions = dict(connection.execute(sa.select(Passages.passage_id, Passages.motion)).all())
+    assert motions["frame-gate.0"] is not None
+    assert motions["frame-yard.0"] is None
+    _downgrade(database, "0011")
+    with database.write() as connection:
+        assert set(connection.scalars(sa.text("SELECT contest FROM passages"))) == {None}
+        columns = {column["name"] for column in sa.inspect(connection).get_columns("passages")}
+        assert columns.isdisjoint({"sequence", "origin", "motion"})
+        indexes = {index["name"] for index in sa.inspect(connection).get_indexes("passages")}
+        assert "ix_passages_contest" in indexes
+    upgrade(empty_url)
+    assert len(queries.list_passages(database).items) == 4
+    database.close()
+
+
+def _downgrade(database: Database, revision: str) -> None:
+    config = alembic_config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+_VOTES = '{"AB12CD"\\:{"count"\\:1,"weights"\\:[950,950,950,950,950,950]}}'
 _OLD_PASSAGE = (
     "INSERT INTO sources (source_id, created_at) VALUES ('gate', '2026-05-01 12:00:00')",
     "INSERT INTO jobs (job_id, pipeline, lane, status, attempt, frame_count, published_at, finished_at, outcomes,"

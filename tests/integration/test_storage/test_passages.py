@@ -1,40 +1,15 @@
-"""Passages in the database: however the frames arrive, the passages are the same."""
+"""Passages in the database."""
 
 from __future__ import annotations
 
-import itertools
-import random
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from sightline.messages import Message
-from sightline.types import FrameResult
 from storage import queries
 from storage.database import Database
 from storage.store import Store
-from tests.integration.test_storage.bundles import NOON, frame_result, message, unique
-
-TEXTS = ["AB12CD", "AB12CO", "AB12C0", "AB13CE", "AB12CDE", "XY99ZZZ", "XY99Z", "not a plate"]
-
-
-def passages(database: Database, source: str) -> list[tuple[object, ...]]:
-    """The content of a source's passages; ids may differ."""
-    views = queries.list_passages(database, source=source, limit=1000).items
-    return sorted(
-        (
-            v.text,
-            v.confidence,
-            v.first_seen,
-            v.last_seen,
-            v.reading_count,
-            str(v.best_frame_id).split("-", 1)[1],
-            v.best_xyxy,
-        )
-        for v in views
-    )
+from tests.integration.test_storage.bundles import NOON, frame_result, message
 
 
 def seen(database: Database, source: str) -> list[tuple[str, float, float, int]]:
@@ -44,54 +19,6 @@ def seen(database: Database, source: str) -> list[tuple[str, float, float, int]]
         (v.text, (v.first_seen - NOON).total_seconds(), (v.last_seen - NOON).total_seconds(), v.reading_count)
         for v in views
     )
-
-
-def in_bundles(results: list[FrameResult], cuts: list[int]) -> list[Message]:
-    edges = sorted({0, len(results), *(cut % (len(results) + 1) for cut in cuts)})
-    return [message(*results[start:end]) for start, end in itertools.pairwise(edges)]
-
-
-frames = st.lists(
-    st.tuples(
-        st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from([0.3, 0.55, 0.9])), max_size=2),
-        st.integers(0, 12).map(lambda fives: fives * 5),
-    ),
-    min_size=1,
-    max_size=10,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(frames, st.randoms(use_true_random=False), st.lists(st.integers(0, 20), max_size=5), st.data())
-def test_order_repetition_and_division_do_not_matter(
-    database: Database,
-    store: Store,
-    taken: list[tuple[list[tuple[str, float]], int]],
-    chance: random.Random,
-    cuts: list[int],
-    data: st.DataObject,
-) -> None:
-    at_once, scattered = unique("once"), unique("scattered")
-
-    def results(source: str) -> list[FrameResult]:
-        return [
-            frame_result(texts, at_s=at_s, source=source, frame_id=f"{source.replace('-', '')}-{index:08d}")
-            for index, (texts, at_s) in enumerate(taken)
-        ]
-
-    store.store([message(*results(at_once))], ())
-
-    shuffled = results(scattered)
-    chance.shuffle(shuffled)
-    bundles = in_bundles(shuffled, cuts)
-    bundles += data.draw(st.lists(st.sampled_from(bundles), max_size=3))  # repetitions
-    bundles += [message(*shuffled[:2])]  # frames of another job once more
-    chance.shuffle(bundles)
-    group = data.draw(st.integers(1, 3))
-    for start in range(0, len(bundles), group):
-        store.store(bundles[start : start + group], ())
-
-    assert passages(database, scattered) == passages(database, at_once)
 
 
 def test_one_car_is_one_passage(database: Database, store: Store) -> None:

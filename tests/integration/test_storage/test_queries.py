@@ -154,7 +154,7 @@ def test_other_filters(filled: Database, store: Store) -> None:
 
 
 def test_views_tell_what_the_rows_tell(database: Database, store: Store) -> None:
-    result = frame_result(["ab-12 CD"])
+    result = frame_result(["ab-12 CD"], sequence=None)
     sent = message(result)
     store.store([sent], kept={result.frame.frame_id})
     (detection,) = queries.list_detections(database).items

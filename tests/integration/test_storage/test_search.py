@@ -98,8 +98,8 @@ def test_likeness_and_other_filters(filled: Database) -> None:
 
 
 def test_a_plate_whose_vote_changes_is_found_under_its_new_text(database: Database, store: Store) -> None:
-    for at_s, reading in enumerate([("A712CD", 0.6), ("AB12CD", 0.99), ("AB12CD", 0.99)]):
-        store.store([message(frame_result([reading], at_s=at_s))], ())
+    for number, reading in enumerate([("A712CD", 0.6), ("AB12CD", 0.99), ("AB12CD", 0.99)]):
+        store.store([message(frame_result([reading], at_s=number / 5))], ())
     assert len(queries.list_passages(database, text="?B12C?").items) == 1
     assert queries.list_passages(database, text="?712C?").items == ()
 

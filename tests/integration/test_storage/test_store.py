@@ -55,7 +55,7 @@ def test_a_frame_becomes_rows_that_know_what_made_them(database: Database, store
 
 
 def test_rows_know_what_a_frame_follows_and_whence_its_time(database: Database, store: Store) -> None:
-    alone, live = frame_result(source="files"), frame_result()
+    alone, live = frame_result(source="files", sequence=None), frame_result()
     said = live.frame.model_copy(update={"sequence": "live", "time_from": "camera"})
     store.store([message(alone), message(live.model_copy(update={"frame": said}))], ())
     assert {(row["sequence"], row["time_from"]) for row in rows(database, Frames)} == {(None, None), ("live", "camera")}

@@ -1,0 +1,52 @@
+"""Redis clients that say what was refused to whom. Redis itself names neither the user nor the key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
+
+#: What Redis says where a script may not do what it does, before and since version 7.
+_IN_A_SCRIPT = "The user executing the script can't"
+
+
+def is_refusal(error: RedisError) -> bool:
+    """Whether the user lacks a right or is not let in, which time alone does not mend."""
+    return (
+        isinstance(error, (NoPermissionError, AuthenticationError, AuthorizationError))
+        or _IN_A_SCRIPT in str(error)
+        or "NOPERM " in str(error)
+    )
+
+
+class Client(redis.Redis):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute_command(*args, **options)
+        except ResponseError as error:
+            raise _named(error, args, self.connection_pool) from error
+
+
+class AsyncClient(redis.asyncio.Redis):
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().execute_command(*args, **options)
+        except ResponseError as error:
+            raise _named(error, args, self.connection_pool) from error
+
+
+def _named(error: ResponseError, command: tuple[Any, ...], pool: Any) -> ResponseError:
+    """The same error, if it is a refusal with the user, the command and its keys. Never a value."""
+    if not is_refusal(error):
+        return error
+    name = str(command[0])
+    if name == "EVALSHA":  # sha, number of keys, the keys
+        keys = command[3 : 3 + int(command[2])]
+    elif name == "XREAD":  # ... STREAMS, the key, an id
+        keys = command[-2:-1]
+    else:
+        keys = command[1:2]
+    user = pool.connection_kwargs.get("username") or "default"
+    return type(error)(f"{error} (user {user}: {' '.join(map(str, (name, *keys)))})")
