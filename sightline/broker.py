@@ -34,7 +34,7 @@ class Broker:
 
     def send(self, task: str, message: Payload, *, task_id: str, lane: Lane) -> None:
         """Put one message on the queue of its task. One try; whoever must not fail tries again."""
-        with _broker_errors(f" for {ROUTES[task]}"):
+        with _broker_errors(f" for {registry().routes[task]}"):
             self._transport.send(self._app, task, {"message": message}, task_id=task_id, lane=lane)
 
     def depths(self) -> dict[str, int]:
