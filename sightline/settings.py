@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sightline.entry_points import RECOGNIZERS, OneOf
 from sightline.errors import SettingsError
 from sightline.pipelines import registry
 
@@ -129,10 +130,10 @@ class Settings(BaseSettings):
         description="Downloaded weights; where there is no network, put the files there by hand.",
     )
     offline: bool = Field(False, description="Never download weights.")
-    recognizer: Literal["rapidocr", "paddleocr", "stub"] = Field(
+    recognizer: Annotated[str, OneOf(("rapidocr", "paddleocr", "stub"), (RECOGNIZERS,))] = Field(
         "rapidocr", description="What reads text; `stub` reads only the synthetic pictures of `sightline.testing`."
     )
-    plates_recognizer: Literal["auto", "", "plates", "voted"] = Field(
+    plates_recognizer: Annotated[str, OneOf(("auto", "", "plates", "voted"), (RECOGNIZERS,))] = Field(
         "auto",
         description="What reads the crops of `plates`: `plates`, our own recognizer, which reads whole plates only; "
         "`voted`, it and PP-OCR where it is in doubt. Empty: `recognizer`. `auto`: `voted` with `plates-detector`, "
@@ -223,7 +224,7 @@ class Settings(BaseSettings):
         return self.broker_url or self.redis_url
 
     @property
-    def whole_plates_recognizer(self) -> Literal["", "plates", "voted"]:
+    def whole_plates_recognizer(self) -> str:
         """What `plates_recognizer` comes to."""
         if self.plates_recognizer != "auto":
             return self.plates_recognizer

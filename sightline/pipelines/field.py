@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
+from sightline.entry_points import not_one_of
 from sightline.pipelines.installed import registry
 from sightline.types import Pipeline
 
@@ -30,9 +31,5 @@ KnownPipeline = Annotated[Pipeline, _Known()]
 def _known(value: object) -> Pipeline:
     spec = registry().find(value)
     if spec is None:
-        raise PydanticKnownError("enum", {"expected": _or([f"'{name}'" for name in registry().names])})
+        raise not_one_of(registry().names)
     return spec.name
-
-
-def _or(names: list[str]) -> str:
-    return " or ".join([*filter(None, [", ".join(names[:-1])]), names[-1]])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
 
+from sightline import entry_points
 from sightline.errors import SettingsError
 from sightline.pipelines.built_in import BUILT_IN
 from sightline.pipelines.routes import Registry
 from sightline.pipelines.spec import PipelineSpec
-
-ENTRY_POINTS: Final = "sightline.pipelines"
 
 
 @cache
@@ -21,15 +18,11 @@ def registry() -> Registry:
     Raises:
         SettingsError: one of another package cannot be had; names the package and what is wrong.
     """
-    return Registry((*BUILT_IN, *map(_load, entry_points(group=ENTRY_POINTS))))
+    return Registry((*BUILT_IN, *map(_load, entry_points.found(entry_points.PIPELINES))))
 
 
-def _load(entry: EntryPoint) -> PipelineSpec:
-    where = f"pipeline {entry.name!r} of the package {entry.dist.name if entry.dist else '?'} ({entry.value})"
-    try:
-        spec = entry.load()
-    except Exception as error:
-        raise SettingsError(f"{where}: {type(error).__name__}: {error}; mend or remove the package") from error
+def _load(name: str) -> PipelineSpec:
+    spec = entry_points.load(entry_points.PIPELINES, name)
     if not isinstance(spec, PipelineSpec):
-        raise SettingsError(f"{where}: is a {type(spec).__name__}; it must be a PipelineSpec")
+        raise SettingsError(f"{entry_points.PIPELINES}: {name!r} is a {type(spec).__name__}; it must be a PipelineSpec")
     return spec

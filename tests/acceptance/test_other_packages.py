@@ -15,11 +15,11 @@ from fastapi.testclient import TestClient
 from producers.api.app import create_app
 from sightline import JobStatus, Sightline
 from sightline.jobs import NewFrame, make_job
-from sightline.pipelines import registry
 from sightline.testing import make_picture
 from sightline.types import Lane
 from storage.keys import Role, create_key
 from tests.acceptance.system import ROOT, System
+from tests.installing import forget_packages
 
 PACKAGE = ROOT / "tests/packages/count_letters"
 
@@ -38,9 +38,9 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Installed for the time of the test, here and in every process that is started."""
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(ROOT)]))
-    registry.cache_clear()
+    forget_packages()
     yield
-    registry.cache_clear()
+    forget_packages()
 
 
 def test_its_jobs_go_from_the_client_through_a_worker_into_rows(redis_url: str, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +10,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from sightline.errors import BadMessageError, SettingsError
 from sightline.pipelines import DEFAULT, KnownPipeline, PipelineSpec, Registry, StageSpec, registry
 from sightline.pipelines.built_in import BUILT_IN, DETECT
-from sightline.pipelines.installed import ENTRY_POINTS
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
 from sightline.types import FrameResult, Pipeline
+from tests.installing import write_package
 
 COUNT = StageSpec("count", "cpu.count", "count_letters.stage", concurrency=5)
 
@@ -114,7 +112,12 @@ def test_what_is_read_back_may_have_the_name_of_a_package_that_is_gone() -> None
 
 
 def test_a_worker_of_a_role_without_a_setting_holds_what_the_stage_says(packages: Path) -> None:
-    write_package(packages, "from sightline.pipelines import *\nfrom sightline.types import FrameResult\n" + SPEC)
+    write_package(
+        packages,
+        "count_letters",
+        "from sightline.pipelines import *\nfrom sightline.types import FrameResult\n" + SPEC,
+        pipelines="count-letters = count_letters:SPEC",
+    )
     assert registry().get("count-letters").stages[0].queue == "cpu.count"
     assert Settings().concurrency(["count"]) == 5
     assert Settings().concurrency(["count", "detect"]) == 16
@@ -123,36 +126,21 @@ def test_a_worker_of_a_role_without_a_setting_holds_what_the_stage_says(packages
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("import nothing_like_this\n", "ModuleNotFoundError: No module named 'nothing_like_this'; mend or remove"),
+        (
+            "import nothing_like_this\n",
+            "count_letters:SPEC.: ModuleNotFoundError: No module named .nothing_like_this.; mend or remove",
+        ),
         ("", "AttributeError"),
         ("SPEC = 7\n", "is a int; it must be a PipelineSpec"),
     ],
 )
 def test_a_package_that_cannot_be_loaded_is_named(packages: Path, code: str, text: str) -> None:
-    write_package(packages, code)
+    write_package(packages, "count_letters", code, pipelines="count-letters = count_letters:SPEC")
     with pytest.raises(SettingsError, match=text) as caught:
         registry()
-    assert str(caught.value).startswith("pipeline 'count-letters' of the package count-letters (count_letters:SPEC): ")
+    assert str(caught.value).startswith("sightline.pipelines: 'count-letters' ")
 
 
 SPEC = """
 SPEC = PipelineSpec("count-letters", ("text",), FrameResult, (StageSpec("count", "cpu.count", "x", concurrency=5),))
 """
-
-
-@pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on the path, where packages are found as pip installs them."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    registry.cache_clear()
-    yield tmp_path
-    registry.cache_clear()
-    sys.modules.pop("count_letters", None)
-
-
-def write_package(folder: Path, code: str) -> None:
-    (folder / "count_letters.py").write_text(code)
-    info = folder / "count_letters-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: count-letters\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\ncount-letters = count_letters:SPEC\n")
