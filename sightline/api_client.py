@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 
 from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.settings import Settings
+from sightline.whereabouts import say_where
 
 _TIMEOUT_S = 30.0
+#: In one answer of the API, at most.
+PAGE = 1000
 
 
 def call_api(
@@ -24,6 +27,22 @@ def call_api(
     """
     response = _ask(settings, method, path, query=query, body=body)
     return response.json() if response.content else None
+
+
+def list_items(settings: Settings, path: str, query: Mapping[str, Any], *, limit: int) -> Iterator[dict[str, Any]]:
+    """The first `limit` items of the list `/v1<path>`, page by page, each page asked for when it is needed.
+
+    Raises as `call_api` does.
+    """
+    cursor: str | None = None
+    while limit > 0:
+        asked = {**query, "limit": min(limit, PAGE), "cursor": cursor}
+        page: dict[str, Any] = call_api(settings, "GET", path, query=asked)
+        yield from page["items"]
+        limit -= len(page["items"])
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            return
 
 
 def fetch(settings: Settings, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
@@ -45,7 +64,7 @@ def _ask(settings: Settings, method: str, path: str, *, query: Mapping[str, Any]
         )
     except httpx.HTTPError as error:
         raise BrokerUnavailableError(
-            f"no answer from {settings.api_url}: {error} (is `sightline up` running? SIGHTLINE_API_URL says where)"
+            f"no answer from {settings.api_url}: {error}; {say_where(settings, 'API_URL')}"
         ) from error
     if response.is_success:
         return response

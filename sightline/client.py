@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, BinaryIO, Self
 
-from sightline.errors import BacklogFullError, WaitTimeoutError
+from sightline.errors import BacklogFullError, BadMessageError, WaitTimeoutError
 from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
 from sightline.pipelines import DEFAULT
@@ -20,7 +20,8 @@ from sightline.results import AsyncResultBoard, ResultBoard
 from sightline.settings import Settings, load_settings
 from sightline.types import JobResult, Lane, Pipeline
 
-Image = str | Path | bytes
+#: An encoded picture: a path, its bytes, or an open binary file.
+Image = str | Path | bytes | bytearray | memoryview | BinaryIO
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class SubmittedJob:
 class Sightline:
     """The client. Settings come from the environment (`SIGHTLINE_REDIS_URL`, ...) unless given.
 
-    Safe to use from several threads. Use it as a context manager, or call `close`.
+    Safe to use from several threads, and may be pickled: the copy has connections of its own. Use it as a context
+    manager, or call `close`.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -61,7 +63,7 @@ class Sightline:
         captured_at: datetime | None = None,
         sequence: bool = False,
     ) -> SubmittedJob:
-        """Submit encoded images (JPEG, PNG, WebP), as paths or bytes, as one job.
+        """Submit encoded images (JPEG, PNG, WebP), as paths, bytes or open binary files, as one job.
 
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
@@ -70,8 +72,10 @@ class Sightline:
         The ids come from the content: submitting the same images again gives the same job and adds nothing.
 
         Raises:
+            TypeError: an image is none of these, such as an array or a list of images.
+            OSError: there is no file at that path, or it cannot be read.
             BadImageError: an image is empty, damaged, too large or of another format.
-            BadMessageError: a name is wrong (pipeline, lane, source).
+            BadMessageError: a name is wrong (pipeline, lane, source), or an image is a URL.
             BacklogFullError, BrokerUnavailableError, StoreUnavailableError: try again later, with the same images.
         """
         frames = [_new_frame(image, captured_at) for image in images]
@@ -99,6 +103,9 @@ class Sightline:
         if result is None:
             raise _timed_out(job_id, timeout_s)
         return result
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
+        return type(self), (self.settings,)
 
     def close(self) -> None:
         for name in ("publisher", "_redis", "_board"):
@@ -163,6 +170,9 @@ class AsyncSightline:
             raise _timed_out(job_id, timeout_s)
         return result
 
+    def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
+        return type(self), (self._sync.settings,)
+
     async def close(self) -> None:
         self._sync.close()
         await self._redis.aclose()
@@ -193,9 +203,38 @@ class AsyncSubmittedJob:
 
 
 def _new_frame(image: Image, captured_at: datetime | None) -> NewFrame:
-    if isinstance(image, bytes):
-        return NewFrame.photo(image, captured_at=captured_at)
-    return NewFrame.photo(Path(image).read_bytes(), Path(image).name, captured_at=captured_at)
+    data, name = _read(image)
+    return NewFrame.photo(data, name, captured_at=captured_at)
+
+
+def _read(image: Any) -> tuple[bytes, str]:
+    """The bytes of an image and its name."""
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image), ""
+    if isinstance(image, str) and image.lower().startswith(("http://", "https://", "data:")):
+        cure = "submit its bytes, or post it to the API as one of `urls`, which fetches public addresses only"
+        raise BadMessageError(f"images: {image[:80]!r} is a URL, not a path; {cure}", field="images")
+    if isinstance(image, str | Path):
+        return Path(image).read_bytes(), Path(image).name
+    data = image.read() if callable(getattr(image, "read", None)) else None
+    if not isinstance(data, bytes):
+        raise TypeError(f"images: {_kind(image)}; each is a path, bytes or an open binary file: {_cure(image)}")
+    return data, Path(str(getattr(image, "name", ""))).name
+
+
+def _kind(image: Any) -> str:
+    return f"{type(image).__module__}.{type(image).__qualname__}".removeprefix("builtins.")
+
+
+def _cure(image: Any) -> str:
+    """What whoever gave this wanted to write."""
+    if isinstance(image, list | tuple | set):
+        return "submit(*images)"
+    if hasattr(image, "save") and hasattr(image, "mode"):
+        return 'of a Pillow image, image.save(buffer, "JPEG") into an io.BytesIO'
+    if hasattr(image, "shape"):
+        return 'of an array, cv2.imencode(".jpg", array)[1].tobytes()'
+    return 'open(path, "rb")'
 
 
 def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:

@@ -73,7 +73,7 @@ def read_frames(
         modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         video = _open_video(path)
         data = path.read_bytes() if video is None else b""
-        sequence = None if video is None else name_video(path)
+        named = None if video is None else name_video(path)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
     if video is None:
@@ -85,7 +85,7 @@ def read_frames(
     try:
         for at_s, jpeg in _sample(video, fps, limits, report):
             at = started_at + timedelta(seconds=at_s)
-            yield NewFrame(jpeg, at, path.name, position_s=at_s, sequence=sequence, time_from="video")
+            yield NewFrame(jpeg, at, path.name, at_s, named, time_from="video", video=named)
     finally:
         video.close()
 

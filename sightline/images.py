@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 import imagesize
 
 from sightline.errors import BadImageError
+from sightline.image_kinds import HEAD_BYTES, name_kind
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 
@@ -50,7 +51,9 @@ def check_image(data: bytes, *, max_mb: float, max_mpx: float) -> ImageInfo:
         )
     image_format = format_of(data)
     if image_format is None:
-        raise BadImageError(f"image: starts with {data[:8]!r}, which is no JPEG, PNG or WebP; convert it first")
+        kind = name_kind(data[:HEAD_BYTES])
+        found = f"starts with {data[:8]!r}" if kind is None else kind
+        raise BadImageError(f"image: {found}, which is no JPEG, PNG or WebP; convert it first")
     width, height = imagesize.get(BytesIO(data))
     if width <= 0 or height <= 0:
         raise BadImageError(f"image: the {image_format} header has no size; the file is damaged or cut off")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewFrame:
-    """An encoded picture (JPEG, PNG, WebP) that is no frame yet. `position_s` is its time within a video."""
+    """An encoded picture (JPEG, PNG, WebP) that is no frame yet.
+
+    `position_s` is its time within a video, and `video` names that by its content.
+    """
 
     data: bytes
     captured_at: datetime
@@ -30,6 +33,7 @@ class NewFrame:
     position_s: float | None = None
     sequence: str | None = None
     time_from: TimeFrom | None = None
+    video: str | None = None
 
     @classmethod
     def photo(
@@ -48,10 +52,12 @@ class NewFrame:
     def frame_id(self, source_id: str, pipeline: str) -> str:
         """The same for the same picture of the same source in the same pipeline.
 
-        Equal pictures of a video differ by their time.
+        Of a video the place in it counts: what a decoder makes of a damaged file differs from time to time.
         """
-        where = () if self.position_s is None else (self.name, f"{self.position_s:.3f}")
-        return content_id(pipeline, source_id, self.data, *where)
+        if self.position_s is None:
+            return content_id(pipeline, source_id, self.data)
+        what = (self.data, self.name) if self.video is None else (self.video,)
+        return content_id(pipeline, source_id, *what, f"{self.position_s:.3f}")
 
 
 def make_job(

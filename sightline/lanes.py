@@ -24,8 +24,7 @@ from celery.signals import task_received
 
 from sightline.lease import held_requests
 from sightline.pipelines import registry
-from sightline.queues import LANE_PRIORITY
-from sightline.transport import keep_one_client
+from sightline.transport import keep_one_client, lists_of
 from sightline.turns import LANES, Turns, lane_of, threads_for
 from sightline.types import Lane
 
@@ -175,7 +174,7 @@ class _Pop:
         if self._without_bulk:
             lanes = [lane for lane in lanes if lane is not Lane.BULK]
             timeout = timeout if self._learn_client_id() else _LOOK_AGAIN_S
-        keys = [channel._q_for_pri(queue, LANE_PRIORITY[lane]) for lane in lanes for queue in queues]
+        keys = [key for lane in lanes for queue in queues for key in lists_of(channel, queue, lane)]
         channel._in_poll = channel.client.connection
         channel._brpop_sent_at = monotonic()
         channel.client.connection.send_command("BRPOP", *keys, timeout or 0)

@@ -20,3 +20,9 @@ DEAD_LETTER_TASK: Final = "sightline.dead_letter"  #: a message that is no job, 
 
 #: Redis serves the lowest number first (one list per number); RabbitMQ the highest: `delivery` turns it round there.
 LANE_PRIORITY: Final[dict[Lane, int]] = {Lane.INTERACTIVE: 0, Lane.LIVE: 3, Lane.BULK: 6}
+#: All the numbers that come to a lane. A sender may give any, and on Redis each can be a list of its own.
+LANE_PRIORITIES: Final[dict[Lane, range]] = {
+    Lane.INTERACTIVE: range(3),
+    Lane.LIVE: range(3, 6),
+    Lane.BULK: range(6, 10),
+}

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sightline.entry_points import RECOGNIZERS, OneOf
@@ -30,6 +31,15 @@ Days = Annotated[float, Field(ge=0, le=36_500)]
 
 def _also(name: str, other: str) -> AliasChoices:
     return AliasChoices(PREFIX + name, other, name.lower())
+
+
+def _check_origins(text: str) -> str:
+    """Without blanks and slashes at the end, as browsers write origins."""
+    origins = [origin.strip().rstrip("/") for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/\s*@]+", origin):
+            raise ValueError(f"{origin!r} is no origin such as https://app.example.org; * is not taken: name them")
+    return ",".join(origins)
 
 
 class Settings(BaseSettings):
@@ -196,6 +206,11 @@ class Settings(BaseSettings):
     )
     loopback_viewer: bool = Field(
         True, description="On a loopback address the page and read-only queries need no key. Writing always does."
+    )
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+        "",
+        description="Pages on other origins that may call the API from a browser, with a key: "
+        "`https://app.example.org,http://localhost:5173`. Empty: none.",
     )
     rate_limit_per_s: Annotated[float, Field(ge=0)] = Field(
         50,

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sightline.pipelines import registry
-from sightline.queues import LANE_PRIORITY
+from sightline.queues import LANE_PRIORITIES, LANE_PRIORITY
 from sightline.types import Lane
 
 if TYPE_CHECKING:
@@ -127,11 +127,16 @@ class RedisTransport:
 
     def depth(self, channel: Any, queue: str, lane: Lane) -> int:
         # `queue_declare` would bind and publish; the size alone is read here
-        return int(channel.client.llen(channel._q_for_pri(queue, LANE_PRIORITY[lane])))
+        with channel.client.pipeline(transaction=False) as pipe:
+            for key in lists_of(channel, queue, lane):
+                pipe.llen(key)
+            return sum(pipe.execute())
 
     def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
-        message = channel.client.lindex(channel._q_for_pri(queue, LANE_PRIORITY[lane]), -1)
-        return None if message is None else _sent_at(message)
+        with channel.client.pipeline(transaction=False) as pipe:
+            for key in lists_of(channel, queue, lane):
+                pipe.lindex(key, -1)
+            return min((_sent_at(message) for message in pipe.execute() if message is not None), default=None)
 
 
 class RabbitTransport:
@@ -184,6 +189,12 @@ class RabbitTransport:
     def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
         # Its queues cannot be looked into without taking: what waits may be of any age.
         return 0.0 if self.depth(channel, queue, lane) else None
+
+
+def lists_of(channel: Any, queue: str, lane: Lane) -> list[str]:
+    """The lists of Redis in which messages of a lane may lie: the one we send to, and those of other senders."""
+    numbers = LANE_PRIORITIES[lane]
+    return [f"{queue}{channel.sep}{number}" if number else queue for number in numbers]
 
 
 def keep_one_client(channel: Any) -> None:

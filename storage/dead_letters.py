@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from sightline.errors import SightlineError
+from sightline.errors import BadMessageError, SightlineError
 from sightline.ids import content_id
 from storage.database import Database, insert_into
 from storage.rows import clean, letter_id
@@ -104,7 +104,7 @@ def bury_message(database: Database, letter: Mapping[str, Any]) -> None:
         "pipeline": "",
         "lane": "",
         "stage": clean(str(letter.get("stage", ""))),
-        "reason": clean(str(letter.get("reason", ""))),
+        "reason": clean(str(letter.get("reason", BadMessageError.reason))),
         "message": clean(str(letter.get("message", ""))),
         "attempt": 1,
         "times": 1,

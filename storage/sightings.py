@@ -18,6 +18,8 @@ _HALF_SHARP: Final = 100.0
 CUT_WEIGHT: Final = 400
 #: A plate at the edge seems to be whole if each of its characters weighs as much.
 SEEMS_WHOLE: Final = 900
+#: With a character that weighs less, one text of fifteen is right at most, see `confusions.p_text_right`.
+HOPELESS: Final = 300
 
 
 class Sighting(NamedTuple):
@@ -70,13 +72,14 @@ def make_sighting(
 
     In a sequence what the edge of the picture cuts off comes whole a moment before or after. So what cannot be read
     surely has little weight, the character at that end, or all where the top or bottom is cut; and only what seems to
-    be whole all the same tells of a vehicle.
+    be whole all the same tells of a vehicle. Nor does a hopeless reading: better ones come.
     """
-    weights, is_cut, may_found = plate.weights, False, True
+    weights, is_cut = plate.weights, False
+    may_found = sequence is None or min(weights) >= HOPELESS
     if sequence is not None and xyxy is not None and all(size):
         left, right, flat = cut_sides(xyxy, *size)
         is_cut = left or right or flat
-        may_found = not flat and (not is_cut or min(weights) >= SEEMS_WHOLE)
+        may_found = may_found and not flat and (not is_cut or min(weights) >= SEEMS_WHOLE)
         doubtful = {0 if left else None, len(weights) - 1 if right else None}
         weights = tuple(min(each, CUT_WEIGHT) if flat or at in doubtful else each for at, each in enumerate(weights))
     return Sighting(

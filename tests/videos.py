@@ -36,8 +36,9 @@ def make_video(
     stamp: Stamp | None = None,
     interlaced: bool = False,
     sound_s: float = 0,
+    noisy: bool = False,
 ) -> Path:
-    """A moving white box. `stamp` gives the time stamp of a packet, in frames."""
+    """A moving white box. `stamp` gives the time stamp of a packet, in frames; `noisy` pictures fill many packets."""
     width, height = size
     with av.open(f"file:{path}", "w", format=format, options=dict(container_options)) as container:
         container.metadata.update(metadata)
@@ -53,6 +54,8 @@ def make_video(
             _hum(container, container.add_stream("aac", rate=8000), sound_s)
         for index in range(frames):
             image = picture(index, width=width, height=height)
+            if noisy:
+                image += np.random.default_rng(index).integers(0, 40, image.shape, np.uint8)
             if interlaced:
                 image[1::2] = picture(index + 1, width=width, height=height)[1::2]
             for packet in video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
@@ -113,6 +116,14 @@ def cut_off(path: Path, share: float) -> Path:
     """Leaves the first part of a file, as `head -c` does."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def lose_packets(path: Path, *, every: int) -> Path:
+    """Leaves out each so-manieth packet of a transport stream, as a network does."""
+    data = path.read_bytes()
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    path.write_bytes(b"".join(packet for number, packet in enumerate(packets) if number < 20 or number % every))
     return path
 
 

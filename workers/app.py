@@ -17,7 +17,8 @@ from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
 
 from sightline.celery_app import create_app
-from sightline.errors import SightlineError
+from sightline.errors import BadMessageError, SightlineError
+from sightline.intake import add_intake
 from sightline.lanes import add_lane_steps
 from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
@@ -28,7 +29,7 @@ from sightline.settings import Settings, load_settings
 from sightline.transport import transport_of
 from workers.liveness import Liveness
 from workers.services import Services, open_services
-from workers.stage import run_burial, run_message
+from workers.stage import bury_message, run_burial, run_message
 from workers.step import Stage
 
 log = logging.getLogger(__name__)
@@ -91,13 +92,18 @@ class Worker:
         run_message(self.stages, task, self._services, message, redelivered=redelivered)
         self._liveness.finished()
 
-    def bury_message(self, letter: dict[str, Any]) -> None:
+    def refuse(self, queue: str, raw: Any, error: BadMessageError) -> None:
+        """What came off a queue is no message of ours."""
+        assert self._services is not None
+        bury_message(self._services, queue, raw, error)
+
+    def store_letter(self, letter: Any) -> None:
         from workers.write import WriteStage
 
         assert self._services is not None
         stage = self.stages[WRITE_TASK]
         assert isinstance(stage, WriteStage)
-        run_burial(stage.bury_message, self._services, letter)
+        run_burial(stage.bury_message, self._services, letter if isinstance(letter, dict) else {"payload": letter})
 
 
 def create_worker_app(settings: Settings) -> Celery:
@@ -107,17 +113,17 @@ def create_worker_app(settings: Settings) -> Celery:
     add_delivery_steps(celery_app, patience)
     add_lane_steps(celery_app)
     worker = Worker(celery_app, settings, patience)
+    add_intake(celery_app, worker.refuse)
+
+    def run(self: Task, message: Any) -> None:
+        worker.run(str(self.name), message, self.request)
 
     for task_name in registry().stages:
-
-        def run(self: Task, message: Any = None, *, _task_name: str = task_name) -> None:
-            worker.run(_task_name, message, self.request)
-
         celery_app.task(run, name=task_name, bind=True, typing=False)
 
     @celery_app.task(name=DEAD_LETTER_TASK)
-    def bury(message: dict[str, Any]) -> None:
-        worker.bury_message(message)
+    def bury(message: Any) -> None:
+        worker.store_letter(message)
 
     celeryd_after_setup.connect(worker.open, weak=False)
     worker_shutting_down.connect(lambda **_: patience.stop(), weak=False)

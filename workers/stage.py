@@ -36,8 +36,6 @@ _NEWER_PAUSE_S = 1.0
 
 #: What this process gave back because it does not know it.
 _newer = NewerMessages()
-
-
 #: Messages that were seen before are worked on one at a time: whichever ends the process is found out, its
 #: batch-mates are not blamed.
 _alone = threading.Lock()
@@ -53,12 +51,13 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
     with _given_back(task, services):
         try:
             message = parse_message(raw)
+            _check_place(message, task)
         except BadMessageError as error:
             if isinstance(error, NewerMessageError) and _newer.is_left_to_others(raw):
                 log.info("message to %s left to newer workers: %s", registry().routes[task], error)
                 services.delivery.patience.pause(_NEWER_PAUSE_S)
                 raise Reject(error, requeue=True) from error
-            _bury_message(services, task, raw, error)
+            bury_message(services, registry().routes[task], raw, error)
             return
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
@@ -91,6 +90,22 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
         hand_over(services, step, made_by)
     else:
         _free(services, step.message)  # a late copy of a job that is finished
+
+
+def _check_place(message: Message, task: str) -> None:
+    """Whether a message can be what `task` is given: results come from the stage before, and the first has none.
+
+    Raises:
+        BadMessageError: it is not.
+    """
+    pipeline = message.job.pipeline
+    if task not in registry().tasks[pipeline]:
+        raise BadMessageError(f"job.pipeline: {pipeline} has no stage {stage_name(task)}", field="job.pipeline")
+    if task == registry().tasks[pipeline][0]:
+        if message.results:
+            raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
+    elif not message.results:
+        raise BadMessageError(f"results: {stage_name(task)} needs one per frame, of the stage before", field="results")
 
 
 def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
@@ -223,9 +238,12 @@ class _WorkerLostError(PoisonError):
     reason = "worker_lost"
 
 
-def _bury_message(services: Services, task: str, raw: Any, error: BadMessageError) -> None:
-    """A message that is no job has no ledger entry: it goes to the dead letters as it came."""
-    log.error("message to %s refused: %s", registry().routes[task], error)
-    services.delivery.bury_message(
-        {"stage": stage_name(task), "reason": error.reason, "message": str(error), "payload": raw}
-    )
+def bury_message(services: Services, queue: str, raw: Any, error: BadMessageError) -> None:
+    """What is no job has no ledger entry: it goes to the dead letters as it came.
+
+    Raises:
+        StoppedError: the worker stops, and the letter is not sent.
+    """
+    log.error("message to %s refused: %s", queue, error)
+    role = next(role for role, consumed in registry().roles.items() if consumed == queue)
+    services.delivery.bury_message({"stage": role, "reason": error.reason, "message": str(error), "payload": raw})

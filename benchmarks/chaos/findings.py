@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +23,7 @@ from producers.api.books import get_audit
 from sightline.frames import open_frame_store
 from sightline.pipelines import registry
 from sightline.publisher import Publisher
-from sightline.queues import LANE_PRIORITY
+from sightline.queues import LANE_PRIORITIES
 from sightline.results import ResultBoard
 from sightline.settings import Settings
 
@@ -70,7 +71,7 @@ def waiting(client: redis.Redis) -> dict[str, int]:
         "unacked_index": client.zcard("unacked_index"),
     }
     for queue in registry().queues:
-        for priority in LANE_PRIORITY.values():
+        for priority in chain(*LANE_PRIORITIES.values()):
             name = f"{queue}\x06\x16{priority}" if priority else queue
             sizes[name] = client.llen(name)
     return {name: size for name, size in sizes.items() if size}

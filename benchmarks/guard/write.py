@@ -11,20 +11,23 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from benchmarks.guard.figures import Count, Figure, Ratio, Ready
-from benchmarks.guard.jobs import make_message
+from benchmarks.guard.jobs import make_message, make_photos
 from sightline.messages import Message
 from storage.database import Database, open_database, upgrade
 from storage.store import Store
 from storage.tables import Base
 
 _JOBS, _FRAMES = 2, 8
+_PHOTOS = 2000  #: of one instant, as a folder of them has: what is one more among them
+_PHOTOS_A_JOB = 50
 
 
 @contextmanager
 def write_figures(folder: Path) -> Generator[list[Figure]]:
     """The baseline inserts the same rows by SQLAlchemy into the same tables, with the same indexes and processors."""
-    timed, counted, plain = (_open(folder / f"{name}.sqlite3") for name in ("timed", "counted", "plain"))
-    steps = _count_steps(counted.engine)
+    names = ("timed", "counted", "plain", "photos")
+    timed, counted, plain, photos = databases = [_open(folder / f"{name}.sqlite3") for name in names]
+    steps, steps_of_photo = _count_steps(counted.engine), _count_steps(photos.engine)
     rows = _rows_of_a_group(plain)
 
     def ours(database: Database) -> Ready:
@@ -43,14 +46,27 @@ def write_figures(folder: Path) -> Generator[list[Figure]]:
             for table, found in rows.items():
                 connection.execute(sa.insert(table), found)
 
+    def photo() -> Callable[[], Any]:
+        one = [make_photos(1)]
+        return lambda: Store(photos, passage_gap_s=10).store(one, kept=())
+
+    for _ in range(_PHOTOS // _PHOTOS_A_JOB):
+        Store(photos, passage_gap_s=10).store([make_photos(_PHOTOS_A_JOB)], kept=())
     what, where = f"a group of {_JOBS} jobs of {_FRAMES} frames", "storage/store.py and below"
     try:
         yield [
             Ratio("write", f"{what} to INSERTs of its rows", where, ours(timed), lambda: bare, pairs=25),
             Count("write steps", f"what SQLite does for {what}", where, ours(counted), steps),
+            Count(
+                "photo steps",
+                f"what SQLite does for a photo among {_PHOTOS} of its instant",
+                where,
+                photo,
+                steps_of_photo,
+            ),
         ]
     finally:
-        for database in (timed, counted, plain):
+        for database in databases:
             database.close()
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from fastapi import Depends, FastAPI, Security
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 import sightline
@@ -27,6 +30,7 @@ from producers.api import (
 )
 from producers.api.audit_trail import Looks
 from producers.api.auth import SCHEMES, KeyChecker
+from producers.api.head import HeadAsGet
 from producers.api.headers import ResponseHeaders
 from producers.api.limits import BodyLimit
 from producers.api.problems import add_handlers
@@ -34,6 +38,8 @@ from producers.api.queries import refuse_unknown
 from producers.api.rate_limit import RateLimit
 from producers.api.services import Services, open_services
 from sightline.settings import Settings
+
+_OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID")
 
 
 def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
@@ -64,6 +70,17 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(RateLimit, settings=settings, client=opened.async_redis)
     app.add_middleware(ResponseHeaders)
+    if settings.cors_origins:
+        # Keys come in a header that scripts set; the cookie of the page is for the page alone.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", *_OWN_HEADERS],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(HeadAsGet)
     return app

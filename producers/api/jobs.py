@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +15,7 @@ from producers.api.auth import require
 from producers.api.problems import ALWAYS, NotFoundError, described
 from producers.api.queries import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given, Services
-from producers.api.uploads import read_job, request_body
+from producers.api.uploads import query_options, read_job, request_body
 from sightline.errors import BacklogFullError, BrokerUnavailableError
 from sightline.messages import Job
 from sightline.types import JobResult, JobStatus, Lane, Pipeline
@@ -95,13 +95,19 @@ class JobList(BaseModel):
     dependencies=[Depends(require(Role.OPERATOR))],
 )
 async def create_job(
-    request: Request, services: Given, wait: Wait = 0, idempotency_key: IdempotencyKey = None
+    request: Request,
+    services: Given,
+    given: Annotated[dict[str, Any], Depends(query_options)],
+    wait: Wait = 0,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """As files of a form, or by URL as JSON. The same images from the same source are the same job.
+    """As files of a form, as JSON by URL or in base64, or one image as the body.
+
+    The same images from the same source are the same job.
 
     With `wait` the answer holds the result if it comes in time.
     """
-    job, pixels = await read_job(request, services.settings, idempotency_key)
+    job, pixels = await read_job(request, services.settings, idempotency_key, given)
     refused = await run_in_threadpool(services.publisher.publish, job, pixels)
     del pixels  # the wait may be long
     if len(refused) == len(job.frames):

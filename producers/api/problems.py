@@ -83,7 +83,7 @@ _TEXTS: Final[dict[int, str]] = {
     404: "There is no such thing.",
     409: "As things are it cannot be done: the name is taken, the letter has no picture.",
     413: "The body is larger than `max_upload_mb`.",
-    415: "The body is neither a form nor JSON.",
+    415: "The body is neither a form nor JSON nor an image, or compressed in another way than gzip.",
     422: "The request is wrong; `detail` names field, value and cure.",
     408: "Nothing came for some time in the middle of the body.",
     429: "Too many requests, or the backlog is full; `Retry-After` says when to try again.",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query, Request
+from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator
 
 from sightline.errors import BadMessageError
@@ -42,12 +44,19 @@ def refuse_unknown(request: Request) -> None:
         BadMessageError: naming the nearest parameter there is.
     """
     route = request.scope["route"]
-    known = [str(field.alias) for field in route.dependant.query_params]
+    known = list(dict.fromkeys(_parameters(route.dependant)))
     for name in request.query_params:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             cure = f"did you mean {near[0]}?" if near else f"there {'is ' + ', '.join(known) if known else 'are none'}"
             raise BadMessageError(f"{name[:80]}: no parameter of this path; {cure}", field=name[:80])
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """Of an endpoint and of what it depends on."""
+    yield from (str(field.alias) for field in dependant.query_params)
+    for other in dependant.dependencies:
+        yield from _parameters(other)
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]

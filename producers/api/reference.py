@@ -91,6 +91,8 @@ def _command(
         parts += [
             f"-F {name}={'@' + value[0] if isinstance(value, list) else value}" for name, value in example.items()
         ]
+    elif content_type == "image/*":
+        parts += ["-H 'Content-Type: image/jpeg'", "--data-binary @car.jpg"]
     elif content_type:
         parts += [f"-X {method.upper()}"] * (method != "post") + ["--json", f"'{json.dumps(example)}'"]
     elif method != "get":

@@ -1,27 +1,46 @@
 """The `sightline` command.
 
 Exit codes: 0 done; 1 it ran and the answer is bad (a frame is dead, the audit does not balance); 2 wrong input or
-setting; 3 a service did not answer.
+setting; 3 a service did not answer, or `submit` left out files of a folder; 130 Ctrl-C.
 
-Times are UTC. In a terminal a table folds to its width; in a pipe each row is one line.
+Times are UTC. In a terminal a table folds to its width, and one that is too wide becomes a block of lines for each row;
+in a pipe each row is one line. --limit may be any number. `sightline --install-completion` makes the shell complete
+commands and options.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from sightline import __version__
 from sightline.cli import cameras, capacity, dead_letters, explain, plates, queries, retention, sinks, submit, up
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
     name="sightline",
-    help="Cameras and uploads become rows you can trust.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sightline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _sightline(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Cameras and uploads become rows you can trust."""
+
+
 app.command()(up.up)
 app.command()(submit.submit)
 app.command()(explain.explain)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import call_api
+from sightline.api_client import call_api, list_items
 from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows
-from sightline.cli.queries import Data, Limit, Since, Source, if_empty, settings_for
+from sightline.cli.queries import Data, Limit, Since, Source, Until, if_empty, settings_for
 from sightline.errors import BadMessageError
 
 app = typer.Typer(invoke_without_command=True)
@@ -20,7 +21,6 @@ Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 
 #: In one request, so that each is over long before the client gives up.
 _AT_ONCE = 200
-_PAGE = 1000
 
 
 @app.callback()
@@ -29,6 +29,7 @@ def list_letters(
     reason: Reason = None,
     source: Source = None,
     since: Since = None,
+    until: Until = None,
     ended: Annotated[bool, typer.Option("--all", help="Also those stored since or discarded.")] = False,
     limit: Limit = 50,
     as_json: JsonFlag = False,
@@ -39,7 +40,7 @@ def list_letters(
         if any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in context.params):
             raise BadMessageError(f"options go behind the command: sightline dead-letters {context.invoked_subcommand}")
         return
-    query = {"reason": reason, "source": source, "since": since, "ended": ended or None, "limit": limit}
+    query = {"reason": reason, "source": source, "since": since, "until": until, "ended": ended or None}
     columns = {
         "letter_id": "id",
         "died_at": "when (UTC)",
@@ -49,8 +50,8 @@ def list_letters(
         "state": "state",
         "message": "message",
     }
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/dead-letters", query=query)
-    print_rows(answer["items"], columns, as_json=as_json, empty=if_empty(query, "no dead letters"))
+    rows = list_items(settings_for(data), "/dead-letters", query, limit=limit)
+    print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no dead letters"))
 
 
 @app.command()
@@ -91,12 +92,13 @@ def replay(
     reason: Reason = None,
     source: Source = None,
     since: Since = None,
+    until: Until = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Send dead frames on their way again. Exit code 1 if one cannot be: its picture was not kept."""
     count, refused = 0, []
-    for done in _act("replay", _choice(ids, reason=reason, source=source, since=since), data):
+    for done in _act("replay", _choice(ids, reason=reason, source=source, since=since, until=until), data):
         count += done["count"]
         refused += done["refused"]
     if as_json:
@@ -115,12 +117,13 @@ def discard(
     reason: Reason = None,
     source: Source = None,
     since: Since = None,
+    until: Until = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many they are.")] = False,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Mark dead letters as of no further interest: they leave the list, their rows stay."""
-    choice = _choice(ids, reason=reason, source=source, since=since)
+    choice = _choice(ids, reason=reason, source=source, since=since, until=until)
     # Exactly those that were counted, not those that die while somebody thinks about the question.
     found: list[str] = choice.get("ids") or list(_find(choice, data))
     if len(found) > 1 and not yes:
@@ -135,7 +138,9 @@ def discard(
 def _choice(ids: list[str] | None, **filters: str | None) -> dict[str, Any]:
     given = {name: value for name, value in filters.items() if value is not None}
     if bool(ids) == bool(given):
-        raise BadMessageError("ids: give some, or at least one of --reason, --source, --since; not both", field="ids")
+        raise BadMessageError(
+            "ids: give some, or at least one of --reason, --source, --since, --until; not both", field="ids"
+        )
     return {"ids": list(dict.fromkeys(ids))} if ids else given
 
 
@@ -157,10 +162,5 @@ def _act(what: str, choice: dict[str, Any], data: Path | None) -> Iterator[dict[
 
 
 def _find(choice: dict[str, Any], data: Path | None) -> Iterator[str]:
-    query = choice | {"limit": _PAGE}
-    while True:
-        page: dict[str, Any] = call_api(settings_for(data), "GET", "/dead-letters", query=query)
-        yield from (letter["letter_id"] for letter in page["items"])
-        if page["next_cursor"] is None:
-            return
-        query["cursor"] = page["next_cursor"]
+    letters = list_items(settings_for(data), "/dead-letters", choice, limit=sys.maxsize)
+    yield from (letter["letter_id"] for letter in letters)

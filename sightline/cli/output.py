@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,9 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line i
 
 #: A pipe or a file has no width: there a row is one line, however long.
 _ENDLESS = 100_000
+#: Of a word that is longer, so much in a line can be read and compared.
+_READABLE = 20
+_GAP = 2  #: between two columns
 
 
 def _console(*, stderr: bool) -> Console:
@@ -39,21 +43,55 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:
-    """Rows as a table of the named columns (field: heading), or whole as JSON lines."""
-    listed = list(rows)
+    """Rows as a table of the named columns (field: heading), or whole as JSON lines.
+
+    In a terminal that is too narrow for the table, columns in which nothing stands are left out; if that is not enough,
+    each row becomes a block of lines, one a field.
+    """
     if as_json:
-        for row in listed:
+        for row in rows:
             print_json(row)
         return
-    if not listed:
+    texts = [{heading: show(row.get(field)) for field, heading in columns.items()} for row in rows]
+    if not texts:
         out.print(empty, style="dim")
         return
+    headings = list(columns.values())
+    if not _fits(headings, texts):
+        headings = [heading for heading in headings if any(text[heading] for text in texts)]
+    if _fits(headings, texts):
+        _print_table(headings, texts)
+    else:
+        _print_blocks(headings, texts)
+
+
+def _fits(headings: Sequence[str], texts: Sequence[Mapping[str, str]]) -> bool:
+    """Whether each column gets the room for its longest word, or for `_READABLE` signs of an id or an address."""
+    words = ([heading, *(text[heading] for text in texts)] for heading in headings)
+    widths = [max(min(cell_len(word), _READABLE) for word in " ".join(column).split()) for column in words]
+    return sum(widths) + _GAP * (len(widths) - 1) <= out.width
+
+
+def _print_table(headings: Sequence[str], texts: Iterable[Mapping[str, str]]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in columns.values():
+    for heading in headings:
         table.add_column(heading, overflow="fold")  # an id that is cut is of no use
-    for row in listed:
-        table.add_row(*[Text(show(row.get(field))) for field in columns])  # `[gpu]` in a message is no markup
+    for text in texts:
+        table.add_row(*[Text(text[heading]) for heading in headings])  # `[gpu]` in a message is no markup
     out.print(table)
+
+
+def _print_blocks(headings: Sequence[str], texts: Iterable[Mapping[str, str]]) -> None:
+    for number, text in enumerate(texts):
+        if number:
+            out.print()
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold", width=max(map(cell_len, headings)))
+        table.add_column(overflow="fold")
+        for heading in headings:
+            if text[heading]:
+                table.add_row(heading, Text(text[heading]))
+        out.print(table)
 
 
 def line(*parts: str | tuple[str, str]) -> Text:

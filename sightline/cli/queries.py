@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import call_api
+from sightline.api_client import PAGE, call_api, list_items
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.errors import BadMessageError, SettingsError
 from sightline.settings import Settings, load_settings
@@ -17,7 +17,7 @@ from sightline.settings import Settings, load_settings
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
 Since = Annotated[str | None, typer.Option(help="From then on: 15m, 1h, 2d, or a date and time.")]
 Until = Annotated[str | None, typer.Option(help="Before then, written like --since.")]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 Data = Annotated[Path | None, typer.Option(help="Data folder of `sightline up`.")]
 
 
@@ -45,6 +45,7 @@ def passages(
     list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
     source: Source = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 50,
     as_json: JsonFlag = False,
     data: Data = None,
@@ -52,10 +53,12 @@ def passages(
     """Vehicles that passed: one plate each, voted from all its readings."""
     if like is not None and (text is None or list_name is not None):
         raise BadMessageError("--like: give the plate to compare with, and no --list", field="like")
-    query = {"text": text, "source": source, "since": since, "limit": limit}
+    if like is not None:
+        _require_one_page(limit, "--like")
+    query = {"text": text, "source": source, "since": since, "until": until}
     query |= {"list": list_name} if like is None else {"max_distance": like}
     path = "/passages" if like is None else "/passages/like"
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", path, query=query)
+    rows = list_items(settings_for(data), path, query, limit=limit)
     columns = {
         "text": "plate",
         "source_id": "source",
@@ -67,9 +70,8 @@ def passages(
         "state": "state",
         "on_list": "list",
     } | ({} if like is None else {"distance": "distance"})
-    rows = answer["items"]
     if not as_json:
-        rows = [row | {"on_list": _on_list(row.get("match"))} for row in rows]
+        rows = (row | {"on_list": _on_list(row.get("match"))} for row in rows)
     print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no passages yet"))
 
 
@@ -84,12 +86,13 @@ def detections(
     label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
     source: Source = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 50,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """What was found, newest first."""
-    query = {"label": label, "source": source, "since": since, "limit": limit}
+    query = {"label": label, "source": source, "since": since, "until": until}
     columns = {
         "captured_at": "captured (UTC)",
         "source_id": "source",
@@ -98,19 +101,20 @@ def detections(
         "xyxy": "box",
         "frame_id": "frame",
     }
-    _list("/detections", query, columns, as_json=as_json, data=data, empty="no detections yet")
+    _list("/detections", query, columns, limit=limit, as_json=as_json, data=data, empty="no detections yet")
 
 
 def readings(
     text: Annotated[str | None, typer.Argument(help="Text; * and ? stand for any characters or one.")] = None,
     source: Source = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 50,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """What was read, newest first."""
-    query = {"text": text, "source": source, "since": since, "limit": limit}
+    query = {"text": text, "source": source, "since": since, "until": until}
     columns = {
         "captured_at": "captured (UTC)",
         "source_id": "source",
@@ -118,18 +122,21 @@ def readings(
         "confidence": "confidence",
         "frame_id": "frame",
     }
-    _list("/readings", query, columns, as_json=as_json, data=data, empty="nothing was read yet")
+    _list("/readings", query, columns, limit=limit, as_json=as_json, data=data, empty="nothing was read yet")
 
 
 def jobs(
     status: Annotated[str | None, typer.Option(help="open, stored, dropped or dead.")] = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 50,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Jobs, newest first."""
-    query = {"status": status, "since": since, "limit": limit}
+    if status == "open":
+        _require_one_page(limit, "--status open")
+    query = {"status": status, "since": since, "until": until}
     columns = {
         "job_id": "job",
         "status": "status",
@@ -137,7 +144,7 @@ def jobs(
         "lane": "lane",
         "published_at": "published (UTC)",
     }
-    _list("/jobs", query, columns, as_json=as_json, data=data, empty="no jobs yet")
+    _list("/jobs", query, columns, limit=limit, as_json=as_json, data=data, empty="no jobs yet")
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:
@@ -204,7 +211,7 @@ def audit_log(
     data: Data = None,
 ) -> None:
     """Who searched and changed what. (`audit` is about frames: where each of them went.) Needs an admin's key."""
-    query = {"actor": actor, "action": action, "target": target, "since": since, "until": until, "limit": limit}
+    query = {"actor": actor, "action": action, "target": target, "since": since, "until": until}
     columns = {
         "at": "when (UTC)",
         "actor": "who",
@@ -215,10 +222,9 @@ def audit_log(
         "query": "query",
         "outcome": "outcome",
     }
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/audit-log", query=query)
-    rows = answer["items"]
+    rows = list_items(settings_for(data), "/audit-log", query, limit=limit)
     if not as_json:
-        rows = [row | {"query": _in_words(row["query"])} for row in rows]
+        rows = (row | {"query": _in_words(row["query"])} for row in rows)
     print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no entries yet"))
 
 
@@ -230,13 +236,25 @@ def _in_words(query: Mapping[str, Any]) -> str:
 
 
 def _list(
-    path: str, query: dict[str, Any], columns: dict[str, str], *, as_json: bool, data: Path | None, empty: str
+    path: str,
+    query: dict[str, Any],
+    columns: dict[str, str],
+    *,
+    limit: int,
+    as_json: bool,
+    data: Path | None,
+    empty: str,
 ) -> None:
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", path, query=query)
-    print_rows(answer["items"], columns, as_json=as_json, empty=if_empty(query, empty))
+    rows = list_items(settings_for(data), path, query, limit=limit)
+    print_rows(rows, columns, as_json=as_json, empty=if_empty(query, empty))
+
+
+def _require_one_page(limit: int, option: str) -> None:
+    if limit > PAGE:
+        raise BadMessageError(f"--limit: at most {PAGE} with {option}, which has one page only", field="limit")
 
 
 def if_empty(query: Mapping[str, Any], empty: str) -> str:
     """What to say of an empty list: that nothing is there, or only that nothing matches."""
-    is_filtered = any(value is not None for name, value in query.items() if name not in ("limit", "ended"))
+    is_filtered = any(value is not None for name, value in query.items() if name != "ended")
     return "nothing matches" if is_filtered else empty

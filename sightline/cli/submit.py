@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,16 +27,26 @@ from rich.text import Text
 from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
+from sightline.cli.remote import is_remote, read_remote
 from sightline.client import Sightline
-from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
+from sightline.errors import (
+    BacklogFullError,
+    BadMessageError,
+    BrokerUnavailableError,
+    RetryableError,
+    SightlineError,
+    WaitTimeoutError,
+)
 from sightline.files import SUFFIXES, find_burst, find_files, read_frames
 from sightline.images import ImageLimits
 from sightline.jobs import NewFrame, make_job
+from sightline.left_out import LeftOut, find_left_out, say_left_out
 from sightline.messages import Job
 from sightline.pipelines import DEFAULT
 from sightline.sequences import SUBMITTED
 from sightline.types import FrameResult, Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
+from sightline.whereabouts import say_where
 
 #: Frames of a file that travel in one job; a photo is one.
 _BUNDLE = 16
@@ -44,16 +54,22 @@ _READERS = 8
 _WAIT_EACH_S = 600.0
 
 
+#: A file, or what is no file here: a URL, or `-`.
+What = Path | str
+
+
 @dataclass(frozen=True)
 class Submitted:
-    path: Path
+    path: What
     job: Job | None = None
     error: SightlineError | None = None
     video: VideoReport | None = None  #: the file was a video, and this is all of it
 
 
 def submit(
-    paths: Annotated[list[Path], typer.Argument(help="Photos, videos or folders.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Photos, videos or folders; a photo also as a URL, or as - on standard input.")
+    ],
     pipeline: Annotated[Pipeline, pipeline_option("What to do with them.")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.BULK,
     source: Annotated[str, typer.Option(help="Source id the rows get.")] = "files",
@@ -78,25 +94,41 @@ def submit(
 
     Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
     0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.
+
+    What of a folder is no photo or video that can be read is named at the end, with the reason, and the exit code is 3
+    if nothing else went wrong. Hidden files do not count. Ctrl-C ends the command, not its jobs.
     """
     settings = settings_for(data)
     _check_source(source)
-    files = find_files(paths)
-    if not files:
-        shown = ", ".join(map(str, paths))
-        raise BadMessageError(f"paths: no photos or videos in {shown}; known are {' '.join(sorted(SUFFIXES))}")
+    local = [Path(path) for path in paths if not is_remote(path)]
+    files = find_files(local)
+    left_out = find_left_out(local, files)
+    inputs: list[What] = [*dict.fromkeys(path for path in paths if is_remote(path)), *files]
+    if not inputs:
+        said = f"; {say_left_out(left_out, 0)}" if left_out else ""
+        raise BadMessageError(
+            f"paths: no photos or videos in {', '.join(paths)}{said}; known are {' '.join(sorted(SUFFIXES))}"
+        )
     failed = 0
-    with Sightline(settings) as client, _progress(len(files)) as progress:
-        sending = progress.add_task("submitted", total=len(files))
-        finishing = progress.add_task("finished", total=len(files), visible=wait)
+    with Sightline(settings) as client, _progress(len(inputs)) as progress:
+        sending = progress.add_task("submitted", total=len(inputs))
+        finishing = progress.add_task("finished", total=len(inputs), visible=wait)
         printer = Printer(as_json=as_json, wait=wait)
         options = _Options(pipeline, lane, source, fps, SUBMITTED if sequence else find_burst(files))
-        for done in _submit_all(client, files, options, wait=wait):
-            progress.advance(finishing if isinstance(done, Finished) else sending)
-            failed += printer.show(done)
-        printer.close()
+        try:
+            for done in _submit_all(client, inputs, options, wait=wait):
+                progress.advance(finishing if isinstance(done, Finished) else sending)
+                failed += printer.show(done)
+        except KeyboardInterrupt:
+            printer.tell_stopped()
+            raise typer.Exit(130) from None
+        except BrokerUnavailableError as error:
+            raise BrokerUnavailableError(f"{say_where(settings, 'REDIS_URL')} ({error})") from error
+        printer.close(left_out, len(files))
     if failed:
         raise typer.Exit(1)
+    if left_out:
+        raise typer.Exit(3)
 
 
 @dataclass(frozen=True)
@@ -108,11 +140,12 @@ class _Options:
     source: str
     fps: float
     sequence: str | None
+    stop: threading.Event = field(default_factory=threading.Event)  #: what is not submitted yet will not be
 
 
 @dataclass(frozen=True)
 class Finished:
-    path: Path
+    path: What
     frames: tuple[FrameResult, ...]
     job_id: str
 
@@ -129,29 +162,37 @@ def _check_source(source: str) -> None:
 
 
 def _submit_all(
-    client: Sightline, files: list[Path], options: _Options, *, wait: bool
+    client: Sightline, files: list[What], options: _Options, *, wait: bool
 ) -> Iterator[Submitted | Finished]:
     """Read and publish with a pool of threads; yields each submission, then each result, in the order of the files."""
     waiting: list[Submitted] = []
-    with ThreadPoolExecutor(_READERS) as pool:
+    pool = ThreadPoolExecutor(_READERS)
+    try:
         futures: list[Future[list[Submitted]]] = [pool.submit(_submit_file, client, path, options) for path in files]
         for future in futures:
             for submitted in future.result():
                 yield submitted
                 waiting.append(submitted)
+    finally:
+        options.stop.set()
+        pool.shutdown(cancel_futures=True)
     if wait:
         for submitted in waiting:
             if submitted.job is not None:
                 yield _wait(client, submitted.path, submitted.job)
 
 
-def _submit_file(client: Sightline, path: Path, options: _Options) -> list[Submitted]:
+def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submitted]:
     """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
     submitted: list[Submitted] = []
     report = VideoReport()
     limits = ImageLimits(client.settings.max_image_mb, client.settings.max_image_mpx)
     try:
-        for frames in _batched(read_frames(path, fps=options.fps, limits=limits, report=report), _BUNDLE):
+        if isinstance(path, Path):
+            new_frames = read_frames(path, fps=options.fps, limits=limits, report=report)
+        else:
+            new_frames = iter([read_remote(path, max_mb=limits.max_mb)])
+        for frames in _batched(new_frames, _BUNDLE):
             job, pixels = make_job(
                 frames,
                 client.settings,
@@ -160,7 +201,7 @@ def _submit_file(client: Sightline, path: Path, options: _Options) -> list[Submi
                 source_id=options.source,
                 sequence=options.sequence,
             )
-            _publish(client, job, pixels)
+            _publish(client, job, pixels, options.stop)
             submitted.append(Submitted(path, job))
         if report.frames:
             submitted.append(Submitted(path, video=report))
@@ -171,17 +212,18 @@ def _submit_file(client: Sightline, path: Path, options: _Options) -> list[Submi
     return submitted
 
 
-def _publish(client: Sightline, job: Job, pixels: dict[str, bytes]) -> None:
+def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> None:
     """Files are never dropped: where the backlog is full, wait for room."""
     while True:
         try:
             client.publisher.publish(job, pixels)
             return
         except BacklogFullError as full:
-            time.sleep(full.retry_after_s)
+            if stop.wait(full.retry_after_s):
+                raise
 
 
-def _wait(client: Sightline, path: Path, job: Job) -> Finished:
+def _wait(client: Sightline, path: What, job: Job) -> Finished:
     try:
         return Finished(path, client.wait(job.job_id, _WAIT_EACH_S).frames, job.job_id)
     except WaitTimeoutError as error:
@@ -195,7 +237,7 @@ class Printer:
         self._as_json = as_json
         self._wait = wait
         self._jobs = 0
-        self._videos: list[tuple[Path, VideoReport]] = []
+        self._videos: list[tuple[What, VideoReport]] = []
 
     def show(self, done: Submitted | Finished) -> int:
         if isinstance(done, Finished):
@@ -214,16 +256,30 @@ class Printer:
             print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames)})
         return 0
 
-    def close(self) -> None:
-        """What became of the videos comes last, where it is seen."""
+    def close(self, left_out: Sequence[LeftOut] = (), taken: int = 0) -> None:
+        """What became of the videos comes last, where it is seen, and what was left out of folders.
+
+        For programs a video is an object more: only if there is something to tell.
+        """
         for path, report in self._videos:
-            self._print({"file": str(path), "video": report.as_json()}, line(f"{path.name:<28} ", f"{report}"))
+            if not (self._as_json and report.is_whole):
+                self._print({"file": str(path), "video": report.as_json()}, line(f"{_name(path):<28} ", f"{report}"))
         if not self._wait and not self._as_json:
             out.print(f"{self._jobs} jobs submitted")
+        if self._as_json:
+            for path, why in left_out:
+                print_json({"file": str(path), "left_out": why})
+        elif left_out:
+            err.print(line((say_left_out(left_out, taken), "yellow")), soft_wrap=True)
+
+    def tell_stopped(self) -> None:
+        """After Ctrl-C."""
+        said = f"stopped; {self._jobs} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
+        err.print(f"{said}. Submitting the same files again adds nothing.", soft_wrap=True)
 
     def _show_frame(self, done: Finished, frame: FrameResult) -> int:
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
-        self._print(row, line(f"{done.path.name:<28} ", *_found(frame)))
+        self._print(row, line(f"{_name(done.path):<28} ", *_found(frame)))
         return int(frame.error is not None)
 
     def _print(self, row: dict[str, Any], text: Text) -> None:
@@ -231,6 +287,10 @@ class Printer:
             print_json(row)
         else:
             out.print(text)
+
+
+def _name(path: What) -> str:
+    return path.name if isinstance(path, Path) else path
 
 
 def _found(frame: FrameResult) -> list[str | tuple[str, str]]:

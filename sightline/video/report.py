@@ -28,6 +28,11 @@ class VideoReport:
         if len(self.unreadable_at_s) < _MOST_KEPT:
             self.unreadable_at_s.append(round(at_s, 3))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing to tell but its frames."""
+        return not self.unreadable and self.ended_early is None and self.tracks is None
+
     def as_json(self) -> dict[str, object]:
         return {
             "frames": self.frames,

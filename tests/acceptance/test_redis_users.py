@@ -28,6 +28,7 @@ from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from producers.api.app import create_app
+from producers.camera.archive import EndedFiles
 from producers.camera_status import CameraStatus, write_statuses
 from sightline import JobStatus, Sightline
 from sightline.ids import new_id
@@ -160,6 +161,10 @@ def test_every_role_works_under_its_own_user(
         ledger.admit(withdrawn := make_job())
         ledger.withdraw(withdrawn)
         write_statuses(server.client("producer"), {"gate": CameraStatus(state="running")})
+        ended_files = EndedFiles(server.client("producer"))
+        ended_files.add("gate", "first")
+        assert ended_files.has("gate", "first")
+        ended_files.forget("gate")
         ledger.oldest_open(Lane.LIVE, registry().names, since=0)
         (letter,) = [one for one in api.get("/v1/dead-letters").json()["items"] if one["reason"] == "bad_image"]
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1

@@ -79,8 +79,8 @@ def test_passages_tell_their_list_and_are_found_by_likeness(client: TestClient, 
 def test_the_page_says_which_reading_showed_a_plate_that_was_outvoted(client: TestClient, database: Database) -> None:
     client.post("/v1/plates", json=DENIED)
     store = Store(database, passage_gap_s=10)
-    for at_s, plate in enumerate(["KAB4727", "KAB4721", "KAB4727"]):
-        store.store([message(frame_result([(plate, 1.0)], at_s=at_s))], ())
+    for number, plate in enumerate(["KAB4727", "KAB4721", "KAB4727"]):
+        store.store([message(frame_result([(plate, 1.0)], at_s=number / 5))], ())
     (passage,) = client.get("/v1/passages", params={"list": "deny"}).json()["items"]
     assert passage["text"] == "KAB4727"
     assert passage["match"] == DENIED_MATCH | {"distance": 0.0, "text": "KAB4721", "by": "reading"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
@@ -13,8 +14,8 @@ from sightline import patience
 from sightline.errors import BadImageError, StoreUnavailableError
 from sightline.ids import new_id
 from sightline.messages import Message
-from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
-from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane
+from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane, Pipeline, Reading
 from tests.integration.stages import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
 from workers import newer, stage
 from workers.batching import Batcher
@@ -22,6 +23,8 @@ from workers.bundles import bundles_of
 from workers.liveness import Liveness
 from workers.services import Services
 from workers.stage import run_burial
+
+FORGED = Reading(text="ADM1N", confidence=0.99)
 
 
 def test_an_outage_is_waited_out_and_the_ledger_is_asked_for_more_time(services: Services) -> None:
@@ -237,7 +240,9 @@ def test_a_late_copy_of_a_finished_job_frees_what_its_first_run_left(services: S
     given = with_pixels(services)
     services.delivery.begin(given.job)
     services.delivery.settle(given.job, {"gate": {"stored": 1}})
-    run_stage(raising(AssertionError("not to be run")), services, given.dump(), redelivered=True)
+    stage = raising(AssertionError("not to be run"))
+    stage.task = OCR_TASK
+    run_stage(stage, services, given.dump(), redelivered=True)
     assert pixels_of(services, given) == [None, None]
 
 
@@ -248,7 +253,9 @@ def test_a_job_that_is_finished_but_for_its_pixels_frees_them_when_it_can(servic
         services.delivery.settle(given.job, {"gate": {"stored": 1}})
         raise StoreUnavailableError("down")
 
-    run_stage(FakeStage(settle_and_fail_to_free), services, given.dump(), redelivered=False)
+    stage = FakeStage(settle_and_fail_to_free)
+    stage.task = OCR_TASK
+    run_stage(stage, services, given.dump(), redelivered=False)
     assert pixels_of(services, given) == [None, None]
 
 
@@ -295,3 +302,28 @@ def test_what_came_as_far_as_the_writer_is_stored_however_old(services: Services
     results = tuple(FrameResult(frame=frame) for frame in job.frames)
     run_stage(stage, services, Message(job=job, results=results).dump(), redelivered=False)
     assert done == [job.job_id]
+
+
+def test_results_are_believed_of_stages_only(services: Services) -> None:
+    """Whoever may send jobs must not store what no model found."""
+    given = Message.model_validate(message())
+    forged = given.model_copy(update={"results": (FrameResult(frame=given.job.frames[0], readings=(FORGED,)),)})
+    of_objects = given.model_copy(update={"job": given.job.model_copy(update={"pipeline": Pipeline.OBJECTS})})
+    for task, refused in (
+        (DETECT_TASK, forged),
+        (OCR_TASK, given),  # nothing to read in
+        (WRITE_TASK, given),  # its frames would end nowhere
+        (OCR_TASK, of_objects.model_copy(update={"results": forged.results})),  # no stage of this pipeline
+    ):
+        worked = raising(AssertionError("not to be run"))
+        worked.task = task
+        run_stage(worked, services, refused.dump(), redelivered=False)
+        (letter,) = sent_to_writer(services)
+        assert letter["headers"]["task"] == DEAD_LETTER_TASK
+    assert services.delivery.ledger.open_frames() == {}
+
+
+def sent_to_writer(services: Services) -> list[dict[str, Any]]:
+    """What waits for the writer, taken off its queue."""
+    found: Any = services.delivery.ledger._redis.lpop("db.write\x06\x166", 10)
+    return [json.loads(entry) for entry in found or ()]

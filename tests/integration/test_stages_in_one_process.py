@@ -168,5 +168,5 @@ def test_a_job_that_was_finished_elsewhere_meanwhile_is_not_gone_on_with(
         monkeypatch.setattr(time, "monotonic", lambda: began_at + 16)
 
     stages = in_process(FakeStage(finished_meanwhile, found), raising(AssertionError("not to be run")))
-    run_message(stages, DETECT_TASK, services, given.dump(), redelivered=False)
+    run_message(stages, DETECT_TASK, services, Message(job=given.job).dump(), redelivered=False)
     assert pixels_of(services, given) == [None, None]

@@ -40,6 +40,39 @@ def test_a_narrow_terminal_folds_and_cuts_nothing(
     assert max(len(row) for row in lines) <= 40
 
 
+def test_a_table_that_is_too_wide_becomes_blocks_of_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"plate": "plate", "source": "source", "seen": "last seen (UTC)", "list": "on a list", "note": "noted"}
+    rows = [
+        {"plate": "KAB4721", "source": "gate", "seen": "2026-01-02T03:04:05Z", "note": "stolen"},
+        {"plate": "BDR9053", "source": "hall-of-the-north-entrance", "seen": "2026-01-02T03:04:09Z"},
+    ]
+
+    def printed(width: int) -> list[str]:
+        monkeypatch.setattr(output, "out", Console(width=width, markup=False, emoji=False, highlight=False))
+        print_rows(rows, columns, as_json=False, empty="")
+        lines = [row.rstrip() for row in capsys.readouterr().out.splitlines()]
+        assert max(map(len, lines)) <= width
+        return lines
+
+    assert printed(30) == [
+        "plate            KAB4721",
+        "source           gate",
+        "last seen (UTC)  2026-01-02",
+        "                 03:04:05",
+        "noted            stolen",
+        "",
+        "plate            BDR9053",
+        "source           hall-of-the-n",
+        "                 orth-entrance",
+        "last seen (UTC)  2026-01-02",
+        "                 03:04:09",
+    ]
+    assert "on a list" not in "".join(printed(50))  # nothing stands there
+    assert "on a list" in printed(120)[0]
+
+
 def test_values_as_people_read_them() -> None:
     assert show([1061.4, 154.0, 1183.2, 185.0]) == "1061,154,1183,185"
     assert (show({}), show({"stale": 3, "backlog": 1})) == ("0", "stale 3, backlog 1")

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -16,7 +17,7 @@ from sightline.cli import main
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What the API answers, by path; anything else is a 404."""
+    """What the API answers, by path, or what it is to make of a query; anything else is a 404."""
     given: dict[str, Any] = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -24,7 +25,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             path = self.path.partition("?")[0].removeprefix("/v1")
             self.send_response(200 if path in given else 404)
             self.end_headers()
-            self.wfile.write(json.dumps(given.get(path, {})).encode())
+            answer = given.get(path, {})
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            self.wfile.write(json.dumps(answer(query) if callable(answer) else answer).encode())
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
@@ -78,3 +81,32 @@ def test_a_folder_that_is_none_of_ours_is_named(
     for arguments in (["passages"], ["cameras", "list"], ["submit", str(tmp_path)]):
         assert sightline(monkeypatch, *arguments, "--data", str(tmp_path / "nope")) == 2
         assert f"no run.env in {tmp_path / 'nope'}: is that the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["passages", "detections", "readings", "jobs", "audit-log", "dead-letters"])
+def test_every_list_goes_on_past_a_page_and_ends_where_it_is_told(
+    command: str, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def page(query: dict[str, str]) -> dict[str, Any]:
+        asked.append(query)
+        first, count = int(query.get("cursor", 0)), int(query["limit"])
+        items = [{"n": n, "query": {}} for n in range(first, min(first + count, 2100))]
+        return {"items": items, "next_cursor": str(first + count) if first + count < 2100 else None}
+
+    answers[f"/{command}"] = page
+    for limit, found in (("1500", 1500), ("5000", 2100)):
+        assert sightline(monkeypatch, command, "--json", "--limit", limit, "--since", "2d", "--until", "1d") == 0
+        rows = [json.loads(row)["n"] for row in capsys.readouterr().out.splitlines()]
+        assert rows == list(range(found))
+    assert [query["limit"] for query in asked] == ["1000", "500", "1000", "1000", "1000"]
+    assert {(query["since"], query["until"]) for query in asked} == {("2d", "1d")}
+
+
+def test_what_has_one_page_only_says_so(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["passages", "KAB4721", "--like", "1"], ["jobs", "--status", "open"]):
+        assert sightline(monkeypatch, *arguments, "--limit", "1001") == 2
+        assert "--limit: at most 1000" in capsys.readouterr().err

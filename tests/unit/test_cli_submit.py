@@ -58,16 +58,18 @@ def test_videos_are_told_at_the_end_and_only_a_broken_off_one_is_a_failure(capsy
         printer = Printer(as_json=as_json, wait=True)
         assert printer.show(Submitted(Path("gate.mp4"), video=one)) == 0
         assert printer.show(Submitted(Path("yard.mp4"), video=two)) == 1
+        assert printer.show(Submitted(Path("whole.mp4"), video=VideoReport(frames=7))) == 0
         assert printer.show(Submitted(Path("voice.mp4"), error=SourceError("voice.mp4: there is no picture"))) == 1
         printer.show(Finished(Path("gate.mp4"), (FrameResult(frame=FRAME),), "job"))
         printer.close()
     lines = capsys.readouterr().out.splitlines()
-    assert [" ".join(line.split()) for line in (lines[0], *lines[2:4])] == [
+    assert [" ".join(line.split()) for line in (lines[0], *lines[2:5])] == [
         "voice.mp4 there is no picture",
         "gate.mp4 112 frames, 1 unreadable at 0:23.4",
         "yard.mp4 30 frames; ends at 0:03.0 of 0:08.0: the file is cut off or damaged there",
+        "whole.mp4 7 frames",
     ]
-    assert [json.loads(line).get("video") for line in lines[4:]] == [None, None, one.as_json(), two.as_json()]
+    assert [json.loads(line).get("video") for line in lines[5:]] == [None, None, one.as_json(), two.as_json()]
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 CI = (ROOT / ".ci/run").read_text()
 STAGES = read_stages()
 TARGETS = started_targets(STAGES)
+PACKAGES_OF_ROLES = ("sightline", "storage", "workers", "producers")
 SECRET = re.compile(r"PASSWORD|AUTH|SECRET|_KEY|requirepass", re.IGNORECASE)
 
 
@@ -188,7 +190,17 @@ def queues_with(command: str, rules: str) -> set[str]:
     """Our queues, in all their lanes, that a user may use a command on."""
     granted = [rule.split() for rule in re.findall(r"\(([^)]*)\)", rules)]
     keys = {re.sub(r"^(%R)?~", "", key) for words in granted if command in words for key in words if "~" in key}
-    return {queue for queue in registry().queues if {queue, f"{queue}??[369]"} <= keys or f"{queue}*" in keys}
+    return {queue for queue in registry().queues if {queue, f"{queue}??[1-9]"} <= keys or f"{queue}*" in keys}
+
+
+def test_every_key_in_redis_is_somebodys() -> None:
+    """A key that no user may touch works where tests run, as the default user, and nowhere else."""
+    users = (ROOT / "deploy/redis/users.acl").read_text()
+    patterns = set(re.findall(r"~(sightline:\S+?)\)?(?=\s)", users))
+    sources = [path.read_text() for name in PACKAGES_OF_ROLES for path in (ROOT / name).rglob("*.py")]
+    keys = {key for text in sources for key in re.findall(r'"(sightline:[a-z_]+:?)', text)}
+    assert {"sightline:camera_files_ended", "sightline:frame:"} <= keys
+    assert [key for key in sorted(keys) if not any(fnmatch(key, pattern) for pattern in patterns)] == []
 
 
 def test_settings_in_deployment_files_exist() -> None:

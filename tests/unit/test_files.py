@@ -20,7 +20,7 @@ from sightline.settings import load_settings
 from sightline.video.report import VideoReport
 from tests.cameras import picture
 from tests.exif import photo
-from tests.videos import cut_off, damage_packet, make_sound, make_video
+from tests.videos import cut_off, damage_packet, lose_packets, make_sound, make_video
 
 LIMITS = ImageLimits(max_mb=20, max_mpx=50)
 
@@ -87,11 +87,14 @@ def test_a_photo_is_passed_on_as_it_is(tmp_path: Path) -> None:
     assert (frame.data, frame.position_s, report.frames) == (photo(), None, 0)
 
 
-@pytest.mark.parametrize("name", ["joined.ts", "broken.mkv", "broken.avi", "cut.mkv"])
+@pytest.mark.parametrize("name", ["joined.ts", "broken.mkv", "broken.avi", "cut.mkv", "lossy.ts"])
 def test_the_same_file_gives_the_same_ids_and_each_frame_its_own(tmp_path: Path, name: str) -> None:
-    path = make_video(tmp_path / name, frames=40, codec="mpeg4" if name == "broken.avi" else "libx264")
+    codec = "mpeg4" if name == "broken.avi" else "libx264"
+    path = make_video(tmp_path / name, frames=40, codec=codec, noisy=name == "lossy.ts")
     if name == "joined.ts":
         path.write_bytes(path.read_bytes() * 2)
+    elif name == "lossy.ts":
+        lose_packets(path, every=200)
     elif name == "cut.mkv":
         cut_off(path, 0.6)
     else:
@@ -103,7 +106,13 @@ def test_the_same_file_gives_the_same_ids_and_each_frame_its_own(tmp_path: Path,
         assert len(set(ids)) == len(ids)
         runs.append(ids)
     assert runs[0] == runs[1]
-    assert len(runs[0]) == {"joined.ts": 80, "cut.mkv": len(runs[0])}.get(name, 39)
+    assert len(runs[0]) == {"joined.ts": 80, "cut.mkv": len(runs[0]), "lossy.ts": len(runs[0])}.get(name, 39)
+
+
+def test_what_a_network_lost_is_known(tmp_path: Path) -> None:
+    frames, report = read(lose_packets(make_video(tmp_path / "a.ts", frames=60, noisy=True), every=200))
+    assert report.unreadable >= 5
+    assert len(frames) + report.unreadable <= 60
 
 
 def test_what_became_no_frame_is_told(tmp_path: Path) -> None:

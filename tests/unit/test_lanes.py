@@ -74,8 +74,14 @@ def test_of_one_lane_the_later_stages_are_popped_first() -> None:
         brpop_timeout=1,
         client=client,
         _create_client=lambda: client,
-        _q_for_pri=lambda queue, priority: f"{queue}:{priority}",
+        sep=":",
     )
     _Pop(channel, Turns(), bulk_limit=1).begin()
     queues = ("db.write", "cpu.ocr", "gpu.detect")
-    assert sent == ["BRPOP", *(f"{queue}:{priority}" for priority in (0, 3, 6) for queue in queues), 1]
+    wanted = [
+        f"{queue}:{number}" if number else queue
+        for lane in (range(3), range(3, 6), range(6, 10))
+        for queue in queues
+        for number in lane
+    ]
+    assert sent == ["BRPOP", *wanted, 1]

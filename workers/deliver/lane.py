@@ -133,7 +133,11 @@ class Lane:
             await self._sender.send(delivery._replace(payload=payload))
         except TargetGoneError as error:
             outcome.gone = str(error)
-            outcome.untried.append(delivery)
+            if delivery.topic == TEST_EVENT:  # whoever sent it waits for what happened
+                told = f"the receiver {error}; the sink is disabled"
+                outcome.failed.append(Failure(delivery.delivery_id, told, None))
+            else:
+                outcome.untried.append(delivery)
         except NotDeliveredError as error:
             self._breaker.failed(error.retry_after_s)
             retry_at = None

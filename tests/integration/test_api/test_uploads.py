@@ -95,8 +95,9 @@ def test_the_document_tells_what_may_go_wrong(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"409", "422"} <= paths["/v1/cameras"]["post"]["responses"].keys()
     assert {"413", "415", "422", "429"} <= paths["/v1/jobs"]["post"]["responses"].keys()
-    for body in paths["/v1/jobs"]["post"]["requestBody"]["content"].values():
-        assert body["schema"]["properties"]["sequence"]["type"] == "boolean"
+    bodies = paths["/v1/jobs"]["post"]["requestBody"]["content"]
+    for kind in ("multipart/form-data", "application/json"):
+        assert bodies[kind]["schema"]["properties"]["sequence"]["type"] == "boolean"
 
 
 def test_waiting_gives_the_result_as_soon_as_it_is_there(
@@ -123,7 +124,8 @@ def test_waiting_gives_the_result_as_soon_as_it_is_there(
         ("cut.jpg", jpeg()[:2000], "cut off"),
         ("cut.png", png(10, 10)[:-12], "cut off"),
         ("huge.png", png(60_000, 60_000), "60000 x 60000 are 3600 megapixels"),
-        ("gif.gif", b"GIF89a" + bytes(100), "no JPEG, PNG or WebP"),
+        ("gif.gif", b"GIF89a" + bytes(100), "GIF, which is no JPEG, PNG or WebP; convert it first"),
+        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "HEIC, which is no JPEG"),
     ],
 )
 def test_a_bad_file_is_named_with_the_reason(client: TestClient, name: str, data: bytes, says: str) -> None:

@@ -158,6 +158,17 @@ def test_a_receiver_that_is_gone_is_left_alone(
     assert receiver.texts() == ["AB12CD", "IJ56KL"]
 
 
+def test_a_test_event_tells_that_the_receiver_is_gone(
+    settings: Settings, database: Database, receiver: Receiver, port: int
+) -> None:
+    receiver.moods = [410]
+    test = deliveries.add_test(database, "hook")
+    with receiver.listen(port), delivering(settings, database):
+        outcome = wait_for(lambda: deliveries.outcome_of(database, test))
+    assert outcome == (False, "the receiver answered 410 Gone; the sink is disabled")
+    assert not get_sink(database, "hook").enabled
+
+
 def test_a_paused_sink_gets_its_events_when_it_is_resumed(
     settings: Settings, database: Database, receiver: Receiver, port: int, see: See
 ) -> None:

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
+from sightline.messages import Message
 from sightline.types import Detection, FrameResult, Reading, Xyxy
 from storage import queries
 from storage.database import Database
@@ -24,11 +26,35 @@ MIDDLE: Xyxy = (600.0, 400.0, 700.0, 425.0)
 RIGHT: Xyxy = (900.0, 400.0, 1000.0, 425.0)
 
 Plate = tuple[str, Xyxy] | tuple[str, Xyxy, float]  #: what is read where, and how surely
+#: A picture: its plates, seconds after noon, its sequence.
+Taken = tuple[list[tuple[str, Xyxy, float]], float, str | None]
 
 
 def moved(box: Xyxy, x: float, y: float = 0.0, growth: float = 1.0) -> Xyxy:
     left, top, right, bottom = box
     return (left + x, top + y, left + x + (right - left) * growth, top + y + (bottom - top) * growth)
+
+
+_boxes = st.sampled_from(
+    [
+        LEFT,
+        moved(LEFT, 4, 2),
+        moved(LEFT, 260),
+        RIGHT,
+        moved(RIGHT, -5),
+        moved(RIGHT, 0, 200, 1.5),
+        (0.0, 400.0, 80.0, 425.0),  # cut off
+        (0.0, 402.0, 60.0, 425.0),
+        (1200.0, 500.0, 1280.0, 530.0),
+        (300.0, 690.0, 400.0, 720.0),
+    ]
+)
+_texts = st.sampled_from(["AB12CD", "AB12CE", "A812CD", "AB12CDE", "XY99ZZ", "BA12CD", "no plate"])
+_plates = st.tuples(_texts, _boxes, st.sampled_from([0.3, 0.6, 0.9, 0.99]))
+_times = st.sampled_from([0, 0, 0.2, 0.4, 0.6, 1, 2, 5, 8, 16, 24, 27, 60, 75, 90, 140, 200])
+_sequences = st.sampled_from(["live", "live", "live", "video", None])
+#: Everything at once: films and photos, near and far, cut off, sure and not.
+pictures = st.lists(st.tuples(st.lists(_plates, min_size=1, max_size=3), _times, _sequences), min_size=2, max_size=10)
 
 
 def frame(
@@ -41,18 +67,20 @@ def frame(
     """A frame with these texts in these boxes, read with 0.9 where nothing else is said."""
     result = frame_result([], at_s=at_s, source=source, sequence=sequence, frame_id=frame_id)
     detections = tuple(Detection(xyxy=plate[1], label="plate", class_id=0, confidence=0.9) for plate in plates)
-    readings = tuple(_reading(index, *plate) for index, plate in enumerate(plates))
+    readings = tuple(
+        _reading(index, plate[0], plate[2] if len(plate) == 3 else 0.9) for index, plate in enumerate(plates)
+    )
     return result.model_copy(update={"detections": detections, "readings": readings})
 
 
-def _reading(index: int, text: str, _box: Xyxy, sure: float = 0.9) -> Reading:
+def _reading(index: int, text: str, sure: float) -> Reading:
     return Reading(text=text, confidence=sure, char_confidences=(sure,) * len(text), detection_index=index)
 
 
 def store_scattered(store: Store, results: Sequence[FrameResult], chance: random.Random) -> None:
     """In any order, divided anyhow into messages, some of them twice, several in a transaction."""
     shuffled = chance.sample(results, len(results))
-    messages = []
+    messages: list[Message] = []
     while shuffled:
         size = chance.randint(1, 4)
         messages.append(message(*shuffled[:size]))

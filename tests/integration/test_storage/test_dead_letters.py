@@ -159,7 +159,9 @@ def nested(depth: int) -> object:
     return payload
 
 
-@pytest.mark.parametrize("payload", ["\ud800", nested(300), 10**30], ids=["half a character", "deep", "long"])
+@pytest.mark.parametrize(
+    "payload", ["\ud800", "\x00", nested(300), 10**30], ids=["half a character", "nothing", "deep", "long"]
+)
 def test_whatever_json_a_message_was_it_is_kept(database: Database, payload: object) -> None:
     bury_message(database, {"stage": "detect", "reason": "bad_message", "message": "v: 2", "payload": payload})
     (letter,) = listed(database)

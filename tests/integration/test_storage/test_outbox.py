@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import BadMessageError
@@ -26,7 +26,7 @@ from storage.tables import Deliveries, Passages
 from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message, unique
 from tests.integration.test_storage.conftest import GAP_S
-from tests.integration.test_storage.test_passages import frames, in_bundles
+from tests.integration.test_storage.pictures import PROPERTY, Taken, frame, pictures, store_scattered
 
 GAP = timedelta(seconds=GAP_S)
 LEASE = timedelta(seconds=30)
@@ -168,26 +168,15 @@ def test_a_sink_hears_nothing_of_passages_before_it(database: Database, store: S
         assert connection.scalars(sa.select(Passages.final_at).where(Passages.final_at.is_(None))).all() == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(frames, st.randoms(use_true_random=False), st.lists(st.integers(0, 20), max_size=5), st.data())
+@settings(PROPERTY, max_examples=15)
+@given(pictures, st.integers(0, 1 << 32).map(random.Random))
 def test_each_happens_once_in_whatever_order_and_how_often_it_comes(
-    database: Database,
-    store: Store,
-    taken: list[tuple[list[tuple[str, float]], int]],
-    chance: random.Random,
-    cuts: list[int],
-    data: st.DataObject,
+    database: Database, store: Store, taken: list[Taken], chance: random.Random
 ) -> None:
     source, sink_id = unique("cam"), unique("hook")
     sink(database, sink_id, events=EVERYTHING, sources=[source])
-    results = [frame_result(texts, at_s=at_s, source=source) for texts, at_s in taken]
-    chance.shuffle(results)
-    bundles = in_bundles(results, cuts)
-    bundles += data.draw(st.lists(st.sampled_from(bundles), max_size=3))  # replays
-    bundles += [message(*results[:2])]  # frames of another job once more
-    chance.shuffle(bundles)
-    for start in range(0, len(bundles), group := data.draw(st.integers(1, 3))):
-        store.store(bundles[start : start + group], ())
+    results = [frame(*plates, at_s=at_s, source=source, sequence=sequence) for plates, at_s, sequence in taken]
+    store_scattered(store, results, chance)
     for _ in range(2):
         finalize_passages(database, GAP, later())
 

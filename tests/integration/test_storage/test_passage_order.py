@@ -17,13 +17,14 @@ from tests.integration.test_storage.conftest import GAP_S
 from tests.integration.test_storage.pictures import (
     LEFT,
     PROPERTY,
-    RIGHT,
     Plate,
+    Taken,
     frame,
     members,
     moved,
     never_two_plates_of_a_frame,
     passages,
+    pictures,
     store_scattered,
 )
 
@@ -31,25 +32,6 @@ PARKED_S = 60.0
 #: Characters of which none is drawn like another one. Some are confused all the same: 8 and B, 5 and S, 2 and Z.
 UNLIKE = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 
-boxes = st.sampled_from(
-    [
-        LEFT,
-        moved(LEFT, 4, 2),
-        moved(LEFT, 260),
-        RIGHT,
-        moved(RIGHT, -5),
-        moved(RIGHT, 0, 200, 1.5),
-        (0.0, 400.0, 80.0, 425.0),  # cut off
-        (0.0, 402.0, 60.0, 425.0),
-        (1200.0, 500.0, 1280.0, 530.0),
-        (300.0, 690.0, 400.0, 720.0),
-    ]
-)
-texts = st.sampled_from(["AB12CD", "AB12CE", "A812CD", "AB12CDE", "XY99ZZ", "BA12CD", "no plate"])
-plates = st.tuples(texts, boxes, st.sampled_from([0.3, 0.6, 0.9, 0.99]))
-times = st.sampled_from([0, 0, 0.2, 0.4, 0.6, 1, 2, 5, 8, 16, 24, 27, 60, 75, 90, 140, 200])
-sequences = st.sampled_from(["live", "live", "live", "video", None])
-pictures = st.lists(st.tuples(st.lists(plates, min_size=1, max_size=3), times, sequences), min_size=2, max_size=10)
 fleets = st.lists(st.text(UNLIKE, min_size=6, max_size=7), min_size=2, max_size=7, unique=True)
 chances = st.integers(0, 1 << 32).map(random.Random)
 
@@ -64,7 +46,7 @@ def store(database: Database) -> Store:
 def test_order_repetition_and_division_do_not_matter(
     database: Database,
     store: Store,
-    taken: list[tuple[list[tuple[str, tuple[float, float, float, float], float]], float, str | None]],
+    taken: list[Taken],
     chance: random.Random,
 ) -> None:
     at_once, scattered = unique("once"), unique("scattered")

@@ -1,0 +1,38 @@
+"""What a file that is no JPEG, PNG or WebP is, by its first bytes, so that whoever gave it is told by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: So many bytes of a file are enough.
+HEAD_BYTES: Final = 64
+
+_STARTS: Final = {
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+}
+_HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF: Final = frozenset({b"avif", b"avis"})
+
+
+def name_kind(head: bytes) -> str | None:
+    """`HEIC`, `TIFF`, …; None for a kind that is not known here. `head` is the start of the file."""
+    for start, kind in _STARTS.items():
+        if head.startswith(start):
+            return kind
+    if head[4:8] != b"ftyp":
+        return None
+    box = head[8 : int.from_bytes(head[:4], "big")]
+    brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+    if brands & _AVIF:
+        return "AVIF"
+    return "HEIC" if brands & _HEIC else "MP4"
