@@ -28,8 +28,8 @@ from rich.table import Table
 from sightline.embedded_redis import prepare_redis
 from sightline.ids import new_id
 from sightline.messages import Job
+from sightline.pipelines import registry
 from sightline.publisher import Publisher
-from sightline.queues import QUEUES
 from sightline.settings import load_settings
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
@@ -93,7 +93,7 @@ def _system(folder: Path) -> Iterator[Publisher]:
     subprocess.run(
         [sys.executable, "-m", "storage", "upgrade"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
     )
-    for queue in QUEUES:
+    for queue in registry().queues:
         command = ["-m", "celery", "-q", "-A", "workers.app", "worker", "-P", "threads", "-c", "8", "-Q", queue]
         options = ["-n", f"{queue}@%h", "--without-gossip", "--without-mingle"]
         quiet = subprocess.DEVNULL

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
+from sightline.entry_points import OneOf
 from sightline.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent
@@ -103,6 +104,8 @@ def _kind(name: str, field: FieldInfo) -> str:
     annotation: Any = field.annotation
     if typing.get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+    if one_of := next((rule for rule in field.metadata if isinstance(rule, OneOf)), None):
+        return ", ".join([*(f"`{choice}`" for choice in one_of.ours), "or that of a package"])
     if annotation is bool:
         return "`true` or `false`"
     if annotation is SecretStr:

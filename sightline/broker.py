@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import BrokerUnavailableError
-from sightline.queues import QUEUES, ROUTES, STAGES
+from sightline.pipelines import registry
 from sightline.redis_connection import meaning_of, not_permitted
 from sightline.transport import transport_of
 from sightline.types import Lane, Pipeline
@@ -34,13 +34,14 @@ class Broker:
 
     def send(self, task: str, message: Payload, *, task_id: str, lane: Lane) -> None:
         """Put one message on the queue of its task. One try; whoever must not fail tries again."""
-        with _broker_errors(f" for {ROUTES[task]}"):
+        with _broker_errors(f" for {registry().routes[task]}"):
             self._transport.send(self._app, task, {"message": message}, task_id=task_id, lane=lane)
 
     def depths(self) -> dict[str, int]:
         """Waiting messages per queue, all lanes together."""
         with self._channel() as channel:
-            return {queue: sum(self._transport.depth(channel, queue, lane) for lane in Lane) for queue in QUEUES}
+            depth, queues = self._transport.depth, registry().queues
+            return {queue: sum(depth(channel, queue, lane) for lane in Lane) for queue in queues}
 
     def waiting_since(self, lane: Lane, pipeline: Pipeline) -> float:
         """When the oldest message was sent that waits in a lane of the queues of a pipeline; now, if none waits.
@@ -49,7 +50,7 @@ class Broker:
         it is 0 while any waits.
         """
         with self._channel() as channel:
-            queues = [ROUTES[task] for task in STAGES[pipeline]]
+            queues = [registry().routes[task] for task in registry().tasks[pipeline]]
             found = [self._transport.sent_at(channel, queue, lane) for queue in queues]
         return min([time.time(), *(sent_at for sent_at in found if sent_at is not None)])
 
@@ -83,4 +84,4 @@ def _broker_errors(what: str = "") -> Iterator[None]:
 
 def task_id(job_id: str, task: str) -> str:
     """The id of a stage's message: derived, so that a stage that ran twice sent the same message twice."""
-    return f"{job_id}:{ROUTES[task].partition('.')[2]}"
+    return f"{job_id}:{task.rpartition('.')[2]}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sightline.queues import QUEUES, ROUTES
+from sightline.pipelines import registry
 from sightline.transport import transport_of
 from sightline.turns import threads_for
 
@@ -23,12 +23,12 @@ def create_app(settings: Settings) -> Celery:
     from celery import Celery
 
     transport = transport_of(settings.celery_broker_url)
-    concurrencies = settings.detect_concurrency, settings.ocr_concurrency, settings.write_concurrency
+    known = registry()
     app = Celery("sightline", broker=settings.celery_broker_url, set_as_current=False)
     app.conf.update(
         task_queues=transport.task_queues(),
-        task_routes={task: {"queue": queue} for task, queue in ROUTES.items()},
-        task_default_queue=QUEUES[0],
+        task_routes={task: {"queue": queue} for task, queue in known.routes.items()},
+        task_default_queue=known.queues[0],
         task_create_missing_queues=False,  # a misspelt queue fails instead of filling unseen
         task_serializer="json",
         accept_content=["json"],
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a full or read-only Redis must not end a worker
-        broker_pool_limit=threads_for(max(concurrencies)) + 4,
+        broker_pool_limit=threads_for(settings.concurrency(known.roles)) + 4,
         broker_transport_options=transport.options(settings),
     )
     return app

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self
 from sightline.errors import BacklogFullError, BadMessageError, WaitTimeoutError
 from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
+from sightline.pipelines import DEFAULT
 from sightline.publisher import Publisher
 from sightline.redis_connection import connect, connect_async
 from sightline.results import AsyncResultBoard, ResultBoard
@@ -56,7 +57,7 @@ class Sightline:
     def submit(
         self,
         *images: Image,
-        pipeline: Pipeline | str = Pipeline.PLATES,
+        pipeline: Pipeline | str = DEFAULT,
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
         captured_at: datetime | None = None,
@@ -144,7 +145,7 @@ class AsyncSightline:
     async def submit(
         self,
         *images: Image,
-        pipeline: Pipeline | str = Pipeline.PLATES,
+        pipeline: Pipeline | str = DEFAULT,
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
         captured_at: datetime | None = None,

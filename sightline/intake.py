@@ -23,7 +23,8 @@ from pydantic import BaseModel, Field, ValidationError
 from sightline.errors import BadMessageError
 from sightline.messages import bad_message
 from sightline.patience import StoppedError
-from sightline.queues import LANE_PRIORITY, ROUTES
+from sightline.pipelines import registry
+from sightline.queues import LANE_PRIORITY
 from sightline.turns import lane_of
 
 log = logging.getLogger(__name__)
@@ -100,10 +101,12 @@ def check_message(message: Any, queue: str) -> None:
     task, identity = headers.get("task"), headers.get("id")
     if not isinstance(task, str) or not isinstance(identity, str):
         raise BadMessageError("headers: no task and id, so no message of Celery's protocol 2", field="headers")
-    if task not in ROUTES:
+    if task not in registry().routes:
         raise BadMessageError(f"headers.task: {task!r:.80} is no task; docs/wire.md has their names", field="task")
-    if ROUTES[task] != queue:
-        raise BadMessageError(f"headers.task: {task!r} is a task of {ROUTES[task]}, not of {queue}", field="task")
+    if registry().routes[task] != queue:
+        raise BadMessageError(
+            f"headers.task: {task!r} is a task of {registry().routes[task]}, not of {queue}", field="task"
+        )
     _refuse_compression(headers)
     if headers.get("eta") is not None:
         raise BadMessageError("headers.eta: what is sent is begun; send it when it is due", field="eta")
@@ -197,7 +200,7 @@ def _queue_of(message: Any, consumer: Any) -> str:
     tag = message.delivery_info.get("consumer_tag")
     names = {tag: name for name, tag in consumer._active_tags.items()}
     name = str(names.get(tag) or message.delivery_info.get("routing_key"))
-    return name if name in ROUTES.values() else name.rpartition(".")[0]
+    return name if name in registry().routes.values() else name.rpartition(".")[0]
 
 
 class _ListReader:

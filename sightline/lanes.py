@@ -23,14 +23,13 @@ from celery import bootsteps
 from celery.signals import task_received
 
 from sightline.lease import held_requests
-from sightline.queues import QUEUES
+from sightline.pipelines import registry
 from sightline.transport import keep_one_client, lists_of
 from sightline.turns import LANES, Turns, lane_of, threads_for
 from sightline.types import Lane
 
 log = logging.getLogger(__name__)
 
-_STAGES: Final = {queue: number for number, queue in enumerate(QUEUES)}
 #: How long a pop without bulk lasts where the worker may not end it itself.
 _LOOK_AGAIN_S: Final = 0.05
 
@@ -164,8 +163,9 @@ class _Pop:
 
     def begin(self, timeout: float | None = None) -> None:
         channel = self._channel
+        stages = registry().positions
         # Of one lane the later stages first: what is half done was paid for, and waits only where others began it.
-        queues = sorted(channel.active_queues, key=lambda queue: _STAGES.get(queue, -1), reverse=True)
+        queues = sorted(channel.active_queues, key=lambda queue: stages.get(queue, -1), reverse=True)
         if not queues:
             return
         timeout = channel.brpop_timeout if timeout is None else timeout

@@ -23,6 +23,7 @@ from sightline import ledger_scripts as scripts
 from sightline.errors import BacklogFullError
 from sightline.ids import made_at, new_id
 from sightline.messages import Job
+from sightline.pipelines import registry
 from sightline.redis_connection import broker_errors
 from sightline.types import Lane, Pipeline
 
@@ -86,8 +87,10 @@ class Ledger:
     def __init__(self, redis: redis.Redis, limits: LedgerLimits) -> None:
         self._redis = redis
         self._limits = limits
+        self._lines = [_line(lane, pipeline) for lane in Lane for pipeline in registry().names]
+        sources = scripts.sources(self._lines)
         self._admit, self._begin, self._settle, self._claim, self._withdraw = (
-            redis.register_script(scripts.SOURCE[name]) for name in ("admit", "begin", "settle", "claim", "withdraw")
+            redis.register_script(sources[name]) for name in ("admit", "begin", "settle", "claim", "withdraw")
         )
 
     def admit(self, job: Job) -> Literal["admitted", "open", "done"]:
@@ -199,7 +202,7 @@ class Ledger:
         """Some open jobs, the higher lanes first, and in each those due soonest."""
         with broker_errors():
             ids: list[Any] = []
-            for line in scripts.LINES:
+            for line in self._lines:
                 ids += cast("list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1))
             payloads: Any = self._redis.hmget(_JOBS, ids[:limit]) if ids else []
         return [Job.model_validate_json(payload) for payload in payloads if payload]

@@ -10,18 +10,14 @@ hour in which its job was published, so every hour balances by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
-
-from sightline.types import Lane, Pipeline
-
-LINES: Final = tuple(f"{lane}:{pipeline}" for lane in Lane for pipeline in Pipeline)
 
 #: The counts of an hour are kept for so long; `counts:since` says when counting by hours began.
 HOURS_KEPT_S: Final = 31 * 24 * 3600
 HOUR_S: Final = 3600
 
-_HEAD = (
-    """
+_HEAD: Final = """
 local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
 local lines = {'@LINES@'}
@@ -55,10 +51,7 @@ local function forget(job_id)  -- returns the lane it was entered in and its pay
   for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
   return string.match(payload, '"lane":"(%a+)"'), payload
 end
-""".replace("@LINES@", "', '".join(LINES))
-    .replace("@HOUR@", str(HOUR_S))
-    .replace("@KEPT@", str(HOURS_KEPT_S))
-)
+""".replace("@HOUR@", str(HOUR_S)).replace("@KEPT@", str(HOURS_KEPT_S))
 
 # ARGV: job_id, line, payload, due_at, limit in total, limit per source, then source, frames, ...
 _ADMIT = """
@@ -139,10 +132,10 @@ redis.call('ZADD', key, ARGV[4], job_id)
 return {job_id, 1 + redis.call('HINCRBY', attempts, job_id, 1), payload}
 """
 
-SOURCE: Final[dict[str, str]] = {
-    "admit": _HEAD + _ADMIT,
-    "begin": _HEAD + _BEGIN,
-    "settle": _HEAD + _SETTLE,
-    "withdraw": _HEAD + _WITHDRAW,
-    "claim": _HEAD + _CLAIM,
-}
+_BODIES: Final = {"admit": _ADMIT, "begin": _BEGIN, "settle": _SETTLE, "withdraw": _WITHDRAW, "claim": _CLAIM}
+
+
+def sources(lines: Iterable[str]) -> dict[str, str]:
+    """The scripts by name, for a ledger of these lines."""
+    head = _HEAD.replace("@LINES@", "', '".join(lines))
+    return {name: head + body for name, body in _BODIES.items()}

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from sightline.errors import BadMessageError, NewerMessageError
-from sightline.types import FrameRef, FrameResult, JobId, Lane, Pipeline, Value
+from sightline.pipelines import KnownPipeline
+from sightline.types import FrameRef, FrameResult, JobId, Lane, Value
 
 MAX_FRAMES_PER_JOB = 64
 VERSION: Final = 1
@@ -38,7 +39,7 @@ class Job(Value):
     """One unit of work as its owner sees it: 1..64 frames, one pipeline, one lane. Times are epoch seconds."""
 
     job_id: JobId
-    pipeline: Pipeline
+    pipeline: KnownPipeline
     lane: Lane = Lane.LIVE
     frames: Annotated[tuple[FrameRef, ...], Field(min_length=1, max_length=MAX_FRAMES_PER_JOB)]
     published_at: EpochSeconds = Field(default_factory=time.time)

@@ -11,7 +11,7 @@ from sightline.errors import BacklogFullError, SightlineError
 from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.messages import Job, Message
-from sightline.queues import DETECT_TASK
+from sightline.pipelines import registry
 from sightline.redis_connection import connect
 from sightline.types import FrameRef, Lane
 
@@ -60,7 +60,8 @@ class Publisher:
         if verdict == "admitted":
             self._put_new(job, pixels)
             message = Message(job=job).pack()
-            self.broker.send(DETECT_TASK, message, task_id=task_id(job.job_id, DETECT_TASK), lane=job.lane)
+            task = registry().first_task(job.pipeline)
+            self.broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
         elif verdict == "open":
             # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
             # The earlier try may have been accepted without some frames.

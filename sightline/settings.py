@@ -18,7 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sightline.entry_points import RECOGNIZERS, OneOf
 from sightline.errors import SettingsError
+from sightline.pipelines import registry
 
 PREFIX = "SIGHTLINE_"
 
@@ -144,10 +146,10 @@ class Settings(BaseSettings):
         description="Downloaded weights; where there is no network, put the files there by hand.",
     )
     offline: bool = Field(False, description="Never download weights.")
-    recognizer: Literal["rapidocr", "paddleocr", "stub"] = Field(
+    recognizer: Annotated[str, OneOf(("rapidocr", "paddleocr", "stub"), (RECOGNIZERS,))] = Field(
         "rapidocr", description="What reads text; `stub` reads only the synthetic pictures of `sightline.testing`."
     )
-    plates_recognizer: Literal["auto", "", "plates", "voted"] = Field(
+    plates_recognizer: Annotated[str, OneOf(("auto", "", "plates", "voted"), (RECOGNIZERS,))] = Field(
         "auto",
         description="What reads the crops of `plates`: `plates`, our own recognizer, which reads whole plates only; "
         "`voted`, it and PP-OCR where it is in doubt. Empty: `recognizer`. `auto`: `voted` with `plates-detector`, "
@@ -246,8 +248,8 @@ class Settings(BaseSettings):
 
     def concurrency(self, roles: Iterable[str]) -> int:
         """Bulk jobs that a worker process of these roles holds at once; it brings each as far as it can."""
-        held = {"detect": self.detect_concurrency, "ocr": self.ocr_concurrency, "write": self.write_concurrency}
-        return max(held[role] for role in roles)
+        held = {stage.name: stage.concurrency for stage in registry().stages.values()}
+        return max(getattr(self, f"{role}_concurrency", held[role]) for role in roles)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -265,7 +267,7 @@ class Settings(BaseSettings):
         return self.broker_url or self.redis_url
 
     @property
-    def whole_plates_recognizer(self) -> Literal["", "plates", "voted"]:
+    def whole_plates_recognizer(self) -> str:
         """What `plates_recognizer` comes to."""
         if self.plates_recognizer != "auto":
             return self.plates_recognizer

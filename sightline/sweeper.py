@@ -16,8 +16,9 @@ from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.frames import FrameStore
 from sightline.ledger import Ledger, Overdue
 from sightline.messages import Message
-from sightline.queues import DETECT_TASK, WRITE_TASK
-from sightline.types import FrameError, FrameResult, Lane, Pipeline
+from sightline.pipelines import registry
+from sightline.queues import WRITE_TASK
+from sightline.types import FrameError, FrameResult, Lane
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Sweeper:
     def sweep(self) -> int:
         """Send every overdue job that waits in no queue. Returns how many."""
         swept = 0
-        for lane, pipeline in itertools.product(Lane, Pipeline):
+        for lane, pipeline in itertools.product(Lane, registry().names):
             before = min(time.time(), self._broker.waiting_since(lane, pipeline))
             for overdue in self._ledger.claim_overdue(lane, pipeline, before=before):
                 self._send(overdue)
@@ -65,7 +66,7 @@ class Sweeper:
 
     def _send(self, overdue: Overdue) -> None:
         job = overdue.job.model_copy(update={"attempt": overdue.attempt})
-        task, results = DETECT_TASK, ()
+        task, results = registry().first_task(job.pipeline), ()
         if overdue.attempt > self._max_attempts:
             error = FrameError(
                 reason="attempts_exhausted",

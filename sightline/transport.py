@@ -11,7 +11,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sightline.queues import LANE_PRIORITIES, LANE_PRIORITY, QUEUES, ROUTES
+from sightline.pipelines import registry
+from sightline.queues import LANE_PRIORITIES, LANE_PRIORITY
 from sightline.types import Lane
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class RedisTransport:
     def task_queues(self) -> list[Queue]:
         from kombu.entity import Queue
 
-        return [Queue(name, routing_key=name) for name in QUEUES]
+        return [Queue(name, routing_key=name) for name in registry().queues]
 
     def connect(self, app: Celery, count: int) -> None:
         pool = self._open_channel(app).pool
@@ -112,7 +113,7 @@ class RedisTransport:
             properties=made.properties | {"delivery_mode": 2},
         )
         # To the exchange without a name: it takes nothing of the channel that threads would have to share.
-        channel.basic_publish(message, exchange="", routing_key=ROUTES[task])
+        channel.basic_publish(message, exchange="", routing_key=registry().routes[task])
 
     def _open_channel(self, app: Celery) -> Any:
         if self._channel is None:
@@ -152,7 +153,8 @@ class RabbitTransport:
         from kombu.entity import Queue
 
         # Workers are given the plain names, which nobody declares: `consumed` turns them into those of the lanes.
-        names = [*QUEUES, *(_lane_queue(queue, lane) for queue in QUEUES for lane in Lane)]
+        queues = registry().queues
+        names = [*queues, *(_lane_queue(queue, lane) for queue in queues for lane in Lane)]
         return [Queue(name, routing_key=name, queue_arguments=_QUORUM) for name in names]
 
     def connect(self, app: Celery, count: int) -> None:
@@ -171,7 +173,7 @@ class RabbitTransport:
             argsrepr="-",  # logs and Flower need no copy of the message
             kwargsrepr="-",
             retry=False,
-            queue=_lane_queue(ROUTES[task], lane),
+            queue=_lane_queue(registry().routes[task], lane),
             mandatory=True,  # a message without a queue would be confirmed and gone
         )
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
 FrameId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 JobId = FrameId
@@ -18,6 +19,7 @@ SequenceName = SourceId
 #: What says when a frame was captured: the camera's clock, the position in a video, the camera that took the photo, its
 #: file, whoever submitted it; or nothing did, and it is the time of arrival.
 TimeFrom = Literal["camera", "video", "exif", "file", "caller", "received"]
+NAME = r"^[a-z][a-z0-9_-]{0,31}$"  #: of a pipeline or a stage
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Xyxy = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -32,12 +34,23 @@ class Value(BaseModel):
     )
 
 
-class Pipeline(StrEnum):
-    """The named route of a job."""
+class Pipeline(str):
+    """The name of a pipeline, the route of a job. Which there are, and what each does, `sightline.pipelines` knows."""
 
-    OBJECTS = "objects"  #: detect
-    TEXT = "text"  #: find and read all text on the whole image
-    PLATES = "plates"  #: detect, read the crops, merge readings into passages
+    __slots__ = ()
+
+    OBJECTS: ClassVar[Pipeline]  #: detect
+    TEXT: ClassVar[Pipeline]  #: find and read all text on the whole image
+    PLATES: ClassVar[Pipeline]  #: detect, read the crops, merge readings into passages
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(pattern=NAME))
+
+
+Pipeline.OBJECTS = Pipeline("objects")
+Pipeline.TEXT = Pipeline("text")
+Pipeline.PLATES = Pipeline("plates")
 
 
 class Lane(StrEnum):
@@ -67,7 +80,7 @@ class FrameRef(Value):
 class StageRun(Value):
     """How one stage treated one frame: what ran, where, and how long it took."""
 
-    stage: Literal["detect", "ocr"]
+    stage: Annotated[str, StringConstraints(pattern=NAME)]
     model: str
     model_sha256: str
     runtime: str

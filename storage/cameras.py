@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, ValidationError
 
 from sightline.errors import BadMessageError, SightlineError
 from sightline.messages import bad_message
-from sightline.types import Pipeline, SourceId, Value
+from sightline.pipelines import DEFAULT, KnownPipeline
+from sightline.types import SourceId, Value
 from storage.database import Database, insert_into
 from storage.tables import Sources
 
@@ -36,7 +37,7 @@ class Camera(Value):
 
     camera_id: SourceId  #: the source_id of its frames
     url: Annotated[SecretStr, Field(min_length=1, max_length=2048)]
-    pipeline: Pipeline = Pipeline.PLATES
+    pipeline: KnownPipeline = DEFAULT
     fps: Annotated[float, Field(gt=0, le=120)] = 5.0  #: frames sampled per second, at most
     #: while the workers do not keep up or nothing moves, it may fall to this; None: it does not fall
     min_fps: Annotated[float, Field(gt=0, le=120)] | None = None
@@ -138,10 +139,7 @@ def _camera(row: sa.RowMapping) -> Camera:
 
 
 def _row(camera: Camera) -> dict[str, Any]:
-    return {name: getattr(camera, name) for name in _row_names()} | {
-        "url": camera.url.get_secret_value(),
-        "pipeline": camera.pipeline.value,
-    }
+    return {name: getattr(camera, name) for name in _row_names()} | {"url": camera.url.get_secret_value()}
 
 
 def _row_names() -> list[str]:

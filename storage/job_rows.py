@@ -72,7 +72,7 @@ def _claim_row(message: Message, now: datetime) -> dict[str, Any]:
     job = message.job
     return {
         "job_id": job.job_id,
-        "pipeline": job.pipeline.value,
+        "pipeline": job.pipeline,
         "lane": job.lane.value,
         "status": JobStatus.OPEN.value,
         "attempt": job.attempt,

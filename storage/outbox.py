@@ -201,7 +201,7 @@ def _frame_event(
     event: Event, job: Job, result: FrameResult, identity: tuple[str, ...], data: Mapping[str, Any]
 ) -> NewEvent:
     frame = result.frame
-    about = frame.model_dump(mode="json") | {"job_id": job.job_id, "pipeline": job.pipeline.value}
+    about = frame.model_dump(mode="json") | {"job_id": job.job_id, "pipeline": job.pipeline}
     links = {"frame": f"/v1/frames/{frame.frame_id}"}
     if event is Event.FRAME_STORED:
         links["picture"] = f"/v1/frames/{frame.frame_id}/annotated"

@@ -79,7 +79,7 @@ def dead_letter_row(job: Job, result: FrameResult, *, job_id: str, picture_kept:
         "job_id": job_id,
         "source_id": result.frame.source_id,
         "captured_at": result.frame.captured_at,
-        "pipeline": job.pipeline.value,
+        "pipeline": job.pipeline,
         "lane": job.lane.value,
         "stage": clean(result.error.stage),
         "reason": clean(result.error.reason),
@@ -95,7 +95,7 @@ def dead_letter_row(job: Job, result: FrameResult, *, job_id: str, picture_kept:
 
 def sightings(job: Job, result: FrameResult) -> list[Sighting]:
     """The plate-like readings of a frame of the `plates` pipeline."""
-    if job.pipeline is not Pipeline.PLATES:
+    if job.pipeline != Pipeline.PLATES:
         return []
     found: list[Sighting] = []
     for index, reading in enumerate(result.readings):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.installing import forget_packages
 from tests.rabbitmq import empty_queues, rabbitmq_node
 
 TIERS = ("unit", "integration", "acceptance", "gpu")
@@ -90,3 +92,17 @@ def rabbitmq_url(rabbitmq_server: str) -> str:
 def broker_url(request: pytest.FixtureRequest, redis_url: str) -> str:
     """Each broker in turn; the ledger is in the Redis of `redis_url` either way."""
     return redis_url if request.param == "redis" else request.getfixturevalue("rabbitmq_url")
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in which packages are found, as if pip had put them there. `write_package` does."""
+    folder, before = tmp_path / "packages", set(sys.modules)
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    forget_packages()
+    yield folder
+    forget_packages()
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
@@ -23,7 +23,8 @@ from sightline.lanes import add_lane_steps
 from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging
 from sightline.patience import Patience
-from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, QUEUES, ROUTES, WRITE_TASK
+from sightline.pipelines import registry
+from sightline.queues import DEAD_LETTER_TASK, WRITE_TASK
 from sightline.remote_control import only_answer
 from sightline.settings import Settings, load_settings
 from sightline.transport import transport_of
@@ -35,13 +36,9 @@ from workers.step import Stage
 log = logging.getLogger(__name__)
 
 
-#: By name, and opened by `open_stage` in it: a worker loads only what its queues need.
-STAGE_MODULES: Final = {DETECT_TASK: "workers.detect", OCR_TASK: "workers.ocr", WRITE_TASK: "workers.write"}
-
-
 def load_stages(queues: Collection[str]) -> dict[str, ModuleType]:
-    """The modules of the stages behind some queues, by task."""
-    return {task: import_module(name) for task, name in STAGE_MODULES.items() if ROUTES[task] in queues}
+    """The modules of the stages behind some queues, by task: a worker loads only what its queues need."""
+    return {task: import_module(stage.module) for task, stage in registry().stages.items() if stage.queue in queues}
 
 
 class Worker:
@@ -63,7 +60,7 @@ class Worker:
             raise SystemExit(f"{sender} cannot start: {error}") from error
 
     def _open(self, sender: str, celery_queues: Any, concurrency: int) -> None:
-        queues = set(celery_queues.consume_from) & set(QUEUES)
+        queues = set(celery_queues.consume_from) & set(registry().queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(
             self._app, self._settings, sender, self._patience, concurrency=concurrency
@@ -123,7 +120,7 @@ def create_worker_app(settings: Settings) -> Celery:
     def run(self: Task, message: Any) -> None:
         worker.run(str(self.name), message, self.request)
 
-    for task_name in STAGE_MODULES:
+    for task_name in registry().stages:
         celery_app.task(run, name=task_name, bind=True, typing=False)
 
     @celery_app.task(name=DEAD_LETTER_TASK)

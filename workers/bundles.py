@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sightline.frames import crop_key, crops_name, frames_name
 from sightline.messages import Message
-from sightline.queues import OCR_TASK, STAGES
+from sightline.pipelines import registry
 from sightline.types import FrameResult
 
 
@@ -12,7 +12,7 @@ def bundles_of(message: Message) -> dict[str, list[str]]:
     """All of it, as keys by bundle: its frames, and the payload between its stages as far as the message tells it."""
     job = message.job
     bundles = {frames_name(job.job_id): [frame.frame_id for frame in job.frames]}
-    if OCR_TASK in STAGES[job.pipeline]:
+    if job.pipeline in registry().with_payload:
         bundles[payload_name(message)] = [key for result in message.results for key in crop_keys(result)]
     return bundles
 

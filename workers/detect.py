@@ -10,10 +10,11 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Final, NamedTuple
 
-from sightline.errors import FrameMissingError, ModelError, PoisonError
+from sightline.errors import FrameMissingError, ModelError, PoisonError, SettingsError
 from sightline.frames import FrameStore, crop_key, frames_name
 from sightline.messages import Job, Message
-from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK, next_task
+from sightline.pipelines import PipelineSpec, registry
+from sightline.queues import DETECT_TASK
 from sightline.settings import Settings
 from sightline.types import (
     Detection,
@@ -21,7 +22,6 @@ from sightline.types import (
     FrameRef,
     FrameResult,
     Lane,
-    Pipeline,
     StageRun,
 )
 from workers.batching import Batched, Batcher, Ticket
@@ -88,10 +88,9 @@ class DetectStage:
         self._frames = frames
         self._worker_name = worker_name
         self._send_back = send_back
+        known = registry()
         self._models = {
-            Pipeline.PLATES: settings.plates_model,
-            Pipeline.TEXT: settings.text_model,
-            Pipeline.OBJECTS: settings.objects_model,
+            spec.name: _model_of(spec, settings) for spec in known.all() if DETECT_TASK in known.tasks[spec.name]
         }
         self._openings = {name: Opening(partial(self._open, name)) for name in self._models.values()}
         for name, opening in self._openings.items():
@@ -115,6 +114,7 @@ class DetectStage:
         detector = loaded.detector
         results: list[FrameResult] = []
         crops: dict[str, BgrImage] = {}
+        cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
         with closing(self._look(job, loaded)) as looks:
             for frame, seen in zip(job.frames, looks, strict=True):
                 if isinstance(seen, FrameError):
@@ -122,11 +122,9 @@ class DetectStage:
                     continue
                 picture, found = seen
                 results.append(self._result(frame, picture, found, detector, waited_s))
-                if job.pipeline is not Pipeline.OBJECTS:
+                if cuts_crops:
                     crops |= _crops(frame, picture.image, found.value, detector.model.crop_margin)
-        following = next_task(job.pipeline, DETECT_TASK)
-        if following == OCR_TASK and not crops:
-            following = WRITE_TASK
+        following = registry().next_task(job.pipeline, DETECT_TASK, has_payload=bool(crops))
         return Step(following, Message(job=job, results=tuple(results)), crops or None)
 
     def dump(self, payload: Mapping[str, BgrImage]) -> Mapping[str, bytes]:
@@ -165,7 +163,8 @@ class DetectStage:
         """
         ids = [frame.frame_id for frame in job.frames]
         # Where crops are cut from a picture, all its pixels are needed.
-        least_px = max(loaded.detector.model.input_size) if job.pipeline is Pipeline.OBJECTS else 0
+        cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
+        least_px = 0 if cuts_crops else max(loaded.detector.model.input_size)
         ahead: deque[list[_Asked]] = deque()
         with loaded.rooms[job.lane].share(of_job=len(ids)) as share:
 
@@ -219,6 +218,14 @@ class DetectStage:
                 ),
             ),
         )
+
+
+def _model_of(spec: PipelineSpec, settings: Settings) -> str:
+    """The name of a pipeline's detector. Raises SettingsError if nobody says it."""
+    name = getattr(settings, f"{spec.name}_model", "") or spec.models.get("detect", "")
+    if not name:
+        raise SettingsError(f"pipeline {str(spec.name)!r}: models: none for its stage 'detect'; name a detector there")
+    return name
 
 
 def _ask(

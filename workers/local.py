@@ -13,6 +13,7 @@ from typing import Final, Self
 from sightline.errors import BadImageError
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job, Message
+from sightline.pipelines import registry
 from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
 from sightline.testing import MemoryFrameStore
@@ -60,7 +61,7 @@ class LocalSystem:
             ModelError: the model cannot be had; says what to do.
         """
         self._frames.put_many(pixels)
-        step = Step(DETECT_TASK, Message(job=job))
+        step = Step(registry().first_task(job.pipeline), Message(job=job))
         while step.task != WRITE_TASK:
             following = self._stages[step.task].work(step)
             assert following is not None  # nothing is sent back here

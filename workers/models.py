@@ -9,10 +9,11 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
+from sightline.entry_points import DETECTORS, RECOGNIZERS, OneOf
 from sightline.errors import ModelError, SettingsError
 from sightline.settings import Settings
 from sightline.types import Value
@@ -20,6 +21,15 @@ from workers import coco
 
 Runtime = Literal["torch", "onnxruntime", "openvino"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
+KINDS: Final = (
+    "yolo26",
+    "yolo-raw",
+    "yolox",
+    "text-detection",
+    "text-recognition",
+    "plate-recognition",
+    "stub",
+)  #: ours
 PACKAGE = "package:"  #: how a source begins that is a file of an installed wheel
 _WEIGHTS = Path(__file__).resolve().parents[1] / "weights"  #: trained by this project
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"  #: as Megvii publishes them
@@ -30,8 +40,8 @@ class ModelSpec(Value):
 
     #: `yolo26`: end-to-end detector, output (N, 300, 6); `yolo-raw`: one whose boxes need thinning, output (N, 4 +
     #: classes, boxes); `yolox`: YOLOX as published, output (N, cells, 5 + classes); `text-…`: PP-OCR; `plate-…`: our
-    #: own; `stub`: for tests.
-    kind: Literal["yolo26", "yolo-raw", "yolox", "text-detection", "text-recognition", "plate-recognition", "stub"]
+    #: own; `stub`: for tests. Others are those of packages that bring a detector or a recognizer.
+    kind: Annotated[str, OneOf(KINDS, (DETECTORS, RECOGNIZERS))]
     source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
     labels: tuple[str, ...] = ()  #: label of each class_id; empty: what the file itself says

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from sightline.errors import PoisonError
 from sightline.messages import Message
 from sightline.models import LoadedModel
-from sightline.queues import OCR_TASK, WRITE_TASK
+from sightline.pipelines import registry
+from sightline.queues import OCR_TASK
 from sightline.settings import Settings
 from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
 from workers.batching import Batched, Batcher
@@ -76,7 +77,8 @@ class OcrStage:
                 continue
             batched = [item for item in mine if isinstance(item, Batched)]
             results.append(self._with_readings(result, batched, measured, model, waited_ms))
-        return Step(WRITE_TASK, Message(job=message.job, results=tuple(results)))
+        following = registry().next_task(message.job.pipeline, OCR_TASK, has_payload=False)
+        return Step(following, Message(job=message.job, results=tuple(results)))
 
     def load(self, blobs: Mapping[str, bytes | None]) -> Crops:
         """Files by crop key -> crops."""
@@ -90,7 +92,7 @@ class OcrStage:
         settings = self._settings
         return (
             settings.whole_plates_recognizer
-            if pipeline is Pipeline.PLATES and settings.whole_plates_recognizer
+            if pipeline == Pipeline.PLATES and settings.whole_plates_recognizer
             else settings.recognizer
         )
 

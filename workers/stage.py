@@ -21,7 +21,8 @@ from sightline.delivery import dropped_outcomes
 from sightline.errors import BadMessageError, ModelError, NewerMessageError, NotPermittedError, PoisonError
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
-from sightline.queues import ROLES, ROUTES, STAGES, WRITE_TASK
+from sightline.pipelines import registry
+from sightline.queues import WRITE_TASK
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from workers.bundles import bundles_of, payload_keys, payload_name
 from workers.newer import NewerMessages
@@ -53,10 +54,10 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
             _check_place(message, task)
         except BadMessageError as error:
             if isinstance(error, NewerMessageError) and _newer.is_left_to_others(raw):
-                log.info("message to %s left to newer workers: %s", ROUTES[task], error)
+                log.info("message to %s left to newer workers: %s", registry().routes[task], error)
                 services.delivery.patience.pause(_NEWER_PAUSE_S)
                 raise Reject(error, requeue=True) from error
-            bury_message(services, ROUTES[task], raw, error)
+            bury_message(services, registry().routes[task], raw, error)
             return
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
@@ -98,9 +99,9 @@ def _check_place(message: Message, task: str) -> None:
         BadMessageError: it is not.
     """
     pipeline = message.job.pipeline
-    if task not in STAGES[pipeline]:
+    if task not in registry().tasks[pipeline]:
         raise BadMessageError(f"job.pipeline: {pipeline} has no stage {stage_name(task)}", field="job.pipeline")
-    if task == STAGES[pipeline][0]:
+    if task == registry().tasks[pipeline][0]:
         if message.results:
             raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
     elif not message.results:
@@ -244,5 +245,5 @@ def bury_message(services: Services, queue: str, raw: Any, error: BadMessageErro
         StoppedError: the worker stops, and the letter is not sent.
     """
     log.error("message to %s refused: %s", queue, error)
-    role = next(role for role, consumed in ROLES.items() if consumed == queue)
+    role = next(role for role, consumed in registry().roles.items() if consumed == queue)
     services.delivery.bury_message({"stage": role, "reason": error.reason, "message": str(error), "payload": raw})

@@ -9,8 +9,9 @@ from typing import Any
 from sightline.errors import FrameMissingError, StoreUnavailableError
 from sightline.frames import FrameStore, frames_name, open_frame_store
 from sightline.messages import Message
+from sightline.pipelines import registry
 from sightline.publisher import Publisher
-from sightline.queues import DETECT_TASK, WRITE_TASK
+from sightline.queues import WRITE_TASK
 from sightline.sweeper import Sweeper
 from sightline.types import FrameResult
 from storage.accepted import Accepted
@@ -105,7 +106,8 @@ class WriteStage:
             return False
         if not self._accepted.restore_pixels(self._services.frames, job):
             return False
-        self._services.delivery.hand_over(DETECT_TASK, job.model_copy(update={"attempt": attempt}), ())
+        first = registry().first_task(job.pipeline)
+        self._services.delivery.hand_over(first, job.model_copy(update={"attempt": attempt}), ())
         return True
 
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:

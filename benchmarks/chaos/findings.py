@@ -21,9 +21,9 @@ from benchmarks.chaos.switches import RECEIPTS, RUNS_FOLDER
 from benchmarks.chaos.system import System
 from producers.api.books import get_audit
 from sightline.frames import open_frame_store
-from sightline.ledger_scripts import LINES
+from sightline.pipelines import registry
 from sightline.publisher import Publisher
-from sightline.queues import LANE_PRIORITIES, QUEUES
+from sightline.queues import LANE_PRIORITIES
 from sightline.results import ResultBoard
 from sightline.settings import Settings
 
@@ -70,7 +70,7 @@ def waiting(client: redis.Redis) -> dict[str, int]:
         "unacked": client.hlen("unacked"),
         "unacked_index": client.zcard("unacked_index"),
     }
-    for queue in QUEUES:
+    for queue in registry().queues:
         for priority in chain(*LANE_PRIORITIES.values()):
             name = f"{queue}\x06\x16{priority}" if priority else queue
             sizes[name] = client.llen(name)
@@ -98,8 +98,8 @@ def _left_in_redis(client: redis.Redis) -> list[str]:
     left = [f"{size} messages in {name}" for name, size in waiting(client).items()]
     ledger = [f"sightline:{name}" for name in ("jobs", "attempts", "sightings")]
     sizes = {name: client.hlen(name) for name in ledger}
-    for line in LINES:
-        sizes[f"sightline:due:{line}"] = client.zcard(f"sightline:due:{line}")
+    for name in client.scan_iter("sightline:due:*"):
+        sizes[str(name)] = client.zcard(name)
     left += [f"{size} entries in {name}" for name, size in sizes.items() if size]
     open_frames = cast("dict[str, str]", client.hgetall("sightline:open"))
     return left + [f"{n} open frames of {source}" for source, n in open_frames.items() if int(n)]

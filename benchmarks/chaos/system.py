@@ -27,7 +27,7 @@ from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, SINK, WITHOUT
 from sightline.embedded_redis import prepare_redis
 from sightline.errors import StoreUnavailableError
 from sightline.events import Event
-from sightline.queues import ROLES
+from sightline.pipelines import registry
 from sightline.redis_connection import connect
 from sightline.settings import PREFIX, Settings, load_settings
 from storage.cameras import Camera, add_camera
@@ -36,10 +36,11 @@ from storage.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 
+_ROLES = tuple(registry().roles)
 #: The roles of each worker.
-_MIXED = {role + "1": (role,) for role in ROLES} | dict.fromkeys(("worker1", "worker2"), tuple(ROLES))
+_MIXED = {role + "1": (role,) for role in _ROLES} | dict.fromkeys(("worker1", "worker2"), _ROLES)
 #: A worker that does everything needs less protection: it hands nothing over.
-_SEPARATE = {role + number: (role,) for role in ROLES for number in "12"}
+_SEPARATE = {role + number: (role,) for role in _ROLES for number in "12"}
 _READY_TIMEOUT_S = 60
 _DISK_MB = 16
 #: Short, so that recovery is seen within seconds; the ratios are about those of the defaults.
@@ -119,7 +120,7 @@ class System:
         yield Part("receiver", _python("receiver", str(receiver)))
         yield Part("stream", _python("stream", str(stream), seed))
         for name, roles in (_SEPARATE if self._needs.without else _MIXED).items():
-            yield self._worker(name, ",".join(ROLES[role] for role in roles))
+            yield self._worker(name, ",".join(registry().roles[role] for role in roles))
         # On SQLite one deliver process runs, on PostgreSQL any number.
         for number in range(1, 3 if self._postgres else 2):
             yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
@@ -135,7 +136,7 @@ class System:
 
     def pick(self, role: str, rng: random.Random) -> Part:
         """One of the processes of a role; workers that do everything are of each."""
-        kinds = {role, "worker"} if role in ROLES else {role}
+        kinds = {role, "worker"} if role in registry().roles else {role}
         return self.parts[rng.choice([name for name in sorted(self.parts) if name.rstrip("12") in kinds])]
 
     def send_order(self, order: Order) -> None:

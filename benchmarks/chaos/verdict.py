@@ -138,7 +138,7 @@ def _judge_contents(verdict: Verdict, entries: Mapping[str, Entry], found: Findi
         for frame in entry.job.frames:
             if frame.frame_id not in rows.frames:
                 continue
-            texts = set[str]() if entry.job.pipeline is Pipeline.OBJECTS else shown(frame)
+            texts = set[str]() if entry.job.pipeline == Pipeline.OBJECTS else shown(frame)
             detections, readings = rows.detections[frame.frame_id], rows.readings.get(frame.frame_id, [])
             if detections != 1 or len(readings) != bool(texts) or not texts >= set(readings):
                 verdict.rounds[entry.round or 0].duplicated += detections > 1 or len(readings) > bool(texts)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from benchmarks.throughput.work import Work
 from sightline.capacity.system import System, one_a_role
 from sightline.capacity.system import running as running_in
-from sightline.queues import ROLES
+from sightline.pipelines import registry
 from storage.database import open_database
 from storage.tables import Readings
 
@@ -38,7 +38,7 @@ def running(
 
     `app` is the module of the workers' Celery app; `detectors`: so many processes detect.
     """
-    workers = {"worker": tuple(ROLES)} if fused else one_a_role({"detect": detectors})
+    workers = {"worker": tuple(registry().roles)} if fused else one_a_role({"detect": detectors})
     with running_in(work.folder, workers, given=given, api=api, app=app) as system:
         yield system
 

@@ -17,6 +17,7 @@ from producers.api.services import Given, Services
 from producers.camera_address import check_credentials
 from producers.camera_status import CameraStatus, read_statuses
 from sightline.errors import BadMessageError, BrokerUnavailableError
+from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.redaction import redact_url
 from sightline.types import Pipeline, SourceId
 from storage import cameras
@@ -59,7 +60,7 @@ class NewCamera(BaseModel):
 
     camera_id: SourceId
     url: Url
-    pipeline: Pipeline = Pipeline.PLATES
+    pipeline: KnownPipeline = DEFAULT
     fps: Fps = 5.0
     min_fps: MinFps | None = None
     preset: Literal["live", "archive"] = "live"
@@ -74,7 +75,7 @@ class CameraChange(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"fps": 2, "enabled": False}})
 
     url: Url | None = None
-    pipeline: Pipeline | None = None
+    pipeline: KnownPipeline | None = None
     fps: Fps | None = None
     min_fps: MinFps | None = None
     preset: Literal["live", "archive"] | None = None

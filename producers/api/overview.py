@@ -12,7 +12,7 @@ from producers.api.cameras import CameraView, camera_views
 from producers.api.services import Services
 from producers.api.sinks import SinkView, sink_views
 from sightline.errors import RetryableError
-from sightline.queues import QUEUES
+from sightline.pipelines import registry
 from storage import queries
 from storage.dead_letters import count_troubles
 from storage.views import DeadLetterView, FrameView, PassageView, ReadingView
@@ -51,7 +51,7 @@ def make_overview(services: Services, note_look: Callable[[], None]) -> Overview
     return Overview(
         now=datetime.now(UTC),
         troubles=troubles,
-        queues=redis.ask(services.publisher.queue_depths, dict.fromkeys(QUEUES)),
+        queues=redis.ask(services.publisher.queue_depths, dict.fromkeys(registry().queues)),
         open_frames=redis.ask(lambda: sum(ledger.open_frames().values()), None),
         totals=redis.ask(lambda: _totals(ledger.counts()), Counter[str]()),
         cameras=rows.ask(lambda: _cameras(services), ()),

@@ -25,8 +25,9 @@ from sightline.ids import content_id
 from sightline.images import check_image
 from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
+from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.settings import Settings
-from sightline.types import Lane, Pipeline, SourceId
+from sightline.types import Lane, SourceId
 
 _MAX_FIELD_BYTES: Final = 4096
 _RAW_ONLY: Final = "For a body that is one image: as the field of a form."
@@ -57,7 +58,7 @@ class JobOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline: Annotated[Pipeline, Field(description="What to do with the images.")] = Pipeline.PLATES
+    pipeline: Annotated[KnownPipeline, Field(description="What to do with the images.")] = DEFAULT
     lane: Annotated[Lane, Field(description="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE
     source_id: Annotated[SourceId, Field(description="The source its rows belong to.")] = "api"
     captured_at: Annotated[
@@ -93,7 +94,7 @@ class JsonJob(JobOptions):
 
 
 def query_options(
-    pipeline: Annotated[Pipeline | None, Query(description=_RAW_ONLY)] = None,
+    pipeline: Annotated[KnownPipeline | None, Query(description=_RAW_ONLY)] = None,
     lane: Annotated[Lane | None, Query(description=_RAW_ONLY)] = None,
     source_id: Annotated[SourceId | None, Query(description=_RAW_ONLY)] = None,
     captured_at: Annotated[Moment | None, Query(description=_RAW_ONLY)] = None,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
 
 from sightline.errors import SettingsError
+from sightline.pipelines.built_in import DETECT, OCR, WRITE
 from sightline.types import Value
 
-Role = Literal["detect", "ocr", "write"]
+Role = str
 
-#: In the order in which a frame meets them.
-ROLES: tuple[Role, ...] = ("detect", "ocr", "write")
+#: Of `plates`, in the order in which a frame meets them: others cost less.
+ROLES: Final = tuple(stage.name for stage in (DETECT, OCR, WRITE))
 
 Ms = Annotated[float, Field(ge=0)]
 

@@ -21,8 +21,8 @@ from sightline.embedded_redis import prepare_redis
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
 from sightline.messages import Job
+from sightline.pipelines import registry
 from sightline.publisher import Publisher
-from sightline.queues import ROLES
 from sightline.sequences import LIVE
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import end_with_parent
@@ -142,7 +142,7 @@ def running(
         _wait_for(redis.url)
         run_once("storage", "upgrade", environment=environment)
         for name, roles in workers.items():
-            queues = [ROLES[role] for role in roles]
+            queues = [registry().roles[role] for role in roles]
             command = worker_command(name, *queues, concurrency=settings.concurrency(roles), app=app)
             processes[name] = _start(command, environment | worker_environment(*queues), folder)
         if api:
@@ -158,7 +158,7 @@ def one_a_role(counts: Mapping[str, int] | None = None) -> dict[str, tuple[str, 
     """Workers of one role each: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
     return {
         f"{role}{number}" if number > 1 else role: (role,)
-        for role in ROLES
+        for role in registry().roles
         for number in range(1, (counts or {}).get(role, 1) + 1)
     }
 

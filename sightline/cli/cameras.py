@@ -10,8 +10,10 @@ import typer
 
 from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, out, print_json, print_rows
+from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import Data, settings_for
 from sightline.errors import BadMessageError
+from sightline.pipelines import DEFAULT
 from sightline.types import Pipeline
 
 app = typer.Typer(help="Cameras: list, add, change, pause, resume, remove.", no_args_is_help=True)
@@ -59,7 +61,7 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
 def add(
     name: Name,
     url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://… (MJPEG), a video file, or a USB index such as 0.")],
-    pipeline: Annotated[Pipeline, typer.Option(help="What to do with its frames.")] = Pipeline.PLATES,
+    pipeline: Annotated[Pipeline, pipeline_option("What to do with its frames.")] = DEFAULT,
     fps: Fps = 5.0,
     min_fps: MinFps = None,
     preset: Preset = "live",
@@ -86,7 +88,7 @@ def add(
 def change(
     name: Name,
     url: Annotated[str | None, typer.Option(help="New address.")] = None,
-    pipeline: Annotated[Pipeline | None, typer.Option(help="New pipeline.")] = None,
+    pipeline: Annotated[Pipeline | None, pipeline_option("New pipeline.")] = None,
     fps: Annotated[float | None, typer.Option(min=0.1, max=60, help="New rate.")] = None,
     min_fps: Annotated[
         float | None, typer.Option(min=0.1, max=60, help="New lower limit; as much as --fps: the rate stays.")

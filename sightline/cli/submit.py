@@ -25,6 +25,7 @@ from rich.progress import (
 from rich.text import Text
 
 from sightline.cli.output import JsonFlag, err, line, out, print_json
+from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
 from sightline.cli.remote import is_remote, read_remote
 from sightline.client import Sightline
@@ -41,6 +42,7 @@ from sightline.images import ImageLimits
 from sightline.jobs import NewFrame, make_job
 from sightline.left_out import LeftOut, find_left_out, say_left_out
 from sightline.messages import Job
+from sightline.pipelines import DEFAULT
 from sightline.sequences import SUBMITTED
 from sightline.types import FrameResult, Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
@@ -68,7 +70,7 @@ def submit(
     paths: Annotated[
         list[str], typer.Argument(help="Photos, videos or folders; a photo also as a URL, or as - on standard input.")
     ],
-    pipeline: Annotated[Pipeline, typer.Option(help="What to do with them.")] = Pipeline.PLATES,
+    pipeline: Annotated[Pipeline, pipeline_option("What to do with them.")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.BULK,
     source: Annotated[str, typer.Option(help="Source id the rows get.")] = "files",
     fps: Annotated[float, typer.Option(min=0.01, max=60, help="Frames a second taken from videos.")] = 2.0,

@@ -20,7 +20,7 @@ from sightline.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker
 from sightline.cli.output import err, out
 from sightline.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.errors import SettingsError
-from sightline.queues import ROLES
+from sightline.pipelines import registry
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.supervisor import Role, supervise
 
@@ -41,7 +41,7 @@ def up(
     One worker process does everything, unless --worker says otherwise: what it detects it reads and stores itself,
     without queues in between. Two that do everything: --worker detect,ocr,write --worker detect,ocr,write
     """
-    workers = _parse_workers(worker or [",".join(ROLES)])
+    workers = _parse_workers(worker or [",".join(registry().roles)])
     require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -64,14 +64,15 @@ def up(
 def _parse_workers(texts: list[str]) -> dict[str, list[str]]:
     """The roles of each worker process, by its name."""
     workers: dict[str, list[str]] = {}
+    known = registry().roles
     for text in texts:
         given = [part.strip() for part in text.split(",")]
-        if wrong := [part for part in given if part not in ROLES]:
-            raise SettingsError(f"--worker: {wrong[0]!r} is not one of {', '.join(ROLES)}, such as detect or ocr,write")
-        roles = [role for role in ROLES if role in given]
-        kind = "worker" if len(roles) == len(ROLES) else "-".join(roles)
+        if wrong := [part for part in given if part not in known]:
+            raise SettingsError(f"--worker: {wrong[0]!r} is not one of {', '.join(known)}, such as detect or ocr,write")
+        roles = [role for role in known if role in given]
+        kind = "worker" if len(roles) == len(known) else "-".join(roles)
         workers[f"{kind}{sum(name.rstrip('0123456789') == kind for name in workers)}"] = roles
-    if missing := set(ROLES).difference(*workers.values()):
+    if missing := set(known).difference(*workers.values()):
         raise SettingsError(f"--worker: nothing does {' and '.join(sorted(missing))}; frames would wait for ever")
     return workers
 
@@ -96,7 +97,7 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str
 
 
 def _worker(name: str, roles: list[str], settings: Settings) -> Role:
-    queues = [ROLES[role] for role in roles]
+    queues = [registry().roles[role] for role in roles]
     command = worker_command(name, *queues, concurrency=settings.concurrency(roles))
     # Celery warns root because of pickle; our workers take nothing but JSON.
     warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sightline.pipelines import registry
 from sightline.publisher import Publisher
-from sightline.queues import QUEUES, ROLES
 from sightline.settings import Settings, load_settings
 from storage.database import Database, open_database, upgrade
 
@@ -40,7 +40,7 @@ class System:
     def start(self, *names: str) -> None:
         """Start workers named after their role: `detect`, `ocr2`, ..., or `worker`; returns when all consume."""
         for name in names:
-            queue = (ROLES | {"worker": ",".join(QUEUES)})[name.rstrip("0123456789")]
+            queue = (registry().roles | {"worker": ",".join(registry().queues)})[name.rstrip("0123456789")]
             command = [
                 "celery",
                 "-A",

@@ -33,6 +33,7 @@ from producers.camera_status import CameraStatus, write_statuses
 from sightline import JobStatus, Sightline
 from sightline.ids import new_id
 from sightline.messages import Job
+from sightline.pipelines import registry
 from sightline.redis_connection import connect
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
@@ -164,7 +165,7 @@ def test_every_role_works_under_its_own_user(
         ended_files.add("gate", "first")
         assert ended_files.has("gate", "first")
         ended_files.forget("gate")
-        ledger.oldest_open(Lane.LIVE, tuple(Pipeline), since=0)
+        ledger.oldest_open(Lane.LIVE, registry().names, since=0)
         (letter,) = [one for one in api.get("/v1/dead-letters").json()["items"] if one["reason"] == "bad_image"]
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1
         for path in ("/readyz", "/v1/queues", "/v1/cameras", "/v1/jobs?status=open", f"/v1/jobs/{bad.job_id}", "/"):

@@ -14,7 +14,8 @@ from kombu import Queue
 from sightline.broker import Broker
 from sightline.celery_app import create_app
 from sightline.errors import BrokerUnavailableError
-from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, QUEUES, WRITE_TASK
+from sightline.pipelines import registry
+from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, WRITE_TASK
 from sightline.settings import Settings, load_settings
 from sightline.transport import SENT_AT_HEADER
 from sightline.types import Lane, Pipeline
@@ -32,7 +33,7 @@ def broker(settings: Settings) -> Broker:
 
 
 def test_what_is_sent_waits_in_its_queue(broker: Broker) -> None:
-    assert broker.depths() == dict.fromkeys(QUEUES, 0)
+    assert broker.depths() == dict.fromkeys(registry().queues, 0)
     for number, lane in enumerate(Lane):
         broker.send(DETECT_TASK, {"number": number}, task_id=f"job-{number}:detect", lane=lane)
     broker.send(WRITE_TASK, {}, task_id="job-9:write", lane=Lane.BULK)

@@ -24,7 +24,8 @@ from deploy.dockerfile import Stage, environment, lineage, read_stages
 from deploy.run_steps import commands_of, loading_only, started_targets, with_defaults
 from producers.camera_health import unreported
 from producers.camera_status import CameraStatus
-from sightline.queues import QUEUES
+from sightline.pipelines import registry
+from sightline.queues import WRITE_TASK
 from sightline.settings import PREFIX, Settings
 from storage.cameras import Camera
 from training.plates.fonts import PACKAGES
@@ -129,12 +130,12 @@ def test_every_queue_is_consumed_and_none_is_misspelt() -> None:
         if "build" not in service:
             continue
         command = service.get("command") or last_in_lineage(service["build"]["target"], "CMD").exec_form
-        assert set(queues_of(command)) <= set(QUEUES)
+        assert set(queues_of(command)) <= set(registry().queues)
         if "worker" in command:
             assert queues_of(command), "a worker without -Q takes from all queues"
         if "profiles" not in service:
             consumed += queues_of(command)
-    assert sorted(consumed) == sorted(QUEUES)
+    assert sorted(consumed) == sorted(registry().queues)
 
 
 def test_only_what_serves_the_database_knows_its_password() -> None:
@@ -165,6 +166,31 @@ def test_each_role_is_a_user_of_its_own_in_redis() -> None:
             for user, variable in re.findall(r"redis://(\w+):\$\{(\w+):", text):
                 assert user == wanted.get(name, "worker"), name
                 assert variable == f"REDIS_{user.upper()}_PASSWORD"
+
+
+@pytest.mark.parametrize(
+    ("user", "takes", "gives"),
+    [
+        ("producer", set[str](), {registry().first_task(name) for name in registry().names}),
+        ("worker", set(registry().stages) - {WRITE_TASK}, set(registry().stages)),
+        ("writer", {WRITE_TASK}, set(registry().stages)),
+        ("flower", set[str](), set[str]()),
+    ],
+)
+def test_each_user_of_redis_may_do_with_each_queue_what_its_role_does(
+    user: str, takes: set[str], gives: set[str]
+) -> None:
+    rules = (ROOT / "deploy/redis/users.acl").read_text().split(f"user {user} on ")[1].split("\n\n")[0]
+    assert queues_with("+brpop", rules) == {registry().routes[task] for task in takes}
+    assert queues_with("+lpush", rules) == {registry().routes[task] for task in gives}
+    assert queues_with("+llen", rules) == set(registry().queues)
+
+
+def queues_with(command: str, rules: str) -> set[str]:
+    """Our queues, in all their lanes, that a user may use a command on."""
+    granted = [rule.split() for rule in re.findall(r"\(([^)]*)\)", rules)]
+    keys = {re.sub(r"^(%R)?~", "", key) for words in granted if command in words for key in words if "~" in key}
+    return {queue for queue in registry().queues if {queue, f"{queue}??[1-9]"} <= keys or f"{queue}*" in keys}
 
 
 def test_every_key_in_redis_is_somebodys() -> None:

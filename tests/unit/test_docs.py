@@ -15,7 +15,8 @@ from docs import generate
 from sightline.celery_app import create_app
 from sightline.frames import open_frame_store
 from sightline.messages import MAX_FRAMES_PER_JOB, parse_message
-from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, QUEUES, ROUTES
+from sightline.pipelines import registry
+from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY
 from sightline.settings import PREFIX, Settings
 from sightline.types import FrameRef
 
@@ -156,5 +157,5 @@ def test_the_delivery_page_explains_every_celery_setting_of_ours() -> None:
 
 def test_the_architecture_page_names_every_queue_and_task() -> None:
     text = (ROOT / "docs/architecture.md").read_text("utf-8")
-    for name in (*QUEUES, *ROUTES):
+    for name in (*registry().queues, *registry().routes):
         assert f"`{name}`" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sightline import entry_points
 from sightline.settings import Settings
 from workers.detectors.detector import Detector
 from workers.models import find_model
@@ -15,12 +16,15 @@ def open_detector(name: str, settings: Settings) -> Detector:
 
     Raises:
         ModelError: unknown, missing or damaged weights, or a runtime that is not there; says what to do about it.
+        SettingsError: the package that brings this kind of model cannot be imported.
     """
     spec = find_model(name, settings)
     if spec.kind == "stub":
         from sightline.testing import StubDetector
 
         return StubDetector(name, call_ms=spec.call_ms)
+    if spec.kind in entry_points.found(entry_points.DETECTORS):
+        return entry_points.load(entry_points.DETECTORS, spec.kind)(name, settings)
     runtime = choose_runtime(name, spec, settings)
     if spec.kind == "text-detection":
         from workers.detectors.text import open_text_detector

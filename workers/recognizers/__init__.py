@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sightline import entry_points
 from sightline.settings import Settings
 from workers.recognizers.recognizer import Recognizer
 
@@ -25,6 +26,8 @@ def open_plates_recognizer(settings: Settings, text: Recognizer | None = None) -
         from workers.recognizers.voted import open_voted_recognizer
 
         return open_voted_recognizer(settings, text)
+    if settings.whole_plates_recognizer != settings.recognizer:
+        return _of_a_package(settings.whole_plates_recognizer, settings)
     return None
 
 
@@ -38,6 +41,8 @@ def open_recognizer(settings: Settings) -> Recognizer:
         from sightline.testing import StubRecognizer
 
         return StubRecognizer()
+    if (other := _of_a_package(settings.recognizer, settings)) is not None:
+        return other
     if settings.recognizer == "paddleocr":
         from workers.recognizers.paddle import open_paddle_recognizer
 
@@ -45,3 +50,10 @@ def open_recognizer(settings: Settings) -> Recognizer:
     from workers.recognizers.rapid import open_rapid_recognizer
 
     return open_rapid_recognizer(settings)
+
+
+def _of_a_package(name: str, settings: Settings) -> Recognizer | None:
+    """The recognizer that a package brings under this name, if one does."""
+    if name not in entry_points.found(entry_points.RECOGNIZERS):
+        return None
+    return entry_points.load(entry_points.RECOGNIZERS, name)(settings)

@@ -9,7 +9,7 @@ from uuid import uuid4
 from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.system import System
 from sightline.celery_app import create_app
-from sightline.queues import QUEUES
+from sightline.pipelines import registry
 
 
 class RedisKill(Fault):
@@ -60,7 +60,7 @@ class Garbage(Fault):
 
     def strike(self, system: System, rng: random.Random) -> None:
         for item in ("no JSON", "[1, 2]", "{}"):
-            system.redis.lpush(rng.choice(QUEUES), item)
+            system.redis.lpush(rng.choice(registry().queues), item)
 
 
 class UnknownTask(Fault):
@@ -70,6 +70,6 @@ class UnknownTask(Fault):
 
     def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
         app = create_app(system.settings)
-        for queue in QUEUES:
+        for queue in registry().queues:
             app.send_task("sightline.nonsense", queue=queue, task_id=str(uuid4()))
         app.close()

@@ -10,7 +10,7 @@ from typing import ClassVar
 from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.switches import NO_MEMORY_FILE, SLOW_FILE, SLOW_S
 from benchmarks.chaos.system import System
-from sightline.queues import ROLES
+from sightline.pipelines import registry
 
 
 class _KillWorker(Fault):
@@ -101,4 +101,4 @@ class Poison(Fault):
 
 
 def any_role(rng: random.Random) -> str:
-    return rng.choice(tuple(ROLES))
+    return rng.choice(tuple(registry().roles))
