@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sightline.types import Xyxy
-from storage.sightings import CUT_WEIGHT, SEEMS_WHOLE
+from storage.sightings import CUT_WEIGHT, HOPELESS, SEEMS_WHOLE
 from tests.unit.sightings import HERE, moved, sighting
 
 LEFT_END: Xyxy = (0.0, 300.0, 90.0, 325.0)
@@ -39,7 +39,15 @@ def test_only_what_seems_to_be_whole_tells_of_a_vehicle_at_the_edge() -> None:
     surely, hardly = SEEMS_WHOLE / 1000, SEEMS_WHOLE / 1000 - 0.001
     assert sighting("AB12CD", LEFT_END, sure=surely).may_found
     assert not sighting("AB12CD", LEFT_END, sure=[*[0.99] * 5, hardly]).may_found
-    assert sighting("AB12CD", HERE, sure=0.1).may_found, "inside of the picture any reading tells of one"
+    assert sighting("AB12CD", HERE, sure=hardly).may_found, "inside of the picture less is enough"
+
+
+def test_a_hopeless_reading_of_a_film_tells_of_no_vehicle_and_that_of_a_photo_does() -> None:
+    least = HOPELESS / 1000
+    assert sighting("AB12CD", HERE, sure=least).may_found
+    hopeless = [*[0.99] * 5, least - 0.001]
+    assert not sighting("AB12CD", HERE, sure=hopeless).may_found
+    assert sighting("AB12CD", HERE, sure=hopeless, sequence=None).may_found, "no better one comes"
 
 
 @pytest.mark.parametrize("box", [LEFT_END, RIGHT_END, BOTTOM])
