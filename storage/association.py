@@ -21,7 +21,7 @@ from storage.evidence import Text, as_text, surely_differ, text_evidence
 from storage.places import is_same_box, is_still, motion_evidence
 from storage.plates import fold
 from storage.sightings import Sighting
-from storage.votes import Votes, add_votes, vote
+from storage.votes import Votes, add_votes, with_vote
 
 #: Evidence that it takes to take a plate for a vehicle that is in sight.
 _ENOUGH: Final = 1.0
@@ -86,8 +86,9 @@ class Vehicle:
         """What it was read as most and surest."""
         if self._text is None:
             text = min(self.votes, key=lambda text: (-sum(self.votes[text]["weights"]), text))
-            its = self.votes[text]
-            self._text = as_text(text, tuple(its["weights"]), its["count"])
+            weights, count = self.votes[text]["weights"], self.votes[text]["count"]
+            # A power of two is near enough, and asked for again.
+            self._text = as_text(text, tuple(weight // count for weight in weights), 1 << count.bit_length() - 1)
         return self._text
 
     @property
@@ -96,7 +97,7 @@ class Vehicle:
 
     def add(self, one: Sighting) -> None:
         """One more reading of it."""
-        self.votes = add_votes(self.votes, vote(one.text, one.weights))
+        self.votes = with_vote(self.votes, one.text, one.weights)
         self._text = None
         self.last_seen = max(self.last_seen, one.seen_at)
         self.sightings.append(one)
@@ -168,7 +169,7 @@ class Association:
             for index, one in enumerate(seen):
                 for other in seen[:index]:
                     self._met[frozenset((one, other))] = now
-            for one in seen:
+            for one in seen if len(self._near) > 1 else ():
                 if one in self._near:  # and not part of another one since
                     self._unite(one, now)
 

@@ -49,14 +49,14 @@ class Text(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def as_text(chars: str, weights: tuple[int, ...], count: int = 1) -> Text:
-    """The text of `count` equal readings; `weights` are the sums of their characters' confidences in thousandths.
+    """The text of `count` equal readings; `weights` are the means of their characters' confidences in thousandths.
 
     What is misread in one picture is mostly misread in the next one too, so the doubt shrinks with the root of their
     number only.
     """
-    of_all, fewer = count * WEIGHT_OF_CERTAINTY, math.sqrt(count)
-    right = tuple(1 - (1 - p_char_right(min(1.0, weight / of_all))) / fewer for weight in weights)
-    return Text(chars, right, _GARBLED * (1 - p_text_right(min(weights) / of_all)) / count)
+    fewer = math.sqrt(count)
+    right = tuple(1 - (1 - p_char_right(weight / WEIGHT_OF_CERTAINTY)) / fewer for weight in weights)
+    return Text(chars, right, _GARBLED * (1 - p_text_right(min(weights) / WEIGHT_OF_CERTAINTY)) / count)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -91,6 +91,17 @@ def add_votes(*parts: Votes) -> Votes:
     return total
 
 
+def with_vote(votes: Votes, text: str, weights: tuple[int, ...]) -> Votes:
+    """What they say together with one more reading."""
+    its = votes.get(text)
+    if its is None:
+        return add_votes(votes, vote(text, weights))
+    surest = max(its.get("surest", min(its["weights"]) // its["count"]), min(weights))
+    sums = [weight + more for weight, more in zip(its["weights"], weights, strict=True)]
+    again: TextVotes = {"count": its["count"] + 1, "weights": sums, "surest": surest}
+    return votes | {text: again}
+
+
 def without(votes: Votes, other: Votes) -> Votes:
     """What is left of votes without some of them; what was forgotten stays forgotten."""
     left: Votes = {}

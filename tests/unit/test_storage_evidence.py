@@ -14,7 +14,7 @@ sures = st.floats(0.8, 1)
 
 
 def text(chars: str, sure: float = 0.99, count: int = 1) -> Text:
-    return as_text(chars, (weight(sure) * count,) * len(chars), count)
+    return as_text(chars, (weight(sure),) * len(chars), count)
 
 
 @given(sures, sures)
