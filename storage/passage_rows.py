@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from sightline.types import Xyxy
 from storage.association import Rules, Stand, Vehicle
 from storage.bulk import insert_rows
-from storage.known_vehicles import Run, associate, load_sightings, motion_of
+from storage.known_sightings import load_sightings
+from storage.known_vehicles import motion_of
 from storage.passages import Best, Place, Tally, sum_tallies
 from storage.plate_lists import Match, PlateLists
 from storage.plates import WEIGHT_OF_CERTAINTY, fold
 from storage.rotations import add_rotations
+from storage.runs import Run, associate
 from storage.sightings import Sighting
 from storage.stands import forget_stands, move_stands, write_stands
 from storage.tables import Passages, Readings, Sources

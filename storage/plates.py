@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from rapidfuzz.distance import LCSseq, Levenshtein
+from rapidfuzz.distance import Levenshtein
 
 from storage.confusions import CHARACTERS, confusion_cost
 
@@ -18,8 +18,6 @@ MAX_PLATE_CHARS: Final = 9
 #: Words are everywhere in a street, and plates that say one are rare: without a digit it takes a detector of plates
 #: that boxed it, and a reading this sure.
 SURE_OF_LETTERS: Final = 0.95
-#: From this length on two errors are forgiven instead of one.
-LONG_PLATE_CHARS: Final = 7
 #: Confidences are summed as whole thousandths: sums of integers do not depend on their order.
 WEIGHT_OF_CERTAINTY: Final = 1000
 
@@ -96,17 +94,6 @@ def weight(confidence: float) -> int:
 def fold(plate: str) -> str:
     """The plate without the differences that readers cannot see."""
     return plate.translate(_CONFUSED)
-
-
-def similar(one: str, other: str) -> bool:
-    """Whether two folded plates may be readings of the same one: at most one error, two if either is long."""
-    allowed = 2 if max(len(one), len(other)) >= LONG_PLATE_CHARS else 1
-    return one == other or (abs(len(one) - len(other)) <= allowed and edits(one, other, allowed) <= allowed)
-
-
-def resembling(one: str, other: str) -> bool:
-    """Whether two folded plates have at least half of the shorter one in common, in the same order."""
-    return 2 * LCSseq.similarity(one, other) >= min(len(one), len(other))
 
 
 def edits(one: str, other: str, limit: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.confusions import confusion_cost
-from storage.plates import fold, most_errors, normalize, plate_chars, plate_distance, read_plate, similar
+from storage.plates import most_errors, normalize, plate_chars, plate_distance, read_plate
 
 
 @pytest.mark.parametrize(
@@ -71,25 +71,6 @@ def test_a_hopeless_reading_still_has_a_voice() -> None:
 def test_normalize_keeps_letters_and_digits_of_any_script() -> None:
     assert normalize("é-10 ǆ_%*") == "É10DŽ"
     assert normalize("東京 5") == "東京5"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("AB12CD", "AB12CD", True),
-        ("AB12CD", "AB12CE", True),  # one error
-        ("AB12CD", "AB12C", True),  # one lost
-        ("AB12CD", "AB13CE", False),  # two errors in six characters
-        ("AB12CDE", "AB13CDF", True),  # two errors in seven
-        ("AB12CDE", "AB12C", True),  # two lost
-        ("AB12CDE", "AC13CDF", False),  # three errors
-        ("OI8S2G1", "018526I", True),  # only what readers mix up
-        ("B0S51ZG", "8O5SIZ6", True),
-    ],
-)
-def test_similar(one: str, other: str, same: bool) -> None:
-    assert similar(fold(one), fold(other)) is same
-    assert similar(fold(other), fold(one)) is same
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sightline.types import FrameResult, Xyxy
-from storage import known_vehicles, queries
+from storage import queries, runs
 from storage.database import Database
 from storage.places import Direction
 from storage.store import Store
@@ -121,7 +121,7 @@ def test_the_best_crop_is_sure_sharp_and_large(database: Database, store: Store)
 def test_what_comes_late_goes_back_so_far_and_no_further(
     database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_vehicles, "MAX_AGAIN", 8)
+    monkeypatch.setattr(runs, "MAX_AGAIN", 8)
     for number in range(12, 0, -1):
         store.store([message(frame(("AB12CD", LEFT), ("AB12CE", RIGHT), at_s=number))], ())
     assert seen(database, "gate") == [("AB12CD", 1, 12, 12), ("AB12CE", 1, 12, 12)]
