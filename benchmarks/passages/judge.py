@@ -30,13 +30,23 @@ def canonical(plate: str) -> str:
 
 @dataclass
 class Vehicle:
-    """What became of one vehicle. `was_read`: some reading of it was right."""
+    """What became of one vehicle. `texts`: what was read of it, each with how often."""
 
     name: str
     plate: str
     readable_frames: int = 0
-    was_read: bool = False
+    texts: Counter[str] = field(default_factory=Counter[str])
     passages: list[Passage] = field(default_factory=list[Passage])
+
+    @property
+    def was_read(self) -> bool:
+        """Whether some reading of it was right."""
+        return canonical(self.plate) in self.texts
+
+    @property
+    def was_mostly_read(self) -> bool:
+        """Whether nothing was read of it more often than its plate."""
+        return self.was_read and self.texts[canonical(self.plate)] == max(self.texts.values())
 
     @property
     def has_its_plate(self) -> bool:
@@ -112,7 +122,7 @@ def _truth(clip: ReadClip) -> tuple[dict[str, Vehicle], dict[Key, str], set[str]
             name = _vehicle_at(frame, frame.result.detections[reading.detection_index])
             if name is not None:
                 seen_by[frame.result.frame.frame_id, index] = name
-                vehicles[name].was_read |= text == canonical(vehicles[name].plate)
+                vehicles[name].texts[text] += 1
     return vehicles, seen_by, texts
 
 

@@ -26,6 +26,7 @@ class Figures(NamedTuple):
     read: Share  #: right at least once
     right: Share  #: one passage with its plate
     right_of_read: Share
+    right_of_mostly_read: Share  #: of those of which nothing was read more often than the plate
     swallowed: int
     split: int
     passages: int
@@ -53,6 +54,7 @@ def _of_part(rules: str, part: str, judged: Sequence[Judged]) -> Iterator[Figure
         return
     vehicles = [vehicle for one in judged for vehicle in one.vehicles]
     read = [vehicle for vehicle in vehicles if vehicle.was_read]
+    mostly = [vehicle for vehicle in vehicles if vehicle.was_mostly_read]
     said = [pair for one in judged for pair in one.said]
     bins = reliability([confidence for confidence, _ in said], [right for _, right in said])
     yield Figures(
@@ -63,6 +65,7 @@ def _of_part(rules: str, part: str, judged: Sequence[Judged]) -> Iterator[Figure
         read=wilson(len(read), len(vehicles)),
         right=wilson(sum(vehicle.is_right for vehicle in vehicles), len(vehicles)),
         right_of_read=wilson(sum(vehicle.is_right for vehicle in read), len(read)),
+        right_of_mostly_read=wilson(sum(vehicle.is_right for vehicle in mostly), len(mostly)),
         swallowed=sum(vehicle.is_swallowed for vehicle in vehicles),
         split=sum(vehicle.is_split for vehicle in vehicles),
         passages=sum(len(one.passages) for one in judged),
@@ -102,7 +105,10 @@ def show(rows: Sequence[Figures], console: Console) -> None:
         if row.part in _KINDS:
             error = "-" if row.calibration_error is None else f"{row.calibration_error:.3f}"
             bins = "; ".join(f"{each.low:.1f}: {each.right:.0%} of {each.size}" for each in row.bins)
-            console.print(f"{row.rules}, {row.part}: ECE {error}; right by confidence: {bins}", soft_wrap=True)
+            mostly = f"of those mostly read right {percent(row.right_of_mostly_read)} are right"
+            console.print(
+                f"{row.rules}, {row.part}: {mostly}; ECE {error}; right by confidence: {bins}", soft_wrap=True
+            )
 
 
 def as_json(rows: Sequence[Figures], judged: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
