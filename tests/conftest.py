@@ -97,12 +97,12 @@ def broker_url(request: pytest.FixtureRequest, redis_url: str) -> str:
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder in which packages are found, as if pip had put them there. `write_package` does."""
-    folder, before = tmp_path / "packages", set(sys.modules)
+    folder = tmp_path / "packages"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
     forget_packages()
     yield folder
     forget_packages()
-    for name in set(sys.modules) - before:
-        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+    for name, module in list(sys.modules.items()):
+        if str(folder) in str(getattr(module, "__file__", "")):
             del sys.modules[name]

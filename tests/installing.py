@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from sightline import entry_points
@@ -17,6 +18,8 @@ def forget_packages() -> None:
 def write_package(folder: Path, name: str, code: str, **points: str) -> None:
     """A package of one module. `points`: `pipelines="damage = our_damage:SPEC"` for the group `sightline.pipelines`."""
     (folder / f"{name}.py").write_text(code)
+    for known in [each for each in sys.modules if each.partition(".")[0] == name]:
+        del sys.modules[known]  # another test had a package of this name
     info = folder / f"{name}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n")

@@ -98,6 +98,9 @@ def load_service_times(path: Path) -> ServiceTimes:
         given = repr(first.get("input"))
         text = f"--service-times {path}: {field}: {first['msg']} (got {given[:80]}); {cure}"
         raise SettingsError(text) from error
+    if unknown := [role for role in times.roles if role not in ROLES]:
+        text = f"--service-times {path}: roles: {unknown[0]!r} is unknown; known are {', '.join(ROLES)}"
+        raise SettingsError(f"{text}; {cure}")
     if missing := [role for role in ROLES if role not in times.roles]:
         raise SettingsError(f"--service-times {path}: roles: {', '.join(missing)} missing; {cure}")
     return times

@@ -208,7 +208,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
         (('"version": 1', '"version": 2'), "version: Input should be 1 (got 2)"),
         (('"cores": 64', '"cores": 0'), "cores: Input should be greater than or equal to 1 (got 0)"),
         (('"message_ms"', '"massage_ms"'), "publish.message_ms: Field required"),
-        (('"ocr"', '"ocr2"'), "roles.ocr2.[key]: Input should be 'detect', 'ocr' or 'write' (got 'ocr2')"),
+        (('"ocr"', '"ocr2"'), "roles: 'ocr2' is unknown; known are detect, ocr, write"),
         (("{", ""), "the file: Invalid JSON"),
     ],
 )
