@@ -17,7 +17,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from storage.evidence import Text, as_text, surely_differ, text_evidence
+from storage.evidence import Text, as_text, differ_only_alike, surely_differ, text_evidence
 from storage.places import is_same_box, is_still, motion_evidence
 from storage.plates import fold
 from storage.sightings import Sighting
@@ -25,6 +25,8 @@ from storage.votes import Votes, add_votes, with_vote
 
 #: Evidence that it takes to take a plate for a vehicle that is in sight.
 _ENOUGH: Final = 1.0
+#: The same where no track holds them together, and a character differs that is not drawn alike.
+_ENOUGH_OFF_TRACK: Final = 2.5
 #: The same where a vehicle stood before: texts alone count, since others stop there too.
 _ENOUGH_PARKED: Final = 0.5
 #: The same to unite two vehicles whose plate is the same but for look-alikes.
@@ -136,8 +138,8 @@ class Vehicle:
         self.absorbed += [*other.absorbed, *([other.passage_id] if other.passage_id else [])]
 
 
-#: Whether two known passages were in one picture within the gap before this time.
-HaveMet = Callable[[Vehicle, Vehicle, datetime], bool]
+#: Whether two known passages were in one picture before the run.
+HaveMet = Callable[[Vehicle, Vehicle], bool]
 
 
 class Association:
@@ -155,7 +157,7 @@ class Association:
         self._near = list(self.vehicles)  # those that may be seen again
         self._rules = rules
         self._have_met = have_met
-        self._met: dict[frozenset[Vehicle], datetime] = {}
+        self._met: set[frozenset[Vehicle]] = set()
         self._is_sequence = is_sequence
 
     def go_on(self, sightings: Iterable[Sighting]) -> None:
@@ -168,7 +170,7 @@ class Association:
             seen = [vehicle for vehicle in added if vehicle is not None]
             for index, one in enumerate(seen):
                 for other in seen[:index]:
-                    self._met[frozenset((one, other))] = now
+                    self._met.add(frozenset((one, other)))
             for one in seen if len(self._near) > 1 else ():
                 if one in self._near:  # and not part of another one since
                     self._unite(one, now)
@@ -211,11 +213,16 @@ class Association:
                 is_still(stand.spot, one.spot) and now - stand.last_seen <= self._rules.parked_gap
                 for stand in vehicle.stands
             )
-            return text_evidence(known, read) - _ENOUGH_PARKED if is_back and not surely_differ(known, read) else 0.0
+            if not is_back or not differ_only_alike(known, read) or surely_differ(known, read):
+                return 0.0
+            return text_evidence(known, read) - _ENOUGH_PARKED
         motion = self._motion(vehicle, one, now)
-        if motion < _ON_TRACK and surely_differ(known, read):
+        if motion >= _ON_TRACK:
+            return text_evidence(known, read) - _ENOUGH + motion
+        if surely_differ(known, read):
             return 0.0
-        return text_evidence(known, read) - _ENOUGH + motion
+        enough = _ENOUGH if differ_only_alike(known, read) else _ENOUGH_OFF_TRACK
+        return text_evidence(known, read) - enough + motion
 
     def _motion(self, vehicle: Vehicle, one: Sighting, now: datetime) -> float:
         if vehicle.last is None or one.spot is None:
@@ -252,25 +259,22 @@ class Association:
         for other in self._near:
             if other is vehicle or now - other.last_seen > self._rules.gap or fold(other.text.chars) != folded:
                 continue
-            if not self._is_same(vehicle.text, other.text) or self._are_two(vehicle, other, now):
+            if not self._is_same(vehicle.text, other.text) or self._are_two(vehicle, other):
                 continue
             first, second = sorted((vehicle, other), key=attrgetter("order"))
             first.join(second)
             self.vehicles.remove(second)
             self._near.remove(second)
-            for pair, met_at in [each for each in self._met.items() if second in each[0]]:
-                pair = frozenset((first, *(pair - {second})))
-                self._met[pair] = max(met_at, self._met.get(pair, met_at))
+            self._met |= {frozenset((first, *(pair - {second}))) for pair in self._met if second in pair}
             return
 
     def _is_same(self, one: Text, other: Text) -> bool:
         return not surely_differ(one, other) and (not self._is_sequence or text_evidence(one, other) > _ENOUGH_TO_UNITE)
 
-    def _are_two(self, one: Vehicle, other: Vehicle, now: datetime) -> bool:
-        met_at = self._met.get(frozenset((one, other)))
-        if met_at is not None and now - met_at <= self._rules.gap:
-            return True
-        return bool(one.passage_id and other.passage_id) and self._have_met(one, other, now)
+    def _are_two(self, one: Vehicle, other: Vehicle) -> bool:
+        return frozenset((one, other)) in self._met or (
+            bool(one.passage_id and other.passage_id) and self._have_met(one, other)
+        )
 
 
 def in_order(one: Sighting) -> tuple[datetime, str, int]:

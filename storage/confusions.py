@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 CHARACTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: In most styles these are the same strokes.
+ALIKE: Final = str.maketrans("OQI", "001")
 _FILE: Final = Path(__file__).with_name("reader_confusions.json")
 #: Every character may be read as any other one: it was, so often, before anything was counted.
 _UNSEEN: Final = 0.5
@@ -34,6 +36,7 @@ class _Measured(NamedTuple):
     text_right: Curve
     misread: dict[str, float]  #: share of true characters
     read_as: dict[tuple[str, str], float]  #: (true, read) -> share of what is misread
+    meant: dict[tuple[str, str], float]  #: (true, read) -> share of what is wrong where this is read
     cost: dict[tuple[str, str], float]  #: (true, read); see `confusion_cost`
     lost: dict[str, float]  #: by place; share of true characters
     gained: dict[str, float]  #: by place; for each true character
@@ -57,6 +60,21 @@ def p_misread(true: str) -> float:
 def p_read_as(true: str, read: str) -> float:
     """How likely a character that is misread is read as this other one. All that it can be read as add up to 1."""
     return _measured().read_as[true, read]
+
+
+def p_meant(true: str, read: str) -> float:
+    """How likely a character that is wrong where `read` was read is this one, if all are as frequent.
+
+    Where a 0 is wrong it is mostly an O: that doubt says nothing of an 8.
+    """
+    return _measured().meant[true, read]
+
+
+@cache
+def p_alike(read: str) -> float:
+    """How much of the doubt about a character is only which of those that are drawn alike it is: O or 0, I or 1."""
+    same = read.translate(ALIKE)
+    return sum(p_meant(true, read) for true in CHARACTERS if true != read and true.translate(ALIKE) == same)
 
 
 def confusion_cost(true: str, read: str) -> float:
@@ -104,11 +122,14 @@ def _measured() -> _Measured:
     pairs = [pair for pair in read_as if pair[0] != pair[1]]
     unseen = _UNSEEN * (len(CHARACTERS) - 1)
     average = sum(wrong.values()) / sum(of.values()) / (len(CHARACTERS) - 1)
+    rates = {(true, read): (read_as[true, read] + _UNSEEN) / (of[true] + unseen) for true, read in pairs}
+    mistaken = {read: sum(rates[true, read] for true in CHARACTERS if true != read) for read in CHARACTERS}
     return _Measured(
         char_right=_curve(counts["char_confidence"]),
         text_right=_curve(counts["text_by_least"]),
         misread={true: (wrong[true] + 1) / (of[true] + 2) for true in CHARACTERS},
         read_as={(true, read): (read_as[true, read] + _UNSEEN) / (wrong[true] + unseen) for true, read in pairs},
+        meant={(true, read): rate / mistaken[read] for (true, read), rate in rates.items()},
         cost={
             (true, read): _cost((read_as[true, read] + _AVERAGE * average) / (of[true] + _AVERAGE), average)
             for true, read in pairs

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from storage.confusions import p_char_right, p_read_as, p_text_right
-from storage.plates import WEIGHT_OF_CERTAINTY
+from storage.confusions import ALIKE, p_alike, p_char_right, p_meant, p_text_right
+from storage.plates import WEIGHT_OF_CERTAINTY, fold
 
 #: How often two vehicles that follow each other share the character at a place: fleets and series do so in most.
 _SHARED: Final = 0.7
@@ -31,8 +31,6 @@ _LOST: Final = -0.3
 _BOTH_LOST: Final = -3.0
 #: A character that is right with this probability was surely read.
 SURE: Final = 0.95
-#: In most styles these are the same strokes.
-_ALIKE: Final = str.maketrans("OQI", "001")
 
 
 #: Of the readings that are wrong, so many have little to do with the plate: a frame, a slogan, a smear was read.
@@ -83,17 +81,33 @@ def text_evidence(one: Text, other: Text) -> float:
 def surely_differ(one: Text, other: Text) -> bool:
     """Whether both are sure of different characters somewhere; O and 0, I and 1 are drawn alike."""
     return one.chars != other.chars and any(
-        min(one.right[edit.src_pos], other.right[edit.dest_pos]) >= SURE
-        and one.chars[edit.src_pos].translate(_ALIKE) != other.chars[edit.dest_pos].translate(_ALIKE)
+        _surely_differ(
+            one.chars[edit.src_pos], one.right[edit.src_pos], other.chars[edit.dest_pos], other.right[edit.dest_pos]
+        )
         for edit in Levenshtein.editops(one.chars, other.chars)
         if edit.tag == "replace"
     )
 
 
+def differ_only_alike(one: Text, other: Text) -> bool:
+    """Whether what they say differs by look-alikes alone; characters that one of them lacks do not count."""
+    return all(
+        fold(one.chars[edit.src_pos]) == fold(other.chars[edit.dest_pos])
+        for edit in Levenshtein.editops(one.chars, other.chars)
+        if edit.tag == "replace"
+    )
+
+
+def _surely_differ(one: str, p: float, other: str, q: float) -> bool:
+    if one.translate(ALIKE) == other.translate(ALIKE):
+        return False
+    return p + (1 - p) * p_alike(one) >= SURE and q + (1 - q) * p_alike(other) >= SURE
+
+
 @lru_cache(maxsize=1 << 14)
 def conflict(one: str, p: float, other: str, q: float) -> float:
     """The evidence of one character that was read as two different ones, with these probabilities of being right."""
-    misread = p * (1 - q) * p_read_as(one, other) + q * (1 - p) * p_read_as(other, one)
+    misread = p * (1 - q) * p_meant(one, other) + q * (1 - p) * p_meant(other, one)
     same = misread + (1 - p) * (1 - q) / 34
     return math.log(same / (_SHARED * same + _OTHER))
 

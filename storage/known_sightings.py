@@ -55,9 +55,9 @@ def are_read_after(connection: sa.Connection, passage_ids: Collection[str], unti
     return connection.execute(later.limit(1)).first() is not None
 
 
-def were_together(connection: sa.Connection, one: str, other: str, since: datetime, until: datetime) -> bool:
-    """Whether two passages have readings in one picture, from `since` on and before `until`."""
-    given = {"one": one, "other": other, "since": since, "until": until}
+def were_together(connection: sa.Connection, one: str, other: str, until: datetime) -> bool:
+    """Whether two passages have readings in one picture before `until`."""
+    given = {"one": one, "other": other, "until": until}
     return connection.execute(_MET, given).first() is not None
 
 
@@ -138,7 +138,6 @@ _MET: Final = (
     .join(_OTHER, sa.and_(_OTHER.frame_id == Readings.frame_id, _OTHER.passage_id == sa.bindparam("other")))
     .where(
         Readings.passage_id == sa.bindparam("one"),
-        Readings.captured_at >= sa.bindparam("since"),
         Readings.captured_at < sa.bindparam("until"),
     )
     .limit(1)

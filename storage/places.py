@@ -24,7 +24,7 @@ _ON_COURSE_S: Final = 3.0  #: it goes on as it went for so long
 _OFF_IF_CUT: Final = 1.0
 #: The same for its size, in natural logarithms.
 _GROWN: Final = 0.2
-_GROWN_PER_S: Final = 0.4
+_GROWN_PER_S: Final = 0.2
 #: Where another vehicle's plate may be: so many square widths of picture, and so many logarithms of size.
 _PICTURE: Final = 150.0
 _SIZES: Final = 2.5

@@ -141,7 +141,7 @@ def _go_on(
     """Everything known lies before: go on from the passages as they are."""
     run.rows = dict(rows)
     known = [as_it_is(row, stands.get(key, ())) for key, row in rows.items()]
-    association = Association(known, rules, _have_met(connection, run, rules), is_sequence=run.sequence is not None)
+    association = Association(known, rules, _have_met(connection, run), is_sequence=run.sequence is not None)
     association.go_on(run.sightings)
     run.vehicles = association.vehicles
 
@@ -194,7 +194,7 @@ def _from_start(
             vehicles[owner].last_seen = one.seen_at
             vehicles[owner].move(one)
     is_sequence = run.sequence is not None
-    association = Association(vehicles.values(), rules, _have_met(connection, run, rules), is_sequence=is_sequence)
+    association = Association(vehicles.values(), rules, _have_met(connection, run), is_sequence=is_sequence)
     association.go_on([*run.sightings, *(one for one, _ in run.again.values())])
     return association
 
@@ -262,11 +262,10 @@ def _load_owners(connection: sa.Connection, run: Run) -> None:
     run.rows |= load_passages(connection, missing)
 
 
-def _have_met(connection: sa.Connection, run: Run, rules: Rules) -> HaveMet:
+def _have_met(connection: sa.Connection, run: Run) -> HaveMet:
     """Whether known passages were side by side in a picture before the run."""
 
-    def have_met(one: Vehicle, other: Vehicle, now: datetime) -> bool:
-        since = shift(now, -rules.gap)
-        return were_together(connection, one.passage_id, other.passage_id, since, run.start)
+    def have_met(one: Vehicle, other: Vehicle) -> bool:
+        return were_together(connection, one.passage_id, other.passage_id, run.start)
 
     return have_met

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, NotRequired, TypedDict
 
 from rapidfuzz.distance import Levenshtein
 
+from storage.confusions import p_alike
 from storage.plates import MAX_PLATE_CHARS, MIN_PLATE_CHARS, WEIGHT_OF_CERTAINTY
 
 #: Of more different texts the least sure ones are forgotten.
@@ -76,7 +77,7 @@ class _Edit(NamedTuple):
 
 def vote(text: str, weights: tuple[int, ...]) -> Votes:
     """The votes of one reading; one weight a character."""
-    return {text: {"count": 1, "weights": list(weights), "surest": min(weights)}}
+    return {text: {"count": 1, "weights": list(weights), "surest": _least_sure(text, weights)}}
 
 
 def add_votes(*parts: Votes) -> Votes:
@@ -96,10 +97,18 @@ def with_vote(votes: Votes, text: str, weights: tuple[int, ...]) -> Votes:
     its = votes.get(text)
     if its is None:
         return add_votes(votes, vote(text, weights))
-    surest = max(its.get("surest", min(its["weights"]) // its["count"]), min(weights))
+    surest = max(its.get("surest", min(its["weights"]) // its["count"]), _least_sure(text, weights))
     sums = [weight + more for weight, more in zip(its["weights"], weights, strict=True)]
     again: TextVotes = {"count": its["count"] + 1, "weights": sums, "surest": surest}
     return votes | {text: again}
+
+
+def _least_sure(text: str, weights: tuple[int, ...]) -> int:
+    """The weight of the character that a reading is least sure of, whichever of those that are drawn alike it is."""
+    return min(
+        round(weight + (WEIGHT_OF_CERTAINTY - weight) * p_alike(char))
+        for char, weight in zip(text, weights, strict=True)
+    )
 
 
 def without(votes: Votes, other: Votes) -> Votes:

@@ -52,6 +52,47 @@ def test_sure_characters_that_readers_confuse_are_two_vehicles_of_a_fleet(one: s
     assert len(vehicles_of([*drive(*[one] * 4, x=120), *drive(*[other] * 4, x=120, at_s=pause_s)])) == 2
 
 
+def coming_closer(text: str, sure: list[float], at_s: float) -> list[Sighting]:
+    """A car of a queue: read fifteen times while it comes, from the same place as the one before it."""
+    return [
+        sighting(
+            text,
+            moved((498.0, 370.0, 586.0, 390.0), step * 3, step * 9.5, 1 + step * 0.115),
+            at_s=at_s + step * 0.2,
+            sure=sure,
+        )
+        for step in range(15)
+    ]
+
+
+@pytest.mark.parametrize("doubt", [0.75, 0.82, 0.9, 0.96])
+@pytest.mark.parametrize("others", ["8", "1", "3", "6", "2"])
+def test_a_zero_that_may_be_an_o_is_no_doubt_about_other_digits(others: str, doubt: float) -> None:
+    """Readers divide what they know of a 0 between 0 and O: they are sure all the same that it is no 8."""
+    first = coming_closer(f"HK520{others}L", [1, 1, 1, 1, 0.97, 1, 1], 0)
+    second = coming_closer("HK5200L", [1, 1, 1, 1, 0.95, doubt, 1], 4)
+    assert [set(texts) for texts in vehicles_of([*first, *second], PARKING)] == [{f"HK520{others}L"}, {"HK5200L"}]
+
+
+def test_who_stops_where_another_one_stood_is_not_that_one() -> None:
+    stood = [sighting("HN4318A", HERE, at_s=at_s, sure=1.0) for at_s in (0, 1, 2)]
+    zero = [1, 1, 1, 1, 1, 0.82, 1]
+    stops = [sighting("HN4310A", HERE, at_s=at_s, sure=zero) for at_s in (22, 23)]
+    weak = [sighting("HN4378A", HERE, at_s=44, sure=[1, 1, 1, 1, 0.8, 1, 1])]
+    assert [set(texts) for texts in vehicles_of([*stood, *stops, *weak], PARKING)] == [
+        {"HN4318A"},
+        {"HN4310A"},
+        {"HN4378A"},
+    ]
+
+
+def test_who_was_side_by_side_once_stays_two_however_late() -> None:
+    both = [sighting("KA111BC", box, at_s=0, frame="both", index=at) for at, box in enumerate((HERE, THERE))]
+    later = [sighting("KA111BC", HERE, at_s=at_s) for at_s in (8, 16, 24)]
+    others = [sighting("KA111BC", THERE, at_s=at_s) for at_s in (9, 17, 25)]
+    assert sorted(map(len, vehicles_of([*both, *later, *others]))) == [4, 4]
+
+
 def test_two_plates_of_which_each_has_what_the_other_lacks_are_two_vehicles() -> None:
     assert len(vehicles_of([sighting("BA322XY", HERE), sighting("BA832XY", HERE, at_s=3)])) == 2
 
