@@ -31,8 +31,6 @@ _LOST: Final = -0.3
 _BOTH_LOST: Final = -3.0
 #: A character that is right with this probability was surely read.
 SURE: Final = 0.95
-
-
 #: Of the readings that are wrong, so many have little to do with the plate: a frame, a slogan, a smear was read.
 _GARBLED: Final = 0.1
 

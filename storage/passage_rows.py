@@ -157,7 +157,10 @@ def _kept(connection: sa.Connection, row: sa.RowMapping, lost: Collection[Sighti
 def _let_go(
     connection: sa.Connection, run: Run, names: dict[Vehicle, str], lost: dict[str, list[Sighting]], placed: Placed
 ) -> None:
-    """Passages that are no vehicle's any more go to who has most of them, or stay with what they have left."""
+    """Passages that are no vehicle's any more go to who has most of them, or stay with what they have left.
+
+    Where nobody has any of it it stays as it is: an earlier version made it of readings that tell of no vehicle now.
+    """
     for one in (one for its in lost.values() for one in its):
         placed.moved.setdefault((one.frame_id, one.reading_index), None)
     of_vehicles = {key for vehicle, name in names.items() for key in (name, *vehicle.absorbed)}
@@ -170,7 +173,11 @@ def _let_go(
         else:
             moved = (placed.moved[one.frame_id, one.reading_index] for one in lost[key])
             heirs = Counter(name for name in moved if name)
-            placed.merged[key] = min(heirs, key=lambda name: (-heirs[name], name))
+            if heirs:
+                placed.merged[key] = min(heirs, key=lambda name: (-heirs[name], name))
+            else:
+                for one in lost[key]:
+                    del placed.moved[one.frame_id, one.reading_index]
 
 
 def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from sightline.types import FrameResult, Xyxy
 from storage import queries, runs
 from storage.database import Database
 from storage.places import Direction
 from storage.store import Store
+from storage.tables import Readings
 from storage.views import PassageState
 from tests.integration.test_storage.bundles import NOON, message
 from tests.integration.test_storage.conftest import GAP_S
@@ -132,3 +134,13 @@ def test_times_at_the_ends_of_the_calendar(database: Database, store: Store) -> 
     early = far.frame.model_copy(update={"captured_at": NOON.replace(year=1) + timedelta(seconds=1)})
     store.store([message(far.model_copy(update={"frame": early}))], ())
     assert len(queries.list_passages(database).items) == 1
+
+
+def test_a_passage_of_before_that_would_not_be_founded_any_more_stays(database: Database, store: Store) -> None:
+    """An earlier version made passages of readings that tell of no vehicle now; a late picture finds them again."""
+    store.store([message(frame(("AB12CD", LEFT), at_s=1))], ())
+    with database.write() as connection:
+        hopeless = {"confidence": 0.5, "char_confidences": [0.1] * 6}
+        connection.execute(sa.update(Readings).values(hopeless))
+    store.store([message(frame(("XY99ZZ", RIGHT), at_s=0))], ())
+    assert seen(database, "gate") == [("AB12CD", 1, 1, 1), ("XY99ZZ", 0, 0, 1)]
