@@ -70,7 +70,7 @@ class JobOptions(BaseModel):
         bool,
         Field(
             description="Whether the pictures follow each other in time, as those of a camera do: with all pictures of "
-            "this source that say so. Else each stands alone."
+            "this source that say so. Else each stands alone, unless their EXIF shows a burst."
         ),
     ] = False
 
