@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from sightline.errors import StoreUnavailableError
 from sightline.wire.messages import Message
-from storage.database.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.results import queries
 from storage.results import store as store_module
 from storage.results.store import Store, Stored
