@@ -77,6 +77,7 @@ class Worker:
             stall_timeout_s=self._settings.stall_timeout_s,
         )
         self._liveness.start()
+        services.cancellations.start()
         # What is here now stays as long as the process. Not looked at again, it makes collections short, and so
         # frequent that garbage of messages does not pile up.
         gc.collect()

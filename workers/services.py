@@ -10,6 +10,7 @@ from celery import Celery
 from redis import Redis
 
 from sightline.broker import Broker
+from sightline.cancellations import Cancellations
 from sightline.delivery import Delivery
 from sightline.errors import BrokerUnavailableError, NotPermittedError
 from sightline.frames import FrameStore, open_frame_store
@@ -29,6 +30,7 @@ class Services:
     frames: FrameStore
     board: ResultBoard
     worker_name: str
+    cancellations: Cancellations
 
 
 def open_services(
@@ -37,12 +39,14 @@ def open_services(
     """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
     redis, broker = connect(settings.redis_url), Broker(app)
     _connect_now(redis, broker, concurrency)
+    ledger = Ledger(redis, LedgerLimits.from_settings(settings))
     return Services(
         settings=settings,
-        delivery=Delivery(Ledger(redis, LedgerLimits.from_settings(settings)), broker, patience),
+        delivery=Delivery(ledger, broker, patience),
         frames=open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
         board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
         worker_name=settings.worker_name or worker_name,
+        cancellations=Cancellations(ledger),
     )
 
 

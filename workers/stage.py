@@ -17,8 +17,16 @@ from typing import Any
 
 from celery.exceptions import Reject
 
+from sightline.cancellations import CANCELLED
 from sightline.delivery import dropped_outcomes
-from sightline.errors import BadMessageError, ModelError, NewerMessageError, NotPermittedError, PoisonError
+from sightline.errors import (
+    BadMessageError,
+    JobCancelledError,
+    ModelError,
+    NewerMessageError,
+    NotPermittedError,
+    PoisonError,
+)
 from sightline.messages import Job, Message, parse_message
 from sightline.patience import StoppedError
 from sightline.pipelines import registry
@@ -73,7 +81,9 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
         error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
         bury(services, job, first.task, error.reason, str(error))
         return
-    is_open, made_by = sightings > 0, None
+    is_open, made_by = sightings != 0, None
+    if sightings < 0:
+        step = _cancelled(step)
     while is_open and (stage := stages.get(step.task)):
         following = _work(stage, step, services)
         if following is None:
@@ -85,7 +95,12 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
         to_write = step.task == WRITE_TASK
         may_be_dropped = to_write and job.deadline_at is not None  # by who got a copy: until now, not from now on
         if is_long or may_be_dropped:
-            is_open, begun_at = services.delivery.begin(job, to_write=to_write) > 0, time.monotonic()
+            begun, begun_at = services.delivery.begin(job, to_write=to_write), time.monotonic()
+            is_open = begun != 0
+            if begun < 0:
+                step = _cancelled(step)
+        elif services.cancellations.has(job):
+            step = _cancelled(step)
     if is_open:
         hand_over(services, step, made_by)
     else:
@@ -144,10 +159,18 @@ def _work(stage: Stage, step: Step, services: Services) -> Step | None:
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
         return None
+    except JobCancelledError:
+        return _cancelled(step)
     if worked is None:
         _free(services, message)
         return None
     return worked[0]
+
+
+def _cancelled(step: Step) -> Step:
+    """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
+    log.info("job %s was cancelled", step.message.job.job_id)
+    return Step(WRITE_TASK, step.message.model_copy(update={"results": _dropped(step.message, CANCELLED)}))
 
 
 def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
@@ -169,9 +192,7 @@ def drop(services: Services, message: Message, rule: str) -> None:
 
     Frames that died in an earlier stage stay dead: with one of them the writer ends the job.
     """
-    job = message.job
-    results = message.results or tuple(FrameResult(frame=frame) for frame in job.frames)
-    results = tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
+    job, results = message.job, _dropped(message, rule)
     if any(result.error for result in results):
         services.delivery.hand_over(WRITE_TASK, job, results)
         return
@@ -189,6 +210,11 @@ def drop(services: Services, message: Message, rule: str) -> None:
             )
         )
     services.frames.delete_bundles(bundles_of(message))
+
+
+def _dropped(message: Message, rule: str) -> tuple[FrameResult, ...]:
+    results = message.results or tuple(FrameResult(frame=frame) for frame in message.job.frames)
+    return tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
 
 
 def _free(services: Services, message: Message) -> None:
