@@ -120,8 +120,10 @@ class Ledger:
         """Take back an admission whose pixels could not be stored, unless another publisher relies on it by now."""
         self._run(self._withdraw, job.job_id, *_flat(frames_per_source(job)))
 
-    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False) -> int:
+    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False, held_s: float | None = None) -> int:
         """A stage starts on a job, or needs more time: gives it `job_timeout_s`, and enters it if no producer did.
+
+        `held_s`: a stage that holds its jobs longer than that without progress.
 
         With `to_write` nobody may drop it meanwhile: who has a copy of the message might, when it is too late for it.
 
@@ -132,7 +134,7 @@ class Ledger:
         now = time.time()
         # Not open, though its producer entered it, and so old that the mark of its end may have expired: a late copy.
         is_late = job.entered and now - job.published_at >= self._limits.done_ttl_s
-        due_at = now + self._limits.job_timeout_s
+        due_at = now + max(self._limits.job_timeout_s, held_s or 0)
         written_s = math.ceil(self._limits.job_timeout_s) if to_write and job.deadline_at is not None else 0
         arguments: list[Any] = [due_at, int(redelivered), int(is_late), written_s, *_flat(frames_per_source(job))]
         name, line = job.job_id, _line(job.lane, job.pipeline)

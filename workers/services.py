@@ -14,6 +14,7 @@ from sightline.cancellations import Cancellations
 from sightline.delivery import Delivery
 from sightline.errors import BrokerUnavailableError, NotPermittedError
 from sightline.frames import FrameStore, open_frame_store
+from sightline.holds import Holds
 from sightline.ledger import Ledger, LedgerLimits
 from sightline.patience import Patience
 from sightline.redis_connection import broker_errors, connect
@@ -31,10 +32,17 @@ class Services:
     board: ResultBoard
     worker_name: str
     cancellations: Cancellations
+    holds: Holds
 
 
 def open_services(
-    app: Celery, settings: Settings, worker_name: str, patience: Patience, *, concurrency: int = 0
+    app: Celery,
+    settings: Settings,
+    worker_name: str,
+    patience: Patience,
+    *,
+    concurrency: int = 0,
+    holds: Holds | None = None,
 ) -> Services:
     """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
     redis, broker = connect(settings.redis_url), Broker(app)
@@ -47,6 +55,7 @@ def open_services(
         board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
         worker_name=settings.worker_name or worker_name,
         cancellations=Cancellations(ledger),
+        holds=holds or Holds(),
     )
 
 
