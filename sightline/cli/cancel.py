@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from sightline.api_client import call_api
-from sightline.cancellations import CANCELLED
 from sightline.cli.output import JsonFlag, print_rows
 from sightline.cli.queries import Data, settings_for
+from sightline.client.http import call_api
+from sightline.delivery.cancellations import CANCELLED
 
 #: As long as a sweep and a busy writer take, and below the time-out of a request.
 _WAIT_S: Final = 15

@@ -12,21 +12,21 @@ from typer.testing import CliRunner
 
 from producers.api.app import create_app
 from sightline import AsyncSightline, JobCancelledError, JobStatus, Sightline
-from sightline.celery_app import create_app as create_celery_app
+from sightline.celery.app import create_app as create_celery_app
 from sightline.cli import app as cli
-from sightline.messages import Job, Message
-from sightline.patience import Patience
-from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.delivery.sweeper import Sweeper
+from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.retry import Patience
 from sightline.settings import Settings
-from sightline.sweeper import Sweeper
 from sightline.types import FrameError, FrameResult
-from storage.database import Database
-from storage.keys import Role, create_key
+from sightline.wire.messages import Job, Message
+from storage.access.keys import Role, create_key
+from storage.database.engine import Database
 from tests.integration.stages import FakeStage, found, in_process, raising, sent_to
 from tests.integration.test_api.uploading import jpeg
-from workers.services import Services, open_services
-from workers.stage import run_message
-from workers.write import WriteStage
+from workers.stages.runner import run_message
+from workers.stages.services import Services, open_services
+from workers.stages.write import WriteStage
 
 CANCELLED = {"python": {"published": 1, "dropped:cancelled": 1}}
 

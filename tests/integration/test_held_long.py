@@ -11,24 +11,24 @@ from typing import Any
 
 import pytest
 
-from sightline.celery_app import create_app
+from sightline.celery.app import create_app
+from sightline.celery.lease import Leases
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.sweeper import Sweeper
 from sightline.errors import SettingsError
 from sightline.ids import new_id
-from sightline.lease import Leases
-from sightline.messages import Job, Message
-from sightline.patience import Patience
 from sightline.pipelines import StageSpec
-from sightline.publisher import Publisher
+from sightline.retry import Patience
 from sightline.settings import load_settings
-from sightline.sweeper import Sweeper
 from sightline.types import FrameRef, Lane, Pipeline
+from sightline.wire.messages import Job, Message
 from tests.installing import write_package
 from tests.integration.stages import FakeStage
-from workers.context import Context
-from workers.liveness import Liveness
-from workers.services import Services, open_services
-from workers.stage import run_message
-from workers.step import Step
+from workers.housekeeping.liveness import Liveness
+from workers.stages.context import Context
+from workers.stages.runner import run_message
+from workers.stages.services import Services, open_services
+from workers.stages.step import Step
 
 TASK, QUEUE, MINUTE_S = "sightline.train", "gpu.train", 60
 TRAIN = """
