@@ -11,9 +11,9 @@ from typing import Final
 
 import cv2
 
-from producers.camera.jpeg import encode_jpeg
-from producers.camera.source import BgrImage, Grab, Source, SourceOptions
-from producers.camera.sources import open_source
+from producers.camera.sources.jpeg import encode_jpeg
+from producers.camera.sources.opening import open_source
+from producers.camera.sources.source import BgrImage, Grab, Source, SourceOptions
 from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 from sightline.types import Value

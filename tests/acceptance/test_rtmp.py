@@ -15,7 +15,7 @@ import av
 import pytest
 
 from producers.camera.probe import probe_camera
-from producers.camera.source import SourceOptions
+from producers.camera.sources.source import SourceOptions
 from tests.cameras import picture, wait_until
 from tests.conftest import free_port
 

@@ -1,0 +1,85 @@
+"""Passages as queries and events show them: flat, frozen, JSON-able values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sightline.types import FrameId, SourceId, Value, Xyxy
+from storage.passages.plate_lists import Match, MatchedBy
+from storage.plates.geometry import Direction
+from storage.plates.votes import Origin
+
+
+class PassageState(StrEnum):
+    OPEN = "open"  #: more readings may come
+    FINAL = "final"  #: none came for `passage_gap_s`; said once, late ones still join
+
+
+class MatchView(Value):
+    """The known plate that a passage shows. `distance` 0: exactly this one; see `plates.plate_distance`.
+
+    `text` is what showed it, `by` whether that is the voted plate or what one sure reading says.
+    """
+
+    list: str
+    matched: str
+    distance: float
+    text: str
+    by: MatchedBy
+
+
+class PassageView(Value):
+    """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1.
+
+    `origin`: at least one reading says just this plate, or it is composed of readings that each lack something.
+    """
+
+    passage_id: str
+    source_id: SourceId
+    text: str
+    origin: Origin
+    confidence: float
+    first_seen: datetime
+    last_seen: datetime
+    reading_count: int
+    best_frame_id: FrameId  #: the frame whose crop is best to look at: sure, sharp and large
+    best_xyxy: Xyxy | None  #: where the plate is on it
+    direction: Direction
+    state: PassageState
+    match: MatchView | None  #: None if it is on no list
+
+
+class FoundPassageView(PassageView):
+    """A passage that is like what was searched for; `distance` says how much it differs."""
+
+    distance: float
+
+
+def view_passage(row: Mapping[Any, Any]) -> PassageView:
+    return PassageView.model_validate(_passage_fields(row))
+
+
+def view_found(row: Mapping[Any, Any], distance: float) -> FoundPassageView:
+    return FoundPassageView.model_validate(_passage_fields(row) | {"distance": distance})
+
+
+def to_match(found: Match | None) -> MatchView | None:
+    return found and MatchView(
+        list=found.list_name, matched=found.plate, distance=found.distance, text=found.text, by=found.by
+    )
+
+
+def match_of(row: Mapping[Any, Any]) -> Match | None:
+    """The match that a passage's row has."""
+    columns = ("list_name", "list_plate", "list_distance", "list_text", "list_by")
+    return Match(*(row[name] for name in columns)) if row["list_name"] else None
+
+
+def _passage_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in PassageView.model_fields if name not in ("state", "match")} | {
+        "state": PassageState.OPEN if row["final_at"] is None else PassageState.FINAL,
+        "match": to_match(match_of(row)),
+    }
