@@ -28,6 +28,7 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
+    from sightline.answers import Audit, Camera, Passage
     from sightline.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
     from sightline.settings import Settings, load_settings
 
@@ -36,16 +37,19 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncSightline",
     "AsyncSubmittedJob",
+    "Audit",
     "BacklogFullError",
     "BadImageError",
     "BadMessageError",
     "BrokerUnavailableError",
+    "Camera",
     "Detection",
     "FrameRef",
     "FrameResult",
     "JobResult",
     "JobStatus",
     "Lane",
+    "Passage",
     "Pipeline",
     "PoisonError",
     "Reading",
@@ -63,6 +67,9 @@ __all__ = [
 _LAZY = {
     "AsyncSightline": "sightline.client",
     "AsyncSubmittedJob": "sightline.client",
+    "Audit": "sightline.answers",
+    "Camera": "sightline.answers",
+    "Passage": "sightline.answers",
     "Sightline": "sightline.client",
     "SubmittedJob": "sightline.client",
     "Settings": "sightline.settings",
