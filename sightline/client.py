@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from weakref import WeakKeyDictionary
 from sightline.answers import Audit, Camera, Passage
 from sightline.api_client import ApiClient, check_address
 from sightline.errors import BadMessageError, WaitTimeoutError
+from sightline.images import ImageLimits
 from sightline.jobs import NewFrame, make_job, sequence_of
 from sightline.messages import Job
 from sightline.pipelines import DEFAULT
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 Image = str | Path | bytes | bytearray | memoryview | BinaryIO
 Moment = datetime | str
 Opened = TypeVar("Opened")
-#: How large a picture may be says the API, by its own settings.
-_ANY_SIZE: Final = {"max_image_mb": math.inf, "max_image_mpx": math.inf}
 #: Passages for which a thread is asked at once.
 _AT_ONCE: Final = 100
 
@@ -42,6 +40,7 @@ class SubmittedJob:
 
     job: Job
     _client: Sightline
+    notes: tuple[str, ...] = ()  #: what of the files is not in the job, as all but the first picture of a GIF
 
     @property
     def job_id(self) -> str:
@@ -88,7 +87,8 @@ class Sightline:
         captured_at: datetime | None = None,
         sequence: bool = False,
     ) -> SubmittedJob:
-        """Submit encoded images (JPEG, PNG, WebP), as paths, bytes or open binary files, as one job.
+        """Submit encoded images (JPEG, PNG, WebP; with the extra `pictures` also HEIC, AVIF, TIFF, BMP, GIF and JPEG
+        2000), as paths, bytes or open binary files, as one job.
 
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
@@ -103,16 +103,20 @@ class Sightline:
             BadMessageError: a name is wrong (pipeline, lane, source), an image is a URL, or the API refuses the key.
             BacklogFullError, BrokerUnavailableError, StoreUnavailableError: try again later, with the same images.
         """
-        frames = [_new_frame(image, captured_at) for image in images]
+        settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
+        limits = settings and ImageLimits.of(settings)
+        frames = [NewFrame.photo(*_read(image), limits=limits, captured_at=captured_at) for image in images]
         job, pixels = make_job(
             frames,
-            self.settings.model_copy(update=_ANY_SIZE) if self.is_over_http else self.settings,
+            settings,
             pipeline=pipeline,
             lane=lane,
             source_id=source_id,
             sequence=sequence_of(frames, is_said=sequence),
         )
-        return SubmittedJob(self._jobs.accept(job, pixels), self)
+        job, said = self._jobs.accept(job, pixels)
+        notes = (*(f"{frame.name or 'image'}: {frame.note}" for frame in frames if frame.note), *said)
+        return SubmittedJob(job, self, notes)
 
     def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """The result of a job by its id; see `SubmittedJob.wait`.
@@ -227,7 +231,7 @@ class AsyncSightline:
             captured_at=captured_at,
             sequence=sequence,
         )
-        return AsyncSubmittedJob(submitted.job, self)
+        return AsyncSubmittedJob(submitted.job, self, submitted.notes)
 
     async def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """See `Sightline.wait`."""
@@ -302,6 +306,7 @@ class AsyncSubmittedJob:
 
     job: Job
     _client: AsyncSightline
+    notes: tuple[str, ...] = ()
 
     @property
     def job_id(self) -> str:
@@ -341,11 +346,6 @@ def _moment(name: str, value: Any) -> str | None:
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
-
-
-def _new_frame(image: Image, captured_at: datetime | None) -> NewFrame:
-    data, name = _read(image)
-    return NewFrame.photo(data, name, captured_at=captured_at)
 
 
 def _read(image: Any) -> tuple[bytes, str]:

@@ -22,8 +22,8 @@ class OverHttp:
     def __init__(self, settings: Settings) -> None:
         self._api = ApiClient(settings)
 
-    def accept(self, job: Job, pixels: dict[str, bytes]) -> Job:
-        """Upload a job. Gives it without the frames that the live lane refused.
+    def accept(self, job: Job, pixels: dict[str, bytes]) -> tuple[Job, tuple[str, ...]]:
+        """Upload a job. Gives it without the frames that the live lane refused, and what the API says of its files.
 
         Raises as `ApiClient.call` does.
         """
@@ -31,7 +31,8 @@ class OverHttp:
         answer: dict[str, Any] = self._api.call("POST", "/jobs", files=files, data=_fields(job))
         refused = answer.get("refused") or ()
         frames = tuple(frame for frame in job.frames if frame.frame_id not in refused)
-        return job.model_copy(update={"job_id": answer["job_id"], "frames": frames})
+        accepted = job.model_copy(update={"job_id": answer["job_id"], "frames": frames})
+        return accepted, tuple(answer.get("notes") or ())
 
     def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """The result; None when `timeout_s` passed first."""

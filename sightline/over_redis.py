@@ -19,8 +19,8 @@ class OverRedis:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def accept(self, job: Job, pixels: dict[str, bytes]) -> Job:
-        """Publish a job. Gives it without the frames that the live lane refused.
+    def accept(self, job: Job, pixels: dict[str, bytes]) -> tuple[Job, tuple[str, ...]]:
+        """Publish a job. Gives it without the frames that the live lane refused, and what is to be said of its files.
 
         Raises:
             BacklogFullError, BrokerUnavailableError, StoreUnavailableError: nothing was accepted, or it is not known.
@@ -32,7 +32,7 @@ class OverRedis:
                 f"backlog full for source {source_id!r}: {most} live frames may be open; try again later",
                 source_id=source_id,
             )
-        return job.model_copy(update={"frames": tuple(frame for frame in job.frames if frame not in refused)})
+        return job.model_copy(update={"frames": tuple(frame for frame in job.frames if frame not in refused)}), ()
 
     def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """The result; None when `timeout_s` passed first."""

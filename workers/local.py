@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from sightline.errors import BadImageError
+from sightline.images import ImageLimits
 from sightline.jobs import NewFrame, make_job
 from sightline.messages import Job, Message
 from sightline.pipelines import registry
@@ -78,8 +79,8 @@ class LocalSystem:
             BadImageError: naming the picture, and why nothing can be read from it.
             ModelError: as for `process`.
         """
-        new = NewFrame.photo(data, name)
         try:
+            new = NewFrame.photo(data, name, limits=ImageLimits.of(self._settings))
             job, pixels = make_job(
                 [new], self._settings, pipeline=Pipeline.PLATES, lane=Lane.INTERACTIVE, source_id=source_id
             )
