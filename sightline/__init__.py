@@ -28,8 +28,8 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
-    from sightline.answers import Audit, Camera, Passage
-    from sightline.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
+    from sightline.client.answers import Audit, Camera, Passage
+    from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
     from sightline.settings import Settings, load_settings
 
 __version__ = "0.1.0"
@@ -65,13 +65,13 @@ __all__ = [
 ]
 
 _LAZY = {
-    "AsyncSightline": "sightline.client",
-    "AsyncSubmittedJob": "sightline.client",
-    "Audit": "sightline.answers",
-    "Camera": "sightline.answers",
-    "Passage": "sightline.answers",
-    "Sightline": "sightline.client",
-    "SubmittedJob": "sightline.client",
+    "AsyncSightline": "sightline.client.client",
+    "AsyncSubmittedJob": "sightline.client.client",
+    "Audit": "sightline.client.answers",
+    "Camera": "sightline.client.answers",
+    "Passage": "sightline.client.answers",
+    "Sightline": "sightline.client.client",
+    "SubmittedJob": "sightline.client.client",
     "Settings": "sightline.settings",
     "load_settings": "sightline.settings",
 }

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from sightline.errors import BadImageError, SourceError
-from sightline.images import ImageLimits
-from sightline.jobs import NewFrame
+from sightline.images.header import ImageLimits
+from sightline.submission.jobs import NewFrame
 
 STDIN: Final = "-"
 _TIMEOUT_S: Final = 30.0

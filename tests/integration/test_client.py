@@ -17,21 +17,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from producers.api.cameras import CameraView
-from producers.api.hours import Audit as ApiAudit
+from producers.api.accounting.hours import Audit as ApiAudit
+from producers.api.routes.cameras import CameraView
 from sightline import AsyncSightline, BadImageError, BadMessageError, Sightline, SubmittedJob, WaitTimeoutError, answers
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.result_board import ResultBoard
 from sightline.errors import BacklogFullError, BrokerUnavailableError
-from sightline.messages import Job, Message
-from sightline.publisher import Publisher
-from sightline.redis_connection import connect
-from sightline.results import ResultBoard
+from sightline.redis.connection import connect
 from sightline.settings import Settings, load_settings
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Reading
+from sightline.wire.messages import Job, Message
+from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
-from storage.database import Database
-from storage.keys import Role, create_key
-from storage.store import Store
-from storage.views import FoundPassageView
+from storage.database.engine import Database
+from storage.passages.views import FoundPassageView
+from storage.results.store import Store
 from tests.conftest import free_port
 from tests.integration.test_api.uploading import jpeg
 
@@ -145,7 +145,7 @@ async def test_so_does_awaiting_it(async_sightline: AsyncSightline, finish: Fini
 
 
 def test_passages_are_asked_for(sightline: Sightline, finish: Finish, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.api_client.PAGE", 2)  # three passages are two pages
+    monkeypatch.setattr("sightline.client.http.PAGE", 2)  # three passages are two pages
     for minute in range(3):
         finish(sightline.submit(jpeg(minute), source_id="gate", captured_at=NOW + timedelta(minutes=minute)).job)
     found = list(sightline.passages())

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from producers.api import uploads
 from producers.api.app import create_app
+from producers.api.uploads import forms
 from sightline import BadImageError, Sightline
+from sightline.blobs.store import frames_name
 from sightline.cli import main
-from sightline.frames import frames_name
-from sightline.publisher import Publisher
+from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.types import FrameRef
 from tests.integration.test_api.uploading import jpeg, upload
@@ -65,7 +65,7 @@ def test_one_by_its_url(client: TestClient, seen: Seen, monkeypatch: pytest.Monk
     async def fetch(urls: list[str], settings: Settings) -> list[bytes]:
         return [encoded(".heic") for _ in urls]
 
-    monkeypatch.setattr(uploads, "fetch_images", fetch)
+    monkeypatch.setattr(forms, "fetch_images", fetch)
     assert client.post("/v1/jobs", json={"urls": ["https://example.org/a.heic"]}).status_code == 202
     ((frame, picture),) = seen()
     assert (frame.name, looks_drawn(picture)) == ("a.heic", True)
