@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sightline.blobs.store import crop_key, crops_name, frames_name
+from sightline.blobs.names import crop_key, crops_name, frames_name
 from sightline.ids import new_id
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline

@@ -10,7 +10,7 @@ import redis
 from celery.exceptions import Reject
 
 from sightline import retry
-from sightline.blobs.store import RedisFrameStore
+from sightline.blobs.redis import RedisFrameStore
 from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker
 from sightline.delivery.ledger import Ledger, LedgerLimits

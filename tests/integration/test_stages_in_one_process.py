@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from sightline.blobs.store import crop_key, crops_name, frames_name
+from sightline.blobs.names import crop_key, crops_name, frames_name
 from sightline.errors import BadImageError, StoreUnavailableError
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import FrameResult

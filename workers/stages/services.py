@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from celery import Celery
 from redis import Redis
 
-from sightline.blobs.store import FrameStore, open_frame_store
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.delivery.broker import Broker
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger, LedgerLimits

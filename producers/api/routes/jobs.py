@@ -21,8 +21,8 @@ from sightline.errors import BacklogFullError, BrokerUnavailableError
 from sightline.types import JobResult, JobStatus, Lane, Pipeline
 from sightline.wire.messages import Job
 from storage.access.keys import Role
-from storage.passages.views import JobView
 from storage.results import queries
+from storage.results.views import JobView
 
 router = APIRouter(route_class=LooksLogged, prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
 

@@ -14,7 +14,7 @@ from producers.api.pages.reference import openapi
 from sightline.settings import Settings
 from storage.access.audit_log import list_entries
 from storage.access.keys import Role
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 from tests.integration.test_api.uploading import Key
 
 

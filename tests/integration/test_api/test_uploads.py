@@ -18,7 +18,7 @@ from sightline.settings import Settings
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
 from storage.access.keys import Role
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 from storage.results.store import Store
 from tests.exif import photo_at
 from tests.integration.test_api.uploading import Key, jpeg, upload
