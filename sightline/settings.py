@@ -217,7 +217,7 @@ class Settings(BaseSettings):
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",
         description="Path under which a proxy shows the API and the page, such as `/sightline`; the proxy may take it "
-        "off or leave it on.",
+        "off or leave it on. A trusted proxy may say it instead, in `X-Forwarded-Prefix`.",
     )
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
         "",
@@ -233,7 +233,8 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "",
         description="Proxies in front of the API, as addresses or networks: `127.0.0.1, 10.0.0.0/8`. What they say in "
-        "`X-Forwarded-For` is believed, and whoever asks through them is never taken for this machine.",
+        "`X-Forwarded-For`, `X-Forwarded-Prefix` and `X-Ingress-Path` is believed, and whoever asks through them is "
+        "never taken for this machine.",
     )
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
     allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from producers.api.app import create_app
 from producers.api.uploads import forms
 from sightline import BadImageError, Sightline
-from sightline.blobs.store import frames_name
+from sightline.blobs.names import frames_name
 from sightline.cli import main
 from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
