@@ -18,7 +18,7 @@ from typing import Any
 
 from sightline.errors import BadImageError
 from sightline.local.checkout import answer_once
-from sightline.settings import AcceptedSettings, Settings, ModelSettings, load_settings
+from sightline.settings import AcceptedSettings, ModelSettings, Settings, load_settings
 from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batcher
 from workers.detectors import open_detector
