@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import main
-from storage.confusions import confusion_cost
-from storage.database import Database
-from storage.store import Store
+from storage.database.engine import Database
+from storage.plates.confusions import confusion_cost
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import frame_result, message
 
 Type = Callable[..., tuple[int, str, str]]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sightline.blobs.store import FolderFrameStore, FrameStore, crop_key, crops_name, frames_name, open_frame_store
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
-from sightline.frames import FolderFrameStore, FrameStore, crop_key, crops_name, frames_name, open_frame_store
 
 
 @pytest.fixture(params=["redis", "folder", "fsspec"])

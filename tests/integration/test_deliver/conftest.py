@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from sightline.settings import Settings, load_settings
-from storage.database import Database
-from storage.outbox import Outbox
-from storage.store import Store
+from storage.database.engine import Database
+from storage.results.store import Store
+from storage.sinks.outbox import Outbox
 from tests.integration.test_storage.bundles import frame_result, message
 from workers.deliver.deliverer import Deliverer
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.types import FrameResult
-from storage import queries
-from storage.database import Database
-from storage.store import Store
+from storage.database.engine import Database
+from storage.results import queries
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import message, unique
 from tests.integration.test_storage.conftest import GAP_S
 from tests.integration.test_storage.pictures import (
