@@ -23,7 +23,7 @@ import storage.results.store
 import workers.app
 import workers.stages.runner
 from sightline.blobs.store import FolderFrameStore
-from sightline.delivery.result_board import ResultBoard
+from sightline.delivery.ledger import Ledger
 from sightline.wire.messages import Message
 from workers.batching.batcher import Batcher
 
@@ -68,10 +68,9 @@ def install() -> None:
     delivery: Any = sightline.delivery.handoff.Delivery
     clock(delivery, "begin", "ledger: begin")
     clock(delivery, "hand_over", "send the message")
-    clock(delivery, "settle", "ledger: settle")
     for name in ("get_bundle", "put_bundle", "delete_bundles"):
         clock(FolderFrameStore, name, "frame store")
-    clock(ResultBoard, "post", "post the result")
+    clock(Ledger, "settle_together", "ledger: settle, post the result")
     clock(Batcher, "submit", "batchers")
     clock(Batcher, "_run_once", "batchers")
     clock(storage.results.store.Store, "store", "transaction: what is left")
