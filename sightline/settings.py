@@ -80,8 +80,8 @@ class Settings(BaseSettings):
         validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
         description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
-    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI finds the API.")
-    api_key: SecretStr = Field(SecretStr(""), description="Key the CLI sends to the API.")
+    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
 
     # Delivery
     visibility_timeout_s: Seconds = Field(30, description="A message of a dead worker returns after this long.")
@@ -236,7 +236,7 @@ class Settings(BaseSettings):
         "`X-Forwarded-For` is believed, and whoever asks through them is never taken for this machine.",
     )
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
-    allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
+    allow_private_urls: bool = Field(False, description="Images by URL, and cameras that redirect, may be private.")
 
     # Camera process
     camera_tick_ms: Milliseconds = Field(100, description="The newest frames of all cameras of a tick travel together.")

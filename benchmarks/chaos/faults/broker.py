@@ -7,8 +7,8 @@ import time
 from uuid import uuid4
 
 from benchmarks.chaos.faults.fault import Fault, wait_for
+from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import HELD_FILE, HOLD_FILE, REFUSED_FILE
-from benchmarks.chaos.system import System
 from sightline.celery.app import create_app
 from sightline.pipelines import registry
 

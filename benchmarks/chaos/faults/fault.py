@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from benchmarks.chaos.system import System
+from benchmarks.chaos.machine.system import System
 
 #: What a fault waits for may never come: where workers do everything, those that hand over may get no work.
 _WITHIN_S = 20.0
