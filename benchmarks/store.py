@@ -24,8 +24,10 @@ import psutil
 from sightline.events import PASSAGE_EVENTS, Event
 from sightline.messages import Job, Message
 from sightline.sequences import LIVE
+from sightline.settings import Settings
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
 from storage.database import Database
+from storage.item_rows import RowsOfPipelines
 from storage.sinks import add_sink, new_sink
 from storage.store import Store
 
@@ -123,7 +125,7 @@ def measure(database: Database, case: Case, groups: int) -> dict[str, Any]:
     """Milliseconds of one transaction, frames and detections a second."""
     if case.events:
         add_sink(database, new_sink(sink_id="bench", url="http://127.0.0.1:9/", events=case.events))
-    store = Store(database, passage_gap_s=10, parked_gap_s=600)
+    store = Store(database, RowsOfPipelines(Settings.model_validate({"passage_gap_s": 10, "parked_gap_s": 600})))
     took_ms: list[float] = []
     spent_s, server_before_s = 0.0, _children_cpu_s()
     for group in range(groups):

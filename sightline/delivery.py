@@ -18,7 +18,7 @@ from sightline.ledger import DropEnd, Ledger, Outcomes
 from sightline.messages import Job, Message
 from sightline.patience import Patience
 from sightline.queues import DEAD_LETTER_TASK
-from sightline.types import FrameResult, Lane
+from sightline.types import ItemResult, Lane
 
 
 class Delivery:
@@ -37,7 +37,7 @@ class Delivery:
         assert begun is not None
         return begun
 
-    def hand_over(self, task: str, job: Job, results: Iterable[FrameResult]) -> None:
+    def hand_over(self, task: str, job: Job, results: Iterable[ItemResult]) -> None:
         """Send the next stage's message. Blocks until the broker has it: that is the back-pressure."""
         message = Message(job=job, results=tuple(results)).pack()
         self._send(task, message, task_id(job.job_id, task), job.lane)
@@ -65,7 +65,7 @@ class Delivery:
         )
 
 
-def dropped_outcomes(results: Iterable[FrameResult]) -> dict[str, Counter[str]]:
+def dropped_outcomes(results: Iterable[ItemResult]) -> dict[str, Counter[str]]:
     """Outcomes of frames that a rule dropped, per source."""
     outcomes: dict[str, Counter[str]] = {}
     for result in results:

@@ -26,7 +26,7 @@ from sightline.errors import BadMessageError, SettingsError, StoreUnavailableErr
 from sightline.redis_connection import connect, redis_errors
 
 _KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
-_CROPS = ".crops"
+_FRAMES = ".frames"
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -81,19 +81,14 @@ def open_frame_store(url: str, *, ttl_s: float | None) -> FrameStore:
     return FsspecFrameStore(url, ttl_s)
 
 
-def crop_key(frame_id: str, detection_index: int) -> str:
-    """Where the crop of a frame's detection lies in the frame store."""
-    return f"{frame_id}.c{detection_index}"
-
-
 def frames_name(job_id: str) -> str:
-    """The bundle of a job's frames. No key is like it: ids have no dot."""
-    return f"{job_id}.frames"
+    """The bundle of what a job's items are made of. No key is like it, see `Item.parts`."""
+    return f"{job_id}{_FRAMES}"
 
 
-def crops_name(job_id: str) -> str:
-    """The bundle of the crops of a job's frames."""
-    return f"{job_id}{_CROPS}"
+def payload_name(job_id: str, name: str) -> str:
+    """A bundle of what one stage leaves for another."""
+    return f"{job_id}.{name}"
 
 
 class RedisFrameStore:
@@ -301,8 +296,8 @@ def _with_others(store: FrameStore, found: Mapping[str, bytes], keys: Sequence[s
 
 
 def _by_themselves(name: str, keys: Sequence[str]) -> Sequence[str]:
-    """What may lie outside its bundle: frames, as other producers put them. Crops never do."""
-    return () if name.endswith(_CROPS) else keys
+    """What may lie outside its bundle: frames, as other producers put them. What stages leave never does."""
+    return keys if name.endswith(_FRAMES) else ()
 
 
 def _packed(pixels: Mapping[str, bytes]) -> list[bytes]:

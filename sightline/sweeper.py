@@ -16,9 +16,9 @@ from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.frames import FrameStore
 from sightline.ledger import Ledger, Overdue
 from sightline.messages import Message
-from sightline.pipelines import registry
+from sightline.pipelines import make_results, registry
 from sightline.queues import WRITE_TASK
-from sightline.types import FrameError, FrameResult, Lane
+from sightline.types import FrameError, Lane
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Sweeper:
                 message=f"no end after {self._max_attempts} attempts; see the workers' logs",
                 stage="sweep",
             )
-            task, results = WRITE_TASK, tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
+            task, results = WRITE_TASK, make_results(job.pipeline, job.frames, error=error)
         log.warning("job %s is overdue: attempt %d to %s", job.job_id, overdue.attempt, task)
         message = Message(job=job, results=results).pack()
         self._broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from sightline.errors import FrameMissingError, ModelError, PoisonError, SettingsError
-from sightline.frames import FrameStore, crop_key, frames_name
+from sightline.frames import FrameStore, frames_name
 from sightline.messages import Job, Message
 from sightline.pipelines import PipelineSpec, registry
+from sightline.pipelines.crops import crop_key
 from sightline.queues import DETECT_TASK
 from sightline.settings import Settings
 from sightline.types import (

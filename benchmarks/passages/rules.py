@@ -15,6 +15,7 @@ from sightline.messages import Job, Message
 from sightline.settings import Settings
 from sightline.types import FrameRef, FrameResult, Lane, Pipeline
 from storage.database import Database, open_database, upgrade
+from storage.item_rows import RowsOfPipelines
 from storage.queries import list_passages, list_readings
 from storage.store import Store
 
@@ -61,7 +62,7 @@ def _stored(clips: Sequence[ReadClip], messages: list[Message], settings: Settin
         upgrade(url)
         database = open_database(url)
         try:
-            store = Store(database, settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
+            store = Store(database, RowsOfPipelines(settings))
             for start in range(0, len(messages), _AT_ONCE):
                 store.store(messages[start : start + _AT_ONCE], kept=())
             return [_passages(database, clip.source_id) for clip in clips]

@@ -17,7 +17,7 @@ from sightline.settings import Settings
 from sightline.testing import make_frame_refs
 from sightline.types import FrameError, FrameResult, Lane, Pipeline
 from storage.database import Database, open_database
-from storage.store import Store
+from tests.stores import open_store
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def finish(client: TestClient, settings: Settings, *, settle: bool) -> None:
     results = tuple(FrameResult(frame=frame, error=dead if frame is frames[2] else None) for frame in frames)
     ledger.admit(job)
     database = open_database(settings.sqlalchemy_url)
-    (stored,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+    (stored,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
     database.close()
     if settle:
         ledger.settle(job.job_id, stored.counts)

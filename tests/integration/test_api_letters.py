@@ -18,7 +18,7 @@ from sightline.types import FrameError, FrameRef, FrameResult, Lane, Pipeline
 from storage.database import Database
 from storage.dead_letters import bury_message
 from storage.keys import Role, create_key
-from storage.store import Store
+from tests.stores import open_store
 
 PICTURE = make_picture("AB12CD")
 NAMES = ["first", "second", "third"]
@@ -47,7 +47,7 @@ class World:
         """As the write stage ends a job: dead for a reason, or stored."""
         error = FrameError(reason=reason, message="no weights", stage="detect") if reason else None
         results = tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
-        (stored,) = Store(self.database, passage_gap_s=10).store([Message(job=job, results=results)], kept or ())
+        (stored,) = open_store(self.database, passage_gap_s=10).store([Message(job=job, results=results)], kept or ())
         self.publisher.ledger.settle(job.job_id, stored.counts)
         self.publisher.frames.delete_bundles({frames_name(job.job_id): [frame.frame_id for frame in job.frames]})
 

@@ -18,7 +18,7 @@ from sightline.types import FrameResult, Lane
 from storage.accepted import Accepted
 from storage.database import Database
 from storage.ledger_looks import lost_frames
-from storage.store import Store
+from tests.stores import open_store
 from workers.rebuild import Rebuild
 
 
@@ -51,7 +51,7 @@ def picture(settings: Settings, text: str, source_id: str, lane: Lane = Lane.BUL
 def finish(database: Database, publisher: Publisher, job: Job, *, settle: bool = True) -> None:
     """As the writer does."""
     results = tuple(FrameResult(frame=frame) for frame in job.frames)
-    (stored,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+    (stored,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
     if settle:
         publisher.ledger.settle(job.job_id, stored.counts)
 

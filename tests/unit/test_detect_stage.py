@@ -15,8 +15,8 @@ import pytest
 
 import workers.detect
 from sightline.errors import ModelError
-from sightline.frames import crop_key
 from sightline.messages import Job, Message
+from sightline.pipelines.crops import crop_key
 from sightline.queues import DETECT_TASK
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore, StubDetector, make_frame_refs, make_picture
