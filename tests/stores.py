@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sightline.settings import Settings
-from storage.database import Database
-from storage.item_rows import RowsOfPipelines
-from storage.outbox import Outbox
-from storage.plate_lists import ListReader
-from storage.plate_rows import PlateRows
-from storage.store import Store
+from storage.database.engine import Database
+from storage.items.writers import RowsOfPipelines
+from storage.passages.plate_lists import ListReader
+from storage.passages.plate_rows import PlateRows
+from storage.results.store import Store
+from storage.sinks.outbox import Outbox
 
 
 def open_store(
@@ -21,4 +21,4 @@ def open_store(
 ) -> Store:
     """A store whose transactions may find passages after so long."""
     plates = PlateRows(passage_gap_s, parked_gap_s=parked_gap_s, lists=lists)
-    return Store(database, RowsOfPipelines(Settings(), {"storage.plate_rows": plates}), outbox)
+    return Store(database, RowsOfPipelines(Settings(), {"storage.passages.plate_rows": plates}), outbox)

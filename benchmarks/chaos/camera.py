@@ -11,10 +11,10 @@ from pathlib import Path
 import producers.camera.__main__ as camera
 from benchmarks.chaos.journal import Journal
 from benchmarks.chaos.switches import CAMERA_JOURNAL, FOLDER
+from sightline.delivery.publisher import Publisher
 from sightline.errors import BacklogFullError
-from sightline.messages import Job
-from sightline.publisher import Publisher
 from sightline.types import FrameRef
+from sightline.wire.messages import Job
 
 
 class JournalingPublisher(Publisher):

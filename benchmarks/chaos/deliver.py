@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.chaos.switches import WITHOUT
 from sightline.ids import new_id
-from storage.deliveries import Delivery
+from storage.sinks.deliveries import Delivery
 from workers.deliver import lane
 from workers.deliver.__main__ import main
 from workers.deliver.webhook import WebhookSender

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.chaos.findings import Findings
 from benchmarks.chaos.rounds import Round, round_at
-from sightline.events import Event
+from sightline.wire.events import Event
 
 
 def judge_events(rounds: Sequence[Round], found: Findings) -> list[str]:

@@ -19,12 +19,12 @@ from benchmarks.chaos.receiver import Receipt, read_receipts
 from benchmarks.chaos.rows import Rows
 from benchmarks.chaos.switches import RECEIPTS, RUNS_FOLDER
 from benchmarks.chaos.system import System
-from producers.api.books import get_audit
-from sightline.frames import open_frame_store
+from producers.api.accounting.books import get_audit
+from sightline.blobs.store import open_frame_store
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.result_board import ResultBoard
 from sightline.pipelines import registry
-from sightline.publisher import Publisher
-from sightline.queues import LANE_PRIORITIES
-from sightline.results import ResultBoard
+from sightline.pipelines.queues import LANE_PRIORITIES
 from sightline.settings import Settings
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import Bundle, draw_pixels, make_job, plan_bundles
+from sightline.delivery.publisher import Publisher
 from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
-from sightline.publisher import Publisher
 from sightline.settings import load_settings
 from sightline.types import Lane
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.chaos.findings import Findings
 from benchmarks.chaos.journal import Entry
 from benchmarks.chaos.rounds import Round
-from sightline.events import Event
+from sightline.wire.events import Event
 
 LATE_S = 2.0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sightline.events import Event
-from storage.database import Database
+from sightline.wire.events import Event
+from storage.database.engine import Database
 from storage.tables import DeadLetters, Deliveries, Detections, Frames, Passages, Readings
 
 

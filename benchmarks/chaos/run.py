@@ -21,9 +21,9 @@ from benchmarks.chaos.rows import open_passages, waiting_events
 from benchmarks.chaos.switches import CAMERA_JOURNAL, JOURNAL
 from benchmarks.chaos.system import Needs, System
 from benchmarks.chaos.verdict import Verdict, judge
+from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
-from sightline.ledger import Ledger, LedgerLimits
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 
 #: The second half of a round's frames is spread over this time, so that some come during the fault and some after it.
 _SPREAD_S = 3.0

@@ -24,15 +24,15 @@ from benchmarks.chaos.postgres import find_binaries, prepare_postgres
 from benchmarks.chaos.producer import Order
 from benchmarks.chaos.receiver import SECRET
 from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, SINK, WITHOUT
-from sightline.embedded_redis import prepare_redis
 from sightline.errors import StoreUnavailableError
-from sightline.events import Event
+from sightline.local.embedded_redis import prepare_redis
 from sightline.pipelines import registry
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.settings import PREFIX, Settings, load_settings
+from sightline.wire.events import Event
 from storage.cameras import Camera, add_camera
-from storage.database import Database, open_database, upgrade
-from storage.sinks import add_sink, new_sink
+from storage.database.engine import Database, open_database, upgrade
+from storage.sinks.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 

@@ -15,20 +15,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import sightline.lease
-import workers.detect
-import workers.services
+import sightline.celery.lease
+import workers.stages.detect
+import workers.stages.services
 from benchmarks.chaos.load import POISON_WIDTH
 from benchmarks.chaos.switches import FOLDER, NO_MEMORY_FILE, RUNS_FOLDER, SLOW_FILE, SLOW_S, WITHOUT
-from sightline.broker import Broker, task_id
-from sightline.delivery import Delivery
+from sightline.delivery.broker import Broker, task_id
+from sightline.delivery.handoff import Delivery
+from sightline.delivery.ledger import Ledger
+from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BrokerUnavailableError
-from sightline.ledger import Ledger
-from sightline.messages import Job, Message
-from sightline.patience import Patience
-from sightline.sweeper import Sweeper
+from sightline.retry import Patience
 from sightline.testing import BgrImage, StubDetector
 from sightline.types import Detection, FrameResult
+from sightline.wire.messages import Job, Message
 
 log = logging.getLogger(__name__)
 
@@ -94,16 +94,16 @@ def _sweep_nothing(self: Sweeper) -> int:  # noqa: ARG001 - the signature of wha
 
 
 def _add_drain_alone(app: Any, patience: Patience) -> None:  # noqa: ARG001 - the same
-    app.steps["consumer"].add(sightline.lease.DrainOnStop)
+    app.steps["consumer"].add(sightline.celery.lease.DrainOnStop)
 
 
 def _prepare(folder: Path, without: Sequence[str]) -> None:
-    workers.detect.open_detector = lambda *_: FragileDetector(folder)
-    workers.services.Delivery = ChainDelivery if "in-body-hand-over" in without else NotedDelivery
+    workers.stages.detect.open_detector = lambda *_: FragileDetector(folder)
+    workers.stages.services.Delivery = ChainDelivery if "in-body-hand-over" in without else NotedDelivery
     if "ledger" in without:
         Sweeper.sweep = _sweep_nothing
     if "lease" in without:
-        sightline.lease.add_delivery_steps = _add_drain_alone
+        sightline.celery.lease.add_delivery_steps = _add_drain_alone
 
 
 _prepare(Path(os.environ[FOLDER]), os.environ.get(WITHOUT, "").split(","))

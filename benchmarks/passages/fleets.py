@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from storage.plates import fold, refusal
+from storage.plates.text import fold, refusal
 from training.plates.plate import Plate, draw_plate
 from training.plates.styles import STYLES, Style
 

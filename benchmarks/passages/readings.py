@@ -10,11 +10,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmarks.passages import clips
-from sightline.jobs import NewFrame, make_job
-from sightline.messages import MAX_FRAMES_PER_JOB
 from sightline.settings import Settings
+from sightline.submission.jobs import NewFrame, make_job
 from sightline.types import FrameResult, Lane, Pipeline, Value, Xyxy
-from workers.local import LocalSystem
+from sightline.wire.messages import MAX_FRAMES_PER_JOB
+from workers.tools.local import LocalSystem
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _ROOT = Path(__file__).parents[2]

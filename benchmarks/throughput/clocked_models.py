@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import workers.detect
 import workers.detectors.yolo
-import workers.ocr
+import workers.stages.detect
+import workers.stages.ocr
 from benchmarks.throughput import clocks
 from workers.app import app
 from workers.detectors.openvino_session import OpenvinoSession
@@ -17,7 +17,7 @@ __all__ = ["app"]
 
 def _install() -> None:
     clocks.install()
-    detect: Any = workers.detect
+    detect: Any = workers.stages.detect
     clocks.clock(detect, "decode_small", "decode")
     clocks.clock(detect, "crop", "crops, sharpness")
     yolo: Any = workers.detectors.yolo
@@ -26,7 +26,7 @@ def _install() -> None:
     clocks.clock(yolo, "decode", "boxes")
     clocks.clock(OpenvinoSession, "forward", "networks of the detector")
     clocks.clock(VotedRecognizer, "recognize", "recognizer")
-    ocr: Any = workers.ocr
+    ocr: Any = workers.stages.ocr
     clocks.clock(ocr, "sharpness", "crops, sharpness")
 
 

@@ -18,15 +18,15 @@ from typing import Any, Final
 import kombu.transport.redis
 from celery.signals import worker_ready
 
-import sightline.delivery
-import storage.plate_rows
-import storage.store
+import sightline.delivery.handoff
+import storage.passages.plate_rows
+import storage.results.store
 import workers.app
-import workers.stage
-from sightline.frames import FolderFrameStore
-from sightline.messages import Message
-from sightline.results import ResultBoard
-from workers.batching import Batcher
+import workers.stages.runner
+from sightline.blobs.store import FolderFrameStore
+from sightline.delivery.result_board import ResultBoard
+from sightline.wire.messages import Message
+from workers.batching.batcher import Batcher
 
 #: Environment variable: the file a report goes to.
 REPORT: Final = "BENCHMARK_CLOCKS"
@@ -64,9 +64,9 @@ def install() -> None:
     clock(qos, "append", "note it as unacknowledged")
     clock(qos, "ack", "acknowledge it")
     clock(workers.app, "run_message", "stages: what is left")
-    clock(workers.stage, "parse_message", "read the message")
+    clock(workers.stages.runner, "parse_message", "read the message")
     clock(Message, "pack", "write the message")
-    delivery: Any = sightline.delivery.Delivery
+    delivery: Any = sightline.delivery.handoff.Delivery
     clock(delivery, "begin", "ledger: begin")
     clock(delivery, "hand_over", "send the message")
     clock(delivery, "settle", "ledger: settle")
@@ -75,12 +75,12 @@ def install() -> None:
     clock(ResultBoard, "post", "post the result")
     clock(Batcher, "submit", "batchers")
     clock(Batcher, "_run_once", "batchers")
-    clock(storage.store.Store, "store", "transaction: what is left")
-    store: Any = storage.store
+    clock(storage.results.store.Store, "store", "transaction: what is left")
+    store: Any = storage.results.store
     clock(store, "claim_jobs", "transaction: jobs")
     clock(store, "settle_jobs", "transaction: jobs")
     clock(store, "_insert_items", "transaction: frames")
-    plate_rows: Any = storage.plate_rows
+    plate_rows: Any = storage.passages.plate_rows
     clock(plate_rows, "sightings", "transaction: passages")
     clock(plate_rows, "place_sightings", "transaction: passages")
     clock(plate_rows, "write_detections", "transaction: detections, readings")

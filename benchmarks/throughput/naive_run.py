@@ -18,7 +18,7 @@ from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
 from benchmarks.throughput.work import Work
 from sightline.capacity.meter import Meter, count_cores
-from sightline.embedded_redis import prepare_redis
+from sightline.local.embedded_redis import prepare_redis
 
 _TIMEOUT_S = 300
 

@@ -62,7 +62,7 @@ class PipelineSpec:
     models: Mapping[str, str] = field(default_factory=dict[str, str])
     most_parts: int = 1  #: of an item
     #: The module that stores what was found, imported by the writer alone: its `open_rows(settings)` opens the rows.
-    #: None: `storage.pictures` for a result that is a `FrameResult`, `storage.findings` for any other.
+    #: None: `storage.items.pictures` for a result that is a `FrameResult`, `storage.items.findings` for any other.
     rows: str | None = None
 
     def __post_init__(self) -> None:
@@ -86,7 +86,9 @@ class PipelineSpec:
     @property
     def rows_module(self) -> str:
         """The module that stores what it finds."""
-        return self.rows or ("storage.pictures" if issubclass(self.result, FrameResult) else "storage.findings")
+        return self.rows or (
+            "storage.items.pictures" if issubclass(self.result, FrameResult) else "storage.items.findings"
+        )
 
     def before(self, stage: StageSpec) -> tuple[str, ...]:
         """The names of the stages whose results it needs."""

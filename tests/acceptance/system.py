@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sightline.delivery.publisher import Publisher
 from sightline.pipelines import registry
-from sightline.publisher import Publisher
 from sightline.settings import Settings, load_settings
-from storage.database import Database, open_database, upgrade
+from storage.database.engine import Database, open_database, upgrade
 
 ROOT = Path(__file__).parents[2]
 #: Short, so that recovery is seen within a test.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sightline.celery_app import create_app
-from sightline.lanes import add_lane_steps
-from sightline.queues import DETECT_TASK
-from sightline.redis_connection import connect
+from sightline.celery.app import create_app
+from sightline.celery.lanes import add_lane_steps
+from sightline.pipelines.queues import DETECT_TASK
+from sightline.redis.connection import connect
 from sightline.settings import load_settings
 
 settings = load_settings()

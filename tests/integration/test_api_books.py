@@ -10,13 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from sightline.ledger import Ledger
-from sightline.messages import Job, Message
-from sightline.redis_connection import connect
+from sightline.delivery.ledger import Ledger
+from sightline.redis.connection import connect
 from sightline.settings import Settings
 from sightline.testing import make_frame_refs
 from sightline.types import FrameError, FrameResult, Lane, Pipeline
-from storage.database import Database, open_database
+from sightline.wire.messages import Job, Message
+from storage.database.engine import Database, open_database
 from tests.stores import open_store
 
 

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
 from sightline.settings import Settings
-from storage.database import Database
-from storage.keys import Role, create_key, list_keys, revoke_key
+from storage.access.keys import Role, create_key, list_keys, revoke_key
+from storage.database.engine import Database
 
 SECRET = "hunter2"
 Send = Callable[..., Any]
@@ -223,7 +223,7 @@ def test_a_revoked_key_soon_opens_nothing(
     settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = {"X-API-Key": create_key(database, "test", Role.VIEWER)}
-    monkeypatch.setattr("producers.api.auth._TRUSTED_S", 0.0)
+    monkeypatch.setattr("producers.api.access.auth._TRUSTED_S", 0.0)
     with TestClient(create_app(settings), client=("10.0.0.1", 5)) as client:
         assert client.get("/v1/passages", headers=key).status_code == 200
         revoke_key(database, list_keys(database)[0].key_id)

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from sightline.frames import FrameStore, frames_name, open_frame_store
-from sightline.messages import Job, Message
-from sightline.publisher import Publisher
+from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.testing import make_picture
 from sightline.types import FrameError, FrameRef, FrameResult, Lane, Pipeline
-from storage.database import Database
-from storage.dead_letters import bury_message
-from storage.keys import Role, create_key
+from sightline.wire.messages import Job, Message
+from storage.access.keys import Role, create_key
+from storage.database.engine import Database
+from storage.results.dead_letters import bury_message
 from tests.stores import open_store
 
 PICTURE = make_picture("AB12CD")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from storage.confusions import confusion_cost
-from storage.database import Database
-from storage.keys import Role, create_key
-from storage.plate_lists import new_plate, to_csv
+from storage.access.keys import Role, create_key
+from storage.database.engine import Database
+from storage.passages.plate_lists import new_plate, to_csv
+from storage.plates.confusions import confusion_cost
 from tests.integration.test_storage.bundles import frame_result, message
 from tests.stores import open_store
 

@@ -12,10 +12,10 @@ from fastapi.testclient import TestClient
 from producers.api.app import create_app
 from sightline.settings import Settings
 from sightline.webhooks import new_secret
-from storage.database import Database
-from storage.keys import Role, create_key
-from storage.outbox import Outbox
-from storage.sinks import disable_sink, get_sink
+from storage.access.keys import Role, create_key
+from storage.database.engine import Database
+from storage.sinks.outbox import Outbox
+from storage.sinks.sinks import disable_sink, get_sink
 from tests.integration.test_storage.bundles import frame_result, message
 from tests.stores import open_store
 

@@ -11,13 +11,13 @@ import redis
 from celery import Celery
 from kombu import Queue
 
-from sightline.broker import Broker
-from sightline.celery_app import create_app
+from sightline.celery.app import create_app
+from sightline.celery.transport import SENT_AT_HEADER
+from sightline.delivery.broker import Broker
 from sightline.errors import BrokerUnavailableError
 from sightline.pipelines import registry
-from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, WRITE_TASK
+from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY, WRITE_TASK
 from sightline.settings import Settings, load_settings
-from sightline.transport import SENT_AT_HEADER
 from sightline.types import Lane, Pipeline
 from tests.rabbitmq import empty_queues
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import main
-from storage.confusions import confusion_cost
-from storage.database import Database
+from storage.database.engine import Database
+from storage.plates.confusions import confusion_cost
 from tests.integration.test_storage.bundles import frame_result, message
 from tests.stores import open_store
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from sightline.messages import Job
-from sightline.publisher import Publisher
+from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
+from sightline.wire.messages import Job
 from tests.conftest import free_port
 from tests.integration.test_api.uploading import jpeg
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sightline.cli import app
 from sightline.errors import SettingsError
 from sightline.testing import make_picture
-from workers.explain import explain_photo
+from workers.tools.explain import explain_photo
 
 
 @pytest.fixture(autouse=True)

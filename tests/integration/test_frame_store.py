@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sightline.blobs.store import FolderFrameStore, FrameStore, frames_name, open_frame_store, payload_name
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
-from sightline.frames import FolderFrameStore, FrameStore, frames_name, open_frame_store, payload_name
 from sightline.pipelines.crops import crop_key
 
 

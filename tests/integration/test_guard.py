@@ -13,12 +13,12 @@ import pytest
 
 from benchmarks.guard import __main__ as guard
 from benchmarks.guard.figures import Ratio
-from sightline.delivery import Delivery
-from sightline.messages import Message
-from sightline.publisher import Publisher
-from storage.store import Store
-from workers import images
-from workers.batching import Batcher
+from sightline.delivery.handoff import Delivery
+from sightline.delivery.publisher import Publisher
+from sightline.wire.messages import Message
+from storage.results.store import Store
+from workers.batching.batcher import Batcher
+from workers.pixels import images
 
 _LOSS = 0.6  #: clearly more than the guard allows, whatever the machine does meanwhile
 #: By part: a function that the guard measures, and how often one call of `ours` calls it.

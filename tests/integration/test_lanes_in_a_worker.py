@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import redis
 
-from sightline.broker import Broker
-from sightline.celery_app import create_app
-from sightline.queues import DETECT_QUEUE, DETECT_TASK
+from sightline.celery.app import create_app
+from sightline.celery.transport import transport_of
+from sightline.delivery.broker import Broker
+from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK
 from sightline.settings import PREFIX, Settings, load_settings
-from sightline.transport import transport_of
 from sightline.types import Lane
 
 ROOT = Path(__file__).parents[2]

@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 import redis
 
-from sightline.client import Sightline
-from sightline.delivery import Delivery
+from sightline.client.client import Sightline
+from sightline.delivery.handoff import Delivery
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
+from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
-from sightline.messages import Job, Message, parse_message
-from sightline.patience import Patience
-from sightline.publisher import Publisher
-from sightline.queues import DETECT_QUEUE, DETECT_TASK, OCR_TASK, WRITE_QUEUE
-from sightline.redis_connection import connect, connect_async
-from sightline.results import AsyncResultBoard, ResultBoard
+from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK, OCR_TASK, WRITE_QUEUE
+from sightline.redis.connection import connect, connect_async
+from sightline.retry import Patience
 from sightline.settings import Settings, load_settings
-from sightline.sweeper import Sweeper
 from sightline.testing import make_picture
 from sightline.types import FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline
+from sightline.wire.messages import Job, Message, parse_message
 
 MakePublisher = Callable[..., Publisher]
 

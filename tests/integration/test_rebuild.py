@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 import redis
 
+from sightline.blobs.store import frames_name
+from sightline.delivery.publisher import Publisher
 from sightline.errors import StoreUnavailableError
-from sightline.frames import frames_name
-from sightline.jobs import NewFrame, make_job
-from sightline.messages import Job, Message
-from sightline.publisher import Publisher
 from sightline.settings import Settings, load_settings
+from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import make_picture
 from sightline.types import FrameResult, Lane
-from storage.accepted import Accepted
-from storage.database import Database
-from storage.ledger_looks import lost_frames
+from sightline.wire.messages import Job, Message
+from storage.accounting.ledger_snapshots import lost_frames
+from storage.database.engine import Database
+from storage.jobs.accepted import Accepted
 from tests.stores import open_store
-from workers.rebuild import Rebuild
+from workers.housekeeping.rebuild import Rebuild
 
 
 @pytest.fixture(params=["redis", "folder"])

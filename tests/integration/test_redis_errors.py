@@ -9,22 +9,22 @@ import pytest
 import redis
 from celery.exceptions import Reject
 
-from sightline import patience
-from sightline.broker import Broker
-from sightline.celery_app import create_app
+from sightline import retry
+from sightline.blobs.store import RedisFrameStore
+from sightline.celery.app import create_app
+from sightline.delivery.broker import Broker
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
 from sightline.errors import BrokerUnavailableError, NotPermittedError, RetryableError, StoreUnavailableError
-from sightline.frames import RedisFrameStore
 from sightline.ids import new_id
-from sightline.ledger import Ledger, LedgerLimits
-from sightline.messages import Job
-from sightline.patience import Patience
-from sightline.queues import DETECT_TASK
-from sightline.redis_connection import connect, connect_async
-from sightline.results import AsyncResultBoard, ResultBoard
+from sightline.pipelines.queues import DETECT_TASK
+from sightline.redis.connection import connect, connect_async
+from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.types import FrameRef, Lane, Pipeline
+from sightline.wire.messages import Job
 from tests.integration.stages import FakeStage, message, raising, run_stage
-from workers.services import Services
+from workers.stages.services import Services
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_no_time_mends_is_a_bug_and_loud(admin: redis.Redis, redis_url: str
 
 
 def test_a_right_that_comes_soon_is_waited_for_and_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "_PAUSES_S", (0.01,))
+    monkeypatch.setattr(retry, "_PAUSES_S", (0.01,))
     tries, waits = list[int](), Patience()
 
     def call() -> str:
@@ -128,7 +128,7 @@ def test_a_right_that_comes_soon_is_waited_for_and_others_are_told(monkeypatch: 
 
     assert waits.insist(call, "send") == "done"
     assert not waits.is_waiting  # a worker that gets nowhere for want of a right is stuck
-    monkeypatch.setattr(patience, "_RIGHTS_WITHIN_S", 0.005)
+    monkeypatch.setattr(retry, "_RIGHTS_WITHIN_S", 0.005)
     tries.clear()
     with pytest.raises(NotPermittedError):
         waits.insist(call, "send")
@@ -136,8 +136,8 @@ def test_a_right_that_comes_soon_is_waited_for_and_others_are_told(monkeypatch: 
 
 
 def test_a_worker_without_a_right_gives_the_message_back(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "_PAUSES_S", (0.01,))
-    monkeypatch.setattr(patience, "_RIGHTS_WITHIN_S", -1.0)
+    monkeypatch.setattr(retry, "_PAUSES_S", (0.01,))
+    monkeypatch.setattr(retry, "_RIGHTS_WITHIN_S", -1.0)
     stage: FakeStage = raising(NotPermittedError("no LPUSH"))
     with pytest.raises(Reject) as caught:
         run_stage(stage, services, message(), redelivered=False)

@@ -13,19 +13,19 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from producers.api.app import create_app
+from sightline.blobs.store import FrameStore, open_frame_store
 from sightline.cli import app
+from sightline.delivery.ledger import Ledger
 from sightline.errors import SettingsError
-from sightline.frames import FrameStore, open_frame_store
-from sightline.ledger import Ledger
-from sightline.messages import Job, Message
 from sightline.settings import Settings, load_settings
 from sightline.testing import make_frame_refs
 from sightline.types import FrameResult, Lane, Pipeline
-from storage.audit_log import list_entries
-from storage.database import Database
+from sightline.wire.messages import Job, Message
+from storage.access.audit_log import list_entries
+from storage.database.engine import Database
 from storage.tables import Frames, Jobs
 from tests.stores import open_store
-from workers.retention import Retention
+from workers.housekeeping.retention import Retention
 
 
 @pytest.fixture

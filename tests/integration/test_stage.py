@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from celery.exceptions import Reject
 
-from sightline import patience
+from sightline import retry
 from sightline.errors import BadImageError, StoreUnavailableError
 from sightline.ids import new_id
-from sightline.messages import Message
-from sightline.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.pipelines.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane, Pipeline, Reading
+from sightline.wire.messages import Message
 from tests.integration.stages import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
-from workers import newer, stage
-from workers.batching import Batcher
-from workers.bundles import bundles_of
-from workers.liveness import Liveness
-from workers.services import Services
-from workers.stage import run_burial
+from workers.batching.batcher import Batcher
+from workers.housekeeping.liveness import Liveness
+from workers.stages import newer, runner
+from workers.stages.payloads import bundles_of
+from workers.stages.runner import run_burial
+from workers.stages.services import Services
 
 FORGED = Reading(text="ADM1N", confidence=0.99)
 
@@ -55,7 +55,7 @@ def test_whoever_waits_stops_when_the_job_was_finished_elsewhere(services: Servi
 
 @pytest.mark.timeout(60)
 def test_a_stop_gives_a_waiting_message_back_at_once(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "_PAUSES_S", (600.0,))
+    monkeypatch.setattr(retry, "_PAUSES_S", (600.0,))
     threading.Timer(0.3, services.delivery.patience.stop).start()
     with pytest.raises(Reject) as caught:
         run_stage(raising(StoreUnavailableError("down")), services, message(), redelivered=False)
@@ -78,7 +78,7 @@ def test_out_of_memory_a_message_is_given_back_after_a_pause_that_a_stop_ends(
     with pytest.raises(Reject):
         run_stage(raising(MemoryError()), services, message(), redelivered=False)
     assert time.monotonic() - started_at >= 2
-    monkeypatch.setattr(stage, "_MEMORY_PAUSE_S", 600.0)
+    monkeypatch.setattr(runner, "_MEMORY_PAUSE_S", 600.0)
     services.delivery.patience.stop()
     with pytest.raises(Reject):
         run_stage(raising(MemoryError()), services, message(), redelivered=False)
@@ -101,7 +101,7 @@ def test_a_message_for_newer_workers_is_left_to_them_and_is_a_dead_letter_if_the
     services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     """While an update rolls, an old worker must not bury what a new one is there for."""
-    monkeypatch.setattr(stage, "_NEWER_PAUSE_S", 0.01)
+    monkeypatch.setattr(runner, "_NEWER_PAUSE_S", 0.01)
     raw = message() | changes
     for _ in range(3):
         with pytest.raises(Reject) as caught:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from sightline.blobs.store import frames_name, payload_name
 from sightline.errors import BadImageError, StoreUnavailableError
-from sightline.frames import frames_name, payload_name
-from sightline.messages import Message
 from sightline.pipelines.crops import crop_key
-from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import FrameResult
+from sightline.wire.messages import Message
 from tests.integration.stages import FakeStage, found, in_process, message, pixels_of, raising, stale, with_pixels
-from workers.services import Services
-from workers.stage import run_message
-from workers.step import Step
+from workers.stages.runner import run_message
+from workers.stages.services import Services
+from workers.stages.step import Step
 
 
 def test_a_suspect_that_came_through_the_models_leaves_its_rows_to_the_queue(services: Services) -> None:

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from sightline.celery_app import create_app
+from sightline.blobs.store import frames_name, open_frame_store
+from sightline.celery.app import create_app
+from sightline.delivery.publisher import Publisher
 from sightline.errors import StoreUnavailableError
-from sightline.frames import frames_name, open_frame_store
-from sightline.messages import Job, Message
-from sightline.patience import Patience
-from sightline.publisher import Publisher
-from sightline.queues import WRITE_TASK
+from sightline.pipelines.queues import WRITE_TASK
+from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
-from storage import queries
-from storage.database import open_database, upgrade
-from storage.store import Stored
-from workers.services import open_services
-from workers.step import Step
-from workers.write import WriteStage
+from sightline.wire.messages import Job, Message
+from storage.database.engine import open_database, upgrade
+from storage.results import queries
+from storage.results.store import Stored
+from workers.stages.services import open_services
+from workers.stages.step import Step
+from workers.stages.write import WriteStage
 
 FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
 JOB = Job(job_id="job-000001", pipeline=Pipeline.OBJECTS, frames=(FRAME,))

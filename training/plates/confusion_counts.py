@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from rapidfuzz.distance import Levenshtein
 
-from storage.plates import fold
+from storage.plates.text import fold
 
 Place = Literal["first", "inside", "last"]
 PLACES: Final[tuple[Place, ...]] = ("first", "inside", "last")

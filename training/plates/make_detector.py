@@ -23,7 +23,7 @@ import numpy as np
 
 from training.plates.make_scenes import make_scenes
 from training.plates.measure_detector import load_photos, open_file, report
-from workers.models import BUILT_IN
+from workers.models.registry import BUILT_IN
 
 _TARGET = Path(BUILT_IN["plates-detector"].source).with_suffix(".onnx")
 _LOOKS_PX = ((640, 384), (640,), (384,))  #: first as it is used

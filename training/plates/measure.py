@@ -19,9 +19,9 @@ import numpy as np
 
 from sightline.settings import Settings, load_settings
 from sightline.types import Detection, Reading
-from workers.images import BgrImage, crop
-from workers.model_files import ModelFile
-from workers.models import ModelSpec
+from workers.models.files import ModelFile
+from workers.models.registry import ModelSpec
+from workers.pixels.images import BgrImage, crop
 from workers.recognizers import open_plates_recognizer, open_recognizer
 from workers.recognizers.plates import PlateRecognizer
 from workers.recognizers.recognizer import Recognizer

@@ -1,7 +1,7 @@
 """`python -m training.plates.measure_confusions`: what our reader of plates confuses, and how sure it is then.
 
 Draws crops of plates of all styles as cameras see them, cut as `plates-detector` cuts plates of drawn scenes, and reads
-them as a worker does by default. Writes the counts to `storage/reader_confusions.json`, where `storage.confusions` has
+them as a worker does by default. Writes the counts to `storage/plates/reader_confusions.json`, where `storage.plates.confusions` has
 them from. Plates that no passage would be made of (too short or too long) are left out, and so are readings that the
 stages leave out. Where a font draws O and 0 or I and 1 alike, no reader can tell them apart: they count as they are.
 """
@@ -20,14 +20,14 @@ from rich.progress import track
 
 from sightline.settings import load_settings
 from sightline.types import Reading
-from storage.plates import MAX_PLATE_CHARS, MIN_PLATE_CHARS, WEIGHT_OF_CERTAINTY, read_plate
+from storage.plates.text import MAX_PLATE_CHARS, MIN_PLATE_CHARS, WEIGHT_OF_CERTAINTY, read_plate
 from training.plates.confusion_counts import Counts
 from training.plates.crops import draw_cut, draw_height_px
 from training.plates.fonts import check_fonts
 from training.plates.scene import draw_scene
 from workers.detectors import Detector, open_detector
-from workers.detectors.looks import overlap
-from workers.images import BgrImage, use_one_thread
+from workers.detectors.scale_fusion import overlap
+from workers.pixels.images import BgrImage, use_one_thread
 from workers.recognizers import Recognizer, open_plates_recognizer, open_recognizer
 
 #: As cameras see plates; long European ones are a quarter lower than this, see `draw_cut`.
@@ -37,7 +37,7 @@ _ON_PLATE: Final = 0.5  #: intersection over union
 _LIKE_IT: Final = 20  #: of so many plates that are next larger, and as many that are next smaller, one lends its box
 _AT_ONCE: Final = 64
 _LABEL: Final = "plate"
-_TARGET: Final = Path(__file__).parents[2] / "storage" / "reader_confusions.json"
+_TARGET: Final = Path(__file__).parents[2] / "storage" / "plates" / "reader_confusions.json"
 
 
 class Overhang(NamedTuple):

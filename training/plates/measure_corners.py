@@ -19,8 +19,8 @@ from sightline.settings import load_settings
 from sightline.types import Detection
 from training.plates.measure import open_named
 from training.plates.scene import PlateTruth, draw_scene
-from workers.images import BgrImage, crop
-from workers.models import BUILT_IN
+from workers.models.registry import BUILT_IN
+from workers.pixels.images import BgrImage, crop
 
 _SIZE_PX = 960
 _LEAST_HEIGHT_PX = 16

@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 
 from sightline.types import Detection, Xyxy
-from workers.detectors.looks import overlap
 from workers.detectors.openvino_session import OpenvinoSession
+from workers.detectors.scale_fusion import overlap
 from workers.detectors.sessions import OnnxruntimeSession
 from workers.detectors.yolo import YoloDetector
-from workers.images import BgrImage
-from workers.model_files import ModelFile
-from workers.models import BUILT_IN
+from workers.models.files import ModelFile
+from workers.models.registry import BUILT_IN
+from workers.pixels.images import BgrImage
 
 _ON_PLATE, _NEAR_PLATE = 0.5, 0.3  #: intersection over union
 _ANY_CONFIDENCE = 0.1

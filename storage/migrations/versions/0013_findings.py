@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from storage.times import UtcDateTime
+from storage.tables.times import UtcDateTime
 
 revision = "0013"
 down_revision = "0012"

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sightline.frames import open_frame_store
-from sightline.messages import Job, Message
-from sightline.publisher import Publisher
+from sightline.blobs.store import open_frame_store
+from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Lane, Pipeline, Reading
-from storage.database import Database
-from storage.keys import create_key
+from sightline.wire.messages import Job, Message
+from storage.access.keys import create_key
+from storage.database.engine import Database
 from tests.integration.test_api.uploading import Key, jpeg
 from tests.stores import open_store
 

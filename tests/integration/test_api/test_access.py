@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from producers.camera_status import CameraStatus, write_statuses
-from sightline.redis_connection import connect
+from producers.camera.status import CameraStatus, write_statuses
+from sightline.redis.connection import connect
 from sightline.settings import Settings
-from storage.keys import Role
+from storage.access.keys import Role
 from tests.integration.test_api.uploading import Key
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from producers.api import audit_trail
+from producers.api.access import audit_trail
 from producers.api.app import create_app
 from sightline.errors import StoreUnavailableError
 from sightline.settings import Settings
 from sightline.types import FrameResult
-from storage import acts
 from storage.__main__ import main as storage
-from storage.audit_log import AuditEntry, list_entries
-from storage.database import Database
-from storage.keys import Role, create_key, list_keys
+from storage.access.audit_log import AuditEntry, list_entries
+from storage.access.keys import Role, create_key, list_keys
+from storage.database import acting
+from storage.database.engine import Database
 from tests.integration.test_api.uploading import Key
 
 
@@ -66,7 +66,7 @@ def test_a_change_and_its_entry_are_one_transaction(
     def broken(*_: object) -> None:
         raise StoreUnavailableError("the disk is full")
 
-    monkeypatch.setattr(acts, "note", broken)
+    monkeypatch.setattr(acting, "note", broken)
     new = {"camera_id": "gate", "url": "rtsp://10.0.0.7/x"}
     assert client.post("/v1/cameras", json=new).status_code == 503
     monkeypatch.undo()

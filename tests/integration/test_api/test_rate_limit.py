@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
 from sightline.settings import Settings
-from storage.keys import Role
+from storage.access.keys import Role
 from tests.integration.test_api.uploading import Key
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.settings import Settings
 from sightline.types import FrameResult
 

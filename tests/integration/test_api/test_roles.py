@@ -10,11 +10,11 @@ from fastapi.testclient import TestClient
 from starlette.routing import Mount
 
 from producers.api.app import create_app
-from producers.api.reference import openapi
+from producers.api.pages.reference import openapi
 from sightline.settings import Settings
-from storage.audit_log import list_entries
-from storage.database import open_database
-from storage.keys import Role
+from storage.access.audit_log import list_entries
+from storage.access.keys import Role
+from storage.database.engine import open_database
 from tests.integration.test_api.uploading import Key
 
 

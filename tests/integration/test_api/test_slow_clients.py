@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from producers.api import limits, protocol
+from producers.api.middleware import limits, protocol
 from sightline.settings import Settings
 
 MANY = 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from sightline.messages import Job
+from sightline.wire.messages import Job
 from tests.integration.test_api.uploading import jpeg, upload
 
 TEXT = base64.b64encode(jpeg()).decode()

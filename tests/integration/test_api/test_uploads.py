@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from producers.api import uploads
 from producers.api.app import create_app
-from sightline.messages import Message
-from sightline.publisher import Publisher
-from sightline.redis_connection import connect
-from sightline.results import ResultBoard
+from producers.api.uploads import forms
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.result_board import ResultBoard
+from sightline.redis.connection import connect
 from sightline.settings import Settings
 from sightline.types import FrameResult
-from storage.database import open_database
-from storage.keys import Role
+from sightline.wire.messages import Message
+from storage.access.keys import Role
+from storage.database.engine import open_database
 from tests.exif import photo_at
 from tests.integration.test_api.uploading import Key, jpeg, upload
 from tests.png import png
@@ -70,7 +70,7 @@ def test_pictures_stand_alone_unless_it_is_said(client: TestClient, monkeypatch:
     async def fetched(urls: list[str], _: Settings) -> list[bytes]:
         return [jpeg(3) for _ in urls]
 
-    monkeypatch.setattr(uploads, "fetch_images", fetched)
+    monkeypatch.setattr(forms, "fetch_images", fetched)
     by_url = {"urls": ["https://example.org/car.jpg"], "sequence": True}
     assert frames_of(client.post("/v1/jobs", json=by_url)) == [("submitted", "received")]
     taken = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_waiting_gives_the_result_as_soon_as_it_is_there(
     assert client.get(f"/v1/jobs/{job_id}?wait=0.1").json()["status"] == "open"
     result = client.app.state.services  # pyright: ignore
     board = ResultBoard(connect(settings.redis_url), result_ttl_s=10)
-    from storage import queries
+    from storage.results import queries
 
     board.post(queries.get_job(result.database, "job-000001").model_copy(update={"job_id": job_id}))  # pyright: ignore
     assert client.get(f"/v1/jobs/{job_id}?wait=5").json()["status"] == "dead"

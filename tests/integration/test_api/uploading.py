@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from fastapi.testclient import TestClient
 
-from storage.keys import Role
+from storage.access.keys import Role
 
 Key = Callable[[Role], dict[str, str]]
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from sightline.settings import Settings, load_settings
-from storage.database import Database
-from storage.outbox import Outbox
+from storage.database.engine import Database
+from storage.sinks.outbox import Outbox
 from tests.integration.test_storage.bundles import frame_result, message
 from tests.stores import open_store
 from workers.deliver.deliverer import Deliverer

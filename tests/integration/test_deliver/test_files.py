@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from sightline.settings import Settings
-from storage import deliveries
-from storage.database import Database
-from storage.deliveries import Delivery
-from storage.sinks import add_sink, new_sink
+from storage.database.engine import Database
+from storage.sinks import deliveries
+from storage.sinks.deliveries import Delivery
+from storage.sinks.sinks import add_sink, new_sink
 from tests.integration.test_deliver.conftest import delivering, wait_for
 from workers.deliver.jsonl import JsonlSender
 from workers.deliver.sender import NotDeliveredError

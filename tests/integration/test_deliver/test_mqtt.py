@@ -18,12 +18,12 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sightline.events import Event
 from sightline.settings import Settings
-from storage import deliveries
-from storage.database import Database
-from storage.plate_lists import add_plates, new_plate
-from storage.sinks import add_sink, new_sink, update_sink
+from sightline.wire.events import Event
+from storage.database.engine import Database
+from storage.passages.plate_lists import add_plates, new_plate
+from storage.sinks import deliveries
+from storage.sinks.sinks import add_sink, new_sink, update_sink
 from tests.conftest import free_port
 from tests.integration.test_deliver.conftest import delivering, start_process, wait_for
 

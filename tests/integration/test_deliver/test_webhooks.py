@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from sightline.events import Event
 from sightline.settings import Settings
-from storage import deliveries
-from storage.database import Database
-from storage.deliveries import SinkCounts
-from storage.sinks import Sink, add_sink, get_sink, new_sink, update_sink
+from sightline.wire.events import Event
+from storage.database.engine import Database
+from storage.sinks import deliveries
+from storage.sinks.deliveries import SinkCounts
+from storage.sinks.sinks import Sink, add_sink, get_sink, new_sink, update_sink
 from tests.conftest import free_port
 from tests.integration.test_deliver.conftest import delivering, start_process, wait_for
 from tests.integration.test_deliver.receiver import Receiver

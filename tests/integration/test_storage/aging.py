@@ -8,13 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sightline.frames import FrameStore
-from sightline.messages import Message
+from sightline.blobs.store import FrameStore
 from sightline.settings import Settings
 from sightline.testing import MemoryFrameStore
-from storage.database import Database
-from storage.retention import Horizons, remove_old
-from storage.store import Store
+from sightline.wire.messages import Message
+from storage.database.engine import Database
+from storage.results.store import Store
+from storage.retention.retention import Horizons, remove_old
 from storage.tables import DeadLetters, Frames, Jobs, Passages
 
 NOW = datetime.now(UTC)

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from sightline.messages import Job, Message
 from sightline.types import (
     Detection,
     FrameError,
@@ -17,6 +16,7 @@ from sightline.types import (
     Reading,
     StageRun,
 )
+from sightline.wire.messages import Job, Message
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 _numbers = itertools.count()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database, open_database, upgrade
-from storage.store import Store
+from storage.database.engine import Database, open_database, upgrade
+from storage.results.store import Store
 from storage.tables import Base
 from tests.integration.test_storage.postgres import find_binaries, running_server
 from tests.stores import open_store

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from sightline.messages import Message
 from sightline.types import Detection, FrameResult, Reading, Xyxy
-from storage import queries
-from storage.database import Database
-from storage.places import is_same_box
-from storage.store import Store
+from sightline.wire.messages import Message
+from storage.database.engine import Database
+from storage.plates.geometry import is_same_box
+from storage.results import queries
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import frame_result, message
 
 #: The same examples each time, on each database.

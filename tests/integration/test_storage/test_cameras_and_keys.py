@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from sightline.errors import BadMessageError
 from sightline.types import Pipeline
-from storage import queries
+from storage.access.keys import Role, check_key, create_key, list_keys, revoke_key
 from storage.cameras import (
     Camera,
     CameraExistsError,
@@ -21,9 +21,9 @@ from storage.cameras import (
     remove_camera,
     update_camera,
 )
-from storage.database import Database
-from storage.keys import Role, check_key, create_key, list_keys, revoke_key
-from storage.store import Store
+from storage.database.engine import Database
+from storage.results import queries
+from storage.results.store import Store
 from storage.tables import ApiKeys
 from tests.integration.test_storage.bundles import frame_result, message
 

@@ -15,11 +15,12 @@ import pytest
 import sqlalchemy as sa
 
 from sightline.errors import StoreUnavailableError
-from sightline.messages import Message
-from storage import plate_rows, queries
-from storage import store as store_module
-from storage.database import Database, open_database
-from storage.store import Store, Stored
+from sightline.wire.messages import Message
+from storage import plate_rows
+from storage.database.engine import Database, open_database
+from storage.results import queries
+from storage.results import store as store_module
+from storage.results.store import Store, Stored
 from storage.tables import Detections, Frames, Jobs, Passages, Readings
 from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message
@@ -182,7 +183,7 @@ def test_a_crash_after_the_commit_counts_as_stored_again(database: Database, dat
     """A real process commits and dies before it can tell anybody."""
     sent = message(frame_result(), frame_result(dropped="too_late"))
     code = (
-        "import os, sys; from sightline.messages import Message; from storage.database import open_database\n"
+        "import os, sys; from sightline.wire.messages import Message; from storage.database.engine import open_database\n"
         "from tests.stores import open_store\n"
         "message = Message.model_validate_json(sys.stdin.read())\n"
         "open_store(open_database(sys.argv[1]), 10.0).store([message], ())\n"

@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
-from storage import queries
-from storage.database import Database
-from storage.dead_letters import (
+from storage.database.engine import Database
+from storage.jobs.rows import letter_id
+from storage.passages.views import DeadLetterView, LetterState
+from storage.results import queries
+from storage.results.dead_letters import (
     LetterNotFoundError,
     Replay,
     begin_replays,
@@ -18,9 +20,7 @@ from storage.dead_letters import (
     get_letters,
     mark_replayed,
 )
-from storage.rows import letter_id
-from storage.store import Store
-from storage.views import DeadLetterView, LetterState
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import frame_result, message, unique
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sightline.messages import Job, Message
 from sightline.pipelines import make_results
 from sightline.testing import MemoryFrameStore
 from sightline.types import FrameError, Item, ItemResult, JobStatus, OtherResult, Part, Pipeline
-from storage import queries
-from storage.database import Database
-from storage.outbox import Outbox
-from storage.retention import Horizons, count_old, remove_old
-from storage.sinks import Sink, add_sink
+from sightline.wire.messages import Job, Message
+from storage.database.engine import Database
+from storage.results import queries
+from storage.retention.retention import Horizons, count_old, remove_old
+from storage.sinks.outbox import Outbox
+from storage.sinks.sinks import Sink, add_sink
 from storage.tables import Deliveries, Findings
 from tests.installing import forget_packages, write_package
 from tests.integration.test_storage.bundles import NOON, frame_result, message, stage_run, unique

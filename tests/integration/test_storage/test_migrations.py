@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from tests.integration.test_storage.items.pictures import frame
 
-from storage import queries
 from storage.cameras import list_cameras
-from storage.database import (
+from storage.database.engine import (
     Database,
     alembic_config,
     check_revision,
@@ -19,13 +19,13 @@ from storage.database import (
     open_database,
     upgrade,
 )
-from storage.queries import list_dead_letters
-from storage.rows import letter_id
-from storage.search import find_passages
+from storage.jobs.rows import letter_id
+from storage.passages.search import find_passages
+from storage.results import queries
+from storage.results.queries import list_dead_letters
 from storage.tables import Base, Passages
 from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message
-from tests.integration.test_storage.pictures import frame
 from tests.stores import open_store
 
 

@@ -12,21 +12,22 @@ import sqlalchemy as sa
 from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.integration.test_storage.items.pictures import PROPERTY, Taken, frame, pictures, store_scattered
 
 from sightline.errors import BadMessageError
-from sightline.events import Event
-from storage import deliveries, queries
-from storage import store as store_module
-from storage.database import Database, alembic_config, open_database, upgrade
-from storage.deliveries import Failure
-from storage.outbox import Outbox, finalize_passages
-from storage.sinks import Sink, add_sink, disable_sink, new_sink, remove_sink, update_sink
-from storage.store import Store
+from sightline.wire.events import Event
+from storage.database.engine import Database, alembic_config, open_database, upgrade
+from storage.results import queries
+from storage.results import store as store_module
+from storage.results.store import Store
+from storage.sinks import deliveries
+from storage.sinks.deliveries import Failure
+from storage.sinks.outbox import Outbox, finalize_passages
+from storage.sinks.sinks import Sink, add_sink, disable_sink, new_sink, remove_sink, update_sink
 from storage.tables import Deliveries, Passages
 from tests.integration.test_storage.at_once import run_all
 from tests.integration.test_storage.bundles import frame_result, message, unique
 from tests.integration.test_storage.conftest import GAP_S
-from tests.integration.test_storage.pictures import PROPERTY, Taken, frame, pictures, store_scattered
 from tests.stores import open_store
 
 GAP = timedelta(seconds=GAP_S)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
+from tests.integration.test_storage.items.pictures import LEFT, frame, moved
 
 from sightline.types import FrameResult
-from storage import queries
-from storage.database import Database, open_database, upgrade
-from storage.store import Store
+from storage.database.engine import Database, open_database, upgrade
+from storage.results import queries
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import message
 from tests.integration.test_storage.conftest import GAP_S
-from tests.integration.test_storage.pictures import LEFT, frame, moved
 from tests.stores import open_store
 
 MANY = 2000

@@ -7,14 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from sightline.types import FrameResult
-from storage import queries
-from storage.database import Database
-from storage.store import Store
-from tests.integration.test_storage.bundles import message, unique
-from tests.integration.test_storage.conftest import GAP_S
-from tests.integration.test_storage.pictures import (
+from tests.integration.test_storage.items.pictures import (
     LEFT,
     PROPERTY,
     Plate,
@@ -27,6 +20,13 @@ from tests.integration.test_storage.pictures import (
     pictures,
     store_scattered,
 )
+
+from sightline.types import FrameResult
+from storage.database.engine import Database
+from storage.results import queries
+from storage.results.store import Store
+from tests.integration.test_storage.bundles import message, unique
+from tests.integration.test_storage.conftest import GAP_S
 from tests.stores import open_store
 
 PARKED_S = 60.0

@@ -6,17 +6,18 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from tests.integration.test_storage.items.pictures import LEFT, MIDDLE, RIGHT, frame, moved
 
 from sightline.types import FrameResult, Xyxy
-from storage import queries, runs
-from storage.database import Database
-from storage.places import Direction
-from storage.store import Store
+from storage.database.engine import Database
+from storage.passages import runs
+from storage.passages.views import PassageState
+from storage.plates.geometry import Direction
+from storage.results import queries
+from storage.results.store import Store
 from storage.tables import Readings
-from storage.views import PassageState
 from tests.integration.test_storage.bundles import NOON, message
 from tests.integration.test_storage.conftest import GAP_S
-from tests.integration.test_storage.pictures import LEFT, MIDDLE, RIGHT, frame, moved
 from tests.integration.test_storage.test_passages import seen
 from tests.stores import open_store
 

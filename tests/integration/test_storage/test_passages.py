@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from storage import queries
-from storage.database import Database
-from storage.store import Store
+from storage.database.engine import Database
+from storage.results import queries
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import NOON, frame_result, message
 
 

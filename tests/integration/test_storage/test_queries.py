@@ -12,13 +12,13 @@ import pytest
 
 from sightline.errors import BadMessageError
 from sightline.types import JobStatus, Pipeline
-from storage import queries
-from storage.database import Database
-from storage.dead_letters import bury_message
-from storage.explanations import Verdict
-from storage.paging import encode_cursor
-from storage.store import Store
-from storage.views import Page
+from storage.database.engine import Database
+from storage.database.paging import encode_cursor
+from storage.passages.views import Page
+from storage.results import queries
+from storage.results.dead_letters import bury_message
+from storage.results.explanations import Verdict
+from storage.results.store import Store
 from tests.integration.test_storage.bundles import NOON, frame_result, message
 
 PLATES = ["AB12CD", "AB99XY", "CD12CD", "ZZ1000"]

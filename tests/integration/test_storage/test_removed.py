@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from storage import books, queries
-from storage.database import Database
-from storage.removed import fold_hours, hour_of, note_removed
-from storage.store import Store
+from storage.accounting import reconciliation
+from storage.accounting.removed import fold_hours, hour_of, note_removed
+from storage.database.engine import Database
+from storage.results import queries
+from storage.results.store import Store
 from storage.tables import RemovedRows
 from tests.integration.test_storage.aging import NOW, SETTINGS, count, put_aged, remove
 from tests.integration.test_storage.bundles import frame_result, message
@@ -20,13 +21,13 @@ def test_the_hours_of_what_went_are_counted(database: Database, store: Store) ->
     short = SETTINGS.model_copy(update={"keep_results_days": 2.0})
     remove(database, settings=short)
     hour = datetime.fromtimestamp(hour_of(NOW - timedelta(days=5)) * 3600, UTC)
-    counted = books.rows_between(database, hour, hour + timedelta(hours=1))
+    counted = reconciliation.rows_between(database, hour, hour + timedelta(hours=1))
     assert counted == {"gate": Counter(removed=1), "yard": Counter(removed=1)}
-    assert books.rows_between(database, hour + timedelta(hours=1), NOW) == {}
+    assert reconciliation.rows_between(database, hour + timedelta(hours=1), NOW) == {}
     assert queries.counts_by_source(database) == {"gate": Counter(removed=2), "yard": Counter(removed=1)}
     with database.write() as connection:
         fold_hours(connection, NOW + timedelta(days=30))
-    assert books.rows_between(database, hour, hour + timedelta(hours=1)) == {}
+    assert reconciliation.rows_between(database, hour, hour + timedelta(hours=1)) == {}
     assert queries.counts_by_source(database) == {"gate": Counter(removed=2), "yard": Counter(removed=1)}
     assert count(database, RemovedRows) == 2
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sightline.messages import Message
-from storage import job_rows, old_rows, queries
-from storage.database import Database
-from storage.old_rows import OtherRemoverError
-from storage.store import Store
+from sightline.wire.messages import Message
+from storage.database.engine import Database
+from storage.jobs import job_rows
+from storage.results import queries
+from storage.results.store import Store
+from storage.retention import expired_rows
+from storage.retention.expired_rows import OtherRemoverError
 from storage.tables import AuditLog, Deliveries, Frames, Jobs, Passages, PlateRotations
 from tests.integration.test_storage.aging import NOW, count, put_aged, remove
 from tests.integration.test_storage.at_once import run_all
@@ -25,7 +27,7 @@ from tests.integration.test_storage.bundles import frame_result, message
 def test_a_transaction_takes_a_bounded_number_of_rows(
     database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(old_rows, "MAX_ROWS", 20)
+    monkeypatch.setattr(expired_rows, "MAX_ROWS", 20)
     for _ in range(6):  # a job, two frames, two detections, two readings: 7 rows
         put_aged(store, database, message(frame_result(), frame_result(at_s=1)), 101)
     put_aged(store, database, message(*(frame_result(at_s=n) for n in range(20))), 101)
@@ -38,7 +40,7 @@ def test_a_transaction_takes_a_bounded_number_of_rows(
 def test_it_pauses_between_and_ends_when_told(
     database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(old_rows, "MAX_ROWS", 1)
+    monkeypatch.setattr(expired_rows, "MAX_ROWS", 1)
     for _ in range(3):
         put_aged(store, database, message(frame_result()), 101)
     pauses: list[float] = []
@@ -57,9 +59,9 @@ def test_it_pauses_between_and_ends_when_told(
     [
         (
             "ix_jobs_finished_at",
-            lambda: sa.select(Jobs.job_id).where(old_rows.is_old_job(NOW)).order_by(Jobs.finished_at),
+            lambda: sa.select(Jobs.job_id).where(expired_rows.is_old_job(NOW)).order_by(Jobs.finished_at),
         ),
-        ("ix_frames_kept_stored_at", lambda: sa.select(Frames.frame_id).where(old_rows.has_old_picture(NOW))),
+        ("ix_frames_kept_stored_at", lambda: sa.select(Frames.frame_id).where(expired_rows.has_old_picture(NOW))),
         ("ix_deliveries_sent", lambda: sa.select(Deliveries.delivery_id).where(Deliveries.sent_at < NOW)),
         ("ix_audit_log_at", lambda: sa.select(AuditLog.entry_id).where(AuditLog.at < NOW).order_by(AuditLog.at)),
     ],
@@ -82,14 +84,14 @@ def test_one_remover_waits_for_another(database: Database, store: Store) -> None
     holding, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with old_rows.removing(database):
+        with expired_rows.removing(database):
             holding.set()
             release.wait(10)
 
     thread = threading.Thread(target=hold)
     thread.start()
     assert holding.wait(10)
-    with pytest.raises(OtherRemoverError), old_rows.removing(database):
+    with pytest.raises(OtherRemoverError), expired_rows.removing(database):
         pass
     waited: list[float] = []
 
@@ -116,7 +118,7 @@ def test_what_the_writer_is_at_is_left_for_the_next_time(database: Database, sto
 
 def test_several_remove_while_others_write(database: Database, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old frames, a vehicle that is seen again and again, and replays of old jobs: in the end the books balance."""
-    monkeypatch.setattr(old_rows, "MAX_ROWS", 20)
+    monkeypatch.setattr(expired_rows, "MAX_ROWS", 20)
     # Of a publish that is older than the rows say, so that its repetition is one.
     sent = [message(frame_result([f"AB{n:02}CD"]), frame_result(["XY98ZW"]), published_at=1.0) for n in range(30)]
     old = [put_aged(store, database, each, 101) for each in sent]

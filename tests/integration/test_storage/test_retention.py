@@ -8,17 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sightline.events import Event
 from sightline.settings import Settings
 from sightline.testing import MemoryFrameStore
-from storage import deliveries, queries
-from storage.accepted import Accepted
-from storage.database import Database
-from storage.outbox import Outbox, finalize_passages
-from storage.retention import Horizons, count_old
-from storage.search import find_passages
-from storage.sinks import add_sink, new_sink
-from storage.store import Store
+from sightline.wire.events import Event
+from storage.database.engine import Database
+from storage.jobs.accepted import Accepted
+from storage.passages.search import find_passages
+from storage.results import queries
+from storage.results.store import Store
+from storage.retention.retention import Horizons, count_old
+from storage.sinks import deliveries
+from storage.sinks.outbox import Outbox, finalize_passages
+from storage.sinks.sinks import add_sink, new_sink
 from storage.tables import AuditLog, Deliveries, Passages, PlateRotations
 from tests.integration.test_storage.aging import NOW, SETTINGS, count, put_aged, remove
 from tests.integration.test_storage.bundles import frame_result, message

@@ -8,15 +8,15 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from sightline.frames import open_frame_store
+from sightline.blobs.store import open_frame_store
 from sightline.testing import MemoryFrameStore
 from sightline.types import Lane
-from storage import queries
-from storage.accepted import Accepted
-from storage.database import Database
-from storage.dead_letters import Replay, begin_replays, discard_letters, get_letters, mark_replayed
-from storage.retention import Horizons, count_old
-from storage.store import Store
+from storage.database.engine import Database
+from storage.jobs.accepted import Accepted
+from storage.results import queries
+from storage.results.dead_letters import Replay, begin_replays, discard_letters, get_letters, mark_replayed
+from storage.results.store import Store
+from storage.retention.retention import Horizons, count_old
 from tests.integration.test_storage.aging import NOW, SETTINGS, age, put_aged, remove
 from tests.integration.test_storage.bundles import frame_result, message
 

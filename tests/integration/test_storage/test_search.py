@@ -11,14 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
-from storage import plate_lists, queries
-from storage.confusions import confusion_cost
-from storage.database import Database
-from storage.outbox import Outbox, finalize_passages
-from storage.plate_lists import ListReader, PlateNotListedError, add_plates, new_plate
-from storage.plates import edits, fold, most_errors, plate_distance
-from storage.search import find_passages
-from storage.store import Store
+from storage.database.engine import Database
+from storage.passages import plate_lists
+from storage.passages.plate_lists import ListReader, PlateNotListedError, add_plates, new_plate
+from storage.passages.search import find_passages
+from storage.plates.confusions import confusion_cost
+from storage.plates.text import edits, fold, most_errors, plate_distance
+from storage.results import queries
+from storage.results.store import Store
+from storage.sinks.outbox import Outbox, finalize_passages
 from tests.integration.test_storage.bundles import NOON, frame_result, message
 from tests.integration.test_storage.conftest import GAP_S
 from tests.integration.test_storage.test_outbox import later, outbox, sink

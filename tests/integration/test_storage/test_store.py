@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
-from sightline.messages import Message
 from sightline.types import JobStatus, Pipeline
-from storage import queries
-from storage.database import Database
-from storage.store import Store
+from sightline.wire.messages import Message
+from storage.database.engine import Database
+from storage.passages.views import LetterState
+from storage.results import queries
+from storage.results.store import Store
 from storage.tables import Base, DeadLetters, Detections, Frames, Jobs, Passages, Readings, Sources
-from storage.views import LetterState
 from tests.integration.test_storage.bundles import NOON, frame_result, message
 
 

@@ -1,0 +1,25 @@
+"""What a job has in the frame store. It follows from its message, so that whoever ends the job can free it."""
+
+from __future__ import annotations
+
+from sightline.blobs.store import frames_name, payload_name
+from sightline.pipelines import registry
+from sightline.wire.messages import Message
+
+
+def bundles_of(message: Message) -> dict[str, list[str]]:
+    """All of it, as keys by bundle: its items, and the payloads between its stages as far as the message tells them."""
+    job = message.job
+    bundles = {frames_name(job.job_id): job.keys}
+    for payload in registry().payloads[job.pipeline]:
+        bundles[payload_name(job.job_id, payload.name)] = payload.keys(message.results)
+    return bundles
+
+
+def payload_of(message: Message, task: str) -> tuple[str, list[str]]:
+    """The bundle in which `task` is left something, and the keys of all items that are still worked on."""
+    payload = registry().stages[task].payload
+    if payload is None:
+        return payload_name(message.job.job_id, "payload"), []
+    alive = [result for result in message.results if not result.error and not result.dropped]
+    return payload_name(message.job.job_id, payload.name), payload.keys(alive)
