@@ -24,7 +24,9 @@ import sqlalchemy as sa
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.passages.permuterm import rotations
 from storage.passages.search import find_passages
 from storage.plates.text import fold
@@ -184,7 +186,7 @@ def fresh(kind: str, *, durable: bool = False) -> Iterator[Database]:
         with tempfile.TemporaryDirectory() as folder:
             yield _opened(f"sqlite:///{Path(folder) / 'search.sqlite3'}")
         return
-    from tests.integration.test_storage.postgres import find_binaries, running_server
+    from tests.integration.storage.postgres import find_binaries, running_server
 
     binaries = find_binaries()
     if binaries is None:

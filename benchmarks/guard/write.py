@@ -14,7 +14,9 @@ from benchmarks.guard.figures import Count, Figure, Ratio, Ready
 from benchmarks.guard.jobs import make_message, make_photos
 from sightline.settings import Settings
 from sightline.wire.messages import Message
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.items.writers import RowsOfPipelines
 from storage.results.store import Store
 from storage.tables import Base

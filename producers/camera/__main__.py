@@ -20,7 +20,7 @@ from sightline.logs import configure_logging
 from sightline.redis.connection import connect
 from sightline.settings import load_settings
 from storage.cameras import list_cameras
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 
 
 def main() -> int:

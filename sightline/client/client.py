@@ -43,6 +43,10 @@ class SubmittedJob:
         """
         return self._client.wait(self.job_id, timeout_s)
 
+    def cancel(self) -> bool:
+        """Have it dropped as `cancelled`; see `Sightline.cancel`."""
+        return self._client.cancel(self.job_id)
+
 
 class Sightline:
     """The client. Settings come from the environment (`SIGHTLINE_REDIS_URL`, ...) unless given.
@@ -103,6 +107,20 @@ class Sightline:
         if result is None:
             raise _timed_out(job_id, timeout_s)
         return result
+
+    def cancel(self, job_id: str) -> bool:
+        """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.
+
+        Its result says how it ended: what was just being written is `stored` all the same. Cancelling twice does no
+        harm.
+
+        Returns:
+            False if there is nothing to cancel: the job ended before, or there never was one with this id.
+
+        Raises:
+            BrokerUnavailableError: it is not known to be cancelled; try again.
+        """
+        return self.publisher.ledger.cancel(job_id)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
         return type(self), (self.settings,)
@@ -170,6 +188,10 @@ class AsyncSightline:
             raise _timed_out(job_id, timeout_s)
         return result
 
+    async def cancel(self, job_id: str) -> bool:
+        """See `Sightline.cancel`."""
+        return await asyncio.to_thread(self._sync.cancel, job_id)
+
     def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
         return type(self), (self._sync.settings,)
 
@@ -200,6 +222,10 @@ class AsyncSubmittedJob:
     async def wait(self, timeout_s: float = 30.0) -> JobResult:
         """See `SubmittedJob.wait`."""
         return await self._client.wait(self.job_id, timeout_s)
+
+    async def cancel(self) -> bool:
+        """See `SubmittedJob.cancel`."""
+        return await self._client.cancel(self.job_id)
 
 
 def _new_frame(image: Image, captured_at: datetime | None) -> NewFrame:

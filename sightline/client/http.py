@@ -17,7 +17,13 @@ PAGE = 1000
 
 
 def call_api(
-    settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    timeout_s: float = _TIMEOUT_S,
 ) -> Any:
     """Call `/v1<path>` and give the decoded answer (None for an empty one).
 
@@ -25,7 +31,7 @@ def call_api(
         BrokerUnavailableError: nothing answers at `api_url`, or it says to try later.
         BadMessageError: the API refused the request; its explanation is the text.
     """
-    response = _ask(settings, method, path, query=query, body=body)
+    response = _ask(settings, method, path, query=query, body=body, timeout_s=timeout_s)
     return response.json() if response.content else None
 
 
@@ -50,7 +56,15 @@ def fetch(settings: Settings, path: str, *, query: Mapping[str, Any] | None = No
     return _ask(settings, "GET", path, query=query, body=None).content
 
 
-def _ask(settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None, body: Any) -> httpx.Response:
+def _ask(
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None,
+    body: Any,
+    timeout_s: float = _TIMEOUT_S,
+) -> httpx.Response:
     key = settings.api_key.get_secret_value()
     try:
         response = httpx.request(
@@ -59,7 +73,7 @@ def _ask(settings: Settings, method: str, path: str, *, query: Mapping[str, Any]
             params={name: value for name, value in (query or {}).items() if value is not None},
             json=body,
             headers={"X-API-Key": key} if key else {},
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             trust_env=False,
         )
     except httpx.HTTPError as error:

@@ -25,10 +25,12 @@ def as_results(pipeline: str, results: Sequence[ItemResult]) -> tuple[ItemResult
     return tuple(_as(spec.result, pipeline, number, one) for number, one in enumerate(results))
 
 
-def make_results(pipeline: str, items: Sequence[Item], *, error: FrameError | None = None) -> tuple[ItemResult, ...]:
+def make_results(
+    pipeline: str, items: Sequence[Item], *, error: FrameError | None = None, dropped: str | None = None
+) -> tuple[ItemResult, ...]:
     """Results of items of which nothing is known, or why nothing will be."""
     result = registry().get(pipeline).result
-    return tuple(result(frame=item, error=error) for item in items)
+    return tuple(result(frame=item, error=error, dropped=dropped) for item in items)
 
 
 def _as(wanted: type[ItemResult], pipeline: str, number: int, one: ItemResult) -> ItemResult:

@@ -12,7 +12,7 @@ import redis
 from celery import Celery
 
 from docs import generate
-from sightline.blobs.store import open_frame_store
+from sightline.blobs.opening import open_frame_store
 from sightline.celery.app import create_app
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY

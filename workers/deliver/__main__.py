@@ -9,7 +9,9 @@ import sys
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
 from sightline.settings import Settings, load_settings
-from storage.database.engine import Database, check_revision, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import check_revision
 from workers.deliver.deliverer import Deliverer
 
 

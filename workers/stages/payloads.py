@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sightline.blobs.store import frames_name, payload_name
+from sightline.blobs.names import frames_name, payload_name
 from sightline.pipelines import registry
 from sightline.wire.messages import Message
 

@@ -18,7 +18,8 @@ from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import MemoryFrameStore
 from sightline.types import FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
-from storage.database.engine import open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.items.writers import RowsOfPipelines
 from storage.results import queries
 from storage.results.explanations import Explanation, explain
