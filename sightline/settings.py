@@ -80,8 +80,8 @@ class Settings(BaseSettings):
         validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
         description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
-    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI finds the API.")
-    api_key: SecretStr = Field(SecretStr(""), description="Key the CLI sends to the API.")
+    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
 
     # Delivery
     visibility_timeout_s: Seconds = Field(30, description="A message of a dead worker returns after this long.")

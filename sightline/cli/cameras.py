@@ -85,7 +85,7 @@ def look(
     It is looked at for a few seconds from where the API runs. Exit status 1: it does not work; the cure is said.
     """
     found: dict[str, Any] = call_api(
-        settings_for(data), "POST", "/cameras/test", body={"url": _address(url)}, timeout_s=_TEST_TIMEOUT_S
+        settings_for(data), "POST", "/cameras/test", body={"url": _address(url)}, waits_s=_TEST_TIMEOUT_S
     )
     if picture is not None and found["picture"] is not None:
         picture.write_bytes(base64.b64decode(found["picture"]))

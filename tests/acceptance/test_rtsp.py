@@ -28,7 +28,7 @@ from storage.cameras import add_camera, remove_camera
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
-from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
+from tests.acceptance.parts.rtsp import PASSWORD, ServeRtsp, rtsp_url
 from tests.cameras import camera, wait_until, write_clip
 from tests.conftest import free_port
 
