@@ -1,4 +1,4 @@
-"""`python -m docs.generate [--check]`: write the pages that follow from the code, `settings.md` and `cli.md`.
+"""`python -m docs.generate [--check]`: write the pages that follow from the code: settings and commands.
 
 With `--check` nothing is written; exit status 1 says which page is out of date.
 """
@@ -57,7 +57,7 @@ def cli_page() -> str:
     return "\n\n".join([heading, _WRITTEN_BY.format(origin="`sightline/cli/`").strip(), codes, body]) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "cli.md": cli_page}
+PAGES = {"reference/settings.md": settings_page, "reference/cli.md": cli_page}
 
 
 def _groups() -> dict[str, list[str]]:

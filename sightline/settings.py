@@ -49,7 +49,7 @@ def _check_origins(text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """All knobs. `docs/settings.md` is generated from the descriptions here."""
+    """All knobs. `docs/reference/settings.md` is generated from the descriptions here."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True, env_ignore_empty=True
@@ -140,7 +140,9 @@ class Settings(BaseSettings):
         "yolox-s", description="Detector of `objects`; `yolox-nano` is the fastest, `yolox-x` the most accurate."
     )
     text_model: str = Field("ppocr-text", description="Detector of `text`.")
-    models_file: Path | None = Field(None, description="A TOML file with models of your own; see `docs/models.md`.")
+    models_file: Path | None = Field(
+        None, description="A TOML file with models of your own; see `docs/reference/models.md`."
+    )
     models_dir: Path = Field(
         Path.home() / ".cache" / "sightline" / "models",
         description="Downloaded weights; where there is no network, put the files there by hand.",
@@ -178,7 +180,7 @@ class Settings(BaseSettings):
     keep_results_days: Days = Field(
         365,
         description="Jobs, frames, what was found on them and passages are deleted so long after they were stored; "
-        "0: never. See `docs/retention.md`, also for the next three.",
+        "0: never. See `docs/how-to/retention.md`, also for the next three.",
     )
     keep_pictures_days: Days = Field(
         30, description="The same for kept pictures; at the latest they go with their frames. 0: not before."
@@ -303,7 +305,9 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
-        raise SettingsError(f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/settings.md") from error
+        raise SettingsError(
+            f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/reference/settings.md"
+        ) from error
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -312,4 +316,4 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
         if key.startswith(PREFIX) and key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{key}: unknown setting{hint} (all are listed in docs/settings.md)")
+            raise SettingsError(f"{key}: unknown setting{hint} (all are listed in docs/reference/settings.md)")

@@ -1,6 +1,7 @@
 """The model registry: what is known of each model by name. `model_files.py` has the files.
 
-Names come from the table below and from the user's own TOML file (`SIGHTLINE_MODELS_FILE`); see `docs/models.md`.
+Names come from the table below and from the user's own TOML file (`SIGHTLINE_MODELS_FILE`); see
+`docs/reference/models.md`.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def find_model(name: str, settings: Settings) -> ModelSpec:
     near = difflib.get_close_matches(name, registry, n=3) or sorted(registry)
     raise ModelError(
         f"unknown model {name!r}; did you mean {' or '.join(near)}? "
-        "Add your own in the file named by SIGHTLINE_MODELS_FILE (docs/models.md)",
+        "Add your own in the file named by SIGHTLINE_MODELS_FILE (docs/reference/models.md)",
         model=name,
     )
 

@@ -43,7 +43,7 @@ def test_generated_pages_are_current(name: str) -> None:
 
 
 def test_every_setting_is_documented_once_with_a_meaning() -> None:
-    page = (ROOT / "docs/settings.md").read_text("utf-8")
+    page = (ROOT / "docs/reference/settings.md").read_text("utf-8")
     for name, field in Settings.model_fields.items():
         assert len(re.findall(rf"^\| `{PREFIX}{name.upper()}`", page, re.MULTILINE)) == 1
         assert field.description
@@ -88,7 +88,7 @@ def test_python_examples_compile(page: Path) -> None:
 
 
 def test_the_wire_example_is_a_message() -> None:
-    (example,) = code_blocks(ROOT / "docs/wire.md", "json")
+    (example,) = code_blocks(ROOT / "docs/reference/wire.md", "json")
     message = parse_message(json.loads(example))
     assert message.job.deadline_at is not None
     assert message.dump().keys() == json.loads(example).keys()
@@ -98,7 +98,7 @@ def test_the_wire_example_is_a_message() -> None:
 
 
 def test_the_wire_page_names_what_the_code_names() -> None:
-    text = (ROOT / "docs/wire.md").read_text("utf-8")
+    text = (ROOT / "docs/reference/wire.md").read_text("utf-8")
     assert f"`{DETECT_TASK}`" in text
     assert f"`{DETECT_QUEUE}`" in text
     assert f"1 to {MAX_FRAMES_PER_JOB}" in text
@@ -133,7 +133,7 @@ def test_the_wire_snippet_sends_what_a_worker_accepts(monkeypatch: pytest.Monkey
     frames_url = (tmp_path / "data" / "frames").as_uri()
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "run.env").write_text(f"SIGHTLINE_REDIS_URL=redis://h/0\nSIGHTLINE_FRAMES_URL={frames_url}\n")
-    program, redis_variant = code_blocks(ROOT / "docs/wire.md", "python")
+    program, redis_variant = code_blocks(ROOT / "docs/reference/wire.md", "python")
     exec(compile(program, "wire.md", "exec"), {})
     message = parse_message(json.loads(json.dumps(sent["kwargs"]["message"])))
     frame_id = message.job.frames[0].frame_id
@@ -147,7 +147,7 @@ def test_the_wire_snippet_sends_what_a_worker_accepts(monkeypatch: pytest.Monkey
 
 
 def test_the_delivery_page_explains_every_celery_setting_of_ours() -> None:
-    text = (ROOT / "docs/delivery.md").read_text("utf-8")
+    text = (ROOT / "docs/why/delivery.md").read_text("utf-8")
     options, defaults = create_app(Settings()).conf, Celery(set_as_current=False).conf
     ours = {name for name in options if options[name] != defaults[name]} - {"broker_url", "broker_transport_options"}
     assert ours
@@ -156,6 +156,6 @@ def test_the_delivery_page_explains_every_celery_setting_of_ours() -> None:
 
 
 def test_the_architecture_page_names_every_queue_and_task() -> None:
-    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    text = (ROOT / "docs/why/architecture.md").read_text("utf-8")
     for name in (*registry().queues, *registry().routes):
         assert f"`{name}`" in text

@@ -41,7 +41,7 @@ def outside(request: pytest.FixtureRequest, api_url: str, tmp_path: Path) -> Ite
     """The address of nginx, whose `location` is that of the documentation."""
     if NGINX is None:
         pytest.skip("nginx is not installed")
-    (location,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/api.md").read_text("utf-8"), re.DOTALL)
+    (location,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/reference/api.md").read_text("utf-8"), re.DOTALL)
     location = location.replace("http://127.0.0.1:8080/", f"{api_url}/" if request.param == "taken off" else api_url)
     folder, port = tmp_path / "nginx", free_port()
     folder.mkdir()
