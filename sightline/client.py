@@ -101,7 +101,7 @@ class Sightline:
         """The result of a job by its id; see `SubmittedJob.wait`."""
         result = self._board.wait(job_id, timeout_s)
         if result is None:
-            raise _timed_out(job_id, timeout_s)
+            raise _timed_out(job_id, timeout_s, self.publisher.ledger.which_are_open([job_id]))
         return result
 
     def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
@@ -167,7 +167,8 @@ class AsyncSightline:
         """See `Sightline.wait`."""
         result = await self._board.wait(job_id, timeout_s)
         if result is None:
-            raise _timed_out(job_id, timeout_s)
+            are_open = await asyncio.to_thread(self._sync.publisher.ledger.which_are_open, [job_id])
+            raise _timed_out(job_id, timeout_s, are_open)
         return result
 
     def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
@@ -237,7 +238,13 @@ def _cure(image: Any) -> str:
     return 'open(path, "rb")'
 
 
-def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:
-    return WaitTimeoutError(
-        f"job {job_id} is not finished after {timeout_s:g} s; it goes on, wait again with its id", job_id=job_id
-    )
+def _timed_out(job_id: str, timeout_s: float, are_open: set[str]) -> WaitTimeoutError:
+    if job_id in are_open:
+        what = f"is not finished after {timeout_s:g} s; it goes on, wait again with its id"
+    else:
+        what = (
+            f"has no result after {timeout_s:g} s and is not known to be open. If you sent it by task name: was it "
+            "sent to the broker of this Sightline (SIGHTLINE_REDIS_URL, SIGHTLINE_BROKER_URL), and does a worker run? "
+            "Results can be waited for only SIGHTLINE_RESULT_TTL_S long; rows stay"
+        )
+    return WaitTimeoutError(f"job {job_id} {what}", job_id=job_id)

@@ -21,7 +21,7 @@ from sightline.errors import BadMessageError, SightlineError
 from sightline.intake import add_intake
 from sightline.lanes import add_lane_steps
 from sightline.lease import add_delivery_steps
-from sightline.logs import configure_logging
+from sightline.logs import configure_logging, log_settings
 from sightline.patience import Patience
 from sightline.pipelines import registry
 from sightline.queues import DEAD_LETTER_TASK, WRITE_TASK
@@ -60,6 +60,7 @@ class Worker:
             raise SystemExit(f"{sender} cannot start: {error}") from error
 
     def _open(self, sender: str, celery_queues: Any, concurrency: int) -> None:
+        log_settings(self._settings)
         queues = set(celery_queues.consume_from) & set(registry().queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(

@@ -149,8 +149,8 @@ def _parse_entry(name: str, entry: Any, file: Path) -> ModelSpec:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{file}: models.{name}.{field}: {first['msg']} (got {first.get('input')!r})") from error
-    if spec.kind != "stub" and not spec.source:
+    if spec.kind in KINDS and spec.kind != "stub" and not spec.source:
         raise SettingsError(f"{file}: models.{name}.source is missing")
-    if spec.source.startswith(("https://", PACKAGE)):
+    if not spec.source or spec.source.startswith(("https://", PACKAGE)):
         return spec
     return spec.model_copy(update={"source": str(file.parent / Path(spec.source).expanduser())})

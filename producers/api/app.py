@@ -27,6 +27,7 @@ from producers.api import (
     reference,
     results,
     sinks,
+    status,
 )
 from producers.api.audit_trail import Looks
 from producers.api.auth import SCHEMES, KeyChecker
@@ -67,7 +68,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     for part in (jobs, results, explanations, dead_letters, cameras, plates, sinks, books, audit_log):
         app.include_router(part.router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
-    for part in (health, page, reference):
+    for part in (health, page, reference, status):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)

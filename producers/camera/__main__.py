@@ -15,7 +15,7 @@ import threading
 
 from producers.camera.process import CameraProcess
 from sightline.errors import SettingsError
-from sightline.logs import configure_logging
+from sightline.logs import configure_logging, log_settings
 from sightline.publisher import Publisher
 from sightline.redis_connection import connect
 from sightline.settings import load_settings
@@ -27,6 +27,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         publisher = Publisher.from_settings(settings)
     except SettingsError as error:

@@ -16,7 +16,20 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.cli import cameras, capacity, dead_letters, explain, plates, queries, retention, sinks, submit, up
+from sightline.cli import (
+    cameras,
+    capacity,
+    dead_letters,
+    explain,
+    jobs,
+    plates,
+    queries,
+    retention,
+    sinks,
+    status,
+    submit,
+    up,
+)
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -45,15 +58,16 @@ app.command()(up.up)
 app.command()(submit.submit)
 app.command()(explain.explain)
 app.command()(capacity.capacity)
+app.command()(status.status)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(plates.app, name="plates")
 app.add_typer(sinks.app, name="sinks")
 for _command in (
     queries.passages,
     queries.detections,
     queries.readings,
-    queries.jobs,
     queries.queues,
     queries.audit,
     queries.audit_log,

@@ -68,6 +68,14 @@ def test_a_client_that_was_used_can_be_pickled(sightline: Sightline) -> None:
         assert again.submit(jpeg()).job_id == job.job_id
 
 
+def test_who_waits_in_vain_learns_whether_the_job_is_known(sightline: Sightline) -> None:
+    job = sightline.submit(jpeg())
+    with pytest.raises(WaitTimeoutError, match=r"is not finished after 0\.1 s; it goes on, wait again with its id"):
+        job.wait(0.1)
+    with pytest.raises(WaitTimeoutError, match=r"sent to the broker of this Sightline .*, and does a worker run"):
+        sightline.wait("sent-into-the-blue", 0.1)
+
+
 async def test_so_can_an_async_one(settings: Settings) -> None:
     async with AsyncSightline(settings) as client:
         job = await client.submit(io.BytesIO(jpeg()))

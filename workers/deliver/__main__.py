@@ -7,7 +7,7 @@ import signal
 import sys
 
 from sightline.errors import SettingsError, StoreUnavailableError
-from sightline.logs import configure_logging
+from sightline.logs import configure_logging, log_settings
 from sightline.settings import Settings, load_settings
 from storage.database import Database, check_revision, open_database
 from workers.deliver.deliverer import Deliverer
@@ -17,6 +17,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         check_revision(database)
     except (SettingsError, StoreUnavailableError) as error:
