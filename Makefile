@@ -29,7 +29,7 @@ test-paddle: .venv/up ## the recognizer suite with PaddleOCR, in an environment 
 	@$(PYTHON) -m venv $(PADDLE_VENV)
 	@$(PADDLE_VENV)/bin/python -m pip install -q --disable-pip-version-check -c deploy/constraints-paddle.txt -e ".[paddle]" pytest pytest-asyncio pytest-timeout
 	@$(BIN)/python -m workers.recognizers.paddle_folder data/paddleocr
-	@SIGHTLINE_PADDLEOCR_DIR=data/paddleocr $(PADDLE_VENV)/bin/python -m pytest tests/unit/test_recognizers_suite.py
+	@SIGHTLINE_PADDLEOCR_DIR=data/paddleocr $(PADDLE_VENV)/bin/python -m pytest tests/unit/workers/recognizers/test_suite.py
 
 TORCH_VENV ?= .venv-torch
 test-torch: ## parity of torch with the exported models, in an environment of its own (several GB)
@@ -73,7 +73,7 @@ chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is 
 
 fuzz: .venv/dev ## thousands of damaged pictures and strange requests (FUZZ_PICTURES=10000 FUZZ_UPLOADS=300 FUZZ_REQUESTS=50 FUZZ_SEED=1)
 	@FUZZ_PICTURES=$${FUZZ_PICTURES:-10000} FUZZ_UPLOADS=$${FUZZ_UPLOADS:-300} FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50} $(BIN)/python -m pytest -q -s --timeout 3600 \
-		tests/unit/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
+		tests/unit/sightline/images/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
 
 MINUTES ?= 30
 soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)

@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sightline.embedded_redis import prepare_redis
+from sightline.delivery.publisher import Publisher
 from sightline.ids import new_id
-from sightline.messages import Job
-from sightline.publisher import Publisher
+from sightline.local.embedded_redis import prepare_redis
 from sightline.settings import Settings, load_settings
 from sightline.types import FrameRef, Lane, Pipeline
-from storage.accepted import Accepted
-from storage.database import open_database, upgrade
+from sightline.wire.messages import Job
+from storage.database.engine import open_database, upgrade
+from storage.jobs.accepted import Accepted
 
 JOBS = 400
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from producers.api.access.audit_trail import Logged
 from producers.api.app import create_app
-from producers.api.audit_trail import Logged
 from sightline.settings import load_settings
-from storage.database import open_database, upgrade
-from storage.keys import create_key
+from storage.access.keys import create_key
+from storage.database.engine import open_database, upgrade
 from storage.tables import Sources
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workers.batching import Batcher
+from workers.batching.batcher import Batcher
 
 CALL_MS, IMAGE_MS = 2.0, 0.5
 

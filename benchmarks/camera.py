@@ -23,9 +23,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from producers.camera.jpeg import encode_jpeg
-from producers.camera.motion import GRAY_WIDTH, MotionGate
-from producers.camera.video import VideoGrab
+from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
+from producers.camera.sources.jpeg import encode_jpeg
+from producers.camera.sources.video import VideoGrab
 from sightline.video.container import Container, ReadOptions
 
 T = TypeVar("T")

@@ -28,8 +28,8 @@ from sightline.errors import SightlineError
 from sightline.settings import load_settings
 from sightline.types import Detection
 from workers.detectors import Detector, open_detector
-from workers.detectors.looks import overlap
-from workers.images import BgrImage, decode
+from workers.detectors.scale_fusion import overlap
+from workers.pixels.images import BgrImage, decode
 
 VEHICLES: Final = ("car", "truck", "bus", "motorcycle")
 _RUNTIMES: Final = (("onnxruntime", False), ("openvino", False), ("openvino", True))  #: and half precision

@@ -25,14 +25,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from sightline.embedded_redis import prepare_redis
+from sightline.delivery.publisher import Publisher
 from sightline.ids import new_id
-from sightline.messages import Job
+from sightline.local.embedded_redis import prepare_redis
 from sightline.pipelines import registry
-from sightline.publisher import Publisher
 from sightline.settings import load_settings
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
+from sightline.wire.messages import Job
 
 ROOT = Path(__file__).parents[1]
 _BUNDLES = (1, 8, 32)

@@ -29,11 +29,11 @@ from sightline.types import Detection
 from workers.detectors.letterbox import letterbox, resize
 from workers.detectors.openvino_session import OpenvinoSession
 from workers.detectors.sessions import to_tensor
-from workers.images import BgrImage, crop, decode, decode_small, encode_jpeg, sharpness
-from workers.model_files import resolve
+from workers.models.files import resolve
+from workers.models.runtimes import onnxruntime_options, openvino_config, share_threads
+from workers.pixels.images import BgrImage, crop, decode, decode_small, encode_jpeg, sharpness
 from workers.recognizers.plates import open_plate_recognizer, prepare
 from workers.recognizers.rapid import open_rapid_recognizer
-from workers.runtimes import onnxruntime_options, openvino_config, share_threads
 
 _AT_ONCE = 4  #: pictures in one call, as the workers have it
 _LOOKS = ((640, 384), (384, 256))  #: inputs for pictures of 16:9

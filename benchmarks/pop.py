@@ -21,9 +21,9 @@ from typing import Any
 
 import redis
 
-from sightline.celery_app import create_app
-from sightline.embedded_redis import prepare_redis
-from sightline.queues import DETECT_QUEUE, DETECT_TASK
+from sightline.celery.app import create_app
+from sightline.local.embedded_redis import prepare_redis
+from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK
 from sightline.settings import load_settings
 
 MESSAGES = 1000

@@ -25,10 +25,10 @@ from benchmarks.search import fresh
 from benchmarks.store import GROUP, bundle
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore
-from storage.database import Database
-from storage.plates import fold
-from storage.retention import Horizons, remove_old
-from storage.store import Store
+from storage.database.engine import Database
+from storage.plates.text import fold
+from storage.results.store import Store
+from storage.retention.retention import Horizons, remove_old
 from storage.tables import Detections, Frames, Jobs, Passages, Readings, Sources
 
 FRAMES_A_JOB, DETECTIONS_A_FRAME, FRAMES_A_PASSAGE = 8, 4, 10

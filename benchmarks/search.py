@@ -24,11 +24,11 @@ import sqlalchemy as sa
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from storage import queries
-from storage.database import Database, open_database, upgrade
-from storage.plates import fold
-from storage.rotations import rotations
-from storage.search import find_passages
+from storage.database.engine import Database, open_database, upgrade
+from storage.passages.permuterm import rotations
+from storage.passages.search import find_passages
+from storage.plates.text import fold
+from storage.results import queries
 from storage.tables import Passages, PlateRotations, Sources
 
 SHAPES = ("AA99AAA", "AAA9999", "A999AA99", "AA999AA")
@@ -184,7 +184,7 @@ def fresh(kind: str, *, durable: bool = False) -> Iterator[Database]:
         with tempfile.TemporaryDirectory() as folder:
             yield _opened(f"sqlite:///{Path(folder) / 'search.sqlite3'}")
         return
-    from tests.integration.test_storage.postgres import find_binaries, running_server
+    from tests.integration.storage.postgres import find_binaries, running_server
 
     binaries = find_binaries()
     if binaries is None:

@@ -21,13 +21,13 @@ from typing import Any, cast
 
 import psutil
 
-from sightline.events import PASSAGE_EVENTS, Event
-from sightline.messages import Job, Message
-from sightline.sequences import LIVE
+from sightline.submission.sequences import LIVE
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
-from storage.database import Database
-from storage.sinks import add_sink, new_sink
-from storage.store import Store
+from sightline.wire.events import PASSAGE_EVENTS, Event
+from sightline.wire.messages import Job, Message
+from storage.database.engine import Database
+from storage.results.store import Store
+from storage.sinks.sinks import add_sink, new_sink
 
 GROUP, FRAMES = 8, 8
 START = datetime(2026, 5, 1, tzinfo=UTC)

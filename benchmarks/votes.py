@@ -13,8 +13,8 @@ import string
 from collections import Counter
 from collections.abc import Callable
 
-from storage.plates import weight
-from storage.votes import Votes, add_votes, count_votes, vote
+from storage.plates.text import weight
+from storage.plates.votes import Votes, add_votes, count_votes, vote
 
 Read = tuple[str, list[float]]
 SIGNS = string.ascii_uppercase + string.digits

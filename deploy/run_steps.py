@@ -137,7 +137,7 @@ def loading_only(command: list[str], *, models: bool = True) -> list[list[str]]:
     if "-Q" in command:
         queues = with_defaults(command[command.index("-Q") + 1])
         code = f"from workers.app import load_stages; assert load_stages({queues!r}.split(','))"
-        loading.append(["python", "-m", "workers.check", "-Q", queues] if models else ["python", "-c", code])
+        loading.append(["python", "-m", "workers.tools.check", "-Q", queues] if models else ["python", "-c", code])
     return loading
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sightline.blobs.store import FrameStore
+from sightline.delivery.publisher import Publisher
 from sightline.errors import BacklogFullError, SightlineError
-from sightline.frames import FrameStore
 from sightline.ids import content_id
-from sightline.messages import Job
-from sightline.publisher import Publisher
 from sightline.types import Lane, Value
-from storage.database import Database
-from storage.dead_letters import Replay, begin_replays, mark_replayed
-from storage.views import DeadLetterView
+from sightline.wire.messages import Job
+from storage.database.engine import Database
+from storage.passages.views import DeadLetterView
+from storage.results.dead_letters import Replay, begin_replays, mark_replayed
 
 _NO_PICTURE: Final = (
     "its picture was not kept (the pixels were gone, or SIGHTLINE_KEEP_PICTURES is `none`); submit it again instead"

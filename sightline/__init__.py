@@ -33,7 +33,7 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
-    from sightline.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
+    from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
     from sightline.settings import Settings, load_settings
 
 __version__ = "0.1.0"
@@ -66,10 +66,10 @@ __all__ = [
 ]
 
 _LAZY = {
-    "AsyncSightline": "sightline.client",
-    "AsyncSubmittedJob": "sightline.client",
-    "Sightline": "sightline.client",
-    "SubmittedJob": "sightline.client",
+    "AsyncSightline": "sightline.client.client",
+    "AsyncSubmittedJob": "sightline.client.client",
+    "Sightline": "sightline.client.client",
+    "SubmittedJob": "sightline.client.client",
     "Settings": "sightline.settings",
     "load_settings": "sightline.settings",
 }

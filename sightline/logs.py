@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 #: Their INFO is a line or two per message and costs 15 to 25 % of a worker's CPU.
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace", "httpx", "httpcore", "kombu", "amqp", "alembic")
-#: Celery says at each reconnect that this setting should be decided. It is: see `sightline/celery_app.py`.
+#: Celery says at each reconnect that this setting should be decided. It is: see `sightline/celery/app.py`.
 _DECIDED = "worker_cancel_long_running_tasks_on_connection_loss"
 
 

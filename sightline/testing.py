@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sightline.models import LoadedModel
-from sightline.sequences import LIVE
+from sightline.submission.sequences import LIVE
 from sightline.types import Detection, FrameRef, Reading
+from sightline.wire.models import LoadedModel
 
 __all__ = ["MemoryFrameStore", "StubDetector", "StubRecognizer", "make_frame_refs", "make_picture"]
 

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
+from sightline.blobs.store import open_frame_store
+from sightline.cli.terminal import printable
 from sightline.errors import SightlineError
-from sightline.frames import open_frame_store
 from sightline.settings import Settings, load_settings
-from sightline.terminal import printable
-from storage.acts import DONE, FAILED, act_of_this_user, acting
-from storage.audit_log import record
-from storage.database import (
+from storage.access.audit_log import record
+from storage.access.keys import Role, create_key, list_keys, revoke_key
+from storage.database.acting import DONE, FAILED, act_of_this_user, acting
+from storage.database.engine import (
     Database,
     check_revision,
     current_revision,
@@ -26,8 +27,7 @@ from storage.database import (
     require_existing,
     upgrade,
 )
-from storage.keys import Role, create_key, list_keys, revoke_key
-from storage.retention import Horizons, count_old, remove_old
+from storage.retention.retention import Horizons, count_old, remove_old
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from pydantic import Field, SecretStr, ValidationError
 
 from sightline.errors import BadMessageError, SightlineError
-from sightline.messages import bad_message
 from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.types import SourceId, Value
-from storage.database import Database, insert_into
+from sightline.wire.messages import bad_message
+from storage.database.engine import Database, insert_into
 from storage.tables import Sources
 
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sightline.messages import Job
 from sightline.types import FrameRef
+from sightline.wire.messages import Job
 from storage.cameras import Camera
 
 

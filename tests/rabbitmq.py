@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
-from sightline.transport import RabbitTransport
+from sightline.celery.transport import RabbitTransport
 
 #: Where Debian keeps the script that starts a node as whoever calls it; the one in PATH starts the machine's service.
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

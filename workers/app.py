@@ -16,22 +16,22 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
 
-from sightline.celery_app import create_app
+from sightline.celery.app import create_app
+from sightline.celery.intake import add_intake
+from sightline.celery.lanes import add_lane_steps
+from sightline.celery.lease import add_delivery_steps
+from sightline.celery.remote_control import only_answer
+from sightline.celery.transport import transport_of
 from sightline.errors import BadMessageError, SightlineError
-from sightline.intake import add_intake
-from sightline.lanes import add_lane_steps
-from sightline.lease import add_delivery_steps
 from sightline.logs import configure_logging, log_settings
-from sightline.patience import Patience
 from sightline.pipelines import registry
-from sightline.queues import DEAD_LETTER_TASK, WRITE_TASK
-from sightline.remote_control import only_answer
+from sightline.pipelines.queues import DEAD_LETTER_TASK, WRITE_TASK
+from sightline.retry import Patience
 from sightline.settings import Settings, load_settings
-from sightline.transport import transport_of
-from workers.liveness import Liveness
-from workers.services import Services, open_services
-from workers.stage import bury_message, run_burial, run_message
-from workers.step import Stage
+from workers.housekeeping.liveness import Liveness
+from workers.stages.runner import bury_message, run_burial, run_message
+from workers.stages.services import Services, open_services
+from workers.stages.step import Stage
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Worker:
         bury_message(self._services, queue, raw, error)
 
     def store_letter(self, letter: Any) -> None:
-        from workers.write import WriteStage
+        from workers.stages.write import WriteStage
 
         assert self._services is not None
         stage = self.stages[WRITE_TASK]

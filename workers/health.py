@@ -1,6 +1,6 @@
 """`python -m workers.health`: a container's health check. Exit status 0 while the worker makes progress, else 1.
 
-The worker touches its health file while all is well (`workers.liveness`). Nothing is imported from there, because this
+The worker touches its health file while all is well (`workers.housekeeping.liveness`). Nothing is imported from there, because this
 runs twice a minute in every container.
 """
 
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PATTERN = "sightline-worker-*.health"  #: what `workers.liveness.health_file` makes
+PATTERN = "sightline-worker-*.health"  #: what `workers.housekeeping.liveness.health_file` makes
 MAX_AGE_S = 60.0
 
 

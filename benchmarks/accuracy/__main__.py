@@ -25,7 +25,7 @@ from benchmarks.accuracy.submitted import with_submitted
 from benchmarks.accuracy.truth import read_photos
 from sightline.errors import ModelError, SettingsError, SightlineError
 from sightline.testing import make_picture
-from workers.local import LocalSystem
+from workers.tools.local import LocalSystem
 
 _COLUMNS = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 

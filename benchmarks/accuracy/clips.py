@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.types import Xyxy
-from storage.plates import refusal
-from training.plates.plate import Plate, draw_plate
-from workers.images import BgrImage, encode_jpeg
+from storage.plates.text import refusal
+from training.plates.drawing.plate import Plate, draw_plate
+from workers.pixels.images import BgrImage, encode_jpeg
 
 FPS = 5
 _WIDTH, _HEIGHT = 640, 360

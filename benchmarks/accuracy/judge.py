@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from benchmarks.accuracy.metrics import differences, edits, iou, overlap
 from benchmarks.accuracy.truth import Photo
 from sightline.types import Detection, StageRun
-from storage.explanations import SMALL_PX, Candidate, Explanation, Verdict
-from storage.plates import plate_chars
+from storage.plates.text import plate_chars
+from storage.results.explanations import SMALL_PX, Candidate, Explanation, Verdict
 
 #: From here on a box is on the plate, as in most of the literature.
 _ON_PLATE_IOU = 0.5

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from benchmarks.accuracy.judge import Judged
 from benchmarks.accuracy.report import Figures, percent
 from sightline.types import Xyxy
-from workers.images import BgrImage, decode, encode_jpeg
+from workers.pixels.images import BgrImage, decode, encode_jpeg
 
 _WIDTH_PX = 320
 _GREEN, _RED = (90, 200, 60), (60, 60, 230)

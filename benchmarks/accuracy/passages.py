@@ -15,11 +15,11 @@ from benchmarks.accuracy.clips import FPS, Clip, draw_clip
 from benchmarks.accuracy.metrics import Share, wilson
 from benchmarks.accuracy.report import percent
 from benchmarks.accuracy.run import Config
-from sightline.jobs import NewFrame, make_job
+from sightline.submission.jobs import NewFrame, make_job
 from sightline.types import Lane, Pipeline
-from storage.plates import plate_chars, read_plate
-from storage.queries import list_passages
-from workers.local import LocalSystem
+from storage.plates.text import plate_chars, read_plate
+from storage.results.queries import list_passages
+from workers.tools.local import LocalSystem
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 #: Plate heights in pixels, in the middle of the passage.

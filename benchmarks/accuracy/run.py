@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from benchmarks.accuracy.judge import Judged, judge
 from benchmarks.accuracy.truth import Photo
 from sightline.settings import Settings, load_settings
-from workers.local import LocalSystem
+from workers.tools.local import LocalSystem
 
 
 class Config(NamedTuple):

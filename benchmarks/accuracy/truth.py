@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sightline.errors import SettingsError
 from sightline.types import Xyxy
-from storage.plates import plate_chars
+from storage.plates.text import plate_chars
 
 TABLE = "truth.tsv"
 _COLUMNS = ("file", "x", "y", "width", "height", "plate")

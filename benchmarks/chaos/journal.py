@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sightline.messages import Job
+from sightline.wire.messages import Job
 
 Verdict = Literal["unknown", "accepted", "refused"]
 

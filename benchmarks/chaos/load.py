@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sightline.messages import Job
-from sightline.sequences import LIVE
 from sightline.settings import Settings
+from sightline.submission.sequences import LIVE
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
+from sightline.wire.messages import Job
 
 CAMERAS = ("cam0", "cam1", "cam2", "cam3")
 #: A picture of this width cannot be worked on: see `worker.FragileDetector`.

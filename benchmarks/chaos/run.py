@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos.faults import FAULTS, plan_faults
-from benchmarks.chaos.findings import look, waiting
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import plan_bundles
-from benchmarks.chaos.producer import Order
+from benchmarks.chaos.machine.system import Needs, System
+from benchmarks.chaos.roles.producer import Order
 from benchmarks.chaos.rounds import Round, round_at
-from benchmarks.chaos.rows import open_passages, waiting_events
 from benchmarks.chaos.switches import CAMERA_JOURNAL, JOURNAL
-from benchmarks.chaos.system import Needs, System
-from benchmarks.chaos.verdict import Verdict, judge
+from benchmarks.chaos.verdict.findings import look, waiting
+from benchmarks.chaos.verdict.rows import open_passages, waiting_events
+from benchmarks.chaos.verdict.verdict import Verdict, judge
+from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
-from sightline.ledger import Ledger, LedgerLimits
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 
 #: The second half of a round's frames is spread over this time, so that some come during the fault and some after it.
 _SPREAD_S = 3.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.guard.figures import Figure, Ratio
 from sightline.types import Lane
-from workers.batching import Batcher
+from workers.batching.batcher import Batcher
 
 _TIMES = 8  #: a quarter of them in the lane of bulk
 
@@ -34,6 +34,6 @@ def batcher_figures(_folder: Path) -> Generator[list[Figure]]:
 
     what = "an item through the batcher to a loop of futures"
     try:
-        yield [Ratio("batcher", what, "workers/batching.py", lambda: ours, lambda: bare, pairs=30)]
+        yield [Ratio("batcher", what, "workers/batching/batcher.py", lambda: ours, lambda: bare, pairs=30)]
     finally:
         batcher.close()

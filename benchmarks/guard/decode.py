@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from benchmarks.guard.figures import Figure, Ratio
-from workers import images
+from workers.pixels import images
 
 
 @contextmanager
@@ -26,4 +26,8 @@ def decode_figures(_folder: Path) -> Generator[list[Figure]]:
         return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
 
     what = "decode of a 360p JPEG to cv2.imdecode"
-    yield [Ratio("decode", what, "workers/images.py, sightline/images.py", lambda: ours, lambda: bare, pairs=30)]
+    yield [
+        Ratio(
+            "decode", what, "workers/pixels/images.py, sightline/images/header.py", lambda: ours, lambda: bare, pairs=30
+        )
+    ]

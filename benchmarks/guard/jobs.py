@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from sightline.ids import new_id
-from sightline.messages import Job, Message
-from sightline.sequences import LIVE
+from sightline.submission.sequences import LIVE
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
+from sightline.wire.messages import Job, Message
 
 _numbers = count()
 _INSTANT = datetime(2026, 1, 1, tzinfo=UTC)

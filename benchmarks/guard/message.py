@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.guard.figures import Figure, Ratio
 from benchmarks.guard.jobs import make_message
-from sightline.messages import parse_message
+from sightline.wire.messages import parse_message
 
 
 @contextmanager
@@ -25,4 +25,4 @@ def message_figures(_folder: Path) -> Generator[list[Figure]]:
         return json.dumps(json.loads(text))
 
     what = "pack and parse 16 frames to json alone"
-    yield [Ratio("message", what, "sightline/messages.py, types.py", lambda: ours, lambda: bare, pairs=80)]
+    yield [Ratio("message", what, "sightline/wire/messages.py, types.py", lambda: ours, lambda: bare, pairs=80)]

@@ -10,15 +10,15 @@ from typing import Any
 
 from benchmarks.guard.figures import Count, Figure, Ratio
 from benchmarks.guard.jobs import make_message
-from sightline.broker import Broker
-from sightline.celery_app import create_app
-from sightline.delivery import Delivery
-from sightline.embedded_redis import prepare_redis
-from sightline.ledger import Ledger, LedgerLimits
-from sightline.patience import Patience
-from sightline.publisher import Publisher
-from sightline.queues import WRITE_TASK
-from sightline.redis_connection import connect
+from sightline.celery.app import create_app
+from sightline.delivery.broker import Broker
+from sightline.delivery.handoff import Delivery
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.delivery.publisher import Publisher
+from sightline.local.embedded_redis import prepare_redis
+from sightline.pipelines.queues import WRITE_TASK
+from sightline.redis.connection import connect
+from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore
 
@@ -74,7 +74,7 @@ def queue_figures(folder: Path) -> Generator[list[Figure]]:
     try:
         delivery.patience.insist(ledger.generation, "reach the Redis of this run")
         what = "publish, begin, hand over, begin, settle"
-        where = "sightline/publisher.py, broker.py, ledger.py, delivery.py, messages.py"
+        where = "sightline/delivery/publisher.py, broker.py, ledger.py, delivery.py, messages.py"
         yield [
             Ratio("queue", f"{what} to bare scripts and send_task", where, ours, bare, pairs=40),
             Count("queue commands", f"what Redis does for {what}", where, ours, commands),

@@ -12,9 +12,9 @@ from sqlalchemy import event
 
 from benchmarks.guard.figures import Count, Figure, Ratio, Ready
 from benchmarks.guard.jobs import make_message, make_photos
-from sightline.messages import Message
-from storage.database import Database, open_database, upgrade
-from storage.store import Store
+from sightline.wire.messages import Message
+from storage.database.engine import Database, open_database, upgrade
+from storage.results.store import Store
 from storage.tables import Base
 
 _JOBS, _FRAMES = 2, 8
@@ -52,7 +52,7 @@ def write_figures(folder: Path) -> Generator[list[Figure]]:
 
     for _ in range(_PHOTOS // _PHOTOS_A_JOB):
         Store(photos, passage_gap_s=10).store([make_photos(_PHOTOS_A_JOB)], kept=())
-    what, where = f"a group of {_JOBS} jobs of {_FRAMES} frames", "storage/store.py and below"
+    what, where = f"a group of {_JOBS} jobs of {_FRAMES} frames", "storage/results/store.py and below"
     try:
         yield [
             Ratio("write", f"{what} to INSERTs of its rows", where, ours(timed), lambda: bare, pairs=25),

@@ -11,7 +11,7 @@ from benchmarks.lanes.load import BULK, LIVE, Load, Window
 from benchmarks.throughput.samples import quantile
 from benchmarks.throughput.system import STUBS, running
 from benchmarks.throughput.work import Work
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 
 _WARM_UP = 40
 _SATURATING = 64

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from benchmarks.throughput.system import System
+from sightline.delivery.result_board import ResultBoard
 from sightline.ids import new_id
-from sightline.messages import Job
-from sightline.redis_connection import connect
-from sightline.results import ResultBoard
+from sightline.redis.connection import connect
 from sightline.testing import make_picture
 from sightline.types import FrameRef, JobStatus, Lane, Pipeline
+from sightline.wire.messages import Job
 
 BULK, LIVE = "import", "camera"
 #: Small and without a plate, so that two cores are not the limit.

@@ -12,7 +12,7 @@ from benchmarks.lanes.load import BULK, Load, Window
 from benchmarks.throughput.system import STUBS, running
 from benchmarks.throughput.work import Work
 from sightline.capacity.meter import count_cores
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.types import Lane
 
 _BUNDLE = 32

@@ -14,7 +14,7 @@ from benchmarks.passages.fleets import Fleet, any_plate
 from benchmarks.passages.lanes import HEIGHT, WIDTH, Lane, Mover, Place, Shown, any_paint
 from benchmarks.passages.picture import Seen, draw_moment, make_noise, photograph
 from benchmarks.passages.scenarios import CLEAR, Street
-from workers.images import encode_jpeg
+from workers.pixels.images import encode_jpeg
 
 Kind = Literal["clear", "hard", "photos"]
 #: Frames a second: 2 is what `sightline submit` takes from a video, cameras give more.

@@ -19,8 +19,8 @@ from benchmarks.passages.judge import Judged, judge
 from benchmarks.passages.readings import read_clips
 from benchmarks.passages.rules import todays
 from sightline.settings import load_settings
-from storage.plates import plate_chars
-from workers.images import BgrImage, decode
+from storage.plates.text import plate_chars
+from workers.pixels.images import BgrImage, decode
 
 _WIDTH_PX, _COLUMNS, _LINE_PX = 360, 3, 30
 _CROP_PX, _CROP_WIDTH_PX = 56, 170

@@ -14,7 +14,7 @@ from benchmarks.accuracy.metrics import iou
 from benchmarks.passages.readings import ReadClip, ReadFrame
 from benchmarks.passages.rules import Key, Passage
 from sightline.types import Detection
-from storage.plates import plate_chars
+from storage.plates.text import plate_chars
 
 LEAST_PX = 10.0  #: height of a plate
 LEAST_SHARE = 0.95

@@ -15,8 +15,8 @@ from benchmarks.passages import clips
 from benchmarks.passages.judge import Judged, Vehicle, canonical
 from benchmarks.passages.readings import ReadFrame
 from sightline.types import Xyxy
-from storage.plates import plate_chars
-from workers.images import BgrImage, decode, encode_jpeg
+from storage.plates.text import plate_chars
+from workers.pixels.images import BgrImage, decode, encode_jpeg
 
 _MOST_CLIPS, _PICTURES, _WIDTH_PX = 40, 6, 480
 _GREEN, _RED, _WHITE = (90, 200, 60), (60, 60, 230), (255, 255, 255)

@@ -10,11 +10,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmarks.passages import clips
-from sightline.jobs import NewFrame, make_job
-from sightline.messages import MAX_FRAMES_PER_JOB
 from sightline.settings import Settings
+from sightline.submission.jobs import NewFrame, make_job
 from sightline.types import FrameResult, Lane, Pipeline, Value, Xyxy
-from workers.local import LocalSystem
+from sightline.wire.messages import MAX_FRAMES_PER_JOB
+from workers.tools.local import LocalSystem
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _ROOT = Path(__file__).parents[2]
@@ -22,8 +22,8 @@ _ROOT = Path(__file__).parents[2]
 _DECISIVE = (
     *(f"benchmarks/passages/{name}.py" for name in ("clips", "fleets", "lanes", "picture", "scenarios")),
     "benchmarks/accuracy/clips.py",
-    "training/plates/plate.py",
-    "training/plates/styles.py",
+    "training/plates/drawing/plate.py",
+    "training/plates/drawing/styles.py",
     *(f"weights/plates-{name}" for name in ("detector.onnx", "detector.pt", "recognizer.onnx")),
 )
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from benchmarks.passages.readings import ReadClip
 from sightline.ids import content_id
-from sightline.messages import Job, Message
 from sightline.settings import Settings
 from sightline.types import FrameRef, FrameResult, Lane, Pipeline
-from storage.database import Database, open_database, upgrade
-from storage.queries import list_passages, list_readings
-from storage.store import Store
+from sightline.wire.messages import Job, Message
+from storage.database.engine import Database, open_database, upgrade
+from storage.results.queries import list_passages, list_readings
+from storage.results.store import Store
 
 #: So many messages a writer with much to do stores at once.
 _AT_ONCE = 4

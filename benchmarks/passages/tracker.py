@@ -12,7 +12,7 @@ from benchmarks.passages.readings import ReadClip, ReadFrame
 from benchmarks.passages.rules import Key, Passage
 from sightline.settings import Settings
 from sightline.types import Detection, Reading, Xyxy
-from storage.plates import plate_chars, read_plate
+from storage.plates.text import plate_chars, read_plate
 
 _LEAST_IOU = 0.3
 _LONGEST_GAP_S = 1.0

@@ -12,13 +12,13 @@ import httpx
 
 from benchmarks.chaos.load import text_of
 from benchmarks.throughput.pictures import draw_pictures
+from sightline.delivery.publisher import Publisher
 from sightline.errors import BacklogFullError
 from sightline.ids import new_id
-from sightline.messages import Job
-from sightline.publisher import Publisher
-from sightline.sequences import LIVE
+from sightline.submission.sequences import LIVE
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
+from sightline.wire.messages import Job
 
 BUNDLE = 16
 _SOURCES = 50

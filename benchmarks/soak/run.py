@@ -10,7 +10,7 @@ import psutil
 
 from benchmarks.soak.load import Load, Visitors, pictures_for
 from benchmarks.soak.machine import Machine
-from sightline.publisher import Publisher
+from sightline.delivery.publisher import Publisher
 
 _WARM_CAPACITY_S, _CAPACITY_S = 20.0, 40.0
 _DRAIN_S = 120.0

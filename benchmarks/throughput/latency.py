@@ -18,7 +18,7 @@ from benchmarks.throughput.reader import Reader
 from benchmarks.throughput.samples import Sample, quantile
 from benchmarks.throughput.system import MODELS, System, running
 from benchmarks.throughput.work import Work
-from sightline.checkout import run_once
+from sightline.local.checkout import run_once
 from sightline.settings import load_settings
 
 _BARE = "bare inference, one picture"

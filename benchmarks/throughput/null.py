@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-import workers.detect
-import workers.ocr
-from sightline.models import LoadedModel
+import workers.stages.detect
+import workers.stages.ocr
 from sightline.types import Detection, Reading
-from workers.images import Picture
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import Picture
 
 _IMAGE: Final = np.zeros((720, 1280, 3), np.uint8)
 _CROP: Final = bytes(2048)  #: as many bytes as the crop of a plate has
@@ -44,12 +44,12 @@ class NullRecognizer:
 
 
 def _install() -> None:
-    detect: Any = workers.detect
+    detect: Any = workers.stages.detect
     detect.open_detector = lambda name, _: NullDetector(name)
     detect.decode_small = lambda *_, **__: Picture(_IMAGE, _IMAGE.shape[1], _IMAGE.shape[0])
     detect.crop = lambda *_, **__: _IMAGE
     detect.encode_jpeg = lambda *_, **__: _CROP
-    ocr: Any = workers.ocr
+    ocr: Any = workers.stages.ocr
     ocr.open_recognizer = lambda *_: NullRecognizer()
     ocr.open_plates_recognizer = lambda *_: None
     ocr.decode = lambda *_, **__: _IMAGE

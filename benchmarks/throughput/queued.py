@@ -13,7 +13,7 @@ from benchmarks.throughput.system import MODELS, STUBS, System, count_readings, 
 from benchmarks.throughput.work import Work
 from sightline.testing import make_picture
 from sightline.types import Detection
-from workers import images
+from workers.pixels import images
 
 BUNDLES = (1, 8, 32)
 WARM_UP_FRAMES = 32

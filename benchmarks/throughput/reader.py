@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sightline.settings import Settings
 from sightline.types import Detection, Reading
 from workers.detectors import open_detector
-from workers.images import crop, decode, use_one_thread
+from workers.pixels.images import crop, decode, use_one_thread
 from workers.recognizers import open_plates_recognizer, open_recognizer
 
 _TABLE: Final = """

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from storage.store import Store
+from storage.results.store import Store
 from workers.app import app
 
 __all__ = ["app"]

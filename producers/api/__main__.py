@@ -10,14 +10,14 @@ import sys
 
 import uvicorn
 
+from producers.api.access.origin import is_loopback
 from producers.api.app import create_app
-from producers.api.origin import is_loopback
-from producers.api.protocol import ImpatientProtocol
+from producers.api.middleware.protocol import ImpatientProtocol
 from producers.api.services import Services, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging, log_settings
 from sightline.settings import load_settings
-from storage.keys import list_keys
+from storage.access.keys import list_keys
 
 log = logging.getLogger(__name__)
 

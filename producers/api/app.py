@@ -13,31 +13,30 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 import sightline
-from producers.api import (
+from producers.api.access.audit_trail import Looks
+from producers.api.access.auth import SCHEMES, KeyChecker
+from producers.api.access.rate_limit import RateLimit
+from producers.api.accounting import books
+from producers.api.middleware.head import HeadAsGet
+from producers.api.middleware.headers import ResponseHeaders
+from producers.api.middleware.limits import BodyLimit
+from producers.api.middleware.prefix import GivePrefix, TakePrefix
+from producers.api.middleware.problems import add_handlers
+from producers.api.pages import page, reference
+from producers.api.params import refuse_unknown
+from producers.api.routes import (
     audit_log,
-    books,
     cameras,
     dead_letters,
     explanations,
     health,
     jobs,
-    page,
     pictures,
     plates,
-    reference,
     results,
     sinks,
     status,
 )
-from producers.api.audit_trail import Looks
-from producers.api.auth import SCHEMES, KeyChecker
-from producers.api.head import HeadAsGet
-from producers.api.headers import ResponseHeaders
-from producers.api.limits import BodyLimit
-from producers.api.prefix import GivePrefix, TakePrefix
-from producers.api.problems import add_handlers
-from producers.api.queries import refuse_unknown
-from producers.api.rate_limit import RateLimit
 from producers.api.services import Services, open_services
 from sightline.settings import Settings
 

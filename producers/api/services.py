@@ -9,13 +9,13 @@ import redis
 import redis.asyncio
 from fastapi import Depends, Request
 
-from sightline.frames import FrameStore, open_frame_store
-from sightline.publisher import Publisher
-from sightline.redis_connection import connect, connect_async
-from sightline.results import AsyncResultBoard
+from sightline.blobs.store import FrameStore, open_frame_store
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.result_board import AsyncResultBoard
+from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings
-from storage.accepted import Accepted
-from storage.database import Database, open_database
+from storage.database.engine import Database, open_database
+from storage.jobs.accepted import Accepted
 
 #: Requests that wait for a result; each holds a connection to Redis and one to its client, and processes may often
 #: have 1024 files open. Who comes on top is told to try again.

@@ -14,13 +14,13 @@ import sys
 import threading
 
 from producers.camera.process import CameraProcess
+from sightline.delivery.publisher import Publisher
 from sightline.errors import SettingsError
 from sightline.logs import configure_logging, log_settings
-from sightline.publisher import Publisher
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.settings import load_settings
 from storage.cameras import list_cameras
-from storage.database import open_database
+from storage.database.engine import open_database
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from datetime import UTC, datetime
 
-from producers.camera_status import CameraState, CameraStatus
+from producers.camera.status import CameraState, CameraStatus
 
 _FPS_WINDOW_S = 5.0
 

@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from producers.camera.archive import ArchiveOutlet, EndedFiles
+from producers.camera.capture.reader import Reader
 from producers.camera.counters import CameraCounters
-from producers.camera.reader import Reader
-from producers.camera.slots import LiveSlot, Publishes
-from producers.camera.source import SourceOptions
-from producers.camera.sources import is_file
-from producers.camera_status import CameraStatus
+from producers.camera.publish.archive import ArchiveOutlet, EndedFiles
+from producers.camera.publish.slots import LiveSlot, Publishes
+from producers.camera.sources.opening import is_file
+from producers.camera.sources.source import SourceOptions
+from producers.camera.status import CameraStatus
 from sightline.errors import BrokerUnavailableError
-from sightline.images import ImageLimits
+from sightline.images.header import ImageLimits
 from sightline.redaction import redact_url
 from sightline.settings import Settings
 from sightline.types import Pipeline

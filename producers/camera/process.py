@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from producers.camera.archive import EndedFiles
-from producers.camera.bundler import LiveBundler
 from producers.camera.fleet import Fleet
-from producers.camera.slots import Publishes
-from producers.camera_status import forget_statuses, write_statuses
+from producers.camera.publish.archive import EndedFiles
+from producers.camera.publish.bundler import LiveBundler
+from producers.camera.publish.slots import Publishes
+from producers.camera.status import forget_statuses, write_statuses
+from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
-from sightline.ledger import Ledger, LedgerLimits
 from sightline.settings import Settings
 from sightline.types import Lane, Pipeline
 from storage.cameras import Camera

@@ -12,10 +12,10 @@ from sightline.capacity.cameras import Cameras
 from sightline.capacity.meter import Meter
 from sightline.capacity.simulation import Backlog, chunks, quantile
 from sightline.capacity.system import System
+from sightline.delivery.result_board import ResultBoard
 from sightline.errors import StoreUnavailableError
-from sightline.messages import Job
-from sightline.redis_connection import connect
-from sightline.results import ResultBoard
+from sightline.redis.connection import connect
+from sightline.wire.messages import Job
 
 _WAIT_S = 60.0
 _WAITERS = 24

@@ -20,7 +20,7 @@ from sightline.capacity.load import Loaded, Loader
 from sightline.capacity.meter import count_cores
 from sightline.capacity.simulation import Backlog, Plan, simulate
 from sightline.capacity.system import one_a_role, running
-from sightline.checkout import run_once
+from sightline.local.checkout import run_once
 
 #: Frames in a job of many, and what is open when there is always something to do.
 MANY = 8
@@ -47,7 +47,7 @@ def measure(
     """
     tell("models alone")
     arguments = (str(folder), "--seconds", f"{seconds * _MODELS:.1f}")
-    models: dict[str, Any] = json.loads(run_once("workers.model_times", *arguments, environment=environment))
+    models: dict[str, Any] = json.loads(run_once("workers.tools.model_times", *arguments, environment=environment))
     pictures = read_pictures(folder)
     tell("starting the system")
     with (

@@ -1,7 +1,7 @@
 """The queues on paper, with simpy: what latency and which utilization come of a load on so many workers and cores.
 
 A message goes publish -> detect -> ocr -> write. A worker holds several messages; what their model has to do it does
-in batches, one call after the other, and each call takes all that waits, as `workers.batching` does. Whatever needs
+in batches, one call after the other, and each call takes all that waits, as `workers.batching.batcher` does. Whatever needs
 CPU time takes its turn on the cores, which all roles share, in slices, as an operating system deals them out.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sightline.capacity.costs import ROLES, Role, ServiceTimes
 from sightline.capacity.parts import Cores, Job, Queue, Steps, Worker
-from sightline.messages import MAX_FRAMES_PER_JOB
+from sightline.wire.messages import MAX_FRAMES_PER_JOB
 
 _LOOK_MS = 1000.0  #: how often a hopeless backlog is looked for
 

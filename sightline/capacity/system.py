@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from sightline.capacity.meter import Meter
-from sightline.checkout import FRUGAL_MALLOC, run_once, worker_command, worker_environment
-from sightline.embedded_redis import prepare_redis
+from sightline.delivery.publisher import Publisher
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
-from sightline.messages import Job
+from sightline.local.checkout import FRUGAL_MALLOC, run_once, worker_command, worker_environment
+from sightline.local.embedded_redis import prepare_redis
+from sightline.local.supervisor import end_with_parent
 from sightline.pipelines import registry
-from sightline.publisher import Publisher
-from sightline.sequences import LIVE
 from sightline.settings import PREFIX, Settings, load_settings
-from sightline.supervisor import end_with_parent
+from sightline.submission.sequences import LIVE
 from sightline.types import FrameRef, Lane, Pipeline
+from sightline.wire.messages import Job
 
 _TIMEOUT_S = 300
 _NEARLY_NONE = 64  #: frames

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, out, print_json, print_rows
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import Data, settings_for
+from sightline.client.http import call_api
 from sightline.errors import BadMessageError
 from sightline.pipelines import DEFAULT
 from sightline.types import Pipeline

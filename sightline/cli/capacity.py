@@ -15,9 +15,9 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sightline.capacity.costs import ROLES, ServiceTimes, load_service_times, save_service_times
-from sightline.checkout import require_checkout, run_once
 from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows
 from sightline.errors import SettingsError
+from sightline.local.checkout import require_checkout, run_once
 from sightline.settings import PREFIX, load_settings
 
 if TYPE_CHECKING:

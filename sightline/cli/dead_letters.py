@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 
 import typer
 
-from sightline.api_client import call_api, list_items
 from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows
 from sightline.cli.queries import Data, Limit, Since, Source, Until, if_empty, settings_for
+from sightline.client.http import call_api, list_items
 from sightline.errors import BadMessageError
 
 app = typer.Typer(invoke_without_command=True)

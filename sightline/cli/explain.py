@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import call_api, fetch
-from sightline.checkout import require_checkout, run_once
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.cli.queries import Data, settings_for
+from sightline.client.http import call_api, fetch
 from sightline.errors import BadMessageError, SettingsError
+from sightline.local.checkout import require_checkout, run_once
 from sightline.settings import PREFIX, Settings
 
 _FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
@@ -50,10 +50,10 @@ def _explain_photo(photo: Path, settings: Settings, picture: Path | None) -> dic
     """Workers and producers have the models and the pencil; the command only brings them together."""
     require_checkout("workers", "producers", "storage", "cv2")
     environment = dict(os.environ) | {PREFIX + "DATA_DIR": str(settings.data_dir)}
-    said = run_once("workers.explain", str(photo), environment=environment).strip().splitlines()[-1]
+    said = run_once("workers.tools.explain", str(photo), environment=environment).strip().splitlines()[-1]
     if picture is not None:
         arguments = (str(photo), "--out", str(picture))
-        run_once("producers.api.draw_explanation", *arguments, environment=environment, given=said)
+        run_once("producers.api.drawing.explanation", *arguments, environment=environment, given=said)
     return json.loads(said)
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import call_api, list_items
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
 from sightline.cli.queries import Data, Limit, Since, Until, if_empty, require_one_page, settings_for
+from sightline.client.http import call_api, list_items
 from sightline.errors import BadMessageError
 
 app = typer.Typer(invoke_without_command=True)

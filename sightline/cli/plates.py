@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import typer
 
-from sightline.api_client import call_api, fetch
 from sightline.cli.output import JsonFlag, out, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
+from sightline.client.http import call_api, fetch
 from sightline.errors import BadMessageError
 
 app = typer.Typer(

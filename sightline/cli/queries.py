@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import PAGE, call_api, list_items
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
+from sightline.client.http import PAGE, call_api, list_items
 from sightline.errors import BadMessageError, SettingsError
 from sightline.settings import Settings, load_settings
 

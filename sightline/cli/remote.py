@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from sightline.errors import BadImageError, SourceError
-from sightline.jobs import NewFrame
+from sightline.submission.jobs import NewFrame
 
 STDIN: Final = "-"
 _TIMEOUT_S: Final = 30.0

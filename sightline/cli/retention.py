@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sightline.checkout import require_checkout
 from sightline.cli.output import JsonFlag, err, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
 from sightline.errors import SettingsError
+from sightline.local.checkout import require_checkout
 from sightline.settings import PREFIX, Settings
 
 Counts = dict[str, int]

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
-from sightline.events import Event
+from sightline.client.http import call_api
+from sightline.wire.events import Event
 
 app = typer.Typer(
     help="Sinks: push results to webhooks, MQTT and files; list, add, pause, resume, remove, test, replay.",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.api_client import call_api
 from sightline.cli.output import JsonFlag, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
+from sightline.client.http import call_api
 
 
 def status(as_json: JsonFlag = False, data: Data = None) -> None:

@@ -28,7 +28,8 @@ from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
 from sightline.cli.remote import is_remote, read_remote
-from sightline.client import Sightline
+from sightline.client.client import Sightline
+from sightline.client.whereabouts import say_where
 from sightline.errors import (
     BacklogFullError,
     BadMessageError,
@@ -37,16 +38,15 @@ from sightline.errors import (
     SightlineError,
     WaitTimeoutError,
 )
-from sightline.files import SUFFIXES, find_burst, find_files, read_frames
-from sightline.images import ImageLimits
-from sightline.jobs import NewFrame, make_job
-from sightline.left_out import LeftOut, find_left_out, say_left_out
-from sightline.messages import Job
+from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
-from sightline.sequences import SUBMITTED
+from sightline.submission.files import SUFFIXES, find_burst, find_files, read_frames
+from sightline.submission.jobs import NewFrame, make_job
+from sightline.submission.left_out import LeftOut, find_left_out, say_left_out
+from sightline.submission.sequences import SUBMITTED
 from sightline.types import FrameResult, Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
-from sightline.whereabouts import say_where
+from sightline.wire.messages import Job
 
 #: Frames of a file that travel in one job; a photo is one.
 _BUNDLE = 16

@@ -16,13 +16,13 @@ import httpx
 import typer
 from rich.panel import Panel
 
-from sightline.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.cli.output import err, out
-from sightline.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.errors import SettingsError
+from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
+from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
+from sightline.local.supervisor import Role, supervise
 from sightline.pipelines import registry
 from sightline.settings import PREFIX, Settings, load_settings
-from sightline.supervisor import Role, supervise
 
 _READY_TIMEOUT_S = 120
 
@@ -51,7 +51,7 @@ def up(
         _require_free_ports(settings)
         redis = prepare_redis(settings.data_dir / "redis")
         environment = _environment(settings, redis)
-        run_once("workers.check", environment=environment)
+        run_once("workers.tools.check", environment=environment)
         run_once("storage", "upgrade", environment=environment)
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key

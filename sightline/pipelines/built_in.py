@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
 from sightline.pipelines.spec import PipelineSpec, StageSpec
-from sightline.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
 from sightline.types import FrameResult, Pipeline
 
-DETECT: Final = StageSpec("detect", DETECT_QUEUE, "workers.detect", concurrency=16)
-OCR: Final = StageSpec("ocr", OCR_QUEUE, "workers.ocr", only_with_payload=True)
+DETECT: Final = StageSpec("detect", DETECT_QUEUE, "workers.stages.detect", concurrency=16)
+OCR: Final = StageSpec("ocr", OCR_QUEUE, "workers.stages.ocr", only_with_payload=True)
 #: The end of every pipeline.
-WRITE: Final = StageSpec("write", WRITE_QUEUE, "workers.write")
+WRITE: Final = StageSpec("write", WRITE_QUEUE, "workers.stages.write")
 
 BUILT_IN: Final = (
     PipelineSpec(Pipeline.OBJECTS, accepts=("image",), result=FrameResult, stages=(DETECT,)),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from sightline.errors import BadMessageError, SettingsError
 from sightline.pipelines.built_in import WRITE
+from sightline.pipelines.queues import DEAD_LETTER_TASK
 from sightline.pipelines.spec import PipelineSpec, StageSpec
-from sightline.queues import DEAD_LETTER_TASK
 from sightline.types import Pipeline
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import av
 
-from sightline.images import ImageLimits
+from sightline.images.header import ImageLimits
 
 #: From the best on, as FFmpeg counts: 2 is about quality 95 of other programs, 31 about 10.
 _QUALITIES: Final = (2, 5, 10, 20, 31)

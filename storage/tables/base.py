@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Double, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
-from storage.times import UtcDateTime
+from storage.tables.times import UtcDateTime
 
 
 class Base(DeclarativeBase):

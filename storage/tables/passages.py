@@ -35,7 +35,7 @@ class Passages(Base):
     best_frame_id: Mapped[str]
     best_reading_index: Mapped[int]
     best_xyxy: Mapped[list[Any] | None]
-    best_score: Mapped[int] = mapped_column(server_default="0")  #: see `storage.passages.Sighting.score`
+    best_score: Mapped[int] = mapped_column(server_default="0")  #: see `storage.passages.summary.Sighting.score`
     votes: Mapped[dict[str, Any]]  #: see `votes.Votes`
     path: Mapped[list[Any] | None]  #: its first and last place, see `passage_rows`
     direction: Mapped[str] = mapped_column(server_default="unknown")

@@ -26,8 +26,8 @@ from schemathesis.checks import (
 )
 
 from sightline.settings import load_settings
-from storage.database import open_database, upgrade
-from storage.keys import Role, create_key
+from storage.access.keys import Role, create_key
+from storage.database.engine import open_database, upgrade
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -12,11 +12,11 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from producers.camera_status import CameraStatus, read_statuses
-from sightline.redis_connection import connect
+from producers.camera.status import CameraStatus, read_statuses
+from sightline.redis.connection import connect
+from storage.access.keys import create_key
 from storage.cameras import add_camera
-from storage.keys import create_key
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.system import ROOT, System
 from tests.cameras import camera, wait_until, write_clip
 
 #: One worker, one picture a call: 1.1 frames a second of the 16 that both cameras may give.

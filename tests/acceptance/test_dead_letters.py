@@ -15,9 +15,9 @@ import pytest
 
 from sightline import JobStatus, Sightline
 from sightline.testing import make_picture
-from storage.database import open_database
-from storage.keys import Role, create_key
-from tests.acceptance.system import ROOT, System
+from storage.access.keys import Role, create_key
+from storage.database.engine import open_database
+from tests.acceptance.parts.system import ROOT, System
 from tests.conftest import free_port
 from tests.unit.onnx_models import write_yolox_rectangle_model
 

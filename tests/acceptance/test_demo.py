@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.acceptance.machine import ROOT
+from tests.acceptance.parts.machine import ROOT
 from tests.conftest import free_port
 
 

@@ -23,8 +23,8 @@ from demo.__main__ import CLIP_PLATES
 from demo.scene import write_clip
 from sightline import Sightline, WaitTimeoutError
 from sightline.testing import make_picture
-from tests.acceptance.machine import Machine
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.machine import Machine
+from tests.acceptance.parts.system import ROOT, System
 from tests.conftest import free_port
 from tests.installing import forget_packages
 

@@ -15,11 +15,11 @@ from fastapi.testclient import TestClient
 from producers.api.app import create_app
 from sightline import JobStatus, Sightline
 from sightline.ids import new_id
-from sightline.messages import Job
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
-from storage.keys import create_key
-from tests.acceptance.system import System
+from sightline.wire.messages import Job
+from storage.access.keys import create_key
+from tests.acceptance.parts.system import System
 from tests.fuzz.pictures import pictures
 
 COUNT = int(os.environ.get("FUZZ_UPLOADS", "30"))

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from storage.keys import Role, create_key
-from tests.acceptance.system import System
+from storage.access.keys import Role, create_key
+from tests.acceptance.parts.system import System
 
 Photo = Callable[[str, int], bytes]
 JOBS = 24

@@ -14,11 +14,11 @@ from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
 from sightline import JobStatus, Sightline
-from sightline.jobs import NewFrame, make_job
+from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import make_picture
 from sightline.types import Lane
-from storage.keys import Role, create_key
-from tests.acceptance.system import ROOT, System
+from storage.access.keys import Role, create_key
+from tests.acceptance.parts.system import ROOT, System
 from tests.installing import forget_packages
 
 PACKAGE = ROOT / "tests/packages/count_letters"
@@ -79,6 +79,6 @@ def test_the_command_line_names_it_and_its_worker_needs_no_image_library() -> No
     code = (
         "import sys; from workers.app import load_stages; load_stages(['cpu.count'])\n"
         "assert 'count_letters.stage' in sys.modules\n"
-        "assert not {'cv2', 'numpy', 'workers.detect', 'workers.write'} & set(sys.modules), sys.modules"
+        "assert not {'cv2', 'numpy', 'workers.stages.detect', 'workers.stages.write'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -28,17 +28,17 @@ from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from producers.api.app import create_app
-from producers.camera.archive import EndedFiles
-from producers.camera_status import CameraStatus, write_statuses
+from producers.camera.publish.archive import EndedFiles
+from producers.camera.status import CameraStatus, write_statuses
 from sightline import JobStatus, Sightline
 from sightline.ids import new_id
-from sightline.messages import Job
 from sightline.pipelines import registry
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
-from storage.keys import create_key
-from tests.acceptance.system import ROOT, System
+from sightline.wire.messages import Job
+from storage.access.keys import create_key
+from tests.acceptance.parts.system import ROOT, System
 from tests.conftest import free_port
 
 USERS = ("admin", "producer", "worker", "writer", "flower")
@@ -214,7 +214,7 @@ def test_nobody_but_admin_may(server: Server, user: str, command: str) -> None:
 
 @pytest.mark.parametrize("user", ["worker", "writer"])
 def test_a_worker_may_end_its_own_pop(server: Server, user: str) -> None:
-    """So that bulk is let in as soon as there is room; see `sightline/lanes.py`."""
+    """So that bulk is let in as soon as there is room; see `sightline/celery/lanes.py`."""
     with server.client(user) as client:
         assert client.client_unblock(client.client_id()) == 0  # it does not block
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from producers.camera.source import SourceOptions
-from producers.camera.sources import open_source
-from producers.camera_status import CameraStatus, read_statuses
+from producers.camera.sources.opening import open_source
+from producers.camera.sources.source import SourceOptions
+from producers.camera.status import CameraStatus, read_statuses
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.delivery.publisher import Publisher
 from sightline.errors import SourceError
-from sightline.ledger import Ledger, LedgerLimits
-from sightline.publisher import Publisher
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.settings import Settings
 from storage.cameras import add_camera, remove_camera
-from storage.database import Database, open_database, upgrade
-from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
+from storage.database.engine import Database, open_database, upgrade
+from tests.acceptance.parts.rtsp import PASSWORD, ServeRtsp, rtsp_url
 from tests.cameras import camera, wait_until, write_clip
 from tests.conftest import free_port
 

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from celery import Celery
 
 from sightline import AsyncSightline, JobStatus, Sightline
-from sightline.frames import frames_name
+from sightline.blobs.store import frames_name
 from sightline.ids import new_id
-from sightline.messages import Job
 from sightline.types import FrameRef, Lane, Pipeline
-from tests.acceptance.system import System
+from sightline.wire.messages import Job
+from tests.acceptance.parts.system import System
 
 Photo = Callable[[str, int], bytes]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sightline.errors import BadImageError
 from tests.fuzz.pictures import good, odd_pictures
-from workers.images import decode
+from workers.pixels.images import decode
 
 _STATUS = Path("/proc/self/status")
 

@@ -17,7 +17,7 @@ from workers.detectors import open_detector
 from workers.detectors.export import export
 from workers.detectors.letterbox import letterbox
 from workers.detectors.yolo import YoloDetector
-from workers.models import BUILT_IN
+from workers.models.registry import BUILT_IN
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("ultralytics")

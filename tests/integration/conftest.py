@@ -16,14 +16,14 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from producers.api.protocol import ImpatientProtocol
-from sightline.celery_app import create_app as create_celery_app
-from sightline.patience import Patience
+from producers.api.middleware.protocol import ImpatientProtocol
+from sightline.celery.app import create_app as create_celery_app
+from sightline.retry import Patience
 from sightline.settings import Settings, load_settings
-from storage.database import Database, open_database, upgrade
-from storage.keys import Role, create_key
+from storage.access.keys import Role, create_key
+from storage.database.engine import Database, open_database, upgrade
 from tests.conftest import free_port
-from workers.services import Services, open_services
+from workers.stages.services import Services, open_services
 
 
 @pytest.fixture

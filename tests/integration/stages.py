@@ -7,16 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sightline.frames import crop_key, crops_name, frames_name
+from sightline.blobs.store import crop_key, crops_name, frames_name
 from sightline.ids import new_id
-from sightline.messages import Job, Message
-from sightline.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline
-from workers.batching import Batcher
-from workers.bundles import bundles_of
-from workers.services import Services
-from workers.stage import run_message
-from workers.step import Stage, Step
+from sightline.wire.messages import Job, Message
+from workers.batching.batcher import Batcher
+from workers.stages.payloads import bundles_of
+from workers.stages.runner import run_message
+from workers.stages.services import Services
+from workers.stages.step import Stage, Step
 
 BOX = Detection(xyxy=(0, 0, 8, 4), label="plate", class_id=0, confidence=0.9)
 

@@ -12,13 +12,13 @@ import pytest
 
 from producers.camera import process as process_module
 from producers.camera.process import CameraProcess
-from producers.camera_status import CameraStatus, read_statuses, write_statuses
+from producers.camera.status import CameraStatus, read_statuses, write_statuses
+from sightline.delivery.publisher import Publisher
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
-from sightline.publisher import Publisher
-from sightline.redis_connection import connect
+from sightline.redis.connection import connect
 from sightline.settings import Settings
 from storage.cameras import add_camera, list_cameras, remove_camera, update_camera
-from storage.database import Database
+from storage.database.engine import Database
 from tests.cameras import FakePublisher, camera, wait_until, write_clip
 from tests.conftest import free_port
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sightline import AsyncSightline, BadMessageError, Sightline, SubmittedJob, WaitTimeoutError
 from sightline.settings import Settings
-from tests.integration.test_api.uploading import jpeg
+from tests.integration.api.uploading import jpeg
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import main
-from sightline.client import AsyncSightline, Sightline
-from sightline.ledger import Ledger, LedgerLimits
-from sightline.redis_connection import connect
+from sightline.client.client import AsyncSightline, Sightline
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.redis.connection import connect
 from sightline.settings import Settings
 from sightline.types import FrameRef
 from tests.cameras import write_clip

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sightline.types import Xyxy
-from storage.association import Association, Rules
-from storage.plates import Plate, weight
-from storage.sightings import Sighting, make_sighting
+from storage.passages.association import Association, Rules
+from storage.plates.sightings import Sighting, make_sighting
+from storage.plates.text import Plate, weight
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 GAP = timedelta(seconds=10)

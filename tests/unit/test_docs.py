@@ -16,14 +16,14 @@ import typer
 from celery import Celery
 
 from docs import generate
-from sightline.celery_app import create_app
+from sightline.blobs.store import open_frame_store
+from sightline.celery.app import create_app
 from sightline.cli import app
-from sightline.frames import open_frame_store
-from sightline.messages import MAX_FRAMES_PER_JOB, parse_message
 from sightline.pipelines import registry
-from sightline.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY
+from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK, LANE_PRIORITY
 from sightline.settings import PREFIX, Settings
 from sightline.types import FrameRef
+from sightline.wire.messages import MAX_FRAMES_PER_JOB, parse_message
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

@@ -9,7 +9,7 @@ import sys
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging, log_settings
 from sightline.settings import Settings, load_settings
-from storage.database import Database, check_revision, open_database
+from storage.database.engine import Database, check_revision, open_database
 from workers.deliver.deliverer import Deliverer
 
 

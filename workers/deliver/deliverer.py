@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.settings import Settings
-from storage.database import Database
-from storage.deliveries import due_sinks
-from storage.outbox import finalize_passages
-from storage.sinks import Sink
+from storage.database.engine import Database
+from storage.sinks.deliveries import due_sinks
+from storage.sinks.outbox import finalize_passages
+from storage.sinks.sinks import Sink
 from workers.deliver.lane import Lane, pause
 from workers.deliver.sender import open_sender
 from workers.health import PATTERN

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from storage.deliveries import Delivery
-from storage.sinks import Sink
+from storage.sinks.deliveries import Delivery
+from storage.sinks.sinks import Sink
 from workers.deliver.sender import NotDeliveredError
 
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sightline.errors import StoreUnavailableError
-from sightline.events import TEST_EVENT
 from sightline.settings import Settings
-from storage import deliveries
-from storage.database import Database
-from storage.deliveries import Delivery, Failure
-from storage.sinks import Sink, disable_sink
+from sightline.wire.events import TEST_EVENT
+from storage.database.engine import Database
+from storage.sinks import deliveries
+from storage.sinks.deliveries import Delivery, Failure
+from storage.sinks.sinks import Sink, disable_sink
 from workers.deliver.breaker import Breaker, backoff_s
 from workers.deliver.sender import NotDeliveredError, Sender, TargetGoneError, with_links
 

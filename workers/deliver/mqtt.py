@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from storage.deliveries import Delivery
-from storage.sinks import Sink
+from storage.sinks.deliveries import Delivery
+from storage.sinks.sinks import Sink
 from workers.deliver.sender import NotDeliveredError
 
 _QOS = 1

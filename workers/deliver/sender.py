@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from sightline.errors import RetryableError, SettingsError, SightlineError
-from sightline.events import SinkKind
 from sightline.settings import Settings
-from storage.deliveries import Delivery
-from storage.sinks import Sink
+from sightline.wire.events import SinkKind
+from storage.sinks.deliveries import Delivery
+from storage.sinks.sinks import Sink
 
 
 class NotDeliveredError(RetryableError):

@@ -12,8 +12,8 @@ import httpx
 
 import sightline
 from sightline.webhooks import sign
-from storage.deliveries import Delivery
-from storage.sinks import Sink
+from storage.sinks.deliveries import Delivery
+from storage.sinks.sinks import Sink
 from workers.deliver.sender import NotDeliveredError, TargetGoneError
 
 _MAX_ANSWER_BYTES: Final = 65_536

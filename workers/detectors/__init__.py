@@ -5,8 +5,8 @@ from __future__ import annotations
 from sightline import entry_points
 from sightline.settings import Settings
 from workers.detectors.detector import Detector
-from workers.models import find_model
-from workers.runtimes import choose_runtime
+from workers.models.registry import find_model
+from workers.models.runtimes import choose_runtime
 
 __all__ = ["Detector", "open_detector"]
 

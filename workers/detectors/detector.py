@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sightline.models import LoadedModel
 from sightline.types import Detection
-from workers.images import BgrImage
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import BgrImage
 
 
 class Detector(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 from sightline.errors import SightlineError
 from sightline.settings import Settings, load_settings
 from workers.detectors.torch_session import load_net
-from workers.model_files import resolve
+from workers.models.files import resolve
 
 
 def export(name: str, settings: Settings, target: Path | None = None) -> Path:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from workers.detectors.overlaps import thin_out
+from workers.detectors.nms import thin_out
 from workers.detectors.sessions import Rows
 
 _Shape = tuple[int, int]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from workers.images import BgrImage
+from workers.pixels.images import BgrImage
 
 _PADDING_GRAY = 114  #: what the model saw around pictures in training
 _CLEARLY_SMALLER = 2 / 3

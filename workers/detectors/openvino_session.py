@@ -13,9 +13,9 @@ import numpy as np
 
 from sightline.errors import ModelError
 from workers.detectors.sessions import Batch, Rows, cannot_load, fixed_sizes, parse_labels, takes_bgr_bytes
-from workers.model_files import ModelFile
-from workers.models import Runtime
-from workers.runtimes import openvino_config, share_threads
+from workers.models.files import ModelFile
+from workers.models.registry import Runtime
+from workers.models.runtimes import openvino_config, share_threads
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from workers.model_files import ModelFile
-from workers.models import ModelSpec, Runtime
-from workers.runtimes import CUDA, onnxruntime_options, onnxruntime_providers, require_cuda
+from workers.models.files import ModelFile
+from workers.models.registry import ModelSpec, Runtime
+from workers.models.runtimes import CUDA, onnxruntime_options, onnxruntime_providers, require_cuda
 
 Rows = npt.NDArray[np.float32]
 Batch = npt.NDArray[np.uint8]

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection, Point
-from workers.images import BgrImage
-from workers.model_files import ModelFile, resolve
-from workers.models import Runtime
-from workers.rapid import open_rapidocr
+from sightline.wire.models import LoadedModel
+from workers.models.files import ModelFile, resolve
+from workers.models.rapid import open_rapidocr
+from workers.models.registry import Runtime
+from workers.pixels.images import BgrImage
 
 _AT_ONCE = 4  #: pictures; they run one after the other anyway, and the first are waited for
 

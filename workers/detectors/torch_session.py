@@ -9,8 +9,8 @@ import numpy as np
 
 from sightline.errors import ModelError
 from workers.detectors.sessions import Batch, Rows
-from workers.model_files import ModelFile
-from workers.models import Runtime
+from workers.models.files import ModelFile
+from workers.models.registry import Runtime
 
 
 class TorchSession:

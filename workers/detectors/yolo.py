@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
-from workers.coco import LABELS as COCO_LABELS
+from sightline.wire.models import LoadedModel
 from workers.detectors.heads import HEADS
 from workers.detectors.letterbox import Placement, letterbox, resize
-from workers.detectors.looks import LEAST_CONFIDENCE, agree
 from workers.detectors.openvino_session import OpenvinoSession
+from workers.detectors.scale_fusion import LEAST_CONFIDENCE, agree
 from workers.detectors.sessions import OnnxruntimeSession, Rows, Session
-from workers.images import BgrImage
-from workers.model_files import ModelFile, resolve
-from workers.models import Runtime, find_model
+from workers.models.coco import LABELS as COCO_LABELS
+from workers.models.files import ModelFile, resolve
+from workers.models.registry import Runtime, find_model
+from workers.pixels.images import BgrImage
 
 _STRIDE = 64  #: pixels; sides of the input are multiples of it, a wide picture takes a wide input
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import ModelError
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Reading
-from workers.images import BgrImage
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import BgrImage
 
 _NAME = "paddleocr"
 _HOW_TO_MAKE = "make it with `python -m workers.recognizers.paddle_folder FOLDER` where RapidOCR is installed"

@@ -14,7 +14,7 @@ import yaml
 
 from sightline.errors import ModelError, SightlineError
 from sightline.settings import Settings, load_settings
-from workers.model_files import resolve
+from workers.models.files import resolve
 
 MODEL_NAME = "PP-OCRv6_small_rec"
 

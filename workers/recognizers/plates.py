@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Reading
-from workers.images import BgrImage
-from workers.model_files import ModelFile, resolve
-from workers.models import Runtime, find_model
+from sightline.wire.models import LoadedModel
+from workers.models.files import ModelFile, resolve
+from workers.models.registry import Runtime, find_model
+from workers.models.runtimes import choose_runtime, onnxruntime_options, openvino_config, share_threads
+from workers.pixels.images import BgrImage
 from workers.recognizers.formats import Formats, open_formats
-from workers.runtimes import choose_runtime, onnxruntime_options, openvino_config, share_threads
 
 _MODEL = "plates-recognizer"
 

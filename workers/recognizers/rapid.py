@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Reading
-from workers.images import BgrImage
-from workers.model_files import ModelFile, resolve
-from workers.models import Runtime, find_model
-from workers.rapid import open_rapidocr
-from workers.runtimes import choose_runtime, share_threads
+from sightline.wire.models import LoadedModel
+from workers.models.files import ModelFile, resolve
+from workers.models.rapid import open_rapidocr
+from workers.models.registry import Runtime, find_model
+from workers.models.runtimes import choose_runtime, share_threads
+from workers.pixels.images import BgrImage
 
 _MODEL = "ppocr-rec"
 _HEIGHT = 48  #: pixels; every crop is scaled to it

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Reading
-from workers.images import BgrImage
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import BgrImage
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import Decoded, PlateRecognizer, open_plate_recognizer, reading_of
 from workers.recognizers.rapid import open_rapid_recognizer

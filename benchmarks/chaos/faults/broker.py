@@ -7,8 +7,8 @@ import time
 from uuid import uuid4
 
 from benchmarks.chaos.faults.fault import Fault
-from benchmarks.chaos.system import System
-from sightline.celery_app import create_app
+from benchmarks.chaos.machine.system import System
+from sightline.celery.app import create_app
 from sightline.pipelines import registry
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Detection
-from workers.images import BgrImage
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import BgrImage
 
 
 def open_detector(name: str, _settings: Settings) -> LitDisplayDetector:

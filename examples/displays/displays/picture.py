@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from displays.recognizer import DIGITS
-from workers.images import BgrImage
+from workers.pixels.images import BgrImage
 
 WIDE, HIGH, THICK = 60, 110, 12
 #: Left, top, right and bottom of each segment, in the order of `DIGITS`.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from displays.detector import lit_pixels
-from sightline.models import LoadedModel
 from sightline.settings import Settings
 from sightline.types import Reading
-from workers.images import BgrImage
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import BgrImage
 
 #: Middle of each segment, as shares of width and height: top, upper left, upper right, middle, lower left, lower right,
 #: bottom.

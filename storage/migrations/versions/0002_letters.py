@@ -59,7 +59,7 @@ def _fill() -> None:
 
 
 def _letter_id(*parts: str) -> str:
-    """As `storage.rows.letter_id`, whatever becomes of that."""
+    """As `storage.jobs.rows.letter_id`, whatever becomes of that."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode()

@@ -113,7 +113,7 @@ def _fill() -> None:
 
 
 def _rotations(folded: str) -> list[str]:
-    """As `storage.search.rotations`, whatever becomes of that."""
+    """As `storage.passages.search.rotations`, whatever becomes of that."""
     ring = f"{folded}|"
     return [ring[start:] + ring[:start] for start in range(len(ring))]
 

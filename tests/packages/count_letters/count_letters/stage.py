@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sightline.messages import Message
 from sightline.pipelines import registry
 from sightline.types import FrameResult, Reading
-from workers.services import Services
-from workers.step import Step
+from sightline.wire.messages import Message
+from workers.stages.services import Services
+from workers.stages.step import Step
 
 
 def open_stage(_services: Services) -> CountStage:

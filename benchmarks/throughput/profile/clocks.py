@@ -1,0 +1,105 @@
+"""Clocks in the steps of a worker: CPU time by thread and step, told on SIGUSR2. For `where`.
+
+`clocked` and `clocked_models` are the apps that have them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import kombu.transport.redis
+from celery.signals import worker_ready
+
+import sightline.delivery.handoff
+import storage.results.store
+import workers.app
+import workers.stages.runner
+from sightline.blobs.store import FolderFrameStore
+from sightline.delivery.result_board import ResultBoard
+from sightline.wire.messages import Message
+from workers.batching.batcher import Batcher
+
+#: Environment variable: the file a report goes to.
+REPORT: Final = "BENCHMARK_CLOCKS"
+
+_local = threading.local()
+_Seconds = defaultdict[str, float]
+_spent: list[_Seconds] = []  #: of each thread
+
+
+def clock(owner: Any, name: str, step: str) -> None:
+    """Count the CPU time of a function as that of a step, less what steps inside it count themselves."""
+    call: Callable[..., Any] = getattr(owner, name)
+
+    def clocked(*arguments: Any, **named: Any) -> Any:
+        if not hasattr(_local, "spent"):
+            _local.spent, _local.inside_s = _Seconds(float), 0.0
+            _spent.append(_local.spent)
+        before_s, _local.inside_s = _local.inside_s, 0.0
+        began_s = time.thread_time()
+        try:
+            return call(*arguments, **named)
+        finally:
+            took_s = time.thread_time() - began_s
+            _local.spent[step] += took_s - _local.inside_s
+            _local.inside_s = before_s + took_s
+
+    setattr(owner, name, clocked)
+
+
+def install() -> None:
+    """Put clocks into what every worker does."""
+    worker_ready.connect(_listen, weak=False)
+    qos: Any = kombu.transport.redis.QoS
+    clock(kombu.transport.redis.Channel, "_brpop_read", "take a message, make Celery's request")
+    clock(qos, "append", "note it as unacknowledged")
+    clock(qos, "ack", "acknowledge it")
+    clock(workers.app, "run_message", "stages: what is left")
+    clock(workers.stages.runner, "parse_message", "read the message")
+    clock(Message, "pack", "write the message")
+    delivery: Any = sightline.delivery.handoff.Delivery
+    clock(delivery, "begin", "ledger: begin")
+    clock(delivery, "hand_over", "send the message")
+    clock(delivery, "settle", "ledger: settle")
+    for name in ("get_bundle", "put_bundle", "delete_bundles"):
+        clock(FolderFrameStore, name, "frame store")
+    clock(ResultBoard, "post", "post the result")
+    clock(Batcher, "submit", "batchers")
+    clock(Batcher, "_run_once", "batchers")
+    clock(storage.results.store.Store, "store", "transaction: what is left")
+    store: Any = storage.results.store
+    clock(store, "claim_jobs", "transaction: jobs")
+    clock(store, "settle_jobs", "transaction: jobs")
+    clock(store.rows, "sightings", "transaction: passages")
+    clock(store, "place_sightings", "transaction: passages")
+    clock(store, "_insert_frames", "transaction: frames")
+    for name in ("detection_rows", "reading_rows"):
+        clock(store.rows, name, "transaction: detections, readings")
+    clock(store, "insert_rows", "transaction: detections, readings")
+
+
+def _tell(*_: object) -> None:
+    threads, steps = _Seconds(float), _Seconds(float)
+    for thread in threading.enumerate():
+        if thread.ident is not None:
+            name = "main" if thread is threading.main_thread() else thread.name.partition("_")[0].rstrip("0123456789-")
+            threads[name] += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    for spent in _spent:
+        for step, seconds in list(spent.items()):
+            steps[step] += seconds
+    content = {"process": time.process_time(), "threads": threads, "steps": steps}
+    path = Path(os.environ[REPORT])
+    path.with_suffix(".new").write_text(json.dumps(content))
+    path.with_suffix(".new").replace(path)
+
+
+def _listen(**_: object) -> None:
+    signal.signal(signal.SIGUSR2, _tell)

@@ -1,0 +1,1 @@
+"""Pictures with what was found drawn on them."""

@@ -1,0 +1,161 @@
+"""Every error as an RFC 9457 problem: what is wrong, with which field and value, and what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
+
+from producers.replay import LetterNotReplayableError
+from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError
+from sightline.redaction import redact_text
+from storage.cameras import CameraExistsError, CameraNotFoundError
+from storage.passages.plate_lists import PlateNotListedError
+from storage.results.dead_letters import LetterNotFoundError
+from storage.sinks.sinks import SinkExistsError, SinkNotFoundError
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class NotFoundError(SightlineError):
+    """There is no such thing (any more). `what` is its kind, also the stable word."""
+
+    def __init__(self, what: str, name: str, *, hint: str = "") -> None:
+        super().__init__(f"there is no {what} {name!r}{hint and f'; {hint}'}")
+        self.reason = f"{what.replace(' ', '_')}_not_found"
+
+
+class UnsupportedTypeError(SightlineError):
+    """The body is of a kind the endpoint does not read."""
+
+    reason = "unsupported_media_type"
+
+
+#: Looked through in order; the first class that fits gives the status.
+_STATUS: Final[tuple[tuple[type[SightlineError], int], ...]] = (
+    (BacklogFullError, 429),
+    (RetryableError, 503),
+    (NotFoundError, 404),
+    (CameraNotFoundError, 404),
+    (LetterNotFoundError, 404),
+    (PlateNotListedError, 404),
+    (SinkNotFoundError, 404),
+    (CameraExistsError, 409),
+    (SinkExistsError, 409),
+    (LetterNotReplayableError, 409),
+    (UnsupportedTypeError, 415),
+    (SightlineError, 422),
+)
+
+
+class Problem(BaseModel):
+    """The body of every answer that is no success. `type` ends in a stable word, `detail` is for people."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:sightline:bad_message",
+                "title": "Unprocessable Entity",
+                "status": 422,
+                "detail": "pipeline: Input should be 'objects', 'text' or 'plates' (got 'cars')",
+                "field": "pipeline",
+            }
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+
+
+_TEXTS: Final[dict[int, str]] = {
+    401: "No key, or one that is unknown or revoked.",
+    403: "The role of the key may not do this.",
+    404: "There is no such thing.",
+    409: "As things are it cannot be done: the name is taken, the letter has no picture.",
+    413: "The body is larger than `max_upload_mb`.",
+    415: "The body is neither a form nor JSON nor an image, or compressed in another way than gzip.",
+    422: "The request is wrong; `detail` names field, value and cure.",
+    408: "Nothing came for some time in the middle of the body.",
+    429: "Too many requests, or the backlog is full; `Retry-After` says when to try again.",
+    503: "Redis, the frame store or the database does not answer; `Retry-After` says when to try again.",
+}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a router or endpoint, so that the OpenAPI document tells its errors."""
+    body = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _TEXTS[status], "content": body} for status in statuses}
+
+
+#: What any endpoint under `/v1` may answer.
+ALWAYS: Final = described(401, 403, 422, 429, 503)
+
+
+def problem(
+    status: int, detail: str, *, reason: str = "", field: str | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """One problem as a response. `reason` is a stable word, made the problem's type."""
+    body = {
+        "type": f"urn:sightline:{reason}" if reason else "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if field:
+        body["field"] = field
+    return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(SightlineError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def refusal(error: ValidationError) -> BadMessageError:
+    """pydantic's report on a body as one sentence about the first wrong field."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "body"
+    return BadMessageError(_sentence(field, first), field=field)
+
+
+async def _ours(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SightlineError)
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, RetryableError) else None
+    field = error.field if isinstance(error, BadMessageError) else None
+    return problem(status, redact_text(str(error)), reason=error.reason, field=field, headers=headers)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return problem(422, _sentence(field, first), reason="bad_request", field=field)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's answer to bytes that are no text at all
+        return problem(
+            422, "body: is no JSON in UTF-8; send it as application/json", reason="bad_message", field="body"
+        )
+    return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _sentence(field: str, first: Mapping[str, Any]) -> str:
+    """Shows the wrong value where it is a plain one and no secret: of a whole body nobody learns anything."""
+    value: object = first.get("input")
+    plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url")
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{field}: {message}" + (f" (got {redact_text(repr(value))[:80]})" if plain else "")

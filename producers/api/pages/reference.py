@@ -1,0 +1,121 @@
+"""`/openapi.json`, and `/docs`: the same document as a page that needs no network and no script."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+
+from producers.api.access.auth import require
+from producers.api.middleware.prefix import here
+from producers.api.middleware.problems import Problem
+from producers.api.pages.templating import render
+from storage.access.keys import Role
+
+DESCRIPTION: Final = """Cameras and uploads become rows you can trust.
+
+Submit images with `POST /v1/jobs`, wait with `GET /v1/jobs/{job_id}?wait=30`, query what was found under
+`/v1/passages`, `/v1/readings` and `/v1/detections`. Lists are pages, newest first: pass `next_cursor` on as `cursor`
+until it is null.
+
+Send a key as `X-API-Key` or `Authorization: Bearer`; viewers read, operators also submit and manage cameras.
+
+Every error is a problem (RFC 9457) whose `detail` names field, value and cure."""
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.VIEWER))])
+
+_METHODS: Final = ("get", "post", "patch", "delete")
+
+
+@router.get("/openapi.json")
+def get_document(request: Request) -> dict[str, Any]:
+    document = openapi(request.app)
+    return document | {"servers": [{"url": here("")}]} if here("") else document
+
+
+@router.get("/docs", response_class=HTMLResponse)
+def get_page(request: Request) -> Response:
+    document = openapi(request.app)
+    base_url = str(request.base_url).rstrip("/")
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, operations in document["paths"].items():
+        for method in _METHODS:
+            if method in operations:
+                entry = _entry(document, base_url, method, path, operations[method])
+                groups.setdefault(entry["group"], []).append(entry)
+    return render(request, "docs.html", {"document": document, "groups": groups, "base_url": base_url})
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        schemas["Problem"] = Problem.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _entry(
+    document: dict[str, Any], base_url: str, method: str, path: str, operation: dict[str, Any]
+) -> dict[str, Any]:
+    """What the page shows of one endpoint."""
+    bodies = operation.get("requestBody", {}).get("content", {})
+    return {
+        "group": operation.get("tags", ["other"])[0],
+        "method": method.upper(),
+        "path": path,
+        "anchor": f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
+        "summary": operation["summary"],
+        "description": operation.get("description", ""),
+        "parameters": [
+            parameter | {"about": parameter.get("description", ""), "kind": _kind(parameter["schema"])}
+            for parameter in operation.get("parameters", [])
+        ],
+        "responses": operation["responses"],
+        "commands": [_command(document, base_url, method, path, kind, body) for kind, body in bodies.items()]
+        or [_command(document, base_url, method, path, "", {})],
+    }
+
+
+def _command(
+    document: dict[str, Any], base_url: str, method: str, path: str, content_type: str, body: dict[str, Any]
+) -> str:
+    """The call as a curl command."""
+    parts = ["curl", "-H 'X-API-Key: sl_…'"]
+    example = _example(document, body)
+    if content_type == "multipart/form-data":
+        parts += [
+            f"-F {name}={'@' + value[0] if isinstance(value, list) else value}" for name, value in example.items()
+        ]
+    elif content_type == "image/*":
+        parts += ["-H 'Content-Type: image/jpeg'", "--data-binary @car.jpg"]
+    elif content_type:
+        parts += [f"-X {method.upper()}"] * (method != "post") + ["--json", f"'{json.dumps(example)}'"]
+    elif method != "get":
+        parts.append(f"-X {method.upper()}")
+    return " ".join([*parts, f"'{base_url}{path}'"])
+
+
+def _example(document: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    for example in body.get("examples", {}).values():
+        return example["value"]
+    schema: dict[str, Any] = body.get("schema", {})
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    return document["components"]["schemas"].get(name, schema).get("example", {})
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A parameter's type in a word or two."""
+    choices = [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
+    first = choices[0]
+    if "$ref" in first:
+        return str(first["$ref"]).rpartition("/")[2]
+    bounds = [f"{first[name]:g}" for name in ("minimum", "maximum") if name in first]
+    kind = str(first.get("format") or first.get("type", ""))
+    return f"{kind} {'..'.join(bounds)}" if len(bounds) == 2 else kind

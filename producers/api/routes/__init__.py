@@ -1,0 +1,1 @@
+"""What one can ask for, a file for each kind."""

@@ -1,0 +1,192 @@
+"""`/v1/cameras`: rows that the camera process follows within two seconds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from producers.api.access.audit_trail import ChangesLogged
+from producers.api.access.auth import require
+from producers.api.middleware.prefix import here
+from producers.api.middleware.problems import ALWAYS, described
+from producers.api.services import Given, Services
+from producers.camera.address import check_credentials
+from producers.camera.status import CameraStatus, read_statuses
+from sightline.errors import BadMessageError, BrokerUnavailableError
+from sightline.pipelines import DEFAULT, KnownPipeline
+from sightline.redaction import redact_url
+from sightline.types import Pipeline, SourceId
+from storage import cameras
+from storage.access.keys import Role
+from storage.cameras import Camera
+
+router = APIRouter(route_class=ChangesLogged, prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
+
+CameraId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Fps = Annotated[float, Field(ge=0.1, le=60, description="Frames a second that are looked at, at most.")]
+MinFps = Annotated[
+    float,
+    Field(
+        ge=0.1,
+        le=60,
+        description="While the workers do not keep up or nothing moves, `fps` falls to this. Null: it does not fall.",
+    ),
+]
+Url = Annotated[str, Field(min_length=1, max_length=2048)]
+_SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file")
+_KNOWN_URL: Final = re.compile(
+    rf"(?:{'|'.join(_SCHEMES)})://[^\s/].*|file:///.+|\d{{1,3}}|/.+|[^:]+\.[A-Za-z0-9]{{2,5}}", re.IGNORECASE
+)
+
+
+class NewCamera(BaseModel):
+    """A camera to add."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "camera_id": "gate",
+                "url": "rtsp://user:secret@10.0.0.7/stream",
+                "pipeline": "plates",
+                "fps": 5,
+            }
+        },
+    )
+
+    camera_id: SourceId
+    url: Url
+    pipeline: KnownPipeline = DEFAULT
+    fps: Fps = 5.0
+    min_fps: MinFps | None = None
+    preset: Literal["live", "archive"] = "live"
+    motion: bool = True
+    enabled: bool = True
+    loop: bool = False
+
+
+class CameraChange(BaseModel):
+    """The fields to change; the others stay. `min_fps` of null: the rate is always `fps`."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"fps": 2, "enabled": False}})
+
+    url: Url | None = None
+    pipeline: KnownPipeline | None = None
+    fps: Fps | None = None
+    min_fps: MinFps | None = None
+    preset: Literal["live", "archive"] | None = None
+    motion: bool | None = None
+    enabled: bool | None = None
+    loop: bool | None = None
+
+
+class CameraView(BaseModel):
+    """A camera as it is shown: its URL without credentials, and how it does."""
+
+    camera_id: str
+    url: str
+    pipeline: Pipeline
+    fps: float
+    min_fps: float | None
+    preset: str
+    motion: bool
+    enabled: bool
+    loop: bool
+    status: CameraStatus | None  #: None while Redis does not answer
+
+
+class CameraList(BaseModel):
+    items: list[CameraView]
+
+
+@router.get("", summary="Cameras and how they do", dependencies=[Depends(require(Role.VIEWER))])
+def list_cameras(services: Given) -> CameraList:
+    """All cameras and how they do."""
+    return CameraList(items=camera_views(services))
+
+
+@router.post(
+    "",
+    summary="Add a camera",
+    status_code=201,
+    responses=described(409),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+def add_camera(new: NewCamera, services: Given, response: Response) -> CameraView:
+    """Add a camera; it runs within two seconds."""
+    _check_url(new.url)
+    camera = cameras.add_camera(services.database, Camera.model_validate(new.model_dump()))
+    response.headers["Location"] = here(f"/v1/cameras/{camera.camera_id}")
+    return _view(services, camera)
+
+
+@router.get(
+    "/{camera_id}", summary="One camera", responses=described(404), dependencies=[Depends(require(Role.VIEWER))]
+)
+def get_camera(camera_id: CameraId, services: Given) -> CameraView:
+    """One camera and how it does."""
+    return _view(services, cameras.get_camera(services.database, camera_id))
+
+
+@router.patch(
+    "/{camera_id}",
+    summary="Change, pause or resume a camera",
+    responses=described(404),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+def change_camera(camera_id: CameraId, change: CameraChange, services: Given) -> CameraView:
+    """Change, pause (`enabled: false`) or resume a camera."""
+    given: dict[str, Any] = change.model_dump(exclude_unset=True)
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None or name == "min_fps"}
+    if not fields:
+        raise BadMessageError("body: no field to change; give at least one", field="body")
+    if "url" in fields:
+        _check_url(fields["url"])
+    return _view(services, cameras.update_camera(services.database, camera_id, **fields))
+
+
+@router.delete(
+    "/{camera_id}",
+    summary="Remove a camera",
+    status_code=204,
+    responses=described(404),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+def remove_camera(camera_id: CameraId, services: Given) -> None:
+    """Remove a camera. Its rows stay."""
+    cameras.remove_camera(services.database, camera_id)
+
+
+def camera_views(services: Services) -> list[CameraView]:
+    """All cameras as they are shown. Raises `StoreUnavailableError`; without Redis only the statuses are missing."""
+    return _views(services, cameras.list_cameras(services.database))
+
+
+def _views(services: Services, rows: Sequence[Camera]) -> list[CameraView]:
+    try:
+        statuses = read_statuses(services.redis, [row.camera_id for row in rows])
+    except BrokerUnavailableError:  # the rows are in the database, and may be changed there
+        statuses = {}
+    return [_shown(row, statuses.get(row.camera_id)) for row in rows]
+
+
+def _view(services: Services, camera: Camera) -> CameraView:
+    return _views(services, [camera])[0]
+
+
+def _shown(camera: Camera, status: CameraStatus | None) -> CameraView:
+    fields = camera.model_dump(exclude={"url"})
+    return CameraView(url=redact_url(camera.url.get_secret_value()), status=status, **fields)
+
+
+def _check_url(url: str) -> None:
+    if not _KNOWN_URL.fullmatch(url) or not url.isprintable():
+        raise BadMessageError(
+            f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (MJPEG), a video file, a USB index (0)",
+            field="url",
+        )
+    check_credentials(url)

@@ -1,0 +1,207 @@
+"""`/v1/jobs`: upload images or name URLs, then wait for the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from producers.api.access.audit_trail import LooksLogged
+from producers.api.access.auth import require
+from producers.api.middleware.prefix import here
+from producers.api.middleware.problems import ALWAYS, NotFoundError, described
+from producers.api.params import Cursor, Limit, Since, Source, Until
+from producers.api.services import Given, Services
+from producers.api.uploads.forms import query_options, read_job, request_body
+from sightline.errors import BacklogFullError, BrokerUnavailableError
+from sightline.types import JobResult, JobStatus, Lane, Pipeline
+from sightline.wire.messages import Job
+from storage.access.keys import Role
+from storage.passages.views import JobView
+from storage.results import queries
+
+router = APIRouter(route_class=LooksLogged, prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
+
+JobIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
+Wait = Annotated[float, Query(ge=0, le=60, description="Wait up to so many seconds for the result.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Requests with the same key and the same images are one job; without a key the images decide.",
+    ),
+]
+
+_EXAMPLE_ID: Final = "9b2d7f0c4e6a18355d90c1aa7e42f6b3"
+
+
+class JobAnswer(BaseModel):
+    """A job: `open` until it is finished, then with its result."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "job_id": _EXAMPLE_ID,
+                "status": "open",
+                "links": {"self": f"/v1/jobs/{_EXAMPLE_ID}", "wait": f"/v1/jobs/{_EXAMPLE_ID}?wait=30"},
+            }
+        }
+    )
+
+    job_id: str
+    status: JobStatus
+    links: dict[str, str]
+    refused: list[str] | None = None  #: frame ids left out of a live job: their source has too much open
+    result: JobResult | None = None
+
+
+class OpenJob(BaseModel):
+    """A job that is not finished."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+    pipeline: Pipeline
+    lane: Lane
+    status: JobStatus = JobStatus.OPEN
+    frame_count: int
+    published_at: datetime
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first; of open ones there is a single page, the next to be finished first."""
+
+    items: tuple[JobView | OpenJob, ...]
+    next_cursor: str | None = None
+
+
+@router.post(
+    "",
+    summary="Submit images",
+    status_code=202,
+    response_model=JobAnswer,
+    responses={
+        202: {
+            "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}},
+            "description": "Accepted: the images end in the database, as dead letters, or dropped by a named rule.",
+        }
+    }
+    | described(413, 415, 429),
+    openapi_extra={"requestBody": request_body()},
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+async def create_job(
+    request: Request,
+    services: Given,
+    given: Annotated[dict[str, Any], Depends(query_options)],
+    wait: Wait = 0,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """As files of a form, as JSON by URL or in base64, or one image as the body.
+
+    The same images from the same source are the same job.
+
+    With `wait` the answer holds the result if it comes in time.
+    """
+    job, pixels = await read_job(request, services.settings, idempotency_key, given)
+    refused = await run_in_threadpool(services.publisher.publish, job, pixels)
+    del pixels  # the wait may be long
+    if len(refused) == len(job.frames):
+        source_id = job.frames[0].source_id
+        raise BacklogFullError(
+            f"backlog full for source {source_id!r} in lane live; try again later, or in another lane",
+            source_id=source_id,
+        )
+    # The same request may have been made before, and its job be finished.
+    answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)
+    if refused:
+        answer = answer.model_copy(update={"refused": [frame.frame_id for frame in refused]})
+    return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
+
+
+@router.get(
+    "/{job_id}",
+    summary="A job and its result",
+    response_model=JobAnswer,
+    responses=described(404),
+    dependencies=[Depends(require(Role.VIEWER))],
+)
+async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Response:
+    """With `wait` the answer comes as soon as the result does."""
+    answer = await _look(services, job_id, wait)
+    if answer is None:
+        raise NotFoundError("job", job_id)
+    return _respond(answer)
+
+
+@router.get("", summary="Jobs", dependencies=[Depends(require(Role.VIEWER))])
+def list_jobs(
+    services: Given,
+    status: Annotated[
+        JobStatus | None, Query(description="Only jobs that ended so; `open` lists unfinished ones.")
+    ] = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> JobList:
+    """Finished jobs, newest first, or those still open."""
+    if status is JobStatus.OPEN:
+        jobs = services.publisher.ledger.open_jobs(limit=limit)
+        return JobList(items=tuple(_open(job) for job in jobs if source is None or _has_source(job, source)))
+    page = queries.list_jobs(
+        services.database, status=status, source=source, since=since, until=until, limit=limit, cursor=cursor
+    )
+    return JobList(items=page.items, next_cursor=page.next_cursor)
+
+
+async def _look(services: Services, job_id: str, wait: float) -> JobAnswer | None:
+    """How a job stands, or will within `wait` seconds. None if there is none."""
+    try:
+        result = await services.board.wait(job_id, 0)
+        is_open = result is None and await run_in_threadpool(services.publisher.ledger.open_job, job_id) is not None
+    except BrokerUnavailableError:  # what is finished can be told without Redis
+        result = await run_in_threadpool(queries.get_job, services.database, job_id)
+        if result is None:
+            raise
+        return _answer(job_id, result)
+    if is_open:
+        return _answer(job_id, await services.board.wait(job_id, wait) if wait else None)
+    # Rows are written before a job leaves the ledger: what is not open is in the database, or nowhere.
+    result = result or await run_in_threadpool(queries.get_job, services.database, job_id)
+    if result is None and not await run_in_threadpool(services.accepted.is_open, job_id):
+        # Lost by Redis and published again, it may have ended between these two looks.
+        result = await run_in_threadpool(queries.get_job, services.database, job_id)
+        return None if result is None else _answer(job_id, result)
+    return _answer(job_id, result)
+
+
+def _answer(job_id: str, result: JobResult | None) -> JobAnswer:
+    path = here(f"/v1/jobs/{job_id}")
+    links = {"self": path, "wait": f"{path}?wait=30"}
+    return JobAnswer(job_id=job_id, status=result.status if result else JobStatus.OPEN, links=links, result=result)
+
+
+def _respond(answer: JobAnswer, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """As text at once: somebody waits, and FastAPI would look at everything in it again."""
+    return Response(answer.model_dump_json(exclude_none=True), status_code, headers, "application/json")
+
+
+def _open(job: Job) -> OpenJob:
+    return OpenJob(
+        job_id=job.job_id,
+        pipeline=job.pipeline,
+        lane=job.lane,
+        frame_count=len(job.frames),
+        published_at=datetime.fromtimestamp(job.published_at, UTC),
+    )
+
+
+def _has_source(job: Job, source: str) -> bool:
+    return any(frame.source_id == source for frame in job.frames)

@@ -1,0 +1,115 @@
+"""What was found: passages, detections, readings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from producers.api.access.audit_trail import Logged
+from producers.api.access.auth import require
+from producers.api.middleware.problems import ALWAYS, NotFoundError, described
+from producers.api.params import Cursor, Limit, Since, Source, Until
+from producers.api.services import Given
+from storage.access.keys import Role
+from storage.passages.search import find_passages
+from storage.passages.views import DetectionView, FoundPassageView, Page, PassageView, ReadingView
+from storage.results import queries
+
+router = APIRouter(
+    route_class=Logged, prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))]
+)
+
+PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
+Text = Annotated[
+    str | None,
+    Query(max_length=64, description="In any spelling (`kab 4721`); `*` stands for any characters, `?` for one."),
+]
+
+
+@router.get("/passages", summary="Vehicles that passed")
+def list_passages(
+    services: Given,
+    text: Text = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    list: Annotated[str | None, Query(max_length=32, description="Only those on this list of known plates.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[PassageView]:
+    """Vehicles that passed a camera, one plate each, newest first."""
+    return queries.list_passages(
+        services.database,
+        text=text,
+        list_name=list,
+        source=source,
+        since=since,
+        until=until,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+@router.get("/passages/like", summary="Vehicles whose plate is like another")
+def list_similar_passages(
+    services: Given,
+    text: Annotated[str, Query(min_length=1, max_length=64, description="A plate in any spelling, no wildcards.")],
+    max_distance: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=2,
+            description="A character changed, added or left out counts 1; one that readers confuse, as O and 0, less.",
+        ),
+    ] = 1,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+) -> Page[FoundPassageView]:
+    """The likeliest first, of equals the newest. There are no further pages."""
+    return find_passages(
+        services.database, text, max_distance=max_distance, source=source, since=since, until=until, limit=limit
+    )
+
+
+@router.get("/passages/{passage_id}", summary="One passage", responses=described(404))
+def get_passage(passage_id: PassageId, services: Given) -> PassageView:
+    """Passages that turn out to be one are merged: then one of the ids is gone."""
+    passage = queries.get_passage(services.database, passage_id)
+    if passage is None:
+        raise NotFoundError("passage", passage_id)
+    return passage
+
+
+@router.get("/detections", summary="Objects found")
+def list_detections(
+    services: Given,
+    label: Annotated[str | None, Query(max_length=64, description="Only this label.")] = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[DetectionView]:
+    """Objects found, with boxes `xyxy` in pixels of the frame, newest first."""
+    return queries.list_detections(
+        services.database, label=label, source=source, since=since, until=until, limit=limit, cursor=cursor
+    )
+
+
+@router.get("/readings", summary="Texts read")
+def list_readings(
+    services: Given,
+    text: Text = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[ReadingView]:
+    """Texts read, with confidence per character, newest first."""
+    return queries.list_readings(
+        services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+    )

@@ -1,0 +1,1 @@
+"""Images on their way in: forms, JSON, raw bodies, URLs."""

@@ -1,0 +1,270 @@
+"""What comes in with `POST /v1/jobs`: a form of files, JSON with URLs or base64, or one image as it is.
+
+Each becomes a job and its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, NamedTuple, Self
+from urllib.parse import unquote, urlsplit
+
+from fastapi import Query, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from producers.api.middleware.problems import UnsupportedTypeError, refusal
+from producers.api.params import Moment
+from producers.api.uploads.base64_images import open_base64
+from producers.api.uploads.url_fetch import fetch_images
+from sightline.errors import BadImageError, BadMessageError
+from sightline.ids import content_id
+from sightline.images.header import check_image
+from sightline.pipelines import DEFAULT, KnownPipeline
+from sightline.settings import Settings
+from sightline.submission.jobs import NewFrame, make_job, sequence_of
+from sightline.types import Lane, SourceId
+from sightline.wire.messages import Job
+
+_MAX_FIELD_BYTES: Final = 4096
+_RAW_ONLY: Final = "For a body that is one image: as the field of a form."
+_AS_FILE: Final = "send it as a file with a name: curl -F files=@car.jpg (with @, not <)"
+#: More than there are, so that a wrong one is answered with the names of the right ones.
+_MAX_FIELDS: Final = 16
+
+
+#: Clocks differ, zones are mistaken for one another; what is further ahead is a mistake in the unit or the year.
+_AHEAD: Final = timedelta(days=1)
+
+
+def _not_in_the_future(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment > datetime.now(UTC) + _AHEAD:
+        raise ValueError(f"{moment.isoformat()} is more than a day in the future")
+    return moment
+
+
+class _File(NamedTuple):
+    """An image as it came; the name is what the client calls it."""
+
+    name: str
+    data: bytes
+
+
+class JobOptions(BaseModel):
+    """What a form says beside its `files`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pipeline: Annotated[KnownPipeline, Field(description="What to do with the images.")] = DEFAULT
+    lane: Annotated[Lane, Field(description="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE
+    source_id: Annotated[SourceId, Field(description="The source its rows belong to.")] = "api"
+    captured_at: Annotated[
+        Moment | None,
+        AfterValidator(_not_in_the_future),
+        Field(description="When the pictures were taken; else what their EXIF says, else now. Passages go by it."),
+    ] = None
+    sequence: Annotated[
+        bool,
+        Field(
+            description="Whether the pictures follow each other in time, as those of a camera do: with all pictures of "
+            "this source that say so. Else each stands alone, unless their EXIF shows a burst."
+        ),
+    ] = False
+
+
+class JsonJob(JobOptions):
+    """Images that the API fetches, or that are in the text: one of the two."""
+
+    urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=64)] | None = None
+    images: (
+        Annotated[
+            list[str], Field(min_length=1, max_length=64, description="JPEG, PNG or WebP in base64, or as data URLs.")
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.urls is None) == (self.images is None):
+            raise ValueError('give either {"urls": [...]} or {"images": [...]}, the latter in base64')
+        return self
+
+
+def query_options(
+    pipeline: Annotated[KnownPipeline | None, Query(description=_RAW_ONLY)] = None,
+    lane: Annotated[Lane | None, Query(description=_RAW_ONLY)] = None,
+    source_id: Annotated[SourceId | None, Query(description=_RAW_ONLY)] = None,
+    captured_at: Annotated[Moment | None, Query(description=_RAW_ONLY)] = None,
+    sequence: Annotated[bool | None, Query(description=_RAW_ONLY)] = None,
+) -> dict[str, Any]:
+    """What the query says of an image that is the body: it has no fields."""
+    given = {
+        "pipeline": pipeline,
+        "lane": lane,
+        "source_id": source_id,
+        "captured_at": captured_at,
+        "sequence": sequence,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def request_body() -> dict[str, Any]:
+    """The body of `POST /v1/jobs` for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
+    form = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
+    urls = JsonJob.model_json_schema(ref_template="#/components/schemas/{model}")
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "JPEG, PNG or WebP."}
+    properties = {"files": files, **form["properties"]}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": ["files"], "properties": properties},
+                "examples": {"photos": {"value": {"files": ["car.jpg"], "pipeline": "plates", "source_id": "gate"}}},
+            },
+            "application/json": {
+                "schema": {name: part for name, part in urls.items() if name != "$defs"},
+                "examples": {
+                    "urls": {
+                        "value": {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"}
+                    },
+                    "images": {"value": {"images": ["/9j/4AAQSkZJRg…"], "pipeline": "plates"}},
+                },
+            },
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+
+
+async def read_job(
+    request: Request, settings: Settings, idempotency_key: str | None, given: Mapping[str, Any]
+) -> tuple[Job, dict[str, bytes]]:
+    """The job in a request, and its pixels by frame id.
+
+    `given`: what the query says, for an image that is the body.
+    The job's id comes from the images, the pipeline and `idempotency_key`: the same request is the same job.
+
+    Raises:
+        BadMessageError, BadImageError: naming the field or file, its value and what is accepted.
+        UnsafeUrlError, SourceError: naming the URL that must not or cannot be fetched.
+        UnsupportedTypeError: the body is neither a form nor JSON nor an image.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_image = content_type.startswith("image/") or content_type == "application/octet-stream"
+    if given and not is_image:
+        name = next(iter(given))
+        raise BadMessageError(f"{name}: in the query only where the body is one image; here it is a field", field=name)
+    if is_image:
+        options, files = _options(given), [_File("", await request.body())]
+    elif content_type == "multipart/form-data":
+        options, files = await _read_form(request, settings)
+    elif content_type == "application/json":
+        options, files = await _read_json(request, settings)
+    else:
+        raise UnsupportedTypeError(
+            f"content-type: {content_type or 'none'!r}; send multipart/form-data with the images as `files`, "
+            'application/json with {"urls": […]} or {"images": […]} in base64, or one image as image/jpeg'
+        )
+    return await run_in_threadpool(_make_job, options, files, settings, idempotency_key)
+
+
+async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, list[_File]]:
+    most = settings.max_files_per_job
+    try:
+        async with request.form(max_files=most, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
+            options = _options(_fields(form))
+            files = [await _read_file(upload, settings) for upload in form.getlist("files")]
+    except HTTPException as error:
+        cure = f"; if it is an image, {_AS_FILE}" if "Part exceeded" in error.detail else ""
+        raise BadMessageError(f"form: {error.detail.rstrip('.')}{cure}", field="files") from error
+    if not files:
+        raise BadMessageError("files: none given; send at least one image in the form field `files`", field="files")
+    return options, files
+
+
+async def _read_file(upload: UploadFile | str, settings: Settings) -> _File:
+    if isinstance(upload, str):
+        raise BadMessageError(f"files: a text, not a file; {_AS_FILE}", field="files")
+    name, size_mb = upload.filename or "", (upload.size or 0) / 1_000_000
+    if size_mb > settings.max_image_mb:  # before it is taken into memory
+        raise BadImageError(
+            f"file {name[:255]!r}: {size_mb:.1f} MB, at most {settings.max_image_mb:g} MB are accepted; send it smaller"
+        )
+    return _File(name, await upload.read())
+
+
+def _fields(form: FormData) -> dict[str, Any]:
+    fields = {name: value for name, value in form.multi_items() if name != "files"}
+    for name, value in fields.items():
+        if name not in JobOptions.model_fields:
+            known = ", ".join(("files", *JobOptions.model_fields))
+            raise BadMessageError(f"{name[:80]}: no field of this form; it has {known}", field=name[:80])
+        if not isinstance(value, str):
+            raise BadMessageError(f"{name}: a file, not a text; images go in the field `files`", field=name)
+    return fields
+
+
+def _options(fields: Mapping[str, Any]) -> JobOptions:
+    try:
+        return JobOptions.model_validate(fields)
+    except ValidationError as error:
+        raise refusal(error) from error
+
+
+async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, list[_File]]:
+    try:
+        options = JsonJob.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise refusal(error) from error
+    name, items = ("images", options.images) if options.urls is None else ("urls", options.urls)
+    if len(items or ()) > settings.max_files_per_job:
+        most = settings.max_files_per_job
+        raise BadMessageError(f"{name}: {len(items or ())} given, at most {most} are accepted", field=name)
+    if options.images is not None:
+        return options, await run_in_threadpool(_open_texts, options.images, settings)
+    urls = options.urls or []
+    if any(url[:5].lower() == "data:" for url in urls):
+        raise BadMessageError("urls: a data URL; give it in `images`", field="urls")
+    bodies = await fetch_images(urls, settings)
+    return options, [_File(_name_of(url), body) for url, body in zip(urls, bodies, strict=True)]
+
+
+def _open_texts(texts: list[str], settings: Settings) -> list[_File]:
+    return [
+        _File(f"images.{number}", open_base64(text, f"images.{number}", settings.max_image_mb))
+        for number, text in enumerate(texts)
+    ]
+
+
+def _make_job(
+    options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None
+) -> tuple[Job, dict[str, bytes]]:
+    """Checks and hashes every byte: not for the event loop."""
+    frames = [_new_frame(file, options.captured_at, settings) for file in files]
+    job, pixels = make_job(
+        frames,
+        settings,
+        pipeline=options.pipeline,
+        lane=options.lane,
+        source_id=options.source_id,
+        sequence=sequence_of(frames, is_said=options.sequence),
+    )
+    if idempotency_key:
+        job = job.model_copy(update={"job_id": content_id(job.job_id, idempotency_key)})
+    return job, pixels
+
+
+def _new_frame(file: _File, captured_at: datetime | None, settings: Settings) -> NewFrame:
+    """The name is the client's word: its folders are cut off, and it is only ever shown."""
+    try:
+        check_image(file.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+    except BadImageError as error:
+        raise BadImageError(f"file {file.name[:255]!r}: {error}") from error
+    name = file.name.replace("\\", "/").rpartition("/")[2][-255:]
+    return NewFrame.photo(file.data, name, captured_at=captured_at)
+
+
+def _name_of(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])

@@ -1,0 +1,1 @@
+"""From a source's pictures to the ones worth a frame."""

@@ -1,0 +1,210 @@
+"""One thread per camera: read, sample, gate, encode, put. Reconnects for as long as the camera is wanted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
+from producers.camera.counters import CameraCounters
+from producers.camera.publish.archive import EndedFiles
+from producers.camera.publish.budget import Budget
+from producers.camera.publish.slots import EncodedFrame, Outlet
+from producers.camera.sources.files import file_edition
+from producers.camera.sources.jpeg import encode_jpeg
+from producers.camera.sources.opening import file_path, is_file, open_source
+from producers.camera.sources.sampling import Backoff
+from producers.camera.sources.source import Grab, Source, SourceOptions
+from sightline.errors import BrokerUnavailableError, RetryableError, SourceError
+from sightline.ids import content_id, new_id
+from sightline.images.header import ImageLimits
+from sightline.redaction import redact_text
+from sightline.submission.sequences import LIVE
+from sightline.types import FrameRef
+from sightline.video.sampler import Sampler
+from storage.cameras import Camera
+
+log = logging.getLogger(__name__)
+
+#: Frames came for so long: the next trouble is a new one, and the first retry comes quickly.
+GOOD_RUN_S = 10.0
+#: A file that was read to its end is looked at again and again, for another one in its place.
+LOOK_AGAIN_S = 2.0
+
+OpenSource = Callable[[str, SourceOptions, threading.Event], Source]
+
+
+class Reader:
+    """The thread of one camera, for one state of its row. A changed row gets a new reader."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        outlet: Outlet,
+        counters: CameraCounters,
+        options: SourceOptions,
+        *,
+        jpeg_quality: int,
+        deadline_s: float,
+        limits: ImageLimits | None = None,
+        ended_files: EndedFiles | None = None,
+        open_source: OpenSource = open_source,
+    ) -> None:
+        self.camera = camera
+        self.outlet = outlet
+        self.budget = Budget(camera.min_fps, camera.fps, deadline_s=deadline_s)
+        self._counters = counters
+        self._options = options
+        self._jpeg_quality = jpeg_quality
+        self._limits = limits
+        self._ended_files = ended_files
+        self._open_source = open_source
+        self._url = camera.url.get_secret_value()
+        # Names the frames of an archive: a field that changes none of them must not change their names.
+        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude={"min_fps"}) + self._url
+        self._stop = threading.Event()
+        self._backoff = Backoff()
+        self._seq = 0
+        self._thread = threading.Thread(target=self._run, name=f"camera-{camera.camera_id}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish nothing from now on. The thread ends at its next frame, or with its read time-out."""
+        self._stop.set()
+        self.outlet.close()
+
+    def follow_queue(self, age_s: float | None) -> None:
+        """Adapt the rate; `age_s` as in `Budget.look`."""
+        self.budget.look(time.monotonic(), age_s, self._counters.refused)
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether the thread has ended."""
+        self._thread.join(max(0.0, timeout_s))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                edition = self._read_to_the_end()
+                if not self._stop.is_set():
+                    self._counters.set_state("ended")
+                    log.info("camera %s: the file ended", self.camera.camera_id)
+                if not self._waits_for_another_file(edition):
+                    return
+                log.info("camera %s: the file is another one now", self.camera.camera_id)
+                continue
+            except (SourceError, RetryableError) as error:
+                wait_s = self._retry_in_s(str(error))
+                log.warning("camera %s: %s; again in %.1f s", self.camera.camera_id, self._redacted(error), wait_s)
+            except Exception as error:  # noqa: BLE001 - a bug must not end one camera silently, nor the others at all
+                wait_s = self._retry_in_s(repr(error))
+                trace = self._redacted(traceback.format_exc())
+                log.error("camera %s: a bug; again in %.1f s\n%s", self.camera.camera_id, wait_s, trace)
+            self._stop.wait(wait_s)
+
+    def _read_to_the_end(self) -> str:
+        """What was read. Returns when the source ended by itself or the reader was stopped; raises when it broke."""
+        source = self._open_source(self._url, self._options, self._stop)
+        try:
+            edition = content_id(self._row, source.edition)
+            if self._ended_files is not None and self._ended_files.has(self.camera.camera_id, edition):
+                return source.edition
+            self.outlet.begin()
+            self._read(source, edition)
+            if self._stop.is_set():
+                return source.edition
+            self.outlet.finish()
+            if source.shortfall is not None:
+                self._counters.note_error(source.shortfall)
+            if self._ended_files is not None and not self._stop.is_set():
+                self._note_ended(self._ended_files, edition)
+            return source.edition
+        finally:
+            source.close()
+
+    def _waits_for_another_file(self, edition: str) -> bool:
+        """Waits until another file lies in the place of the one that ended, whole; False: stopped meanwhile."""
+        if self.camera.preset == "live" or not is_file(self._url):
+            return False
+        path, seen = file_path(self._url), edition
+        while not self._stop.wait(LOOK_AGAIN_S):
+            try:
+                now = file_edition(path)
+            except OSError:  # there is none just now
+                continue
+            if now == seen != edition:  # and it does not grow any more
+                return True
+            seen = now
+        return False
+
+    def _read(self, source: Source, edition: str) -> None:
+        sampler = Sampler(self.camera.fps)
+        gate = MotionGate() if self.camera.motion else None
+        first_frame_s: float | None = None
+        if self.camera.preset == "archive":
+            self._seq = 0
+        for grab in source.grabs():
+            if self._stop.is_set():
+                return
+            self._counters.count_read()
+            self._seq += 1
+            if grab.damaged:
+                self._counters.count_unreadable()
+                self._counters.note_error("a picture arrived damaged")
+                continue
+            first_frame_s = first_frame_s or time.monotonic()
+            if time.monotonic() - first_frame_s > GOOD_RUN_S:
+                self._backoff.reset()
+            if sampler.takes(grab.at_s):
+                self._take(grab, gate, source, edition)
+
+    def _take(self, grab: Grab, gate: MotionGate | None, source: Source, edition: str) -> None:
+        self._counters.count_sampled()
+        if not self.budget.takes(grab.at_s):
+            self._counters.count_thinned()
+            return
+        try:
+            if gate is not None and not self._passes(gate, grab):
+                self._counters.count_gated()
+                return
+            jpeg = encode_jpeg(grab.bgr(), self._jpeg_quality, self._limits)
+        except SourceError as error:
+            self._counters.count_unreadable()
+            self._counters.count_dropped("unreadable")
+            self._counters.note_error(self._redacted(error))
+            return
+        live = self.camera.preset == "live"
+        ref = FrameRef(
+            frame_id=new_id() if live else content_id(edition, f"{grab.at_s:.6f}"),
+            source_id=self.camera.camera_id,
+            captured_at=grab.captured_at,
+            seq=self._seq - 1,
+            name=source.name[:255],
+            sequence=LIVE,
+            time_from="camera" if live else "video",
+        )
+        self.outlet.put(EncodedFrame(ref, jpeg))
+
+    def _passes(self, gate: MotionGate, grab: Grab) -> bool:
+        passes = gate.passes(grab.gray(GRAY_WIDTH), grab.at_s, self.budget.slowdown)
+        self.budget.note_motion(gate.moved_at_s)
+        return passes
+
+    def _note_ended(self, ended_files: EndedFiles, edition: str) -> None:
+        try:
+            ended_files.add(self.camera.camera_id, edition)
+        except BrokerUnavailableError as error:  # the file would be read again, after a restart, for nothing but work
+            log.warning("camera %s: that its file was read could not be noted: %s", self.camera.camera_id, error)
+
+    def _retry_in_s(self, message: str) -> float:
+        if not self._stop.is_set():
+            self._counters.note_error(self._redacted(message), "reconnecting")
+        return self._backoff.next_s()
+
+    def _redacted(self, error: Exception | str) -> str:
+        return redact_text(str(error), self._url)

@@ -1,0 +1,1 @@
+"""From frames of many cameras to jobs."""

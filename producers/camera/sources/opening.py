@@ -1,0 +1,52 @@
+"""Which kind of source a URL asks for: a stream, a file or a USB camera."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from producers.camera.sources.files import FileSource
+from producers.camera.sources.source import Source, SourceOptions
+from producers.camera.sources.streams import StreamSource
+from producers.camera.sources.usb import UsbSource
+from sightline.errors import SourceError
+from sightline.redaction import redact_url
+
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
+
+
+def open_source(url: str, options: SourceOptions, stop: threading.Event) -> Source:
+    """Open what `url` names: `rtsp://…`, `http://…`, a video file, or a USB index such as `0`.
+
+    Args:
+        stop: ends the waits of a source that is paced.
+
+    Raises:
+        SourceError: the URL is of no kind we know, or what it names cannot be opened.
+    """
+    if url.isdecimal():
+        return UsbSource(int(url), options)
+    if is_file(url):
+        return FileSource(file_path(url), options, stop)
+    return StreamSource(url, options, stop)
+
+
+def is_file(url: str) -> bool:
+    """Whether `url` names a file: not a stream, not a USB index."""
+    return not url.isdecimal() and urlsplit(url).scheme not in STREAM_SCHEMES
+
+
+def file_path(url: str) -> Path:
+    """The path behind a plain path or a `file://` URL.
+
+    Raises:
+        SourceError: it is a URL of another kind.
+    """
+    if "://" not in url:
+        return Path(url)
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        known = ", ".join(STREAM_SCHEMES)
+        raise SourceError(f"{redact_url(url)}: use one of {known}, a video file, or a USB index such as 0")
+    return Path(unquote(parts.path))

@@ -1,0 +1,135 @@
+"""Cameras on the network: RTSP over TCP, else UDP, and HTTP (MJPEG, HLS, or whatever FFmpeg recognizes)."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import av.error
+
+from producers.camera.address import encode_credentials
+from producers.camera.sources.sampling import Pacer, StreamClock
+from producers.camera.sources.source import SourceOptions
+from producers.camera.sources.video import VideoGrab
+from sightline.errors import SourceError
+from sightline.redaction import redact_url
+from sightline.video.clock import PositionClock
+from sightline.video.container import Container, ReadOptions
+
+_NETWORK_PROTOCOLS = "rtsp,rtsps,rtp,srtp,http,https,httpproxy,tcp,tls,udp,crypto"  # a playlist must not read our files
+#: They come in pieces of seconds, each as fast as the network is.
+_IN_PIECES = ("hls", "dash")
+#: What a server keeps for who comes between two key frames is no longer than this, and comes in the beginning.
+_AHEAD_S, _BEGINNING_S = 3.0, 10.0
+
+
+class StreamSource:
+    """A camera, or a file, on the network.
+
+    Live, `captured_at` is the wall clock. From the archive the end of the stream is its end, and times count from the
+    opening of the stream.
+    """
+
+    name = ""
+    shortfall: str | None = None
+
+    def __init__(self, url: str, options: SourceOptions, stop: threading.Event) -> None:
+        self._url = url
+        self._stop = stop
+        self._live = options.preset == "live"
+        self._container = _open(encode_credentials(url), options)
+        self._opened_at = datetime.now(UTC)
+        self.edition = self._opened_at.isoformat()
+
+    def grabs(self) -> Iterator[VideoGrab]:
+        if not self._live:
+            yield from self._archive_grabs()
+            return
+        yield from self._live_grabs()
+        if not self._stop.is_set():
+            raise SourceError(f"{redact_url(self._url)}: the stream ended")
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _archive_grabs(self) -> Iterator[VideoGrab]:
+        clock = self._clock()
+        for picture in self._container.pictures():
+            at_s = clock.next_s if picture.is_lost else clock.at_s(picture.stamp_s)
+            yield VideoGrab(at_s, self._opened_at + timedelta(seconds=at_s), picture)
+
+    def _live_grabs(self) -> Iterator[VideoGrab]:
+        """As they come, for a camera sends each when it was taken; where they come faster, at the pace of their stamps.
+
+        What is not read yet then waits where it comes from, nothing of it here.
+        """
+        position, wall = self._clock(), StreamClock()
+        pacer = Pacer(self._stop) if self._comes_in_pieces() else None
+        began_s = time.monotonic()
+        for picture in self._container.pictures():
+            at_s = position.next_s if picture.is_lost else position.at_s(picture.stamp_s)
+            if pacer is None and picture.stamp_s is not None and self._runs_ahead(at_s, time.monotonic() - began_s):
+                pacer = Pacer(self._stop)
+            if pacer is None:
+                yield VideoGrab(wall.at_s(picture.stamp_s), datetime.now(UTC), picture)
+            elif pacer.wait(at_s):
+                yield VideoGrab(began_s + at_s, datetime.now(UTC), picture)
+            else:
+                return
+
+    def _comes_in_pieces(self) -> bool:
+        """Pieces of seconds, or a file that somebody serves."""
+        container = self._container.av
+        is_file = container.duration is not None and not _is_rtsp(self._url)
+        return container.format.name in _IN_PIECES or is_file
+
+    def _runs_ahead(self, at_s: float, passed_s: float) -> bool:
+        """A file does that from the beginning. A camera sends at once what it kept since a key frame, no more."""
+        return not _is_rtsp(self._url) and passed_s < _BEGINNING_S and at_s - passed_s > _AHEAD_S
+
+    def _clock(self) -> PositionClock:
+        return PositionClock(self._container.frame_s, self._container.start_s)
+
+
+def _open(url: str, options: SourceOptions) -> Container:
+    # `fpsprobesize`: do not wait two seconds to guess the frame rate. `nobuffer` would be quicker still, but throws
+    # the first key frame away: no picture then until the next one.
+    ffmpeg = {
+        "protocol_whitelist": _NETWORK_PROTOCOLS,
+        "fpsprobesize": "0",
+        "timeout": str(round(options.read_timeout_s * 1e6)),
+    }
+    if _is_rtsp(url):
+        # TCP loses nothing. The few cameras that do not speak it say so, and are asked for UDP.
+        ffmpeg |= {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
+    read = ReadOptions(ffmpeg, open_timeout_s=options.open_timeout_s, read_timeout_s=options.read_timeout_s)
+    try:
+        container = Container(url, read)
+    except SourceError as error:
+        is_unknown = isinstance(error.__cause__, av.error.InvalidDataError) and not _is_rtsp(url)
+        if (jpegs := _open_jpegs(url, read) if is_unknown else None) is None:
+            raise
+        return jpegs
+    if container.has_size or _is_rtsp(url) or (jpegs := _open_jpegs(url, read)) is None:
+        return container
+    container.close()
+    return jpegs
+
+
+def _open_jpegs(url: str, read: ReadOptions) -> Container | None:
+    """MJPEG as cheap cameras send it, without the first boundary or the type of its parts; None if it is none."""
+    try:
+        container = Container(url, dataclasses.replace(read, format="mjpeg"))
+    except SourceError:
+        return None
+    if container.has_size:
+        return container
+    container.close()
+    return None
+
+
+def _is_rtsp(url: str) -> bool:
+    return url.lower().startswith("rtsp")

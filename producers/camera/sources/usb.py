@@ -1,0 +1,61 @@
+"""A camera on this machine, by index. OpenCV, because it finds cameras the same way on every platform."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import cv2
+
+from producers.camera.sources.source import BgrImage, SourceOptions
+from sightline.errors import SourceError
+
+
+@dataclass(slots=True)
+class UsbGrab:
+    at_s: float
+    captured_at: datetime
+    _capture: cv2.VideoCapture
+    _image: BgrImage | None = None
+    damaged: bool = False  #: nobody says so
+
+    def gray(self, width: int) -> BgrImage:
+        image = self.bgr()
+        height = max(1, round(image.shape[0] * width / image.shape[1]))
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return cast("BgrImage", cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+
+    def bgr(self) -> BgrImage:
+        if self._image is None:
+            taken, image = self._capture.retrieve()
+            if not taken:
+                raise SourceError("a frame could not be decoded")
+            self._image = cast("BgrImage", image)
+        return self._image
+
+
+class UsbSource:
+    """Frames are grabbed at the camera's rate and decoded only when their pixels are asked for."""
+
+    name = ""
+    shortfall: str | None = None
+
+    def __init__(self, index: int, options: SourceOptions) -> None:
+        self._index = index
+        self._capture = cv2.VideoCapture(index)
+        if not self._capture.isOpened():
+            raise SourceError(f"USB camera {index}: cannot be opened; is it plugged in, and free?")
+        self._capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, options.read_timeout_s * 1000)  # where the back end knows it
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest
+        self.edition = datetime.now(UTC).isoformat()
+
+    def grabs(self) -> Iterator[UsbGrab]:
+        while self._capture.grab():
+            yield UsbGrab(time.monotonic(), datetime.now(UTC), self._capture)
+        raise SourceError(f"USB camera {self._index}: no more frames; was it unplugged?")
+
+    def close(self) -> None:
+        self._capture.release()

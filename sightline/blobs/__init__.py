@@ -1,0 +1,1 @@
+"""Where pixels lie while queues carry only their keys."""

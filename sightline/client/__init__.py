@@ -1,0 +1,1 @@
+"""Sightline for other Python services and for the command line."""

@@ -1,0 +1,1 @@
+"""Why nothing is lost: the ledger, the publisher, the hand-over between stages, the sweeper, the results."""

@@ -1,0 +1,110 @@
+"""The one way in: every producer publishes its jobs through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.celery.app import create_app
+from sightline.delivery.broker import Broker, task_id
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.errors import BacklogFullError, SightlineError
+from sightline.pipelines import registry
+from sightline.redis.connection import connect
+from sightline.types import FrameRef, Lane
+from sightline.wire.messages import Job, Message
+
+if TYPE_CHECKING:
+    from sightline.settings import Settings
+
+Keep = Callable[[Job, Mapping[str, bytes]], None]
+
+
+class Publisher:
+    """Admission and ledger in one atomic step, then the pixels, then the message.
+
+    A crash at any point leaves either nothing or a ledger entry, which the sweeper sends or turns into a dead letter.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, ledger: Ledger, frames: FrameStore, broker: Broker, keep: Keep | None = None) -> None:
+        self.ledger = ledger
+        self.frames = frames
+        self.broker = broker
+        self._keep = keep or _keep_nothing
+
+    @classmethod
+    def from_settings(cls, settings: Settings, keep: Keep | None = None) -> Publisher:
+        """`keep` is called with each job that is about to be accepted, and its pixels; what it raises refuses it."""
+        return cls(
+            Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)),
+            open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
+            Broker(create_app(settings)),
+            keep,
+        )
+
+    def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
+        """Publish a job with the pixels of its frames, by frame id. Publishing it again is a no-op.
+
+        Returns:
+            The frames that were refused: in the live lane those of sources with too much open already, else none.
+
+        Raises:
+            BacklogFullError: nothing was published (not in the live lane, unless the total limit is met).
+            StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be. Publish again with the
+                same ids.
+        """
+        wanted = job.frames
+        job, verdict = self._admit(job.model_copy(update={"entered": True}))
+        if verdict == "admitted":
+            self._put_new(job, pixels)
+            message = Message(job=job).pack()
+            task = registry().first_task(job.pipeline)
+            self.broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
+        elif verdict == "open":
+            # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
+            # The earlier try may have been accepted without some frames.
+            job = self.ledger.open_job(job.job_id) or job
+            self._put(job, pixels)
+        elif verdict == "done" and (sources := self.ledger.done_sources(job.job_id)):
+            frames = tuple(frame for frame in job.frames if frame.source_id in sources)
+            job = job.model_copy(update={"frames": frames})
+        accepted = set() if verdict == "refused" else {frame.frame_id for frame in job.frames}
+        return tuple(frame for frame in wanted if frame.frame_id not in accepted)
+
+    def queue_depths(self) -> dict[str, int]:
+        """Waiting messages per queue."""
+        return self.broker.depths()
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def _admit(self, job: Job) -> tuple[Job, Literal["admitted", "open", "done", "refused"]]:
+        """Enter the job. In the live lane without the frames of full sources, which may leave nothing of it."""
+        while True:
+            try:
+                return job, self.ledger.admit(job)
+            except BacklogFullError as full:
+                if job.lane is not Lane.LIVE or full.source_id is None:
+                    raise
+                frames = tuple(frame for frame in job.frames if frame.source_id != full.source_id)
+                if not frames:
+                    return job, "refused"
+                job = job.model_copy(update={"frames": frames})
+
+    def _put_new(self, job: Job, pixels: Mapping[str, bytes]) -> None:
+        try:
+            self._put(job, pixels)
+        except SightlineError:
+            self.ledger.withdraw(job)
+            raise
+
+    def _put(self, job: Job, pixels: Mapping[str, bytes]) -> None:
+        wanted = {frame.frame_id: pixels[frame.frame_id] for frame in job.frames if frame.frame_id in pixels}
+        self.frames.put_bundle(frames_name(job.job_id), wanted)
+        self._keep(job, wanted)
+
+
+def _keep_nothing(_job: Job, _pixels: Mapping[str, bytes]) -> None:
+    """Redis is memory enough for whoever can submit again."""

@@ -1,0 +1,1 @@
+"""What counts as an image, and what its header says. Nothing is decoded here."""

@@ -1,0 +1,1 @@
+"""One machine: its processes, its own Redis, and the checkout they run from."""

@@ -1,0 +1,1 @@
+"""How photos, folders and videos become jobs."""

@@ -1,0 +1,184 @@
+"""Photos and videos on disk, as frames ready to submit. Photos are passed on as they are; videos need PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sightline.errors import BadMessageError, SourceError
+from sightline.images.exif import taken_at
+from sightline.images.header import ImageLimits, format_of
+from sightline.submission.jobs import NewFrame
+from sightline.submission.sequences import name_burst, name_video
+from sightline.video.clock import clock_time
+from sightline.video.report import VideoReport
+from sightline.video.sampler import Sampler
+
+if TYPE_CHECKING:
+    from sightline.video.file import VideoFile
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+VIDEO_SUFFIXES = frozenset(
+    {".3g2", ".3gp", ".asf", ".avi", ".dav", ".dv", ".f4v", ".flv", ".h264", ".h265", ".hevc", ".m2t", ".m2ts", ".m2v"}
+    | {".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob"}
+    | {".webm", ".wmv"}
+)
+SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
+#: One JPEG after the other: nothing but the name tells them from a photo.
+_JPEGS: Final = frozenset({".mjpeg", ".mjpg"})
+#: Photos in the container of videos, as phones take them. FFmpeg would read their tiles as pictures.
+_PHOTO_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avif avis".split())
+#: Where cameras write EXIF: before the picture.
+_HEAD_BYTES = 262_144
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """The files behind the given paths: a folder gives its photos and videos, sorted, with subfolders.
+
+    A file that is named is taken whatever its suffix: its content decides. In a folder it decides for those with a
+    suffix of no photo and no video.
+
+    Raises:
+        BadMessageError: a path does not exist.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(file for file in path.rglob("*") if file.is_file() and _is_wanted(file))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise BadMessageError(f"path {str(path)!r}: no such file or folder", field="paths")
+    return list(dict.fromkeys(found))
+
+
+def read_frames(
+    path: Path, *, fps: float, limits: ImageLimits | None = None, report: VideoReport | None = None
+) -> Iterator[NewFrame]:
+    """The frames of one file: a photo is one; a video gives `fps` pictures a second of its own time, as JPEG.
+
+    A photo stands alone, the frames of a video are a sequence of their own. Pictures of a video that are damaged are
+    left out.
+
+    Args:
+        limits: pictures of a video are made to fit.
+        report: what of a video did not become a frame is noted here.
+
+    Raises:
+        SourceError: the file cannot be read, or there is no picture in it that can be decoded.
+    """
+    try:
+        modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        video = _open_video(path)
+        data = path.read_bytes() if video is None else b""
+        named = None if video is None else name_video(path)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+    if video is None:
+        yield NewFrame.photo(data, path.name, modified_at=modified_at)
+        return
+    report = report or VideoReport()
+    report.tracks = video.tracks
+    started_at = video.recorded_at or modified_at
+    try:
+        for at_s, jpeg in _sample(video, fps, limits, report):
+            at = started_at + timedelta(seconds=at_s)
+            yield NewFrame(jpeg, at, path.name, at_s, named, time_from="video", video=named)
+    finally:
+        video.close()
+
+
+def find_burst(paths: Iterable[Path]) -> str | None:
+    """The sequence of these photos if they are a burst, see `name_burst`; it is rarely one, and two looks tell."""
+    return name_burst(map(_taken_at, paths))
+
+
+def _taken_at(path: Path) -> datetime | None:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return None
+    try:
+        with path.open("rb") as file:
+            return taken_at(file.read(_HEAD_BYTES))
+    except OSError:  # it is told when its turn comes
+        return None
+
+
+def _sample(
+    video: VideoFile, fps: float, limits: ImageLimits | None, report: VideoReport
+) -> Iterator[tuple[float, bytes]]:
+    """Position and JPEG of the pictures that are due."""
+    from sightline.video.jpeg import encode_jpeg
+
+    sampler = Sampler(fps)
+    try:
+        for at_s, picture in video.pictures():
+            if picture.damaged:
+                report.note_unreadable(at_s)
+            elif sampler.takes(at_s):
+                try:
+                    jpeg = encode_jpeg(picture.upright(), limits)
+                except SourceError:
+                    report.note_unreadable(at_s)
+                    continue
+                report.frames += 1
+                yield at_s, jpeg
+    except SourceError as error:  # what was read until then is good
+        if not report.frames:
+            raise
+        report.ended_early = f"ends at {clock_time(video.end_s)}: {error}"
+    else:
+        report.ended_early = video.ended_early
+    if not report.frames:
+        raise SourceError(f"{video.path}: no picture in it could be decoded")
+
+
+def _open_video(path: Path) -> VideoFile | None:
+    """None: it is a photo, or nothing that we know, which is told when it is looked at as a photo."""
+    if _is_photo(path):
+        return None
+    is_called_video = path.suffix.lower() in VIDEO_SUFFIXES
+    try:
+        from sightline.video.file import VideoFile
+    except ImportError as error:
+        if not is_called_video:
+            return None
+        raise SourceError(f"{path}: reading videos needs PyAV: pip install 'sightline[video]'") from error
+    try:
+        return VideoFile(path)
+    except SourceError as error:
+        if is_called_video or isinstance(error.__cause__, SourceError):  # a container, with no video in it
+            raise
+        return None
+
+
+def _is_wanted(path: Path) -> bool:
+    """Whether a file of a folder is a photo or a video."""
+    if path.name.startswith("._"):  # what macOS notes beside a file, under its name
+        return False
+    return path.suffix.lower() in SUFFIXES or _is_by_content(path)
+
+
+def _is_by_content(path: Path) -> bool:
+    try:
+        if _is_photo(path):
+            return format_of(_start_of(path)) is not None
+        video = _open_video(path)
+    except (OSError, SourceError):
+        return False
+    if video is not None:
+        video.close()
+    return video is not None
+
+
+def _is_photo(path: Path) -> bool:
+    """Also one of a kind that we do not take: it is no video."""
+    start = _start_of(path)
+    is_ours = format_of(start) is not None and path.suffix.lower() not in _JPEGS
+    return is_ours or (start[4:8] == b"ftyp" and start[8:12] in _PHOTO_BRANDS)
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16)

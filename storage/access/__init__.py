@@ -1,0 +1,1 @@
+"""API keys, and the log of who did what."""

@@ -1,0 +1,97 @@
+"""Pages by key, not by offset: a page costs the same however deep it lies, and new rows shift nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from sightline.errors import BadMessageError
+from storage.database.engine import Database
+from storage.passages.views import Page
+
+View = TypeVar("View")
+MAX_LIMIT = 1000
+
+
+def read_page(
+    database: Database,
+    statement: sa.Select[Any],
+    keys: Sequence[InstrumentedAttribute[Any]],
+    view: Callable[[sa.RowMapping], View],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> Page[View]:
+    """The rows after `cursor`, largest key first. `keys` identify a row, the first one is a time; all are selected.
+
+    Raises:
+        BadMessageError: `limit` is not in 1..1000, or `cursor` is none that was handed out for this list.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadMessageError(f"limit: {limit} is not in 1..{MAX_LIMIT}", field="limit")
+    if cursor is not None:
+        statement = statement.where(sa.tuple_(*keys) < sa.tuple_(*_bind(keys, decode_cursor(cursor))))
+    statement = statement.order_by(*(key.desc() for key in keys)).limit(limit + 1)
+    with database.read() as connection:
+        rows = connection.execute(statement).mappings().all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    next_cursor = encode_cursor([last[key.key] for key in keys]) if last is not None else None
+    return Page(items=tuple(view(row) for row in rows[:limit]), next_cursor=next_cursor)
+
+
+def between(
+    rows: sa.Select[Any], column: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
+) -> sa.Select[Any]:
+    """The rows from `since` on and before `until`. Raises BadMessageError naming the one that has no time zone."""
+    for name, time in (("since", since), ("until", until)):
+        if time is not None and time.tzinfo is None:
+            raise BadMessageError(f"{name}: {time.isoformat()} has no time zone", field=name)
+    if since is not None:
+        rows = rows.where(column >= since)
+    return rows if until is None else rows.where(column < until)
+
+
+def encode_cursor(values: Sequence[datetime | str | int]) -> str:
+    """An opaque text for a URL."""
+    plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> list[datetime | str | int]:
+    """The values of `encode_cursor`; the first is a time.
+
+    Raises:
+        BadMessageError: the text is no cursor.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        values: object = json.loads(raw)
+        if isinstance(values, list) and values:
+            first, *others = cast(list[object], values)
+            time = datetime.fromisoformat(str(first))
+            if time.tzinfo is not None and all(type(other) in (str, int) for other in others):
+                return [time.astimezone(UTC), *cast(list[str | int], others)]
+    except (binascii.Error, ValueError, OverflowError, RecursionError):
+        pass
+    raise bad_cursor()
+
+
+def bad_cursor() -> BadMessageError:
+    return BadMessageError("cursor: not a cursor of this list; leave it out to start anew", field="cursor")
+
+
+def _bind(
+    keys: Sequence[InstrumentedAttribute[Any]], values: Sequence[datetime | str | int]
+) -> list[sa.ColumnElement[Any]]:
+    if len(keys) != len(values) or any(
+        not isinstance(value, key.type.python_type) for key, value in zip(keys, values, strict=True)
+    ):
+        raise bad_cursor()
+    return [sa.literal(value, key.type) for key, value in zip(keys, values, strict=True)]

@@ -1,0 +1,1 @@
+"""Jobs and what was found on their frames, as rows."""

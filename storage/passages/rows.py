@@ -1,0 +1,292 @@
+"""Passages in the database: what vehicles were seen becomes new, longer, merged or divided passages. How readings are
+told apart is in `association`, what a passage says in `passages`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import chain, count
+from typing import Any, Final, cast
+
+import sqlalchemy as sa
+
+from sightline.types import Xyxy
+from storage.database.bulk import insert_rows
+from storage.passages.association import Rules, Stand, Vehicle
+from storage.passages.known_sightings import load_sightings
+from storage.passages.known_vehicles import motion_of
+from storage.passages.parked import forget_stands, move_stands, write_stands
+from storage.passages.permuterm import add_rotations
+from storage.passages.plate_lists import Match, PlateLists
+from storage.passages.runs import Run, associate
+from storage.passages.summary import Best, Place, Tally, sum_tallies
+from storage.passages.views import match_of
+from storage.plates.sightings import Sighting
+from storage.plates.text import WEIGHT_OF_CERTAINTY, fold
+from storage.plates.votes import Votes
+from storage.tables import Passages, Readings, Sources
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
+    """From here to the end of the transaction nobody else changes passages of these sources. SQLite has one writer."""
+    source_ids = sorted(source_ids)
+    if connection.dialect.name == "sqlite" or not source_ids:
+        return
+    # Sorted, lest two writers wait for each other; NO KEY: frames of these sources may still be inserted.
+    rows = sa.select(Sources.source_id).where(Sources.source_id.in_(source_ids)).order_by(Sources.source_id)
+    connection.execute(rows.with_for_update(key_share=True)).all()
+
+
+@dataclass
+class Placed:
+    """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
+
+    `known` are the texts that passages had before, `known_matches` their matches, `merged` leads from those that are
+    gone to what they are part of now, `causes` to the first new sighting behind a change, which names the change.
+    """
+
+    passage_ids: dict[str, str] = field(default_factory=dict[str, str])
+    new: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    changed: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    known: dict[str, str] = field(default_factory=dict[str, str])
+    known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
+    final: set[str] = field(default_factory=set[str])
+    merged: dict[str, str] = field(default_factory=dict[str, str])
+    causes: dict[str, str] = field(default_factory=dict[str, str])
+    motions: dict[str, list[Any] | None] = field(default_factory=dict[str, list[Any] | None])
+    stands: dict[tuple[str, str], list[Stand]] = field(default_factory=dict[tuple[str, str], list[Stand]])
+    restood: set[str] = field(default_factory=set[str])  #: passages whose stands were found anew
+    #: Readings that are part of another passage now, or of none.
+    moved: dict[tuple[str, int], str | None] = field(default_factory=dict[tuple[str, int], str | None])
+    matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
+
+
+def place_sightings(
+    connection: sa.Connection, sightings: Sequence[Sighting], rules: Rules, lists: PlateLists, now: datetime
+) -> Placed:
+    """Write the passages of sightings that are new to the database.
+
+    The sources must be locked and their readings complete; the readings themselves are inserted afterwards.
+    """
+    placed = Placed()
+    for run in associate(connection, sightings, rules):
+        _place(connection, run, placed)
+    tallies = placed.new | placed.changed
+    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in tallies.items()}
+    add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
+    _write(connection, placed, now)
+    forget_stands(connection, placed.restood)
+    write_stands(connection, placed.stands)
+    return placed
+
+
+def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
+    """Name the vehicles of a run, and sum up those that are new or changed."""
+    names = _names(run)
+    new = {one.key for one in run.sightings}
+    owners = {key: owner for key, (_, owner) in run.again.items()}
+    placed.known |= {key: row["text"] for key, row in run.rows.items()}
+    placed.known_matches |= {key: match_of(row) for key, row in run.rows.items()}
+    placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
+    lost = _lost(run, names)
+    if run.again:
+        placed.restood |= run.rows.keys()
+    for vehicle, name in names.items():
+        stands = [stand for stand in vehicle.stands if stand.is_new or run.again]
+        if stands:
+            placed.stands[run.source_id, name] = stands
+        parts = [key for key in (name, *vehicle.absorbed) if key in run.rows]
+        placed.merged |= dict.fromkeys(vehicle.absorbed, name)
+        gained = [one for one in vehicle.sightings if one.key in new or owners[one.key] not in parts]
+        if not gained and len(parts) < 2 and not any(lost[key] for key in parts):
+            continue
+        kept = [tally for key in parts for tally in _kept(connection, run.rows[key], lost[key])]
+        tally = sum_tallies([*kept, *map(Tally.of, gained)])
+        (placed.changed if name in run.rows else placed.new)[name] = tally
+        placed.motions[name] = motion_of(vehicle)
+        placed.passage_ids |= {one.key: name for one in gained if one.key in new}
+        placed.moved |= {(one.frame_id, one.reading_index): name for one in gained if one.key in owners}
+        placed.causes[name] = run.sightings[0].key
+    _let_go(connection, run, names, lost, placed)
+
+
+def _names(run: Run) -> dict[Vehicle, str]:
+    """The vehicles with their passages. A new one that has most of an earlier passage keeps its name."""
+    taken = {key for vehicle in run.vehicles for key in (vehicle.passage_id, *vehicle.absorbed) if key}
+    names: dict[Vehicle, str] = {}
+    for vehicle in run.vehicles:
+        name = vehicle.passage_id
+        if not name:
+            known = (run.again[one.key][1] for one in vehicle.sightings if one.key in run.again)
+            earlier = Counter(owner for owner in known if owner)
+            ranked = [key for key, _ in sorted(earlier.items(), key=lambda item: (-item[1], item[0]))]
+            fresh = (one.key for one in vehicle.sightings if one.key not in run.rows)
+            others = (f"{vehicle.sightings[0].key}.{number}" for number in count(2))
+            name = next(key for key in chain(ranked, fresh, others) if key not in taken)
+            taken.add(name)
+        names[vehicle] = name
+    return names
+
+
+def _lost(run: Run, names: dict[Vehicle, str]) -> dict[str, list[Sighting]]:
+    """By passage: its readings that turned out to be of another vehicle, or of none."""
+    now = {one.key: (name, *vehicle.absorbed) for vehicle, name in names.items() for one in vehicle.sightings}
+    lost: dict[str, list[Sighting]] = defaultdict(list)
+    for key, (one, owner) in run.again.items():
+        if owner and owner not in now.get(key, ()):
+            lost[owner].append(one)
+    return lost
+
+
+def _kept(connection: sa.Connection, row: sa.RowMapping, lost: Collection[Sighting]) -> list[Tally]:
+    """What a passage says without readings it has lost; nothing if it has no others."""
+    if not lost:
+        return [_tally(row)]
+    gone = {one.key for one in lost}
+    rest = load_sightings(connection, Readings.passage_id == row["passage_id"])
+    kept = [Tally.of(one) for one, _ in rest if one.key not in gone]
+    return [sum_tallies(kept)] if kept else []
+
+
+def _let_go(
+    connection: sa.Connection, run: Run, names: dict[Vehicle, str], lost: dict[str, list[Sighting]], placed: Placed
+) -> None:
+    """Passages that are no vehicle's any more go to who has most of them, or stay with what they have left.
+
+    Where nobody has any of it it stays as it is: an earlier version made it of readings that tell of no vehicle now.
+    """
+    for one in (one for its in lost.values() for one in its):
+        placed.moved.setdefault((one.frame_id, one.reading_index), None)
+    of_vehicles = {key for vehicle, name in names.items() for key in (name, *vehicle.absorbed)}
+    for key in lost.keys() - of_vehicles:
+        kept = _kept(connection, run.rows[key], lost[key])
+        if kept:
+            placed.changed[key] = kept[0]
+            placed.motions[key] = run.rows[key]["motion"]
+            placed.causes[key] = run.sightings[0].key
+        else:
+            moved = (placed.moved[one.frame_id, one.reading_index] for one in lost[key])
+            heirs = Counter(name for name in moved if name)
+            if heirs:
+                placed.merged[key] = min(heirs, key=lambda name: (-heirs[name], name))
+            else:
+                for one in lost[key]:
+                    del placed.moved[one.frame_id, one.reading_index]
+
+
+def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:
+    def row(passage_id: str, tally: Tally) -> dict[str, Any]:
+        return _row(tally, placed.matches[passage_id], placed.motions.get(passage_id), now)
+
+    if placed.new:
+        rows = [
+            {"passage_id": key, "source_id": tally.source_id, "sequence": tally.sequence} | row(key, tally)
+            for key, tally in sorted(placed.new.items())
+        ]
+        # One that is there was named after a reading that went by age and came again: it counts that one already.
+        insert_rows(connection, Passages, rows, if_new=True)
+    if placed.changed:
+        rows = [{"of_passage": key} | row(key, tally) for key, tally in sorted(placed.changed.items())]
+        connection.execute(_UPDATE, rows)
+    if placed.moved:
+        moves = [{"of": key, "at": index, "to": to} for (key, index), to in sorted(placed.moved.items())]
+        connection.execute(_MOVE_ONE, moves)
+    if placed.merged:
+        pairs = [{"gone": gone, "survivor": survivor} for gone, survivor in sorted(placed.merged.items())]
+        connection.execute(_MOVE, pairs)
+        move_stands(connection, placed.merged)
+        connection.execute(sa.delete(Passages).where(Passages.passage_id.in_(sorted(placed.merged))))
+
+
+def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datetime) -> dict[str, Any]:
+    return {
+        "text": tally.text,
+        "confidence": tally.confidence,
+        "first_seen": tally.first_seen,
+        "last_seen": tally.last_seen,
+        "reading_count": tally.reading_count,
+        "best_confidence": tally.best.confidence,
+        "best_seen": tally.best.seen_at,
+        "best_frame_id": tally.best.frame_id,
+        "best_reading_index": tally.best.reading_index,
+        "best_xyxy": tally.best.xyxy,
+        "best_score": tally.best.score,
+        "votes": tally.votes,
+        "path": tally.path and [_from_place(place) for place in tally.path],
+        "direction": tally.direction.value,
+        "folded": fold(tally.text),
+        "origin": tally.origin.value,
+        "motion": motion,
+        "list_name": match and match.list_name,
+        "list_plate": match and match.plate,
+        "list_distance": match and match.distance,
+        "list_text": match and match.text,
+        "list_by": match and match.by,
+        "updated_at": now,
+    }
+
+
+def _surest(votes: Votes) -> dict[str, float]:
+    """How sure the surest reading of each text was of its least sure character, 0..1."""
+    return {
+        text: its.get("surest", min(its["weights"]) // its["count"]) / WEIGHT_OF_CERTAINTY
+        for text, its in votes.items()
+    }
+
+
+def _tally(row: sa.RowMapping) -> Tally:
+    path: list[list[Any]] | None = row["path"]
+    return Tally(
+        source_id=row["source_id"],
+        sequence=row["sequence"],
+        first_seen=row["first_seen"],
+        last_seen=row["last_seen"],
+        reading_count=row["reading_count"],
+        best=Best(
+            score=row["best_score"],
+            confidence=row["best_confidence"],
+            seen_at=row["best_seen"],
+            frame_id=row["best_frame_id"],
+            reading_index=row["best_reading_index"],
+            xyxy=_box(row["best_xyxy"]),
+        ),
+        votes=cast(Votes, row["votes"]),
+        path=(_to_place(path[0]), _to_place(path[1])) if path else None,
+    )
+
+
+def _from_place(place: Place) -> list[Any]:
+    """JSON-able: microseconds since 1970, the reading, the box."""
+    return [(place.seen_at - _EPOCH) // _MICROSECOND, place.frame_id, place.reading_index, place.xyxy]
+
+
+def _to_place(value: list[Any]) -> Place:
+    micros, frame_id, index, (x1, y1, x2, y2) = value
+    return Place(_EPOCH + micros * _MICROSECOND, frame_id, index, (x1, y1, x2, y2))
+
+
+def _box(value: list[float] | None) -> Xyxy | None:
+    return (value[0], value[1], value[2], value[3]) if value else None
+
+
+_FIXED = ("passage_id", "source_id", "sequence", "final_at")
+_CHANGING = [column.name for column in Passages.__table__.columns if column.name not in _FIXED]
+_UPDATE = (
+    sa.update(Passages)
+    .where(Passages.passage_id == sa.bindparam("of_passage"))
+    .values({name: sa.bindparam(name) for name in _CHANGING})
+)
+_MOVE = (
+    sa.update(Readings).where(Readings.passage_id == sa.bindparam("gone")).values(passage_id=sa.bindparam("survivor"))
+)
+_MOVE_ONE = (
+    sa.update(Readings)
+    .where(Readings.frame_id == sa.bindparam("of"), Readings.reading_index == sa.bindparam("at"))
+    .values(passage_id=sa.bindparam("to"))
+)

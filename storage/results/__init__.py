@@ -1,0 +1,1 @@
+"""The one writer of results, and the questions to what it wrote."""

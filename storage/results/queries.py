@@ -1,0 +1,265 @@
+"""Questions to the database. Lists are pages, newest first, and take the same arguments:
+
+`limit` (1..1000), `cursor` (from the page before), `source` (one source_id), `since` and `until` (aware times; from
+`since` on, before `until`). All raise BadMessageError for an argument out of range, naming it in `field`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from sightline.types import FrameResult, JobResult, JobStatus
+from storage.accounting.reconciliation import count_rows
+from storage.database.engine import Database
+from storage.database.paging import between, read_page
+from storage.jobs import wire_results
+from storage.passages.search import WILDCARDS, matches_pattern
+from storage.passages.views import (
+    DeadLetterView,
+    DetectionView,
+    FrameView,
+    JobView,
+    Page,
+    PassageView,
+    ReadingView,
+    view_passage,
+)
+from storage.plates.text import normalize, plate_chars
+from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
+from storage.results.explanations import Explanation, Seat, explain
+from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
+
+
+def list_passages(
+    database: Database,
+    *,
+    text: str | None = None,
+    list_name: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[PassageView]:
+    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character.
+
+    `list_name`: only those that were on this list of known plates when they were stored.
+    """
+    rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
+    rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
+    if text is not None:
+        rows = rows.where(_matches(Passages.text, text, plate_chars))
+        if any(char in WILDCARDS for char in text) and (fits := matches_pattern(database, text)) is not None:
+            rows = rows.where(fits)
+    return read_page(
+        database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
+    )
+
+
+def get_passage(database: Database, passage_id: str) -> PassageView | None:
+    """One passage; None if there is none (any more: passages that turn out to be one are merged)."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(Passages.__table__).where(Passages.passage_id == passage_id))
+        row = rows.mappings().first()
+    return None if row is None else view_passage(row)
+
+
+def list_detections(
+    database: Database,
+    *,
+    label: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[DetectionView]:
+    """Detections by time of capture, of one `label` or all."""
+    rows = between(sa.select(Detections.__table__), Detections.captured_at, since, until)
+    rows = _equal(_equal(rows, Detections.source_id, source), Detections.label, label)
+    keys = [Detections.captured_at, Detections.frame_id, Detections.detection_index]
+    return read_page(database, rows, keys, _detection, limit=limit, cursor=cursor)
+
+
+def list_readings(
+    database: Database,
+    *,
+    text: str | None = None,
+    passage_id: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[ReadingView]:
+    """Readings by time of capture. `text` as for passages, over letters and digits of any script."""
+    rows = between(sa.select(Readings.__table__), Readings.captured_at, since, until)
+    rows = _equal(_equal(rows, Readings.source_id, source), Readings.passage_id, passage_id)
+    if text is not None:
+        rows = rows.where(_matches(Readings.normalized, text, normalize))
+    keys = [Readings.captured_at, Readings.frame_id, Readings.reading_index]
+    return read_page(database, rows, keys, _reading, limit=limit, cursor=cursor)
+
+
+def list_frames(
+    database: Database,
+    *,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[FrameView]:
+    """Stored frames by time of capture."""
+    rows = between(sa.select(Frames.__table__), Frames.captured_at, since, until)
+    rows = _equal(rows, Frames.source_id, source)
+    return read_page(
+        database, rows, [Frames.captured_at, Frames.frame_id], FrameView.model_validate, limit=limit, cursor=cursor
+    )
+
+
+def list_jobs(
+    database: Database,
+    *,
+    status: JobStatus | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[JobView]:
+    """Finished jobs by the time they finished; of `source`: those with a stored frame of it."""
+    rows = between(sa.select(Jobs.__table__), Jobs.finished_at, since, until)
+    rows = _equal(rows, Jobs.status, None if status is None else JobStatus(status).value)
+    if source is not None:
+        rows = rows.where(Jobs.job_id.in_(sa.select(Frames.job_id).where(Frames.source_id == source)))
+    return read_page(database, rows, [Jobs.finished_at, Jobs.job_id], _job, limit=limit, cursor=cursor)
+
+
+def list_dead_letters(
+    database: Database,
+    *,
+    reason: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    ended: bool = False,
+) -> Page[DeadLetterView]:
+    """Frames that gave up, by the time they did, for one `reason` or all.
+
+    With `ended` also those whose frame is stored since, and those that were discarded.
+    """
+    rows = select_letters() if ended else select_letters().where(IS_TROUBLE)
+    rows = between(rows, DeadLetters.died_at, since, until)
+    rows = _equal(_equal(rows, DeadLetters.source_id, source), DeadLetters.reason, reason)
+    keys = [DeadLetters.died_at, DeadLetters.frame_id, DeadLetters.job_id]
+    return read_page(database, rows, keys, view_letter, limit=limit, cursor=cursor)
+
+
+def get_job(database: Database, job_id: str) -> JobResult | None:
+    """The finished job as its owner got it on the wire; None while it is open and for unknown ids."""
+    with database.read() as connection:
+        return wire_results.load_job(connection, job_id)
+
+
+def get_frame(database: Database, frame_id: str) -> FrameResult | None:
+    """All that is known of a frame: stored, or else dead with its reason. None for other ids."""
+    with database.read() as connection:
+        return wire_results.load_frame(connection, frame_id)
+
+
+def explain_frame(database: Database, frame_id: str) -> Explanation | None:
+    """Why a stored frame has the plate it has, or none, or why it is dead; None if there is no such frame."""
+    result = get_frame(database, frame_id)
+    return None if result is None else explain(result, seats_of(database, frame_id))
+
+
+def seats_of(database: Database, frame_id: str) -> dict[int, Seat]:
+    """The passages of a frame's readings as they stand now, by index of the reading."""
+    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
+    rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)
+    with database.read() as connection:
+        found = connection.execute(rows.where(Readings.frame_id == frame_id)).all()
+    return {row[0]: Seat(*row[1:]) for row in found}
+
+
+def latest_frame(database: Database, source_id: str) -> FrameView | None:
+    """The newest frame of the source whose picture was kept."""
+    rows = (
+        sa.select(Frames.__table__)
+        .where(Frames.source_id == source_id, Frames.picture_kept)
+        .order_by(Frames.captured_at.desc(), Frames.frame_id.desc())
+        .limit(1)
+    )
+    with database.read() as connection:
+        row = connection.execute(rows).mappings().first()
+    return None if row is None else FrameView.model_validate(row)
+
+
+def counts_by_source(database: Database) -> dict[str, Counter[str]]:
+    """How many frames of each source are `stored`, and how often one ended `dead`; `removed` and `removed_dead` are
+    those that went by age. Reads the whole index."""
+    number = sa.func.count()
+    return count_rows(
+        database,
+        sa.select(Frames.source_id, sa.literal("stored"), number).group_by(Frames.source_id),
+        sa.select(DeadLetters.source_id, sa.literal("dead"), sa.func.sum(DeadLetters.times)).group_by(
+            DeadLetters.source_id
+        ),
+        *(
+            sa.select(RemovedRows.source_id, sa.literal(name), sa.func.sum(column)).group_by(RemovedRows.source_id)
+            for name, column in (("removed", RemovedRows.stored), ("removed_dead", RemovedRows.dead))
+        ),
+    )
+
+
+def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str | None) -> sa.Select[Any]:
+    return rows if value is None else rows.where(column == value)
+
+
+def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[str], str]) -> sa.ColumnElement[bool]:
+    """`column` is spelled by `spell`, and so is what stands between the wildcards of `wanted`."""
+    pattern = like_pattern(wanted, spell)
+    return column == spell(wanted) if pattern is None else column.like(pattern, escape="\\")
+
+
+def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:
+    """The pattern for LIKE with a backslash as escape; None if there are no wildcards."""
+    if not any(char in WILDCARDS for char in wanted):
+        return None
+    parts: list[str] = []
+    literal = ""
+    for char in [*wanted, "*"]:
+        if char not in WILDCARDS:
+            literal += char
+            continue
+        parts += [
+            "".join(f"\\{each}" if each in "%_\\" else each for each in spell(literal)),
+            "%" if char == "*" else "_",
+        ]
+        literal = ""
+    return "".join(parts[:-1])
+
+
+def _detection(row: sa.RowMapping) -> DetectionView:
+    names = DetectionView.model_fields.keys() - {"xyxy"}
+    box = (row["x1"], row["y1"], row["x2"], row["y2"])
+    return DetectionView.model_validate({name: row[name] for name in names} | {"xyxy": box})
+
+
+def _reading(row: sa.RowMapping) -> ReadingView:
+    return ReadingView.model_validate({name: row[name] for name in ReadingView.model_fields})
+
+
+def _job(row: sa.RowMapping) -> JobView:
+    counts = Counter(outcome for _, outcome in row["outcomes"])
+    names = JobView.model_fields.keys() - {"outcomes"}
+    return JobView.model_validate({name: row[name] for name in names} | {"outcomes": counts})

@@ -1,0 +1,80 @@
+"""What the write stage keeps of a frame that died, on a real Redis and SQLite."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sightline.blobs.store import frames_name, open_frame_store
+from sightline.celery.app import create_app
+from sightline.delivery.publisher import Publisher
+from sightline.errors import StoreUnavailableError
+from sightline.pipelines.queues import WRITE_TASK
+from sightline.retry import Patience
+from sightline.settings import load_settings
+from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
+from sightline.wire.messages import Job, Message
+from storage.database.engine import open_database, upgrade
+from storage.results import queries
+from storage.results.store import Stored
+from workers.stages.services import open_services
+from workers.stages.step import Step
+from workers.stages.write import WriteStage
+
+FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
+JOB = Job(job_id="job-000001", pipeline=Pipeline.OBJECTS, frames=(FRAME,))
+DEAD = FrameResult(frame=FRAME, error=FrameError(reason="model_unavailable", message="no weights", stage="detect"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "pixels", "kept"),
+    [("results", b"picture", True), ("all", b"picture", True), ("none", b"picture", False), ("all", None, False)],
+)
+def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
+    tmp_path: Path, redis_url: str, policy: str, pixels: bytes | None, kept: bool
+) -> None:
+    settings = load_settings(
+        data_dir=tmp_path, redis_url=redis_url, frames_url=(tmp_path / "frames").as_uri(), keep_pictures=policy
+    )
+    upgrade(settings.sqlalchemy_url)
+    publisher = Publisher.from_settings(settings)
+    publisher.publish(JOB, {FRAME.frame_id: pixels or b""})
+    if pixels is None:
+        publisher.frames.delete_bundles({frames_name(JOB.job_id): [FRAME.frame_id]})
+    stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
+    stage.work(Step(WRITE_TASK, Message(job=JOB, results=(DEAD,))))
+    stage.close()
+
+    database = open_database(settings.sqlalchemy_url)
+    (letter,) = queries.list_dead_letters(database).items
+    database.close()
+    assert letter.picture_kept is kept
+    pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
+    assert pictures.get_many([FRAME.frame_id]) == [pixels if kept else None]
+    assert publisher.frames.get_bundle(frames_name(JOB.job_id), [FRAME.frame_id]) == [None]  # freed
+    assert publisher.ledger.counts() == {"gate": {"published": 1, "dead": 1}}
+    publisher.close()
+
+
+def test_a_group_that_met_an_absent_database_is_not_tried_one_by_one(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for the lock's time-out: a group of 32 would keep the writer busy for a quarter of an hour."""
+    settings = load_settings(data_dir=tmp_path, redis_url=redis_url)
+    upgrade(settings.sqlalchemy_url)
+    stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
+    groups: list[int] = []
+
+    def refuse(messages: list[Message], _kept: object) -> list[Stored]:
+        groups.append(len(messages))
+        raise StoreUnavailableError("locked")
+
+    monkeypatch.setattr(stage._store, "store", refuse)
+    futures = stage.batchers["write"].submit([(Message(job=JOB, results=(DEAD,)), frozenset[str]())] * 5)
+    for future in futures:
+        with pytest.raises(StoreUnavailableError):
+            future.result(5)
+    stage.close()
+    assert groups == [5]

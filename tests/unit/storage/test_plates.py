@@ -1,0 +1,106 @@
+"""What looks like a plate, and which texts may be the same one."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.plates.confusions import confusion_cost
+from storage.plates.text import most_errors, normalize, plate_chars, plate_distance, read_plate
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("AB12CDE", "AB12CDE"),
+        ("b mw-1234", "BMW1234"),
+        ("ＡＢ１２", "AB12"),  # full width
+        ("А123ВС77", "A123BC77"),  # Cyrillic look-alikes
+        ("京A12345", "A12345"),
+        ("12-345-67", "1234567"),
+        ("AB1", None),  # too short
+        ("ABCDEF", None),  # no digit
+        ("ABC1234567", None),  # too long
+        ("", None),
+        ("12:34:56", None),  # a clock in the picture
+        ("7:45", None),
+        ("CAM1 12:34", None),
+        ("4B0:4979", "4B04979"),  # the two round stickers of a Czech plate read as a colon
+        ("1T4: 3213", "1T43213"),
+        ("2026-05-01", None),
+        ("01.05.2026", None),
+    ],
+)
+def test_what_looks_like_a_plate(text: str, plate: str | None) -> None:
+    found = read_plate(text, 0.9)
+    assert (found and found.text) == plate
+    if plate is not None:
+        assert plate_chars(text) == plate
+
+
+@pytest.mark.parametrize(
+    ("label", "confidence", "plate"),
+    [
+        ("plate", 0.99, "GWAGEN"),
+        ("license_plate", 0.99, "GWAGEN"),
+        ("plate", 0.9, None),
+        ("text", 0.99, None),
+        ("", 1.0, None),
+    ],
+)
+def test_letters_alone_need_a_box_of_a_plate_and_a_sure_reading(
+    label: str, confidence: float, plate: str | None
+) -> None:
+    found = read_plate("G-WAGEN", confidence, label=label)
+    assert (found and found.text) == plate
+
+
+def test_characters_keep_their_own_confidence() -> None:
+    plate = read_plate("A-1 23", 0.5, [0.1, 0.2, 0.3, 0.4, 0.6, 0.7])
+    assert plate == ("A123", (100, 300, 600, 700))
+
+
+def test_without_character_confidences_the_reading_stands_for_all() -> None:
+    for given in ((), (0.1, 0.2)):
+        assert read_plate("A123", 0.5, given) == ("A123", (500,) * 4)
+
+
+def test_a_hopeless_reading_still_has_a_voice() -> None:
+    assert read_plate("A123", 0.0) == ("A123", (1,) * 4)
+
+
+def test_normalize_keeps_letters_and_digits_of_any_script() -> None:
+    assert normalize("é-10 ǆ_%*") == "É10DŽ"
+    assert normalize("東京 5") == "東京5"
+
+
+@pytest.mark.parametrize(
+    ("true", "read", "distance"),
+    [
+        ("AB12CD", "AB12CD", 0),
+        ("AB12CD", "AB12CW", 1),
+        ("AB12CD", "AB2CD", 1),
+        ("AB12CD", "AB12CDE", 1),
+        ("AB12CD", "AB1", 3),
+        ("", "AB", 2),
+    ],
+)
+def test_a_character_changed_added_or_left_out_costs_one(true: str, read: str, distance: float) -> None:
+    assert plate_distance(true, read) == plate_distance(read, true) == distance
+
+
+@pytest.mark.parametrize(
+    ("true", "read", "pairs"),
+    [("ABO2CD", "AB02CD", ["O0"]), ("OISZ", "0152", ["O0", "I1", "S5", "Z2"]), ("AB12CO", "A812CD", ["B8", "OD"])],
+)
+def test_what_readers_confuse_costs_less(true: str, read: str, pairs: list[str]) -> None:
+    distance = plate_distance(true, read)
+    assert distance == pytest.approx(sum(confusion_cost(*pair) for pair in pairs))
+    assert distance < len(pairs)
+
+
+def test_what_is_confused_costs_less_beside_what_is_left_out() -> None:
+    assert plate_distance("AB12CD", "A812C") == 1 + confusion_cost("B", "8")
+
+
+def test_so_many_characters_may_differ_within_a_distance_look_alikes_apart() -> None:
+    assert [most_errors(each) for each in (0, 0.5, 1, 1.5, 2)] == [0, 1, 1, 2, 2]

@@ -1,0 +1,82 @@
+"""Which recognizer reads the crops of which pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import workers.stages.ocr
+from sightline.blobs.store import crop_key
+from sightline.pipelines.queues import OCR_TASK, WRITE_TASK
+from sightline.settings import Settings
+from sightline.testing import make_frame_refs
+from sightline.types import Detection, FrameResult, Pipeline, Reading
+from sightline.wire.messages import Job, Message
+from sightline.wire.models import LoadedModel
+from workers.pixels.images import encode_jpeg
+from workers.stages.ocr import OcrStage
+from workers.stages.step import Step
+
+pytestmark = pytest.mark.unit
+
+CAR = Detection(xyxy=(0, 0, 40, 20), label="plate", class_id=0, confidence=0.9)
+
+
+class Named:
+    """Reads its own name everywhere."""
+
+    def __init__(self, name: str) -> None:
+        self.model = LoadedModel(name=name, sha256="", runtime="stub")
+
+    def recognize(self, crops: list[Any]) -> list[Reading]:
+        return [Reading(text=self.model.name, confidence=0.9) for _ in crops]
+
+
+@pytest.mark.parametrize(
+    ("setting", "pipeline", "reader"),
+    [("voted", Pipeline.PLATES, "own"), ("voted", Pipeline.TEXT, "general"), ("", Pipeline.PLATES, "general")],
+)
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_plates_may_have_a_recognizer_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, setting: Any, pipeline: Pipeline, reader: str, is_stored: bool
+):
+    monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: Named("general"))
+    monkeypatch.setattr(workers.stages.ocr, "open_plates_recognizer", _open_own)
+    (frame,) = make_frame_refs(1)
+    key, crop = crop_key(frame.frame_id, 0), np.zeros((20, 40, 3), np.uint8)
+    stage = OcrStage(Settings(plates_recognizer=setting), "ocr")
+    try:
+        job = Job(job_id="job-00001", pipeline=pipeline, frames=(frame,))
+        message = Message(job=job, results=(FrameResult(frame=frame, detections=(CAR,)),))
+        payload = stage.load({key: encode_jpeg(crop)}) if is_stored else {key: crop}
+        left = stage.work(Step(OCR_TASK, message, payload))
+    finally:
+        stage.close()
+    (result,) = left.message.results
+    assert left.task == WRITE_TASK
+    assert [reading.text for reading in result.readings] == [reader]
+    assert result.stages[0].model == reader
+
+
+def test_a_frame_whose_crop_is_gone_or_damaged_is_dead_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: Named("general"))
+    frames = make_frame_refs(3)
+    good, gone, damaged = (crop_key(frame.frame_id, 0) for frame in frames)
+    blobs = {good: encode_jpeg(np.zeros((20, 40, 3), np.uint8)), gone: None, damaged: b"no picture"}
+    job = Job(job_id="job-00001", pipeline=Pipeline.TEXT, frames=tuple(frames))
+    message = Message(job=job, results=tuple(FrameResult(frame=frame, detections=(CAR,)) for frame in frames))
+    stage = OcrStage(Settings(plates_recognizer=""), "ocr")
+    try:
+        results = stage.work(Step(OCR_TASK, message, stage.load(blobs))).message.results
+    finally:
+        stage.close()
+    assert [[reading.text for reading in result.readings] for result in results] == [["general"], [], []]
+    assert [result.error and result.error.reason for result in results] == [None, "frame_missing", "bad_image"]
+
+
+def _open_own(settings: Settings, _text: Any) -> Named | None:
+    return Named("own") if settings.plates_recognizer else None

@@ -1,0 +1,1 @@
+"""Items of many jobs, worked on together."""

@@ -1,0 +1,1 @@
+"""Pictures in a worker's memory."""

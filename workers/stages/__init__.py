@@ -1,0 +1,1 @@
+"""The stages, and how each treats a message."""

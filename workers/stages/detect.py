@@ -1,0 +1,253 @@
+"""The detect stage: fetch, decode, batch across jobs, detect, cut crops."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from typing import Final, NamedTuple
+
+from sightline.blobs.store import FrameStore, crop_key, frames_name
+from sightline.errors import FrameMissingError, ModelError, PoisonError, SettingsError
+from sightline.pipelines import PipelineSpec, registry
+from sightline.pipelines.queues import DETECT_TASK
+from sightline.settings import Settings
+from sightline.types import (
+    Detection,
+    FrameError,
+    FrameRef,
+    FrameResult,
+    Lane,
+    StageRun,
+)
+from sightline.wire.messages import Job, Message
+from workers.batching.batcher import Batched, Batcher, Ticket
+from workers.batching.outcomes import outcome_of
+from workers.detectors import Detector, open_detector
+from workers.models.files import must_be_fetched
+from workers.models.opening import Opening
+from workers.pixels.decode_budget import Room
+from workers.pixels.images import BgrImage, Picture, crop, decode_small, encode_jpeg, use_one_thread
+from workers.stages.services import Services
+from workers.stages.step import Step
+
+log = logging.getLogger(__name__)
+
+
+_DECODED_AT_ONCE: Final = 4  #: frames, before the model is asked
+_SENT_BACK_AFTER_S: Final = 0.2  #: where a job's model is being opened
+_CROP_JPEG_QUALITY: Final = 95  # text is read from these pixels
+
+#: A picture that the model was asked about, or why it was not.
+_Asked = tuple[Picture, Ticket[BgrImage, list[Detection]]] | FrameError
+#: A picture and what was found on it, or why there is neither.
+_Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
+
+
+def open_stage(services: Services) -> DetectStage:
+    delivery = services.delivery
+
+    def send_back(job: Job) -> None:
+        delivery.patience.pause(_SENT_BACK_AFTER_S)
+        delivery.hand_over(DETECT_TASK, job, ())
+
+    use_one_thread()
+    return DetectStage(services.settings, services.frames, services.worker_name, send_back=send_back)
+
+
+class _Loaded(NamedTuple):
+    """A detector that is ready."""
+
+    detector: Detector
+    batcher: Batcher[BgrImage, list[Detection]]
+    rooms: Mapping[Lane, Room]  #: for decoded pictures
+
+
+class DetectStage:
+    """One detector and one batcher per model, however many pipelines use it.
+
+    A model whose weights must be downloaded is opened for the first job that wants it, beside the work on others.
+    Until it is there, its jobs go back to the end of their line.
+    """
+
+    task = DETECT_TASK
+
+    def __init__(
+        self,
+        settings: Settings,
+        frames: FrameStore,
+        worker_name: str,
+        *,
+        send_back: Callable[[Job], None] | None = None,
+    ) -> None:
+        """`send_back` puts a job to the end of its line; without it, jobs wait for their model."""
+        self._settings = settings
+        self._frames = frames
+        self._worker_name = worker_name
+        self._send_back = send_back
+        known = registry()
+        self._models = {
+            spec.name: _model_of(spec, settings) for spec in known.all() if DETECT_TASK in known.tasks[spec.name]
+        }
+        self._openings = {name: Opening(partial(self._open, name)) for name in self._models.values()}
+        for name, opening in self._openings.items():
+            with suppress(ModelError):  # the other pipelines still work; jobs that need this model say so
+                if not must_be_fetched(name, settings):
+                    opening.get(wait=True)
+
+    @property
+    def batchers(self) -> dict[str, Batcher[BgrImage, list[Detection]]]:
+        """Those of the models that are open."""
+        return {name: loaded.batcher for name, opening in self._openings.items() if (loaded := opening.opened)}
+
+    def work(self, step: Step) -> Step | None:
+        job = step.message.job
+        waited_s = time.time() - step.message.handed_over_at
+        loaded = self._openings[self._models[job.pipeline]].get(wait=self._send_back is None)
+        if loaded is None:
+            assert self._send_back is not None
+            self._send_back(job)
+            return None
+        detector = loaded.detector
+        results: list[FrameResult] = []
+        crops: dict[str, BgrImage] = {}
+        cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
+        with closing(self._look(job, loaded)) as looks:
+            for frame, seen in zip(job.frames, looks, strict=True):
+                if isinstance(seen, FrameError):
+                    results.append(FrameResult(frame=frame, error=seen))
+                    continue
+                picture, found = seen
+                results.append(self._result(frame, picture, found, detector, waited_s))
+                if cuts_crops:
+                    crops |= _crops(frame, picture.image, found.value, detector.model.crop_margin)
+        following = registry().next_task(job.pipeline, DETECT_TASK, has_payload=bool(crops))
+        return Step(following, Message(job=job, results=tuple(results)), crops or None)
+
+    def dump(self, payload: Mapping[str, BgrImage]) -> Mapping[str, bytes]:
+        """Crops by crop key -> JPEG files."""
+        return {key: encode_jpeg(image, quality=_CROP_JPEG_QUALITY) for key, image in payload.items()}
+
+    def close(self) -> None:
+        for batcher in self.batchers.values():
+            batcher.close()
+
+    def _open(self, name: str) -> _Loaded:
+        settings = self._settings
+        try:
+            detector = open_detector(name, settings)
+            detector.warm()
+        except ModelError as error:
+            log.warning("%s", error)
+            raise
+        model = detector.model
+        most = min(settings.max_batch_size, model.most_at_once or settings.max_batch_size)
+        batcher = Batcher(
+            detector.detect,
+            max_batch_size=most,
+            max_wait_ms=settings.max_wait_ms,
+            name=name,
+            calls_at_once=model.calls_at_once,
+        )
+        # While the model looks at some, the next batches are decoded. With room for just one more, live frames waited
+        # for its decoding beside bulk of single frames. No lane waits for the room of another.
+        return _Loaded(detector, batcher, {lane: Room(4 * most * model.calls_at_once) for lane in Lane})
+
+    def _look(self, job: Job, loaded: _Loaded) -> Generator[_Seen]:
+        """What is seen on each frame, in order.
+
+        While the model looks at some, the next are decoded, as far as there is room for them.
+        """
+        ids = [frame.frame_id for frame in job.frames]
+        # Where crops are cut from a picture, all its pixels are needed.
+        cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
+        least_px = 0 if cuts_crops else max(loaded.detector.model.input_size)
+        ahead: deque[list[_Asked]] = deque()
+        with loaded.rooms[job.lane].share(of_job=len(ids)) as share:
+
+            def oldest() -> Iterator[_Seen]:
+                for asked in ahead.popleft():
+                    yield _seen(asked)
+
+            blobs: Sequence[bytes | None] = ()
+            for start in range(0, len(ids), _DECODED_AT_ONCE):
+                some = slice(start, start + _DECODED_AT_ONCE)
+                while not share.take(len(ids[some])):
+                    yield from oldest()
+                    share.reuse(_DECODED_AT_ONCE)
+                blobs = blobs or self._frames.get_bundle(frames_name(job.job_id), ids)
+                pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
+                ahead.append(_ask(pictures, loaded.batcher, job.lane))
+            while ahead:
+                yield from oldest()
+                share.give_back(_DECODED_AT_ONCE)
+
+    def _decode(self, frame: FrameRef, data: bytes | None, least_px: int) -> Picture | FrameError:
+        max_mb, max_mpx = self._settings.max_image_mb, self._settings.max_image_mpx
+        try:
+            if data is None:
+                raise FrameMissingError(
+                    f"frame {frame.frame_id}: no pixels in the frame store (never put there, or their TTL is over)",
+                    frame_id=frame.frame_id,
+                )
+            return decode_small(data, least_px=least_px, max_mb=max_mb, max_mpx=max_mpx)
+        except PoisonError as error:
+            return FrameError(reason=error.reason, message=str(error)[:500], stage="detect")
+
+    def _result(
+        self, frame: FrameRef, picture: Picture, found: Batched[list[Detection]], detector: Detector, waited_s: float
+    ) -> FrameResult:
+        return FrameResult(
+            frame=frame,
+            width=picture.width,
+            height=picture.height,
+            detections=picture.in_full(found.value),
+            stages=(
+                StageRun(
+                    stage="detect",
+                    model=detector.model.name,
+                    model_sha256=detector.model.sha256,
+                    runtime=detector.model.runtime,
+                    worker=self._worker_name,
+                    queue_wait_ms=max(0.0, waited_s * 1000),
+                    inference_ms=found.inference_ms,
+                    batch_size=found.batch_size,
+                ),
+            ),
+        )
+
+
+def _model_of(spec: PipelineSpec, settings: Settings) -> str:
+    """The name of a pipeline's detector. Raises SettingsError if nobody says it."""
+    name = getattr(settings, f"{spec.name}_model", "") or spec.models.get("detect", "")
+    if not name:
+        raise SettingsError(f"pipeline {str(spec.name)!r}: models: none for its stage 'detect'; name a detector there")
+    return name
+
+
+def _ask(
+    pictures: Sequence[Picture | FrameError], batcher: Batcher[BgrImage, list[Detection]], lane: Lane
+) -> list[_Asked]:
+    """Have the model look at some pictures together."""
+    images = [one.image for one in pictures if isinstance(one, Picture)]
+    tickets = iter(batcher.submit(images, lane))
+    return [(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures]
+
+
+def _seen(asked: _Asked) -> _Seen:
+    """Wait for what the model saw."""
+    if isinstance(asked, FrameError):
+        return asked
+    picture, ticket = asked
+    found = outcome_of(ticket, "detect")
+    return found if isinstance(found, FrameError) else (picture, found)
+
+
+def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, BgrImage]:
+    return {
+        crop_key(frame.frame_id, index): crop(image, detection, margin=margin)
+        for index, detection in enumerate(detections)
+    }

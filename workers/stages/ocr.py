@@ -1,0 +1,145 @@
+"""The OCR stage: fetch crops, batch across jobs, recognize, keep what is confident enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from sightline.errors import PoisonError
+from sightline.pipelines import registry
+from sightline.pipelines.queues import OCR_TASK
+from sightline.settings import Settings
+from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
+from sightline.wire.messages import Message
+from sightline.wire.models import LoadedModel
+from workers.batching.batcher import Batched, Batcher
+from workers.batching.outcomes import outcome_of
+from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread
+from workers.recognizers import open_plates_recognizer, open_recognizer
+from workers.stages.payloads import crop_keys
+from workers.stages.services import Services
+from workers.stages.step import Step
+
+#: By crop key; where a crop cannot be had, why.
+Crops = Mapping[str, BgrImage | FrameError]
+
+
+def open_stage(services: Services) -> OcrStage:
+    use_one_thread()
+    return OcrStage(services.settings, services.worker_name)
+
+
+class OcrStage:
+    """One recognizer and its batcher for all text, perhaps another for the crops of `plates`."""
+
+    task = OCR_TASK
+
+    def __init__(self, settings: Settings, worker_name: str) -> None:
+        self._settings = settings
+        self._worker_name = worker_name
+        text = open_recognizer(settings)
+        self._recognizers = {settings.recognizer: text}
+        own = open_plates_recognizer(settings, text)
+        if own is not None:
+            self._recognizers[settings.whole_plates_recognizer] = own
+        self.batchers: dict[str, Batcher[BgrImage, Reading]] = {
+            name: Batcher(
+                recognizer.recognize,
+                max_batch_size=settings.max_batch_size,
+                max_wait_ms=settings.max_wait_ms,
+                name=name,
+                calls_at_once=recognizer.model.calls_at_once,
+            )
+            for name, recognizer in self._recognizers.items()
+        }
+
+    def work(self, step: Step) -> Step:
+        message = step.message
+        started_at = time.time()
+        waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
+        # All crops of the job go to the batcher at once, so that they share batches.
+        crops = _by_frame(step.message.results, step.payload or {})
+        images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
+        name = self._name_for(message.job.pipeline)
+        model = self._recognizers[name].model
+        read = [outcome_of(ticket, "ocr") for ticket in self.batchers[name].submit(images, message.job.lane)]
+        results: list[FrameResult] = []
+        for result, cut in crops:
+            if isinstance(cut, FrameError):
+                results.append(result.model_copy(update={"error": cut}))
+                continue
+            mine, read = read[: len(cut)], read[len(cut) :]
+            # Pixels are at hand here, and nowhere later.
+            measured = [sharpness(image) for image in cut]
+            failed = next((item for item in mine if isinstance(item, FrameError)), None)
+            if failed is not None:
+                results.append(result.model_copy(update={"error": failed}))
+                continue
+            batched = [item for item in mine if isinstance(item, Batched)]
+            results.append(self._with_readings(result, batched, measured, model, waited_ms))
+        following = registry().next_task(message.job.pipeline, OCR_TASK, has_payload=False)
+        return Step(following, Message(job=message.job, results=tuple(results)))
+
+    def load(self, blobs: Mapping[str, bytes | None]) -> Crops:
+        """Files by crop key -> crops."""
+        return {key: self._decode(key, data) for key, data in blobs.items()}
+
+    def close(self) -> None:
+        for batcher in self.batchers.values():
+            batcher.close()
+
+    def _name_for(self, pipeline: Pipeline) -> str:
+        settings = self._settings
+        return (
+            settings.whole_plates_recognizer
+            if pipeline == Pipeline.PLATES and settings.whole_plates_recognizer
+            else settings.recognizer
+        )
+
+    def _decode(self, key: str, data: bytes | None) -> BgrImage | FrameError:
+        settings = self._settings
+        if data is None:
+            text = f"crop {key} is not in the frame store (its TTL is over)"
+            return FrameError(reason="frame_missing", message=text, stage="ocr")
+        try:
+            return decode(data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+        except PoisonError as error:
+            return FrameError(reason=error.reason, message=f"crop {key}: {error}"[:500], stage="ocr")
+
+    def _with_readings(
+        self,
+        result: FrameResult,
+        read: list[Batched[Reading]],
+        measured: list[float],
+        model: LoadedModel,
+        waited_ms: float,
+    ) -> FrameResult:
+        if not read:
+            return result
+        run = StageRun(
+            stage="ocr",
+            model=model.name,
+            model_sha256=model.sha256,
+            runtime=model.runtime,
+            worker=self._worker_name,
+            queue_wait_ms=waited_ms,
+            inference_ms=sum(item.inference_ms for item in read),
+            batch_size=max(item.batch_size for item in read),
+        )
+        readings = tuple(
+            item.value.model_copy(update={"detection_index": index, "sharpness": measured[index]})
+            for index, item in enumerate(read)
+            if item.value.text and item.value.confidence >= self._settings.min_reading_confidence
+        )
+        return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
+
+
+def _by_frame(results: Sequence[FrameResult], crops: Crops) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
+    """The crops of each frame's detections, in order, or why one of them cannot be had."""
+    found: list[tuple[FrameResult, list[BgrImage] | FrameError]] = []
+    for result in results:
+        keys = [] if result.error or result.dropped else crop_keys(result)
+        cut = [crops[key] for key in keys]
+        failed = next((one for one in cut if isinstance(one, FrameError)), None)
+        found.append((result, failed or [one for one in cut if not isinstance(one, FrameError)]))
+    return found

@@ -1,0 +1,249 @@
+"""How every stage treats a message: begin, work, and what each class of error means.
+
+Transient errors are waited out with the message unacknowledged and leased. Poison goes to the dead letters at once.
+A bug is loud; the ledger still holds the job, which the sweeper sends again until its attempts are used up.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from celery.exceptions import Reject
+
+from sightline.delivery.handoff import dropped_outcomes
+from sightline.errors import BadMessageError, ModelError, NewerMessageError, NotPermittedError, PoisonError
+from sightline.pipelines import registry
+from sightline.pipelines.queues import WRITE_TASK
+from sightline.retry import StoppedError
+from sightline.types import FrameError, FrameResult, JobResult, JobStatus
+from sightline.wire.messages import Job, Message, parse_message
+from workers.stages.newer import NewerMessages
+from workers.stages.payloads import bundles_of, payload_keys, payload_name
+from workers.stages.services import Services
+from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
+
+log = logging.getLogger(__name__)
+
+_MEMORY_PAUSE_S = 2.0
+_NEWER_PAUSE_S = 1.0
+
+#: What this process gave back because it does not know it.
+_newer = NewerMessages()
+#: Messages that were seen before are worked on one at a time: whichever ends the process is found out, its
+#: batch-mates are not blamed.
+_alone = threading.Lock()
+
+
+def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw: Any, *, redelivered: bool) -> None:
+    """Bring a message off the queue of `task` through the stages that are in this process.
+
+    Raises:
+        Reject: to have the message again (out of memory, the task was told to exit, the worker stops, or the message is
+            for a newer one).
+    """
+    with _given_back(task, services):
+        try:
+            message = parse_message(raw)
+            _check_place(message, task)
+        except BadMessageError as error:
+            if isinstance(error, NewerMessageError) and _newer.is_left_to_others(raw):
+                log.info("message to %s left to newer workers: %s", registry().routes[task], error)
+                services.delivery.patience.pause(_NEWER_PAUSE_S)
+                raise Reject(error, requeue=True) from error
+            bury_message(services, registry().routes[task], raw, error)
+            return
+        with _alone if redelivered else nullcontext():
+            services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
+            _run(stages, Step(task, message), services, is_suspect=redelivered and task != WRITE_TASK)
+
+
+def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_suspect: bool) -> None:
+    job, step = first.message.job, first
+    to_write = first.task == WRITE_TASK
+    sightings = services.delivery.begin(job, redelivered=is_suspect, to_write=to_write)
+    begun_at = time.monotonic()
+    if sightings > services.settings.max_attempts and not to_write:
+        error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
+        bury(services, job, first.task, error.reason, str(error))
+        return
+    is_open, made_by = sightings > 0, None
+    while is_open and (stage := stages.get(step.task)):
+        following = _work(stage, step, services)
+        if following is None:
+            return
+        step, made_by = following, stage
+        if is_suspect and step.task == WRITE_TASK:
+            break  # it has proved itself: whatever its rows wait for is not counted against it, nor do others wait
+        is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
+        to_write = step.task == WRITE_TASK
+        may_be_dropped = to_write and job.deadline_at is not None  # by who got a copy: until now, not from now on
+        if is_long or may_be_dropped:
+            is_open, begun_at = services.delivery.begin(job, to_write=to_write) > 0, time.monotonic()
+    if is_open:
+        hand_over(services, step, made_by)
+    else:
+        _free(services, step.message)  # a late copy of a job that is finished
+
+
+def _check_place(message: Message, task: str) -> None:
+    """Whether a message can be what `task` is given: results come from the stage before, and the first has none.
+
+    Raises:
+        BadMessageError: it is not.
+    """
+    pipeline = message.job.pipeline
+    if task not in registry().tasks[pipeline]:
+        raise BadMessageError(f"job.pipeline: {pipeline} has no stage {stage_name(task)}", field="job.pipeline")
+    if task == registry().tasks[pipeline][0]:
+        if message.results:
+            raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
+    elif not message.results:
+        raise BadMessageError(f"results: {stage_name(task)} needs one per frame, of the stage before", field="results")
+
+
+def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
+    """Send a step to whoever consumes its queue. Returns when its payload is stored and the broker has the message."""
+    delivery, job = services.delivery, step.message.job
+    if step.payload is not None:
+        assert isinstance(made_by, LeavesPayload)
+        name, blobs = payload_name(step.message), made_by.dump(step.payload)
+        # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
+        # frees its pixels.
+        delivery.patience.insist(
+            lambda: services.frames.put_bundle(name, blobs), f"store {name}", between=lambda: delivery.begin(job) > 0
+        )
+    delivery.hand_over(step.task, job, step.message.results)
+
+
+def _work(stage: Stage, step: Step, services: Services) -> Step | None:
+    """One stage. Returns what the next one is given; None: there is nothing more to do here."""
+    message, delivery = step.message, services.delivery
+    job = message.job
+
+    def work() -> tuple[Step | None]:
+        if stage.task != WRITE_TASK and _is_stale(job):
+            drop(services, message, "stale")
+            return (None,)
+        return (stage.work(_with_payload(stage, step, services)),)
+
+    try:
+        # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
+        what = f"{stage_name(stage.task)} job {job.job_id}"
+        to_write = stage.task == WRITE_TASK
+        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job, to_write=to_write) > 0)
+    except (PoisonError, ModelError) as error:
+        if message.results and all(result.error for result in message.results):
+            raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
+        log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
+        bury(services, job, stage.task, error.reason, str(error))
+        return None
+    if worked is None:
+        _free(services, message)
+        return None
+    return worked[0]
+
+
+def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
+    """The step with what another process stored for this stage."""
+    if step.payload is not None or not isinstance(stage, TakesPayload):
+        return step
+    keys = payload_keys(step.message)
+    blobs = services.frames.get_bundle(payload_name(step.message), keys)
+    return replace(step, payload=stage.load(dict(zip(keys, blobs, strict=True))))
+
+
+def _is_stale(job: Job) -> bool:
+    """Whether nobody wants it any more. What came as far as the writer is stored: all of its work is done."""
+    return job.deadline_at is not None and time.time() > job.deadline_at
+
+
+def drop(services: Services, message: Message, rule: str) -> None:
+    """End a job here: nothing of it is stored, and its frames are counted under the rule that dropped them.
+
+    Frames that died in an earlier stage stay dead: with one of them the writer ends the job.
+    """
+    job = message.job
+    results = message.results or tuple(FrameResult(frame=frame) for frame in job.frames)
+    results = tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
+    if any(result.error for result in results):
+        services.delivery.hand_over(WRITE_TASK, job, results)
+        return
+    ended = services.delivery.drop(job, dropped_outcomes(results))
+    if ended == "being written":
+        return  # by another worker, which has all of its work: this was a late copy
+    if ended == "dropped":
+        services.board.post(
+            JobResult(
+                job_id=job.job_id,
+                pipeline=job.pipeline,
+                status=JobStatus.DROPPED,
+                frames=results,
+                finished_at=datetime.now(UTC),
+            )
+        )
+    services.frames.delete_bundles(bundles_of(message))
+
+
+def _free(services: Services, message: Message) -> None:
+    """Free what a finished job left: its first run may have died before, or put crops after they were freed."""
+    services.delivery.patience.insist(
+        lambda: services.frames.delete_bundles(bundles_of(message)), f"free the pixels of job {message.job.job_id}"
+    )
+
+
+@contextmanager
+def _given_back(task: str, services: Services) -> Iterator[None]:
+    """What must not end a task quietly gives its message back instead."""
+    try:
+        yield
+    except StoppedError as error:
+        raise Reject(error, requeue=True) from error
+    except NotPermittedError as error:
+        log.error("message of %s given back: %s", task, error)  # another worker may have the right
+        raise Reject(error, requeue=True) from error
+    except (MemoryError, SystemExit) as error:
+        # Left to Celery these would never be acknowledged and would hold their slot for ever.
+        log.exception("%s in %s, message given back in %.0f s", type(error).__name__, task, _MEMORY_PAUSE_S)
+        # At once, it would come back and use up its attempts before any memory is freed.
+        with suppress(StoppedError):
+            services.delivery.patience.pause(_MEMORY_PAUSE_S)
+        raise Reject(error, requeue=True) from error
+
+
+def run_burial(stage_bury: Callable[[dict[str, Any]], None], services: Services, letter: dict[str, Any]) -> None:
+    """Store a message that was no job. No ledger knows it, so it is held until it is stored."""
+    with _given_back("dead_letter", services):
+        services.delivery.patience.insist(lambda: stage_bury(letter), "store a dead letter")
+
+
+def bury(services: Services, job: Job, task: str, reason: str, message: str) -> None:
+    """Send every frame of a job to the dead letters, by way of the writer: it alone has the database."""
+    error = FrameError(reason=reason, message=message[:500], stage=stage_name(task))
+    services.delivery.hand_over(WRITE_TASK, job, [FrameResult(frame=frame, error=error) for frame in job.frames])
+
+
+def stage_name(task: str) -> str:
+    """`detect` for `sightline.detect`."""
+    return task.rpartition(".")[2]
+
+
+class _WorkerLostError(PoisonError):
+    reason = "worker_lost"
+
+
+def bury_message(services: Services, queue: str, raw: Any, error: BadMessageError) -> None:
+    """What is no job has no ledger entry: it goes to the dead letters as it came.
+
+    Raises:
+        StoppedError: the worker stops, and the letter is not sent.
+    """
+    log.error("message to %s refused: %s", queue, error)
+    role = next(role for role, consumed in registry().roles.items() if consumed == queue)
+    services.delivery.bury_message({"stage": role, "reason": error.reason, "message": str(error), "payload": raw})

@@ -1,0 +1,64 @@
+"""What every stage is given: the settings and the few things it talks to."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from celery import Celery
+from redis import Redis
+
+from sightline.blobs.store import FrameStore, open_frame_store
+from sightline.delivery.broker import Broker
+from sightline.delivery.handoff import Delivery
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.delivery.result_board import ResultBoard
+from sightline.errors import BrokerUnavailableError, NotPermittedError
+from sightline.redis.connection import broker_errors, connect
+from sightline.retry import Patience
+from sightline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    delivery: Delivery
+    frames: FrameStore
+    board: ResultBoard
+    worker_name: str
+
+
+def open_services(
+    app: Celery, settings: Settings, worker_name: str, patience: Patience, *, concurrency: int = 0
+) -> Services:
+    """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
+    redis, broker = connect(settings.redis_url), Broker(app)
+    _connect_now(redis, broker, concurrency)
+    return Services(
+        settings=settings,
+        delivery=Delivery(Ledger(redis, LedgerLimits.from_settings(settings)), broker, patience),
+        frames=open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
+        board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
+        worker_name=settings.worker_name or worker_name,
+    )
+
+
+def _connect_now(redis: Redis, broker: Broker, count: int) -> None:
+    """Fill the pools, so that the first busy moment waits for no handshake. If nobody answers yet, it is left.
+
+    Raises:
+        NotPermittedError: Redis does not let this user in.
+    """
+    try:
+        with broker_errors(), ExitStack() as borrowed:
+            for _ in range(count):
+                connection = redis.connection_pool.get_connection()
+                borrowed.callback(redis.connection_pool.release, connection)
+            broker.connect(count)
+    except NotPermittedError:
+        raise
+    except (BrokerUnavailableError, OSError) as error:
+        log.info("nobody answers yet: %s", error)

@@ -1,0 +1,56 @@
+"""A job between two stages, and what a stage is to whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from sightline.wire.messages import Message
+from workers.batching.batcher import Batcher
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a stage is given, and what it leaves."""
+
+    task: str  #: of the stage that is to work on it
+    message: Message
+    #: What only the stages understand. It is passed on as it is within a process. None: there is none, or it lies in
+    #: the frame store.
+    payload: Any = None
+
+
+class Stage(Protocol):
+    """One step of the pipelines."""
+
+    task: str
+
+    @property
+    def batchers(self) -> Mapping[str, Batcher[Any, Any]]:
+        """What the liveness check watches, by name."""
+        ...
+
+    def work(self, step: Step) -> Step | None:
+        """Returns what the next stage is given; None: the job came to its end here."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class LeavesPayload(Protocol):
+    """A stage that leaves a payload for the next one."""
+
+    def dump(self, payload: Any) -> Mapping[str, bytes]:
+        """The payload as bytes by key: what is stored where the next stage runs in another process."""
+        ...
+
+
+@runtime_checkable
+class TakesPayload(Protocol):
+    """A stage that works on the payload of the one before."""
+
+    def load(self, blobs: Mapping[str, bytes | None]) -> Any:
+        """The payload, from what was stored of it; None where a key has no bytes any more."""
+        ...

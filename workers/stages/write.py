@@ -1,0 +1,137 @@
+"""The write stage: keep pictures, store everything in one transaction, then settle, free the pixels and notify."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.delivery.publisher import Publisher
+from sightline.delivery.sweeper import Sweeper
+from sightline.errors import FrameMissingError, StoreUnavailableError
+from sightline.pipelines import registry
+from sightline.pipelines.queues import WRITE_TASK
+from sightline.types import FrameResult
+from sightline.wire.messages import Message
+from storage.database.engine import check_revision, open_database
+from storage.jobs.accepted import Accepted
+from storage.results.dead_letters import bury_message
+from storage.results.store import Store, Stored
+from workers.batching.batcher import Batcher
+from workers.housekeeping.rebuild import Rebuild
+from workers.housekeeping.retention import Retention
+from workers.stages.payloads import bundles_of
+from workers.stages.services import Services
+from workers.stages.step import Step
+
+log = logging.getLogger(__name__)
+
+#: Frames in one transaction, at most, or one job. What comes meanwhile has to wait for its end, live frames too.
+_MAX_FRAMES = 64
+
+
+def open_stage(services: Services) -> WriteStage:
+    return WriteStage(services)
+
+
+class WriteStage:
+    """A group commit in front of the database: whatever waits while one transaction runs shares the next."""
+
+    task = WRITE_TASK
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self._services = services
+        self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
+        self._database = open_database(settings.sqlalchemy_url)
+        check_revision(self._database)
+        self._store = Store(self._database, passage_gap_s=settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
+        self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
+            "write": Batcher(
+                self._store_group,
+                max_batch_size=_MAX_FRAMES,
+                max_wait_ms=0,
+                name="write",
+                size_of=lambda item: len(item[0].job.frames),
+            )
+        }
+        delivery = services.delivery
+        self._accepted = Accepted.from_settings(self._database, settings)
+        rebuild = Rebuild(
+            self._database,
+            self._accepted,
+            Publisher(delivery.ledger, services.frames, delivery.broker),
+        )
+        self._sweeper = Sweeper(
+            delivery.ledger,
+            delivery.broker,
+            services.frames,
+            interval_s=settings.sweep_interval_s,
+            max_attempts=settings.max_attempts,
+            afterwards=rebuild.run,
+        )
+        self._sweeper.start()
+        self._retention = Retention(self._database, self._pictures, settings)
+        self._retention.start()
+
+    def work(self, step: Step) -> None:
+        message = step.message
+        if self._is_worth_another_try(message):
+            return
+        kept = self._keep_pictures(message)
+        stored = self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result().value
+        # The waiting client first: it must find the result even if the rest is repeated after a crash.
+        self._services.board.post(stored.result)
+        self._services.delivery.settle(message.job, stored.counts)
+        self._services.frames.delete_bundles(bundles_of(message))
+
+    def bury_message(self, letter: dict[str, Any]) -> None:
+        """Store a message that was no job as a dead letter."""
+        bury_message(self._database, letter)
+
+    def close(self) -> None:
+        self._sweeper.stop()
+        self._retention.stop()
+        self.batchers["write"].close()
+        self._database.close()
+
+    def _is_worth_another_try(self, message: Message) -> bool:
+        """Whether pixels that Redis lost on the way were found again; then the job starts over, with them."""
+        job, attempt = message.job, message.job.attempt + 1
+        lacks_pixels = any(
+            result.error and result.error.reason == FrameMissingError.reason for result in message.results
+        )
+        if not lacks_pixels or attempt > self._services.settings.max_attempts:
+            return False
+        if not self._accepted.restore_pixels(self._services.frames, job):
+            return False
+        first = registry().first_task(job.pipeline)
+        self._services.delivery.hand_over(first, job.model_copy(update={"attempt": attempt}), ())
+        return True
+
+    def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
+        kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
+        try:
+            return self._store.store([message for message, _ in group], kept)
+        except StoreUnavailableError as error:
+            return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
+
+    def _keep_pictures(self, message: Message) -> frozenset[str]:
+        """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""
+        wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
+        blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), wanted)
+        found = zip(wanted, blobs, strict=True)
+        pictures = {frame_id: data for frame_id, data in found if data is not None}
+        # When the message is repeated the pixels may be freed already and the picture kept before.
+        missing = [frame_id for frame_id in wanted if frame_id not in pictures]
+        before = zip(missing, self._pictures.get_many(missing), strict=True)
+        self._pictures.put_many(pictures)
+        return frozenset(pictures) | {frame_id for frame_id, data in before if data is not None}
+
+    def _is_kept(self, result: FrameResult) -> bool:
+        policy = self._services.settings.keep_pictures
+        if policy == "none" or result.dropped:
+            return False
+        # What is dead can be replayed only with its pixels.
+        return bool(policy == "all" or result.error or result.detections or result.readings)

@@ -1,0 +1,1 @@
+"""Commands for people: check the settings, fetch weights, explain a photo, time the models."""
