@@ -23,7 +23,8 @@ from sightline.local.embedded_redis import prepare_redis
 from sightline.settings import Settings, load_settings
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
-from storage.database.engine import open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.jobs.accepted import Accepted
 
 JOBS = 400

@@ -22,7 +22,8 @@ from producers.api.access.audit_trail import Logged
 from producers.api.app import create_app
 from sightline.settings import load_settings
 from storage.access.keys import create_key
-from storage.database.engine import open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.tables import Sources
 
 

@@ -24,7 +24,9 @@ import sqlalchemy as sa
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.passages.permuterm import rotations
 from storage.passages.search import find_passages
 from storage.plates.text import fold

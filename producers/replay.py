@@ -16,8 +16,8 @@ from sightline.ids import content_id
 from sightline.types import Lane, Value
 from sightline.wire.messages import Job
 from storage.database.engine import Database
-from storage.passages.views import DeadLetterView
 from storage.results.dead_letters import Replay, begin_replays, mark_replayed
+from storage.results.views import DeadLetterView
 
 _NO_PICTURE: Final = (
     "its picture was not kept (the pixels were gone, or SIGHTLINE_KEEP_PICTURES is `none`); submit it again instead"

@@ -23,6 +23,7 @@ from sightline.errors import (
     BadImageError,
     BadMessageError,
     BrokerUnavailableError,
+    JobCancelledError,
     PoisonError,
     RetryableError,
     SettingsError,
@@ -33,6 +34,7 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
+    from sightline.client.answers import Audit, Camera, Passage
     from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
     from sightline.settings import Settings, load_settings
 
@@ -41,16 +43,20 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncSightline",
     "AsyncSubmittedJob",
+    "Audit",
     "BacklogFullError",
     "BadImageError",
     "BadMessageError",
     "BrokerUnavailableError",
+    "Camera",
     "Detection",
     "FrameRef",
     "FrameResult",
+    "JobCancelledError",
     "JobResult",
     "JobStatus",
     "Lane",
+    "Passage",
     "Pipeline",
     "PoisonError",
     "Reading",
@@ -68,6 +74,9 @@ __all__ = [
 _LAZY = {
     "AsyncSightline": "sightline.client.client",
     "AsyncSubmittedJob": "sightline.client.client",
+    "Audit": "sightline.client.answers",
+    "Camera": "sightline.client.answers",
+    "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
     "SubmittedJob": "sightline.client.client",
     "Settings": "sightline.settings",

@@ -8,6 +8,7 @@ that the CLI and Python clients on the same machine find it), defaults. Unknown 
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -21,8 +22,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sightline.entry_points import RECOGNIZERS, OneOf
 from sightline.errors import SettingsError
 from sightline.pipelines import registry
+from sightline.redaction import redact_text
 
 PREFIX = "SIGHTLINE_"
+
+log = logging.getLogger(__name__)
 
 Network = IPv4Network | IPv6Network
 Seconds = Annotated[float, Field(gt=0)]
@@ -80,8 +84,8 @@ class Settings(BaseSettings):
         validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
         description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
-    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI finds the API.")
-    api_key: SecretStr = Field(SecretStr(""), description="Key the CLI sends to the API.")
+    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
 
     # Delivery
     visibility_timeout_s: Seconds = Field(30, description="A message of a dead worker returns after this long.")
@@ -238,7 +242,7 @@ class Settings(BaseSettings):
         "`X-Forwarded-For` is believed, and whoever asks through them is never taken for this machine.",
     )
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
-    allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
+    allow_private_urls: bool = Field(False, description="Images by URL, and cameras that redirect, may be private.")
 
     # Camera process
     camera_tick_ms: Milliseconds = Field(100, description="The newest frames of all cameras of a tick travel together.")
@@ -290,6 +294,16 @@ class Settings(BaseSettings):
     @property
     def sqlalchemy_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'sightline.sqlite3'}"
+
+
+def log_settings(settings: Settings) -> None:
+    """Say what a process was told beside `run.env`, once, at its start: settings are not read again. Hides secrets."""
+    run_env = settings.data_dir / "run.env"
+    known = run_env.read_text("utf-8") if run_env.is_file() else ""
+    names = [name for name in sorted(settings.model_fields_set) if f"{PREFIX}{name.upper()}=" not in known]
+    given = {name: str(getattr(settings, name)) for name in names}
+    shown = ", ".join(f"{PREFIX}{name.upper()}={redact_text(value, value)}" for name, value in given.items())
+    log.info("settings, read once (restart to change them): %s; all others have their defaults", shown or "none given")
 
 
 def load_settings(**overrides: Any) -> Settings:

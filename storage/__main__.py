@@ -11,22 +11,16 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
-from sightline.blobs.store import open_frame_store
-from sightline.cli.terminal import printable
+from sightline.blobs.opening import open_frame_store
 from sightline.errors import SightlineError
 from sightline.settings import Settings, load_settings
+from sightline.terminal import printable
 from storage.access.audit_log import record
 from storage.access.keys import Role, create_key, list_keys, revoke_key
 from storage.database.acting import DONE, FAILED, act_of_this_user, acting
-from storage.database.engine import (
-    Database,
-    check_revision,
-    current_revision,
-    expected_revision,
-    open_database,
-    require_existing,
-    upgrade,
-)
+from storage.database.engine import Database
+from storage.database.opening import open_database, require_existing
+from storage.database.revision import check_revision, current_revision, expected_revision, upgrade
 from storage.retention.retention import Horizons, count_old, remove_old
 
 

@@ -1,7 +1,7 @@
 """`python -m workers.health`: a container's health check. Exit status 0 while the worker makes progress, else 1.
 
-The worker touches its health file while all is well (`workers.housekeeping.liveness`). Nothing is imported from there, because this
-runs twice a minute in every container.
+The worker touches its health file while all is well (`workers.housekeeping.liveness`). Nothing is imported from there,
+because this runs twice a minute in every container.
 """
 
 from __future__ import annotations

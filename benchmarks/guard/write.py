@@ -13,7 +13,9 @@ from sqlalchemy import event
 from benchmarks.guard.figures import Count, Figure, Ratio, Ready
 from benchmarks.guard.jobs import make_message, make_photos
 from sightline.wire.messages import Message
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results.store import Store
 from storage.tables import Base
 

@@ -14,7 +14,9 @@ from sightline.ids import content_id
 from sightline.settings import Settings
 from sightline.types import FrameRef, FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results.queries import list_passages, list_readings
 from storage.results.store import Store
 

@@ -13,7 +13,7 @@ from benchmarks.throughput.work import Work
 from sightline.capacity.system import System, one_a_role
 from sightline.capacity.system import running as running_in
 from sightline.pipelines import registry
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 from storage.tables import Readings
 
 __all__ = ["MODELS", "ROOT", "STUBS", "System", "count_readings", "running"]

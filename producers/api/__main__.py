@@ -15,8 +15,8 @@ from producers.api.app import create_app
 from producers.api.middleware.protocol import ImpatientProtocol
 from producers.api.services import Services, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
-from sightline.logs import configure_logging, log_settings
-from sightline.settings import load_settings
+from sightline.logs import configure_logging
+from sightline.settings import load_settings, log_settings
 from storage.access.keys import list_keys
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,14 @@ import redis
 import redis.asyncio
 from fastapi import Depends, Request
 
-from sightline.blobs.store import FrameStore, open_frame_store
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings
-from storage.database.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.jobs.accepted import Accepted
 
 #: Requests that wait for a result; each holds a connection to Redis and one to its client, and processes may often

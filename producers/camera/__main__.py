@@ -16,11 +16,11 @@ import threading
 from producers.camera.process import CameraProcess
 from sightline.delivery.publisher import Publisher
 from sightline.errors import SettingsError
-from sightline.logs import configure_logging, log_settings
+from sightline.logs import configure_logging
 from sightline.redis.connection import connect
-from sightline.settings import load_settings
+from sightline.settings import load_settings, log_settings
 from storage.cameras import list_cameras
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 
 
 def main() -> int:

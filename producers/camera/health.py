@@ -13,7 +13,7 @@ from sightline.errors import SightlineError
 from sightline.redis.connection import connect
 from sightline.settings import load_settings
 from storage.cameras import Camera, list_cameras
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 
 
 def unreported(cameras: Iterable[Camera], statuses: Mapping[str, CameraStatus]) -> list[str]:

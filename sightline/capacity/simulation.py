@@ -1,8 +1,8 @@
 """The queues on paper, with simpy: what latency and which utilization come of a load on so many workers and cores.
 
 A message goes publish -> detect -> ocr -> write. A worker holds several messages; what their model has to do it does
-in batches, one call after the other, and each call takes all that waits, as `workers.batching.batcher` does. Whatever needs
-CPU time takes its turn on the cores, which all roles share, in slices, as an operating system deals them out.
+in batches, one call after the other, and each call takes all that waits, as `workers.batching.batcher` does. Whatever
+needs CPU time takes its turn on the cores, which all roles share, in slices, as an operating system deals them out.
 """
 
 from __future__ import annotations

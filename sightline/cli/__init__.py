@@ -26,7 +26,6 @@ from sightline.cli import (
     queries,
     retention,
     sinks,
-    status,
     submit,
     up,
 )
@@ -56,9 +55,10 @@ def _sightline(
 
 app.command()(up.up)
 app.command()(submit.submit)
+app.command()(jobs.cancel)
 app.command()(explain.explain)
 app.command()(capacity.capacity)
-app.command()(status.status)
+app.command()(queries.status)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(jobs.app, name="jobs")

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sightline.cli.terminal import printable
+from sightline.terminal import printable
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.blobs.names import frames_name
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.ledger import Ledger, LedgerLimits

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sightline.types import Value
 from storage.database.acting import Act, acting, note
 from storage.database.engine import Database
-from storage.database.paging import read_page
-from storage.passages.views import Page
+from storage.database.paging import Page, read_page
 from storage.tables import AuditLog
 
 

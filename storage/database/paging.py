@@ -7,17 +7,24 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from sightline.errors import BadMessageError
+from sightline.types import Value
 from storage.database.engine import Database
-from storage.passages.views import Page
 
 View = TypeVar("View")
 MAX_LIMIT = 1000
+
+
+class Page(Value, Generic[View]):
+    """`next_cursor` leads to the next page; None on the last one."""
+
+    items: tuple[View, ...]
+    next_cursor: str | None = None
 
 
 def read_page(

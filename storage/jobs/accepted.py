@@ -12,7 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.blobs.names import frames_name
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.ids import content_id
 from sightline.settings import Settings

@@ -1,4 +1,4 @@
-"""Run by alembic. The connection comes from `storage.database.engine.upgrade`, inside its transaction."""
+"""Run by alembic. The connection comes from `storage.database.revision.upgrade`, inside its transaction."""
 
 from alembic import context
 

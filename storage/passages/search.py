@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
 from storage.database.engine import Database
-from storage.database.paging import MAX_LIMIT, between
+from storage.database.paging import MAX_LIMIT, Page, between
 from storage.passages.permuterm import SEAM
-from storage.passages.views import FoundPassageView, Page, view_found
+from storage.passages.views import FoundPassageView, view_found
 from storage.plates.text import edits, fold, most_errors, plate_chars, plate_distance
 from storage.tables import Passages, PlateRotations
 

@@ -17,7 +17,7 @@ from sightline.errors import BadMessageError, SightlineError
 from sightline.ids import content_id
 from storage.database.engine import Database, insert_into
 from storage.jobs.rows import clean, letter_id
-from storage.passages.views import DeadLetterView, LetterState
+from storage.results.views import DeadLetterView, LetterState
 from storage.tables import DeadLetters, Frames
 
 #: Source of letters whose message names none.

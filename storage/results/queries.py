@@ -17,22 +17,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sightline.types import FrameResult, JobResult, JobStatus
 from storage.accounting.reconciliation import count_rows
 from storage.database.engine import Database
-from storage.database.paging import between, read_page
+from storage.database.paging import Page, between, read_page
 from storage.jobs import wire_results
 from storage.passages.search import WILDCARDS, matches_pattern
-from storage.passages.views import (
-    DeadLetterView,
-    DetectionView,
-    FrameView,
-    JobView,
-    Page,
-    PassageView,
-    ReadingView,
-    view_passage,
-)
+from storage.passages.views import PassageView, view_passage
 from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.results.explanations import Explanation, Seat, explain
+from storage.results.views import DeadLetterView, DetectionView, FrameView, JobView, ReadingView
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
 
 

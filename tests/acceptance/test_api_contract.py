@@ -27,7 +27,8 @@ from schemathesis.checks import (
 
 from sightline.settings import load_settings
 from storage.access.keys import Role, create_key
-from storage.database.engine import open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from celery import Celery
 
 from sightline import AsyncSightline, JobStatus, Sightline
-from sightline.blobs.store import frames_name
+from sightline.blobs.names import frames_name
 from sightline.ids import new_id
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job

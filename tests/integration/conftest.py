@@ -21,7 +21,9 @@ from sightline.celery.app import create_app as create_celery_app
 from sightline.retry import Patience
 from sightline.settings import Settings, load_settings
 from storage.access.keys import Role, create_key
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from tests.conftest import free_port
 from workers.stages.services import Services, open_services
 

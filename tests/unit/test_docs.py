@@ -16,7 +16,7 @@ import typer
 from celery import Celery
 
 from docs import generate
-from sightline.blobs.store import open_frame_store
+from sightline.blobs.opening import open_frame_store
 from sightline.celery.app import create_app
 from sightline.cli import app
 from sightline.pipelines import registry

@@ -135,8 +135,8 @@ class Batcher(Generic[Item, Result]):
     def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Ticket[Item, Result]]:
         """Queue items; returns one ticket per item, in order.
 
-        Items of higher lanes are in the next batch, those of lower ones fill it up; see `sightline.celery.fairness` for the
-        share that lower lanes have where higher ones alone would fill every batch.
+        Items of higher lanes are in the next batch, those of lower ones fill it up; `sightline.celery.fairness` says
+        which share lower lanes have where higher ones alone would fill every batch.
 
         Raises:
             RuntimeError: the batcher is closed.

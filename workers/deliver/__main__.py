@@ -7,9 +7,11 @@ import signal
 import sys
 
 from sightline.errors import SettingsError, StoreUnavailableError
-from sightline.logs import configure_logging, log_settings
-from sightline.settings import Settings, load_settings
-from storage.database.engine import Database, check_revision, open_database
+from sightline.logs import configure_logging
+from sightline.settings import Settings, load_settings, log_settings
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import check_revision
 from workers.deliver.deliverer import Deliverer
 
 

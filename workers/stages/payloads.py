@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sightline.blobs.store import crop_key, crops_name, frames_name
+from sightline.blobs.names import crop_key, crops_name, frames_name
 from sightline.pipelines import registry
 from sightline.types import FrameResult
 from sightline.wire.messages import Message

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.blobs.names import frames_name
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
 from sightline.errors import FrameMissingError, StoreUnavailableError
@@ -14,7 +16,8 @@ from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
-from storage.database.engine import check_revision, open_database
+from storage.database.opening import open_database
+from storage.database.revision import check_revision
 from storage.jobs.accepted import Accepted
 from storage.results.dead_letters import bury_message
 from storage.results.store import Store, Stored

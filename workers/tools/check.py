@@ -1,4 +1,4 @@
-"""`python -m workers.tools.check`: are the models and countries that the settings name known? Nothing is loaded or fetched.
+"""`python -m workers.tools.check`: are the models and countries of the settings known? Nothing is loaded or fetched.
 
 With `-Q gpu.detect,cpu.ocr`: what workers of these queues need is loaded, the code of their stages, the detectors of
 `plates` and `text` and the recognizers; weights of `objects` are downloaded, by `python -m workers.tools.fetch`.

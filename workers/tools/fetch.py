@@ -1,4 +1,4 @@
-"""`python -m workers.tools.fetch [NAME …]`: download weights now, so that no job waits for them and none needs the network.
+"""`python -m workers.tools.fetch [NAME …]`: download weights now, so that no job waits for them or needs the network.
 
 Without names: what the settings name. Prints a line a model: name, file and sha256. What is here is only checked.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from sightline.errors import BadImageError
+from sightline.images.header import ImageLimits
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
@@ -18,7 +19,8 @@ from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import MemoryFrameStore
 from sightline.types import FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
-from storage.database.engine import open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results import queries
 from storage.results.explanations import Explanation, explain
 from storage.results.store import Store
@@ -78,8 +80,8 @@ class LocalSystem:
             BadImageError: naming the picture, and why nothing can be read from it.
             ModelError: as for `process`.
         """
-        new = NewFrame.photo(data, name)
         try:
+            new = NewFrame.photo(data, name, limits=ImageLimits.of(self._settings))
             job, pixels = make_job(
                 [new], self._settings, pipeline=Pipeline.PLATES, lane=Lane.INTERACTIVE, source_id=source_id
             )

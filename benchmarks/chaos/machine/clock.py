@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 STEP_S: Final = 3600
-_HOOK = Path(__file__).parent / "stepped"
+_HOOK = Path(__file__).parents[1] / "stepped"
 
 
 def environment(folder: Path, name: str) -> Mapping[str, str]:

@@ -31,7 +31,9 @@ from sightline.redis.connection import connect
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.wire.events import Event
 from storage.cameras import Camera, add_camera
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.sinks.sinks import add_sink, new_sink
 
 T = TypeVar("T")

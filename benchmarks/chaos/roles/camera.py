@@ -1,5 +1,5 @@
-"""The camera process under test: `python -m benchmarks.chaos.roles.camera`, as `python -m producers.camera` but that it notes
-in a journal what it publishes, and what it is told of that.
+"""The camera process under test: `python -m benchmarks.chaos.roles.camera`, as `python -m producers.camera` but that
+it notes in a journal what it publishes, and what it is told of that.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The deliver role under test: `python -m benchmarks.chaos.roles.deliver`, as `python -m workers.deliver` but that its leases
-are about as short as the other time-outs here, and that its ids can be switched off.
+"""The deliver role under test: `python -m benchmarks.chaos.roles.deliver`, as `python -m workers.deliver` but that its
+leases are about as short as the other time-outs here, and that its ids can be switched off.
 """
 
 from __future__ import annotations

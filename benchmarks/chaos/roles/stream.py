@@ -1,6 +1,6 @@
-"""A camera on the network: `python -m benchmarks.chaos.roles.stream PORT SEED` serves MJPEG over HTTP, ten pictures a second.
+"""A camera on the network: `python -m benchmarks.chaos.roles.stream PORT SEED` serves MJPEG over HTTP.
 
-When it is killed the stream breaks, and nobody answers until it is back.
+Ten pictures a second. When it is killed the stream breaks, and nobody answers until it is back.
 """
 
 from __future__ import annotations

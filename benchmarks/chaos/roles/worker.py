@@ -20,6 +20,7 @@ import workers.stages.detect
 import workers.stages.services
 from benchmarks.chaos.load import POISON_WIDTH
 from benchmarks.chaos.switches import FOLDER, NO_MEMORY_FILE, RUNS_FOLDER, SLOW_FILE, SLOW_S, WITHOUT
+from sightline.celery.holds import Holds
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger
@@ -70,8 +71,10 @@ class NotedDelivery(Delivery):
         queue = sys.argv[sys.argv.index("-Q") + 1]
         self._file = (folder / f"{queue}.{os.getpid()}").open("a", buffering=1)
 
-    def begin(self, job: Job, *, redelivered: bool | None = None, to_write: bool = False) -> int:
-        sightings = super().begin(job, redelivered=bool(redelivered), to_write=to_write)
+    def begin(
+        self, job: Job, *, redelivered: bool | None = None, to_write: bool = False, held_s: float | None = None
+    ) -> int:
+        sightings = super().begin(job, redelivered=bool(redelivered), to_write=to_write, held_s=held_s)
         if sightings and redelivered is not None:  # a stage that only asks for more time does not say
             self._file.write(job.job_id + "\n")
             time.sleep(_WORK_S)
@@ -93,7 +96,7 @@ def _sweep_nothing(self: Sweeper) -> int:  # noqa: ARG001 - the signature of wha
     return 0
 
 
-def _add_drain_alone(app: Any, patience: Patience) -> None:  # noqa: ARG001 - the same
+def _add_drain_alone(app: Any, patience: Patience, holds: Holds) -> None:  # noqa: ARG001 - the same
     app.steps["consumer"].add(sightline.celery.lease.DrainOnStop)
 
 

@@ -20,7 +20,7 @@ from benchmarks.chaos.roles.receiver import Receipt, read_receipts
 from benchmarks.chaos.switches import RECEIPTS, RUNS_FOLDER
 from benchmarks.chaos.verdict.rows import Rows
 from producers.api.accounting.books import get_audit
-from sightline.blobs.store import open_frame_store
+from sightline.blobs.opening import open_frame_store
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import ResultBoard
 from sightline.pipelines import registry

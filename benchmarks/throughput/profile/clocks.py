@@ -22,7 +22,7 @@ import sightline.delivery.handoff
 import storage.results.store
 import workers.app
 import workers.stages.runner
-from sightline.blobs.store import FolderFrameStore
+from sightline.blobs.folder import FolderFrameStore
 from sightline.delivery.result_board import ResultBoard
 from sightline.wire.messages import Message
 from workers.batching.batcher import Batcher

@@ -1,8 +1,8 @@
 """Routes that leave an entry in the audit log: who asked for what, from where, and how it ended.
 
 No answer leaves before its entry is stored: what cannot be logged is refused with a 503. An endpoint that writes to the
-database gets its entry in the same transaction (`storage.database.acting`). Requests without a valid key leave none, or anybody
-could fill the database.
+database gets its entry in the same transaction (`storage.database.acting`). Requests without a valid key leave none,
+or anybody could fill the database.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from producers.api.routes.sinks import SinkView, sink_views
 from producers.api.services import Services
 from sightline.errors import RetryableError
 from sightline.pipelines import registry
-from storage.passages.views import DeadLetterView, FrameView, PassageView, ReadingView
+from storage.passages.views import PassageView
 from storage.results import queries
 from storage.results.dead_letters import count_troubles
+from storage.results.views import DeadLetterView, FrameView, ReadingView
 
 Part = TypeVar("Part")
 

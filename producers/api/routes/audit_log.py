@@ -13,7 +13,7 @@ from producers.api.params import Cursor, Limit, Since, Until
 from producers.api.services import Given
 from storage.access.audit_log import AuditEntry, list_entries
 from storage.access.keys import Role
-from storage.passages.views import Page
+from storage.database.paging import Page
 
 router = APIRouter(prefix="/v1", tags=["operations"], responses=ALWAYS, route_class=Logged)
 

@@ -17,9 +17,10 @@ from producers.api.services import Given, Services
 from producers.replay import LetterNotReplayableError, Refusal, refusals, replay_letters
 from sightline.wire.reasons import explain
 from storage.access.keys import Role
-from storage.passages.views import DeadLetterView, Page
+from storage.database.paging import Page
 from storage.results import queries
 from storage.results.dead_letters import discard_letters, get_letters
+from storage.results.views import DeadLetterView
 
 router = APIRouter(
     route_class=Logged,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from producers.api.services import Given, Services
 from sightline.errors import SettingsError, SightlineError
 from sightline.redis.connection import broker_errors
-from storage.database.engine import current_revision, expected_revision
+from storage.database.revision import current_revision, expected_revision
 
 router = APIRouter(tags=["health"])
 

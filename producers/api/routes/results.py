@@ -12,9 +12,11 @@ from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.params import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given
 from storage.access.keys import Role
+from storage.database.paging import Page
 from storage.passages.search import find_passages
-from storage.passages.views import DetectionView, FoundPassageView, Page, PassageView, ReadingView
+from storage.passages.views import FoundPassageView, PassageView
 from storage.results import queries
+from storage.results.views import DetectionView, ReadingView
 
 router = APIRouter(
     route_class=Logged, prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))]

@@ -14,7 +14,9 @@ from pathlib import Path
 from sightline.delivery.publisher import Publisher
 from sightline.pipelines import registry
 from sightline.settings import Settings, load_settings
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 
 ROOT = Path(__file__).parents[3]
 #: Short, so that recovery is seen within a test.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sightline.blobs.store import open_frame_store
+from sightline.blobs.opening import open_frame_store
 from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Lane, Pipeline, Reading

@@ -14,7 +14,7 @@ from producers.api.pages.reference import openapi
 from sightline.settings import Settings
 from storage.access.audit_log import list_entries
 from storage.access.keys import Role
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 from tests.integration.api.uploading import Key
 
 
@@ -35,6 +35,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/jobs"): Rule(ACT),
     ("GET", "/v1/jobs"): Rule(LOOK, "list_jobs"),
     ("GET", "/v1/jobs/{job_id}"): Rule(LOOK, "get_job"),
+    ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),
     ("GET", "/v1/passages"): Rule(LOOK, "list_passages"),
     ("GET", "/v1/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/v1/passages/{passage_id}/crop"): Rule(LOOK, "get_passage_crop"),
@@ -60,6 +61,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/cameras"): SETTINGS,
     ("GET", "/v1/cameras/{camera_id}"): SETTINGS,
     ("POST", "/v1/cameras"): Rule(ACT, "add_camera"),
+    ("POST", "/v1/cameras/test"): Rule(ACT, "test_camera"),
     ("PATCH", "/v1/cameras/{camera_id}"): Rule(ACT, "change_camera"),
     ("DELETE", "/v1/cameras/{camera_id}"): Rule(ACT, "remove_camera"),
     ("GET", "/v1/sinks"): SETTINGS,

@@ -18,7 +18,7 @@ from sightline.settings import Settings
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
 from storage.access.keys import Role
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 from storage.results.store import Store
 from tests.exif import photo_at
 from tests.integration.api.uploading import Key, jpeg, upload
@@ -124,8 +124,9 @@ def test_waiting_gives_the_result_as_soon_as_it_is_there(
         ("cut.jpg", jpeg()[:2000], "cut off"),
         ("cut.png", png(10, 10)[:-12], "cut off"),
         ("huge.png", png(60_000, 60_000), "60000 x 60000 are 3600 megapixels"),
-        ("gif.gif", b"GIF89a" + bytes(100), "GIF, which is no JPEG, PNG or WebP; convert it first"),
-        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "HEIC, which is no JPEG"),
+        ("gif.gif", b"GIF89a" + bytes(100), "this GIF file is damaged or cut off"),
+        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "this HEIC file is damaged or cut off"),
+        ("page.pdf", b"%PDF-1.7" + bytes(100), "PDF, which is no JPEG, PNG or WebP; convert it first"),
     ],
 )
 def test_a_bad_file_is_named_with_the_reason(client: TestClient, name: str, data: bytes, says: str) -> None:

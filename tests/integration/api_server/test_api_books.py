@@ -16,7 +16,8 @@ from sightline.settings import Settings
 from sightline.testing import make_frame_refs
 from sightline.types import FrameError, FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
-from storage.database.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.results.store import Store
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from sightline.blobs.store import FrameStore, frames_name, open_frame_store
+from sightline.blobs.names import frames_name
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.testing import make_picture

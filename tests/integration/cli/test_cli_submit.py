@@ -101,17 +101,17 @@ def test_a_folder_tells_what_it_left_out(submit: Type, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "car.jpg").write_bytes(jpeg())
-    (folder / "scan.tif").write_bytes(b"II*\0" + bytes(100))
+    (folder / "plan.psd").write_bytes(b"8BPS" + bytes(100))
     done = submit(folder)
     assert (done.returncode, done.stdout) == (3, b"1 jobs submitted\n")
-    assert done.stderr.decode() == "left out 1 of 2: scan.tif (TIFF, which is not read; convert it)\n"
+    assert done.stderr.decode() == "left out 1 of 2: plan.psd (Photoshop, which is not read; convert it)\n"
     told = json.loads(submit(folder, "--json").stdout.splitlines()[-1])
-    assert told == {"file": str(folder / "scan.tif"), "left_out": "TIFF, which is not read; convert it"}
+    assert told == {"file": str(folder / "plan.psd"), "left_out": "Photoshop, which is not read; convert it"}
     (folder / "cut.jpg").write_bytes(jpeg()[:1000])
     assert submit(folder).returncode == 1
     (folder / "car.jpg").unlink()
     (folder / "cut.jpg").unlink()
-    assert b"scan.tif (TIFF" in submit(folder).stderr
+    assert b"plan.psd (Photoshop" in submit(folder).stderr
 
 
 @pytest.mark.parametrize("rooms", [20_000, 1])

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sightline.blobs.store import FolderFrameStore, FrameStore, crop_key, crops_name, frames_name, open_frame_store
+from sightline.blobs.folder import FolderFrameStore
+from sightline.blobs.names import crop_key, crops_name, frames_name
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
 
 

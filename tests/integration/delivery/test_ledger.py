@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -16,12 +15,12 @@ import redis
 from sightline.client.client import Sightline
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.publisher import Publisher
-from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
+from sightline.delivery.result_board import ResultBoard
 from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
 from sightline.ids import new_id
 from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK, OCR_TASK, WRITE_QUEUE
-from sightline.redis.connection import connect, connect_async
+from sightline.redis.connection import connect
 from sightline.retry import Patience
 from sightline.settings import Settings, load_settings
 from sightline.testing import make_picture
@@ -46,6 +45,13 @@ def publisher(settings: Settings) -> Publisher:
 def make_job(*sources: str, lane: Lane = Lane.BULK) -> Job:
     frames = tuple(FrameRef(frame_id=new_id(), source_id=source, captured_at=datetime.now(UTC)) for source in sources)
     return Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=lane, frames=frames)
+
+
+def result_of(job: Job) -> JobResult:
+    frames = tuple(FrameResult(frame=frame) for frame in job.frames)
+    return JobResult(
+        job_id=job.job_id, pipeline=job.pipeline, status=JobStatus.STORED, frames=frames, finished_at=datetime.now(UTC)
+    )
 
 
 def pixels_of(job: Job) -> dict[str, bytes]:
@@ -380,34 +386,3 @@ def test_a_queue_without_workers_hides_no_lost_job_of_another_pipeline(
     publisher.ledger.admit(lost)
     redis.Redis.from_url(settings.redis_url).zadd("sightline:due:bulk:objects", {lost.job_id: time.time() - 0.001})
     assert sweeper(publisher).sweep() == 1
-
-
-def result_of(job: Job) -> JobResult:
-    frames = tuple(FrameResult(frame=frame) for frame in job.frames)
-    return JobResult(
-        job_id=job.job_id, pipeline=job.pipeline, status=JobStatus.STORED, frames=frames, finished_at=datetime.now(UTC)
-    )
-
-
-def test_a_result_reaches_those_who_waited_before_and_after(redis_url: str) -> None:
-    board = ResultBoard(connect(redis_url), result_ttl_s=60)
-    result = result_of(make_job("gate"))
-    assert board.wait(result.job_id, 0.01) is None
-    threading.Timer(0.2, board.post, [result]).start()
-    assert board.wait(result.job_id, 5) == result
-    assert board.wait(result.job_id, 0.01) == result
-    board.post(result)
-    assert board.wait(result.job_id, 0.01) == result
-
-
-async def test_sixty_four_may_wait_at_once(redis_url: str) -> None:
-    client = connect_async(redis_url)
-    board = AsyncResultBoard(client)
-    results = [result_of(make_job("gate")) for _ in range(64)]
-    waiting = [asyncio.create_task(board.wait(result.job_id, 10)) for result in results]
-    await asyncio.sleep(0.1)
-    poster = ResultBoard(connect(redis_url), result_ttl_s=60)
-    for result in results:
-        await asyncio.to_thread(poster.post, result)
-    assert await asyncio.gather(*waiting) == results
-    await client.aclose()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from sightline.blobs.store import frames_name
+from sightline.blobs.names import frames_name
 from sightline.delivery.publisher import Publisher
 from sightline.errors import StoreUnavailableError
 from sightline.settings import Settings, load_settings

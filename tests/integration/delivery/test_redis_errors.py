@@ -10,7 +10,7 @@ import redis
 from celery.exceptions import Reject
 
 from sightline import retry
-from sightline.blobs.store import RedisFrameStore
+from sightline.blobs.redis import RedisFrameStore
 from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker
 from sightline.delivery.ledger import Ledger, LedgerLimits
@@ -23,7 +23,7 @@ from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
-from tests.integration.stages import FakeStage, message, raising, run_stage
+from tests.integration.stages.running import FakeStage, message, raising, run_stage
 from workers.stages.services import Services
 
 

@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from producers.api.app import create_app
-from sightline.blobs.store import FrameStore, open_frame_store
+from sightline.blobs.opening import open_frame_store
+from sightline.blobs.store import FrameStore
 from sightline.cli import app
 from sightline.delivery.ledger import Ledger
 from sightline.errors import SettingsError

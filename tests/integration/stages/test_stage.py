@@ -16,7 +16,7 @@ from sightline.ids import new_id
 from sightline.pipelines.queues import DEAD_LETTER_TASK, DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameError, FrameResult, JobStatus, Lane, Pipeline, Reading
 from sightline.wire.messages import Message
-from tests.integration.stages import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
+from tests.integration.stages.running import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
 from workers.batching.batcher import Batcher
 from workers.housekeeping.liveness import Liveness
 from workers.stages import newer, runner

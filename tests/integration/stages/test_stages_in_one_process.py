@@ -7,12 +7,21 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from sightline.blobs.store import crop_key, crops_name, frames_name
+from sightline.blobs.names import crop_key, crops_name, frames_name
 from sightline.errors import BadImageError, StoreUnavailableError
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
-from tests.integration.stages import FakeStage, found, in_process, message, pixels_of, raising, stale, with_pixels
+from tests.integration.stages.running import (
+    FakeStage,
+    found,
+    in_process,
+    message,
+    pixels_of,
+    raising,
+    stale,
+    with_pixels,
+)
 from workers.stages.runner import run_message
 from workers.stages.services import Services
 from workers.stages.step import Step

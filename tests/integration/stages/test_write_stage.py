@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sightline.blobs.store import frames_name, open_frame_store
+from sightline.blobs.names import frames_name
+from sightline.blobs.opening import open_frame_store
 from sightline.celery.app import create_app
 from sightline.delivery.publisher import Publisher
 from sightline.errors import StoreUnavailableError
@@ -16,7 +17,8 @@ from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
 from sightline.wire.messages import Job, Message
-from storage.database.engine import open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results import queries
 from storage.results.store import Stored
 from workers.stages.services import open_services

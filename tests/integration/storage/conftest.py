@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results.store import Store
 from storage.tables import Base
 from tests.integration.storage.postgres import find_binaries, running_server

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from sightline.errors import StoreUnavailableError
 from sightline.wire.messages import Message
-from storage.database.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.results import queries
 from storage.results import store as store_module
 from storage.results.store import Store, Stored
@@ -173,7 +174,9 @@ def test_a_crash_after_the_commit_counts_as_stored_again(database: Database, dat
     """A real process commits and dies before it can tell anybody."""
     sent = message(frame_result(), frame_result(dropped="too_late"))
     code = (
-        "import os, sys; from sightline.wire.messages import Message; from storage.database.engine import open_database\n"
+        "import os, sys\n"
+        "from sightline.wire.messages import Message\n"
+        "from storage.database.engine import open_database\n"
         "from storage.results.store import Store\n"
         "message = Message.model_validate_json(sys.stdin.read())\n"
         "Store(open_database(sys.argv[1]), 10.0).store([message], ())\n"

@@ -8,7 +8,6 @@ import pytest
 
 from storage.database.engine import Database
 from storage.jobs.rows import letter_id
-from storage.passages.views import DeadLetterView, LetterState
 from storage.results import queries
 from storage.results.dead_letters import (
     LetterNotFoundError,
@@ -21,6 +20,7 @@ from storage.results.dead_letters import (
     mark_replayed,
 )
 from storage.results.store import Store
+from storage.results.views import DeadLetterView, LetterState
 from tests.integration.storage.bundles import frame_result, message, unique
 
 

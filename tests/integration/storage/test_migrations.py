@@ -9,15 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from storage.cameras import list_cameras
-from storage.database.engine import (
-    Database,
-    alembic_config,
-    check_revision,
-    current_revision,
-    expected_revision,
-    open_database,
-    upgrade,
-)
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import alembic_config, check_revision, current_revision, expected_revision, upgrade
 from storage.jobs.rows import letter_id
 from storage.passages.search import find_passages
 from storage.results import queries

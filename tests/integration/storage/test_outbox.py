@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from sightline.errors import BadMessageError
 from sightline.wire.events import Event
-from storage.database.engine import Database, alembic_config, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import alembic_config, upgrade
 from storage.results import queries
 from storage.results import store as store_module
 from storage.results.store import Store

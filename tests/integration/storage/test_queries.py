@@ -13,8 +13,7 @@ import pytest
 from sightline.errors import BadMessageError
 from sightline.types import JobStatus, Pipeline
 from storage.database.engine import Database
-from storage.database.paging import encode_cursor
-from storage.passages.views import Page
+from storage.database.paging import Page, encode_cursor
 from storage.results import queries
 from storage.results.dead_letters import bury_message
 from storage.results.explanations import Verdict

@@ -12,9 +12,9 @@ from sightline.errors import BadMessageError
 from sightline.types import JobStatus, Pipeline
 from sightline.wire.messages import Message
 from storage.database.engine import Database
-from storage.passages.views import LetterState
 from storage.results import queries
 from storage.results.store import Store
+from storage.results.views import LetterState
 from storage.tables import Base, DeadLetters, Detections, Frames, Jobs, Passages, Readings, Sources
 from tests.integration.storage.bundles import NOON, frame_result, message
 

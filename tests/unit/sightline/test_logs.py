@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.logs import log_settings
-from sightline.settings import load_settings
+from sightline.settings import load_settings, log_settings
 
 SCRIPT = """
 import logging, warnings

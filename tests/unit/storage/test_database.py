@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from sightline.errors import SettingsError, StoreUnavailableError
-from storage.database.engine import check_revision, current_revision, expected_revision, open_database, upgrade
+from storage.database.opening import open_database
+from storage.database.revision import check_revision, current_revision, expected_revision, upgrade
 from storage.tables.times import UtcDateTime
 
 

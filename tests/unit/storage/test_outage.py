@@ -10,7 +10,8 @@ from sqlalchemy import exc
 
 from sightline.errors import BadMessageError, StoreUnavailableError
 from sightline.retry import Patience
-from storage.database.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 
 
 @pytest.fixture

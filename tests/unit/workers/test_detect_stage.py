@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import workers.stages.detect
-from sightline.blobs.store import crop_key
+from sightline.blobs.names import crop_key
 from sightline.errors import ModelError
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.settings import load_settings

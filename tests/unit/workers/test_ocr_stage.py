@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import workers.stages.ocr
-from sightline.blobs.store import crop_key
+from sightline.blobs.names import crop_key
 from sightline.pipelines.queues import OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
 from sightline.testing import make_frame_refs

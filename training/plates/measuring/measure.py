@@ -1,4 +1,4 @@
-"""`python -m training.plates.measuring.measure PHOTOS`: how many plates of real photos are read right, from their true boxes.
+"""`python -m training.plates.measuring.measure PHOTOS`: how many plates of real photos are read, from true boxes.
 
 PHOTOS has folders with a `truth.tsv` (file, x, y, width, height, plate). Even rows are for looking at failures
 (dev), odd rows are only counted (test). `eq` takes O and 0, I and 1, B and 8 as equal. `corrected` mends known wrong

@@ -1,9 +1,10 @@
-"""`python -m training.plates.measuring.measure_confusions`: what our reader of plates confuses, and how sure it is then.
+"""`python -m training.plates.measuring.measure_confusions`: what our reader of plates confuses, and how surely.
 
 Draws crops of plates of all styles as cameras see them, cut as `plates-detector` cuts plates of drawn scenes, and reads
-them as a worker does by default. Writes the counts to `storage/plates/reader_confusions.json`, where `storage.plates.confusions` has
-them from. Plates that no passage would be made of (too short or too long) are left out, and so are readings that the
-stages leave out. Where a font draws O and 0 or I and 1 alike, no reader can tell them apart: they count as they are.
+them as a worker does by default. Writes the counts to `storage/plates/reader_confusions.json`, where
+`storage.plates.confusions` has them from. Plates that no passage would be made of (too short or too long) are left out,
+and so are readings that the stages leave out. Where a font draws O and 0 or I and 1 alike, no reader can tell them
+apart: they count as they are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""`python -m training.plates.networks.export_detector CHECKPOINT.pt TARGET`: the trained detector as TARGET.pt and TARGET.onnx.
+"""`python -m training.plates.networks.export_detector CHECKPOINT.pt TARGET`: the trained detector as files.
+
+TARGET.pt and TARGET.onnx are written.
 
 The `.pt` file is what ultralytics reads. The ONNX file has the input `images` (N, 3, height, width) RGB 0..1, sides
 multiples of 32, and the output (N, 5, boxes): center x, center y, width, height in pixels, confidence. Its weights are

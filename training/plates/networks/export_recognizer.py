@@ -1,4 +1,4 @@
-"""`python -m training.plates.networks.export_recognizer WEIGHTS.pt ... OUT.onnx`: the trained recognizer as a small ONNX file.
+"""`python -m training.plates.networks.export_recognizer WEIGHTS.pt ... OUT.onnx`: the recognizer as a small ONNX file.
 
 Of several files the mean is taken: weights from the ends of several rounds of one training read better together
 (Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization, 2018).

@@ -1,4 +1,4 @@
-"""`python -m training.plates.networks.train_detector SCENES FOLDER`: train the plate detector from nothing on drawn pictures.
+"""`python -m training.plates.networks.train_detector SCENES FOLDER`: train the plate detector on drawn pictures.
 
 The network is YOLO26n of ultralytics with one class and its one-to-many head alone (raw boxes, to be thinned by
 non-maximum suppression): the head without NMS needs far longer training. Sizes change from step to step, so that

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from sightline.types import FrameResult
-from storage.database.engine import Database, open_database, upgrade
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results import queries
 from storage.results.store import Store
 from tests.integration.storage.bundles import message

@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from sightline.blobs.store import open_frame_store
+from sightline.blobs.opening import open_frame_store
 from sightline.testing import MemoryFrameStore
 from sightline.types import Lane
 from storage.database.engine import Database

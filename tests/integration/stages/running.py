@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sightline.blobs.store import crop_key, crops_name, frames_name
+from sightline.blobs.names import crop_key, crops_name, frames_name
 from sightline.ids import new_id
+from sightline.pipelines import registry
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
@@ -93,3 +95,13 @@ def stale(pipeline: Pipeline = Pipeline.PLATES, *, frames: int = 2) -> Job:
     refs = [FrameRef(frame_id=new_id(), source_id="gate", captured_at=datetime.now(UTC)) for _ in range(frames)]
     late = time.time() - 1
     return Job(job_id=new_id(), pipeline=pipeline, lane=Lane.LIVE, frames=tuple(refs), deadline_at=late, entered=True)
+
+
+def sent_to(services: Services, task: str) -> list[Any]:
+    """The messages that wait for a stage, in every lane, taken off its queue."""
+    queue, client = registry().routes[task], services.delivery.ledger._redis
+    found: list[Any] = []
+    for key in (queue, f"{queue}\x06\x163", f"{queue}\x06\x166"):
+        entries: Any = client.lpop(key, 100) or ()
+        found += [json.loads(json.loads(entry)["body"])[1]["message"] for entry in reversed(entries)]
+    return found

@@ -1,0 +1,144 @@
+"""Opens the database behind a URL.
+
+SQLite: write-ahead log, every writing transaction takes the write lock at its start. PostgreSQL: psycopg 3.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from pydantic_core import to_json
+from sqlalchemy import event, exc
+
+from sightline.errors import SettingsError
+from storage.database.engine import LOCK_TIMEOUT_S, Database
+
+CONNECT_TIMEOUT_S: Final = 5
+POOL_TIMEOUT_S: Final = 10
+CURE: Final = "run `python -m storage upgrade`, or name another in SIGHTLINE_DATABASE_URL"
+
+
+def open_database(url: str) -> Database:
+    """Prepare the way to `url`; connects with the first transaction. Accepts `sqlite:///file` and `postgresql://…`.
+
+    Raises:
+        SettingsError: the URL is of no kind we know.
+    """
+    address = _address(url)
+    if address.get_backend_name() == "sqlite":
+        _make_file(Path(str(address.database)))
+        engine = sa.create_engine(
+            address,
+            pool_size=8,
+            # Last in, first out: a page cache each, so that only connections that are needed at once fill theirs.
+            pool_use_lifo=True,
+            max_overflow=32,
+            pool_timeout=POOL_TIMEOUT_S,
+            json_serializer=_to_json,
+            connect_args={"timeout": LOCK_TIMEOUT_S},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return Database(engine)
+    connect_args: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": LOCK_TIMEOUT_S * 1000,  # a server that is gone without a word must not hang the writer
+        "application_name": "sightline",
+    }
+    if "options" not in address.query:
+        timeout_ms = LOCK_TIMEOUT_S * 1000
+        connect_args["options"] = f"-c timezone=UTC -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
+    try:
+        engine = sa.create_engine(
+            address,
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=32,
+            pool_timeout=POOL_TIMEOUT_S,
+            json_serializer=_to_json,
+            connect_args=connect_args,
+        )
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "SIGHTLINE_DATABASE_URL: postgresql:// needs psycopg: pip install '.[postgres]' in the checkout"
+        ) from error
+    return Database(engine)
+
+
+def require_existing(url: str) -> None:
+    """Opening a SQLite file makes it; where that would hide a wrong folder, ask first.
+
+    Raises:
+        SettingsError: the URL names a file that does not exist.
+    """
+    address = _address(url)
+    if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
+        raise SettingsError(f"there is no database {address.database}: {CURE}")
+
+
+def _address(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except exc.ArgumentError as error:
+        raise SettingsError("SIGHTLINE_DATABASE_URL is not a URL; expected sqlite:///file or postgresql://…") from error
+    name = address.get_backend_name()
+    if name in ("postgres", "postgresql"):
+        return address.set(drivername="postgresql+psycopg")
+    if name == "sqlite" and address.database not in (None, "", ":memory:"):
+        return address
+    shown = address.render_as_string(hide_password=True)
+    raise SettingsError(
+        f"SIGHTLINE_DATABASE_URL: {shown} cannot be shared between processes; expected sqlite:///file or postgresql://…"
+    )
+
+
+def _to_json(value: Any) -> str:
+    """Sooner than Python's own, which is left for what was no job: halves of characters, deep nests."""
+    try:
+        return to_json(value, inf_nan_mode="constants").decode()
+    except ValueError:
+        return json.dumps(value)
+
+
+def _make_file(path: Path) -> None:
+    """Its owner's alone: there are passwords of cameras in it. SQLite gives its log the same mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise SettingsError(f"SIGHTLINE_DATABASE_URL: cannot make {path}: {error.strerror}") from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # sqlite3 must not begin transactions by itself: `_begin_sqlite` does
+    _use_write_ahead_log(connection)
+    for pragma in (
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "case_sensitive_like=ON",  # as on PostgreSQL, and it lets LIKE use an index
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """The file remembers it. The first time needs the file alone, and SQLite does not wait for that by itself."""
+    deadline = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A read transaction that turns to writing could be refused half-way: writers take the lock at once.
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))

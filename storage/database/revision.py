@@ -1,0 +1,79 @@
+"""The revision of the tables: which they have, which this code wants, and the way from one to the other."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from sightline.errors import SettingsError
+from storage.database.engine import Database
+from storage.database.opening import CURE, open_database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+_TABLE: Final = sa.table("alembic_version", sa.column("version_num"))
+_REVISION: Final = sa.select(_TABLE.c.version_num)
+_UPGRADE_LOCK: Final = 5_318_008  # any number, the same in every process
+
+
+def upgrade(url: str) -> str:
+    """Bring the tables to the newest revision and return it. Several processes may call this at once."""
+    from alembic import command
+
+    database = open_database(url)
+    try:
+        with database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        database.close()
+    return expected_revision()
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision the tables have; None before the first upgrade."""
+    with database.read() as connection:
+        if not sa.inspect(connection).has_table(_TABLE.name):
+            return None
+        # Asked at every look at readiness. Alembic's own way makes a new statement each time, which SQLAlchemy
+        # compiles and keeps.
+        return connection.scalar(_REVISION)
+
+
+@cache
+def expected_revision() -> str:
+    """The revision this code was written for."""
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+
+
+def check_revision(database: Database) -> None:
+    """Refuse to work on tables of another revision.
+
+    Raises:
+        SettingsError: with the command that helps.
+    """
+    current, expected = current_revision(database), expected_revision()
+    if current != expected:
+        where = database.engine.url.render_as_string(hide_password=True)
+        raise SettingsError(f"the database {where} has revision {current or 'none'}, not {expected}: {CURE}")
+
+
+def alembic_config() -> Config:
+    """Alembic's settings, made here: no file has to be found, whatever the current folder."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
