@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.integration.test_api.uploading import jpeg, upload
 
 from producers.api.app import create_app
 from producers.api.uploads import forms
 from sightline import BadImageError, Sightline
-from sightline.blobs.store import frames_name
+from sightline.blobs.names import frames_name
 from sightline.cli import main
 from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.types import FrameRef
+from tests.integration.api.uploading import jpeg, upload
 from tests.picture_kinds import KINDS, animated, dated, encoded, looks_drawn
 
 Seen = Callable[[], list[tuple[FrameRef, bytes]]]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.integration.test_api.uploading import jpeg
 from typer.testing import CliRunner
 
 from producers.api.app import create_app
@@ -23,6 +22,7 @@ from sightline.types import FrameError, FrameResult
 from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
+from tests.integration.api.uploading import jpeg
 from tests.integration.stages import FakeStage, found, in_process, raising, sent_to
 from workers.stages.runner import run_message
 from workers.stages.services import Services, open_services

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.integration.test_api.uploading import jpeg
 
+from tests.integration.api.uploading import jpeg
 from tests.unit.test_docs import ROOT, code_blocks
 
 PAGE = ROOT / "docs/reference/api.md"
