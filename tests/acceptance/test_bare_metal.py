@@ -20,7 +20,7 @@ import redis
 from demo.scene import write_clip
 from sightline.testing import make_picture
 from storage.access.keys import Role, create_key
-from storage.database.engine import open_database
+from storage.database.opening import open_database
 from tests.conftest import free_port
 from tests.systemd import BIN, FOLDER, ROOT, read_units
 
