@@ -50,7 +50,7 @@ def main() -> int:
     finally:
         if up.poll() is None:
             up.send_signal(signal.SIGINT)
-            up.wait(30)
+            up.wait(60)
 
 
 def _draw() -> list[str]:
