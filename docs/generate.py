@@ -64,7 +64,7 @@ def rooms_page() -> str:
     parts = [
         "# Where things live\n",
         _WRITTEN_BY.format(origin="the docstrings of packages and modules"),
-        "A folder is one concern, a *room*; a file is one noun. A room imports rooms on lower floors only: the floors are\n"
+        "A folder is one concern, a *room*; a file is one noun. A room imports rooms on lower floors only: these are\n"
         "in [`pyproject.toml`](../../pyproject.toml), and `lint-imports` checks them. Begin where your question is.\n",
     ]
     for package in ("sightline", "storage", "workers", "producers"):
