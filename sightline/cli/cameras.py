@@ -55,6 +55,7 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
     columns = {
         "camera_id": "camera",
         "state": "state",
+        "condition": "sees",
         "pipeline": "pipeline",
         "limits": "fps wanted",
         "budget_fps": "fps now",

@@ -90,9 +90,9 @@ class _Lit:
 
 def _change(now: _Lit, before: _Lit) -> _Float:
     """How much each pixel differs, apart from the light, in levels."""
-    lighter: _Float = (now.light + _DARK) / (before.light + _DARK)
+    lighter = (now.light + np.float32(_DARK)) / (before.light + np.float32(_DARK))
     detail = now.detail
-    expected: _Float = before.detail * lighter
+    expected = before.detail * lighter
     gain = _gain(detail[::2, ::2], expected[::2, ::2])  # black is not zero: the light alone says too little
     changed = detail - gain * expected
     lighter *= gain
