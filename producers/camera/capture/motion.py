@@ -92,7 +92,7 @@ def _change(now: _Lit, before: _Lit) -> _Float:
     """How much each pixel differs, apart from the light, in levels."""
     lighter = (now.light + np.float32(_DARK)) / (before.light + np.float32(_DARK))
     detail = now.detail
-    expected = before.detail * lighter
+    expected: _Float = np.multiply(before.detail, lighter, dtype=np.float32)
     gain = _gain(detail[::2, ::2], expected[::2, ::2])  # black is not zero: the light alone says too little
     changed = detail - gain * expected
     lighter *= gain

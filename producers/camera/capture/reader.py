@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from producers.camera.capture.health import Health
 from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
+from producers.camera.capture.view import View
 from producers.camera.counters import CameraCounters
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.publish.budget import Budget
@@ -65,7 +66,9 @@ class Reader:
         self._open_source = open_source
         self._url = camera.url.get_secret_value()
         # Names the frames of an archive: a field that changes none of them must not change their names.
-        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude={"min_fps"}) + self._url
+        unnamed = {"min_fps"} | {name for name in ("rotation", "mask") if not getattr(camera, name)}
+        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude=unnamed) + self._url
+        self._view = View(camera.rotation, camera.mask)
         self._stop = threading.Event()
         self._backoff = Backoff()
         self._seq = 0
@@ -163,7 +166,7 @@ class Reader:
             if time.monotonic() - first_frame_s > GOOD_RUN_S:
                 self._backoff.reset()
             if sampler.takes(grab.at_s):
-                self._take(grab, gate, health, source, edition)
+                self._take(self._view.of(grab), gate, health, source, edition)
 
     def _take(self, grab: Grab, gate: MotionGate | None, health: Health | None, source: Source, edition: str) -> None:
         self._counters.count_sampled()
