@@ -129,6 +129,8 @@ class WriteStage:
     def _keep_pictures(self, message: Message) -> frozenset[str]:
         """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""
         wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
+        if not wanted:
+            return frozenset()
         blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), wanted)
         found = zip(wanted, blobs, strict=True)
         pictures = {frame_id: data for frame_id, data in found if data is not None}
