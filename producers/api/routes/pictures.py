@@ -13,7 +13,7 @@ from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.results import PassageId
 from producers.api.services import Given, Services
 from sightline.redaction import redact_text
-from sightline.types import FrameResult
+from sightline.types import AnyResult, FrameResult, ItemResult
 from storage.access.keys import Role
 from storage.results import queries
 
@@ -30,12 +30,16 @@ FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 DetectionIndex = Annotated[int, Path(ge=0, le=10_000)]
 MaxWidth = Annotated[int, Query(ge=64, le=4096, description="At most so many pixels wide.")]
 
+#: How OpenAPI says: bytes, no text.
+BINARY: Final = {"type": "string", "format": "binary"}
 _SIGNATURES: Final = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 #: A stored picture never changes.
 _FOREVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 #: What is known of a frame may: a dead one can be replayed.
 _A_WHILE: Final = {"Cache-Control": "private, max-age=3600"}
-_JPEG: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
+JPEG: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The picture."}
+}
 
 
 class JpegResponse(Response):
@@ -43,14 +47,15 @@ class JpegResponse(Response):
 
 
 @router.get("/frames/{frame_id}", summary="One frame with all that was found")
-def get_frame(frame_id: FrameIdPath, services: Given) -> FrameResult:
-    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason."""
-    return _frame(services, frame_id)
+def get_frame(frame_id: FrameIdPath, services: Given) -> AnyResult:
+    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason.
+
+    Of an item that is no picture what its pipeline finds.
+    """
+    return _item(services, frame_id)
 
 
-@router.get(
-    "/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=_JPEG
-)
+@router.get("/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=JPEG)
 def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     """JPEG, PNG or WebP. The setting `keep_pictures` decides which are kept."""
     return picture_response(read_picture(services, frame_id))
@@ -60,7 +65,7 @@ def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     "/frames/{frame_id}/annotated",
     summary="Its picture with boxes and texts",
     response_class=JpegResponse,
-    responses=_JPEG,
+    responses=JPEG,
 )
 def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280) -> Response:
     """Drawn on demand: green what was read, amber what was only found."""
@@ -72,7 +77,7 @@ def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280
     "/frames/{frame_id}/detections/{detection_index}/crop",
     summary="The part of its picture inside one box",
     response_class=JpegResponse,
-    responses=_JPEG,
+    responses=JPEG,
 )
 def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, services: Given) -> Response:
     """With a margin; `detection_index` counts from 0 in the order of the frame's detections."""
@@ -83,7 +88,7 @@ def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, s
 
 
 @router.get(
-    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=_JPEG
+    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=JPEG
 )
 def get_passage_crop(passage_id: PassageId, services: Given) -> Response:
     """Cut from the frame that was read best; it may change as long as the vehicle is seen."""
@@ -113,8 +118,15 @@ def read_picture(services: Services, frame_id: str) -> bytes:
     )
 
 
-def _frame(services: Services, frame_id: str) -> FrameResult:
+def _item(services: Services, frame_id: str) -> ItemResult:
     result = queries.get_frame(services.database, frame_id)
     if result is None:
         raise NotFoundError("frame", frame_id, hint="or it is not finished yet")
+    return result
+
+
+def _frame(services: Services, frame_id: str) -> FrameResult:
+    result = _item(services, frame_id)
+    if not isinstance(result, FrameResult):
+        raise NotFoundError("picture", frame_id, hint="the item is none")
     return result
