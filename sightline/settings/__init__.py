@@ -14,7 +14,8 @@ from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
 from sightline.settings.places import PlaceSettings
-from sightline.settings.settings import GROUPS, Settings, load_settings, log_settings
+from sightline.settings.settings import GROUPS, Settings, load_settings
+from sightline.settings.shown import log_settings
 from sightline.settings.sinks import SinkSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from sightline.errors import SettingsError
-from sightline.redaction import redact_text
 from sightline.settings.accepted import AcceptedSettings
 from sightline.settings.api import ApiSettings
 from sightline.settings.cameras import CameraSettings
@@ -23,8 +21,6 @@ from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
-
-log = logging.getLogger(__name__)
 
 
 class Settings(
@@ -38,7 +34,7 @@ class Settings(
     ApiSettings,
     CameraSettings,
 ):
-    """All knobs. The page of settings in the documentation is generated from the descriptions in the groups."""
+    """All knobs. `docs/reference/settings.md` is generated from the descriptions in the groups."""
 
     title = "General"
 
@@ -47,16 +43,6 @@ class Settings(
 
 #: In the order in which they are documented.
 GROUPS: Final[tuple[type[Group], ...]] = (Settings, *(base for base in Settings.__bases__ if issubclass(base, Group)))
-
-
-def log_settings(settings: Settings) -> None:
-    """Say what a process was told beside `run.env`, once, at its start: settings are not read again. Hides secrets."""
-    run_env = settings.data_dir / "run.env"
-    known = run_env.read_text("utf-8") if run_env.is_file() else ""
-    names = [name for name in sorted(settings.model_fields_set) if f"{PREFIX}{name.upper()}=" not in known]
-    given = {name: str(getattr(settings, name)) for name in names}
-    shown = ", ".join(f"{PREFIX}{name.upper()}={redact_text(value, value)}" for name, value in given.items())
-    log.info("settings, read once (restart to change them): %s; all others have their defaults", shown or "none given")
 
 
 def load_settings(**overrides: Any) -> Settings:
