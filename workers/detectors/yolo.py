@@ -50,6 +50,7 @@ class YoloDetector:
             most_at_once=session.most_at_once,
             calls_at_once=session.calls_at_once,
             crop_margin=file.spec.crop_margin,
+            context=file.spec.context,
         )
         self._session = session
         self._min_confidence = min_confidence

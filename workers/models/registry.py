@@ -52,6 +52,8 @@ class ModelSpec(Value):
     call_ms: Annotated[float, Field(ge=0)] = 0.0  #: of a stub: how long it sleeps in a call, as if a GPU worked
     #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
     crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
+    #: What is cut at most, for recognizers that want to see more around a box; others get `crop_margin`.
+    context: Annotated[float, Field(ge=0, le=2)] | None = None
     runtimes: tuple[Runtime, ...] = ()  #: what may execute it; empty: all that can
 
     @field_validator("source")
@@ -85,6 +87,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         second_look=384,
         min_confidence=0.35,
         crop_margin=0.15,
+        context=0.5,
     ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160
