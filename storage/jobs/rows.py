@@ -171,6 +171,9 @@ def _reading_row(index: int, reading: Reading) -> Row:
         "normalized": normalize(reading.text),
         "confidence": reading.confidence,
         "char_confidences": reading.char_confidences,
+        "alternatives": reading.alternatives or None,
+        "country": reading.country and clean(reading.country),
+        "country_confidence": reading.country_confidence,
         "detection_index": reading.detection_index,
         "sharpness": reading.sharpness,
     }

@@ -108,4 +108,7 @@ def _reading(row: sa.RowMapping) -> Reading:
         char_confidences=row["char_confidences"],
         detection_index=row["detection_index"],
         sharpness=row["sharpness"],
+        alternatives=row["alternatives"] or (),
+        country=row["country"],
+        country_confidence=row["country_confidence"],
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
+from sightline.plate_countries import Countries
 from sightline.types import FrameResult, JobResult
 from sightline.wire.messages import Job, Message
 from storage.database.bulk import insert_new_rows, insert_rows
@@ -40,7 +41,8 @@ class Stored(NamedTuple):
 class Store:
     """Writes what the stages found. Safe to share between threads.
 
-    Without `parked_gap_s` a vehicle that stands still is treated as any other.
+    Without `parked_gap_s` a vehicle that stands still is treated as any other; `countries`: whose plates are seen,
+    without any those of all. Raises SettingsError if one is not known.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Store:
         *,
         parked_gap_s: float = 0.0,
         lists: ListReader | None = None,
+        countries: tuple[str, ...] = (),
     ) -> None:
+        Countries(countries)  # refuses unknown ones now, not with the first plate
         self._database = database
-        self._rules = Rules(timedelta(seconds=passage_gap_s), timedelta(seconds=parked_gap_s))
+        self._rules = Rules(timedelta(seconds=passage_gap_s), timedelta(seconds=parked_gap_s), countries)
         self._outbox = outbox or Outbox()
         self._lists = lists or ListReader()
 

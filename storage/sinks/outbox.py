@@ -154,6 +154,7 @@ def _first_seen(entry: tuple[str, Tally]) -> tuple[datetime, str]:
 
 
 def _view(passage_id: str, tally: Tally, placed: Placed) -> PassageView:
+    country = placed.countries[passage_id]
     return PassageView(
         passage_id=passage_id,
         source_id=tally.source_id,
@@ -166,6 +167,8 @@ def _view(passage_id: str, tally: Tally, placed: Placed) -> PassageView:
         best_frame_id=tally.best.frame_id,
         best_xyxy=tally.best.xyxy,
         direction=tally.direction,
+        country=country and country.code,
+        country_confidence=country and country.confidence,
         state=PassageState.FINAL if passage_id in placed.final else PassageState.OPEN,
         match=to_match(placed.matches[passage_id]),
     )

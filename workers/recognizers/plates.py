@@ -29,6 +29,7 @@ WIDTH_PX, HEIGHT_PX = 160, 64
 #: Every crop is read so often, with this share of its height cut off all around: a box is never exact, and what of a
 #: frame or of a neighbor is in the picture changes what is read. The surest reading counts.
 _TRIMS = (0.0, 0.05, 0.1)
+_WORTH_KEEPING = 0.005  #: likelihood of another character from which it is told
 MARGIN = 0.15  #: what is around a box in a crop, as a share of its height
 
 
@@ -115,13 +116,22 @@ def reading_of(decoded: Decoded, formats: Formats) -> Reading:
     if not decoded.text:
         return Reading(text="", confidence=0.0)
     text = formats.resolve(decoded.text, decoded.alternatives)
-    confidences = tuple(
-        sure if new == old else min(1.0, sure + dict(alternatives).get(new, 0.0))
-        for old, new, sure, alternatives in zip(
-            decoded.text, text, decoded.confidences, decoded.alternatives, strict=True
-        )
+    confidences: list[float] = []
+    alternatives: list[tuple[tuple[str, float], ...]] = []
+    for old, new, sure, ranked in zip(decoded.text, text, decoded.confidences, decoded.alternatives, strict=True):
+        both = sure if new == old else min(1.0, sure + dict(ranked).get(new, 0.0))
+        others = ((char, round(p, 3)) for char, p in ranked if char != new and p >= _WORTH_KEEPING)
+        confidences.append(both)
+        alternatives.append(((new, round(both, 3)), *others))
+    country = formats.likeliest(text)
+    return Reading(
+        text=text,
+        confidence=sum(confidences) / len(confidences),
+        char_confidences=tuple(confidences),
+        alternatives=tuple(alternatives),
+        country=country and country.code,
+        country_confidence=country and round(country.confidence, 3),
     )
-    return Reading(text=text, confidence=sum(confidences) / len(confidences), char_confidences=confidences)
 
 
 def surest(views: Probabilities) -> Decoded:

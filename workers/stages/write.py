@@ -14,6 +14,7 @@ from sightline.delivery.sweeper import Sweeper
 from sightline.errors import FrameMissingError, StoreUnavailableError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
+from sightline.plate_countries import parse_countries
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
 from storage.database.opening import open_database
@@ -49,7 +50,12 @@ class WriteStage:
         self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
         self._database = open_database(settings.sqlalchemy_url)
         check_revision(self._database)
-        self._store = Store(self._database, passage_gap_s=settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
+        self._store = Store(
+            self._database,
+            passage_gap_s=settings.passage_gap_s,
+            parked_gap_s=settings.parked_gap_s,
+            countries=parse_countries(settings.plate_countries),
+        )
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(
                 self._store_group,

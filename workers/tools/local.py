@@ -14,6 +14,7 @@ from sightline.errors import BadImageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
+from sightline.plate_countries import parse_countries
 from sightline.settings import Settings
 from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import MemoryFrameStore
@@ -54,7 +55,11 @@ class LocalSystem:
         url = f"sqlite:///{Path(self._folder.name) / 'local.sqlite3'}"
         upgrade(url)
         self.database = open_database(url)
-        self._store = Store(self.database, passage_gap_s=settings.passage_gap_s)
+        self._store = Store(
+            self.database,
+            passage_gap_s=settings.passage_gap_s,
+            countries=parse_countries(settings.plate_countries),
+        )
 
     def process(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameResult, ...]:
         """Bring a job to its end. Returns one result per frame, in order. `pixels`: encoded files by frame_id.

@@ -63,37 +63,6 @@ def test_the_formats_of_all_countries_change_nothing() -> None:
     assert Formats().resolve("99A9AA", read) == "99A9AA"
 
 
-@pytest.mark.parametrize(
-    ("countries", "text", "named", "code"),
-    [
-        ("", "MH12DE1433", (), "in"),
-        ("", "EGB626AA", (), "ng"),
-        ("", "A123BC777", (), "ru"),
-        ("", "29V52108", (), "vn"),
-        ("sk cz", "RK605AB", (), "sk"),
-        ("us", "7EAV033", (), "us"),  # California's, which a few others have too
-        ("us-ca us-tx", "7EAV033", (), "us-ca"),
-        ("", "CWM3083", ("us-tx",), "us-tx"),
-        ("br us", "OUQ6A14", (), "br"),
-    ],
-)
-def test_the_likeliest_country_of_a_plate(countries: str, text: str, named: tuple[str, ...], code: str) -> None:
-    found = Formats(countries.split()).country_of(text, named)
-    assert found is not None
-    assert found.code == code
-    assert 0.3 < found.confidence <= 1
-
-
-def test_a_text_of_no_format_has_no_country() -> None:
-    assert Formats(["sk"]).country_of("99BHX") is None
-
-
-def test_what_many_countries_write_is_of_none_surely() -> None:
-    found = Formats().country_of("KRW301")
-    assert found is not None
-    assert found.confidence < 0.5
-
-
 def test_an_unknown_country_names_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="SIGHTLINE_PLATE_COUNTRIES: no formats of 'dee' are known; use ee, de"):
         Formats(["dee"])
