@@ -7,7 +7,7 @@ from typing import Final
 
 from sightline.plate_countries import Countries, parse_countries
 from sightline.plate_formats import Format
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 
 #: Pairs of characters that are drawn alike, and how likely one is meant where a reader thinks of the other alone.
 _ALIKE: Final = {"O0": 0.25}
@@ -45,7 +45,7 @@ class Formats(Countries):
         return best
 
 
-def open_formats(settings: Settings) -> Formats:
+def open_formats(settings: ModelSettings) -> Formats:
     """The formats of the countries that SIGHTLINE_PLATE_COUNTRIES names, or of all.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 import cv2
 import numpy as np
 
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Detection, Reading
 from sightline.wire.models import LoadedModel
 from workers.detectors import Detector, open_detector
@@ -74,7 +74,7 @@ class LineReader:
         return [probabilities_of(one) for one in self._recognizer.recognize(crops)]
 
 
-def open_line_reader(settings: Settings, recognizer: Recognizer) -> LineReader:
+def open_line_reader(settings: ModelSettings, recognizer: Recognizer) -> LineReader:
     """Load PP-OCR's text detection; `recognizer` reads what it finds. PaddleOCR lives where RapidOCR is not.
 
     Raises:
