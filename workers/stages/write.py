@@ -15,11 +15,11 @@ from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BrokerUnavailableError, FrameMissingError, StoreUnavailableError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
-from sightline.plate_countries import parse_countries
-from sightline.types import FrameResult
+from sightline.types import ItemResult
 from sightline.wire.messages import Message
 from storage.database.opening import open_database
 from storage.database.revision import check_revision
+from storage.items.writers import RowsOfPipelines
 from storage.jobs.accepted import Accepted
 from storage.results.dead_letters import bury_message
 from storage.results.store import Store, Stored
@@ -53,12 +53,7 @@ class WriteStage:
         self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
         self._database = open_database(settings.sqlalchemy_url)
         check_revision(self._database)
-        self._store = Store(
-            self._database,
-            passage_gap_s=settings.passage_gap_s,
-            parked_gap_s=settings.parked_gap_s,
-            countries=parse_countries(settings.plate_countries),
-        )
+        self._store = Store(self._database, RowsOfPipelines(settings))
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(
                 self._store_group,
@@ -133,20 +128,22 @@ class WriteStage:
             return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
 
     def _keep_pictures(self, message: Message) -> frozenset[str]:
-        """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""
-        wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
-        blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), wanted)
-        found = zip(wanted, blobs, strict=True)
-        pictures = {frame_id: data for frame_id, data in found if data is not None}
+        """Copy what the policy keeps of items. Before the commit, so that every row's picture is there. Returns the ids
+        of those that are kept whole."""
+        wanted = [result.frame for result in message.results if self._is_kept(result)]
+        keys = [key for item in wanted for key in item.keys]
+        blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), keys)
+        pictures = {key: data for key, data in zip(keys, blobs, strict=True) if data is not None}
         # When the message is repeated the pixels may be freed already and the picture kept before.
-        missing = [frame_id for frame_id in wanted if frame_id not in pictures]
+        missing = [key for key in keys if key not in pictures]
         before = zip(missing, self._pictures.get_many(missing), strict=True)
         self._pictures.put_many(pictures)
-        return frozenset(pictures) | {frame_id for frame_id, data in before if data is not None}
+        there = {*pictures, *(key for key, data in before if data is not None)}
+        return frozenset(item.frame_id for item in wanted if item.keys and there.issuperset(item.keys))
 
-    def _is_kept(self, result: FrameResult) -> bool:
+    def _is_kept(self, result: ItemResult) -> bool:
         policy = self._services.settings.keep_pictures
         if policy == "none" or result.dropped:
             return False
         # What is dead can be replayed only with its pixels.
-        return bool(policy == "all" or result.error or result.detections or result.readings)
+        return bool(policy == "all" or result.error or result.has_found)

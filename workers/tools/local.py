@@ -14,7 +14,6 @@ from sightline.errors import BadImageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
-from sightline.plate_countries import parse_countries
 from sightline.settings import Settings
 from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import MemoryFrameStore
@@ -22,6 +21,7 @@ from sightline.types import FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
+from storage.items.writers import RowsOfPipelines
 from storage.results import queries
 from storage.results.explanations import Explanation, explain
 from storage.results.store import Store
@@ -55,11 +55,7 @@ class LocalSystem:
         url = f"sqlite:///{Path(self._folder.name) / 'local.sqlite3'}"
         upgrade(url)
         self.database = open_database(url)
-        self._store = Store(
-            self.database,
-            passage_gap_s=settings.passage_gap_s,
-            countries=parse_countries(settings.plate_countries),
-        )
+        self._store = Store(self.database, RowsOfPipelines(settings.model_copy(update={"parked_gap_s": 0.0})))
 
     def process(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameResult, ...]:
         """Bring a job to its end. Returns one result per frame, in order. `pixels`: encoded files by frame_id.
@@ -74,7 +70,7 @@ class LocalSystem:
             assert following is not None  # nothing is sent back here
             step = following
         self._frames.pixels.clear()
-        results = step.message.results
+        results = tuple(result for result in step.message.results if isinstance(result, FrameResult))
         self._store.store([Message(job=job, results=tuple(map(self._kept, results)))], kept=())
         return results
 

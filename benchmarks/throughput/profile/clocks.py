@@ -19,6 +19,7 @@ import kombu.transport.redis
 from celery.signals import worker_ready
 
 import sightline.delivery.handoff
+import storage.passages.plate_rows
 import storage.results.store
 import workers.app
 import workers.stages.runner
@@ -80,12 +81,13 @@ def install() -> None:
     store: Any = storage.results.store
     clock(store, "claim_jobs", "transaction: jobs")
     clock(store, "settle_jobs", "transaction: jobs")
-    clock(store.rows, "sightings", "transaction: passages")
-    clock(store, "place_sightings", "transaction: passages")
-    clock(store, "_insert_frames", "transaction: frames")
-    for name in ("detection_rows", "reading_rows"):
-        clock(store.rows, name, "transaction: detections, readings")
-    clock(store, "insert_rows", "transaction: detections, readings")
+    clock(store, "_insert_items", "transaction: frames")
+    plate_rows: Any = storage.passages.plate_rows
+    clock(plate_rows, "sightings", "transaction: passages")
+    clock(plate_rows, "place_sightings", "transaction: passages")
+    clock(plate_rows, "write_detections", "transaction: detections, readings")
+    clock(plate_rows, "reading_rows", "transaction: detections, readings")
+    clock(plate_rows, "insert_rows", "transaction: detections, readings")
 
 
 def _tell(*_: object) -> None:

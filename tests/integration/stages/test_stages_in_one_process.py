@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from sightline.blobs.names import crop_key, crops_name, frames_name
+from sightline.blobs.names import frames_name, payload_name
 from sightline.errors import BadImageError, StoreUnavailableError
+from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
@@ -104,7 +105,7 @@ def test_what_another_process_goes_on_with_is_sent_and_its_crops_are_stored(serv
     run_message(in_process(FakeStage(lambda _: None, found)), DETECT_TASK, services, raw, redelivered=False)
     assert services.delivery.broker.depths()["cpu.ocr"] == 1
     job = Message.model_validate(raw).job
-    (crop,) = services.frames.get_bundle(crops_name(job.job_id), [crop_key(job.frames[0].frame_id, 0)])
+    (crop,) = services.frames.get_bundle(payload_name(job.job_id, "crops"), [crop_key(job.frames[0].frame_id, 0)])
     assert crop == b"dumped a crop"
 
 

@@ -11,6 +11,7 @@ from storage.passages.likely import find_likely
 from storage.results import queries
 from storage.results.store import Store
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 Thoughts = tuple[tuple[tuple[str, float], ...], ...]
 
@@ -82,6 +83,6 @@ def test_passages_of_a_country(database: Database, store: Store) -> None:
 
 
 def test_whose_plates_are_seen_can_be_said(database: Database) -> None:
-    Store(database, 10.0, countries=("us-ca", "us-tx")).store([message(read("7EAV033", at_s=0))], ())
+    open_store(database, countries=("us-ca", "us-tx")).store([message(read("7EAV033", at_s=0))], ())
     (found,) = queries.list_passages(database, country="us").items
     assert found.country == "us-ca"
