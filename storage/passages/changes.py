@@ -19,9 +19,9 @@ from storage.passages.views import PassageState, PassageView, to_match
 class PassageChanges:
     """All by passage_id, but for `passage_ids`: key of the sighting -> passage_id.
 
-    `before` is the text and the match that a passage had, `matches` and `countries` those that new and changed ones have
-    now. `merged` leads from those that are gone to what they are part of, `causes` to the first new sighting behind a
-    change, which names the change. `final` are those that had ended before.
+    `before` is the text and the match that a passage had, `matches` and `countries` those that new and changed ones
+    have now. `merged` leads from those that are gone to what they are part of, `causes` to the first new sighting
+    behind a change, which names the change. `final` are those that had ended before.
     """
 
     passage_ids: Mapping[str, str]

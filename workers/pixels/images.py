@@ -131,7 +131,7 @@ def with_margin(cut: BgrImage, detection: Detection, margin: float) -> BgrImage:
     x1, y1, x2, y2 = detection.xyxy
     height, width = cut.shape[:2]
     pad = 2 * margin * (y2 - y1)
-    down, across = round((height - (y2 - y1) - pad) / 2), round((width - (x2 - x1) - pad) / 2)
+    down, across = math.floor((height - (y2 - y1) - pad) / 2), math.floor((width - (x2 - x1) - pad) / 2)
     off_y, off_x = min(max(down, 0), (height - 1) // 2), min(max(across, 0), (width - 1) // 2)
     inside = cut[off_y : height - off_y, off_x : width - off_x]
     beyond = (max(-down, 0),) * 2 + (max(-across, 0),) * 2

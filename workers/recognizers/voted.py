@@ -19,7 +19,7 @@ from workers.pixels.images import BgrImage
 from workers.recognizers.ctc import CHARACTERS, Decoded, Probabilities, decode, log_likelihoods, side_by_side
 from workers.recognizers.formats import Formats
 from workers.recognizers.lines import LineReader, open_line_reader
-from workers.recognizers.plates import MARGIN, PlateRecognizer, open_plate_recognizer, reading_of, surest, trimmed
+from workers.recognizers.plates import MARGIN, PlateRecognizer, open_plate_recognizer, reading_of, surest
 from workers.recognizers.rapid import open_rapid_recognizer
 from workers.recognizers.recognizer import Recognizer
 
@@ -66,7 +66,7 @@ class VotedRecognizer:
         self._own, self._lines, self._formats = own, lines, formats
 
     def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
-        views = self._own.look([trimmed(crop, (CONTEXT - MARGIN) / (1 + 2 * CONTEXT)) for crop in crops])
+        views = self._own.look([_as_wanted(crop) for crop in crops])
         decoded = [surest(one) for one in views]
         doubtful = [index for index, one in enumerate(decoded) if one.least < DOUBT_BELOW]
         if doubtful:
@@ -86,6 +86,12 @@ def open_voted_recognizer(settings: ModelSettings, text: Recognizer | None = Non
     own = open_plate_recognizer(settings)
     other = text if text is not None and settings.recognizer != "stub" else open_rapid_recognizer(settings)
     return VotedRecognizer(own, open_line_reader(settings, other), own.formats)
+
+
+def _as_wanted(crop: BgrImage) -> BgrImage:
+    """The crop as our recognizer wants it, rather a pixel more than less."""
+    off = int((CONTEXT - MARGIN) / (1 + 2 * CONTEXT) * crop.shape[0])
+    return crop[off : crop.shape[0] - off, off : crop.shape[1] - off] if min(crop.shape[:2]) > 4 * off else crop
 
 
 def decide(views: Probabilities, lines: Sequence[Probabilities], formats: Formats) -> Decoded:
