@@ -37,6 +37,8 @@ def channel(redis_url: str) -> Iterator[Any]:
         channel.client.connection.connect()
         channel.client.script_flush()
         yield channel
+        channel.client.connection.disconnect()
+        channel.pool.disconnect()
 
 
 def send(broker: Broker, lane: Lane, count: int) -> None:
