@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
 
 from sightline.errors import BadMessageError
 from sightline.pipelines.installed import registry
-from sightline.types import FrameError, Item, ItemResult
+from sightline.types import FrameError, Item, ItemResult, JobResult, OtherResult
 
 
 def as_results(pipeline: str, results: Sequence[ItemResult]) -> tuple[ItemResult, ...]:
@@ -23,6 +24,17 @@ def as_results(pipeline: str, results: Sequence[ItemResult]) -> tuple[ItemResult
     if spec is None or all(type(one) is spec.result for one in results):
         return tuple(results)
     return tuple(_as(spec.result, pipeline, number, one) for number, one in enumerate(results))
+
+
+def parse_result(raw: Mapping[str, Any]) -> JobResult:
+    """The result of a job as an API gives it, which may be newer: what it says beside is left out.
+
+    Raises pydantic's ValidationError: it is none.
+    """
+    spec = registry().find(raw.get("pipeline"))
+    result = spec.result if spec else OtherResult
+    frames = [result.model_validate(each, extra="ignore" if spec else "allow") for each in raw.get("frames", ())]
+    return JobResult.model_validate({**raw, "frames": frames}, extra="ignore")
 
 
 def make_results(
