@@ -8,7 +8,7 @@ from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
 from sightline.errors import BacklogFullError
 from sightline.redis.connection import connect, connect_async
-from sightline.settings import Settings
+from sightline.settings import PlaceSettings, Settings
 from sightline.types import JobResult
 from sightline.wire.messages import Job
 
@@ -63,7 +63,7 @@ class OverRedis:
 class AsyncOverRedis:
     """Waits. Each who does holds one connection, and no thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PlaceSettings) -> None:
         self._redis = connect_async(settings.redis_url)
         self._board = AsyncResultBoard(self._redis)
 

@@ -48,10 +48,6 @@ class Delivery:
         identity = content_id(json.dumps(letter, sort_keys=True, default=str))
         self._send(DEAD_LETTER_TASK, letter, task_id(identity, DEAD_LETTER_TASK), Lane.BULK)
 
-    def settle(self, job: Job, outcomes: Outcomes) -> bool:
-        """Close the job in the ledger. Returns False if it was closed before."""
-        return bool(self.patience.insist(lambda: self.ledger.settle(job.job_id, outcomes), f"settle job {job.job_id}"))
-
     def drop(self, job: Job, outcomes: Outcomes) -> DropEnd:
         """Close the job by a rule. See `Ledger.drop`."""
         ended: DropEnd | None = self.patience.insist(

@@ -18,7 +18,7 @@ from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.ids import content_id
 from sightline.pipelines import registry
-from sightline.settings import Settings
+from sightline.settings import PlaceSettings
 from sightline.types import Item
 from sightline.wire.messages import Job
 from storage.database.engine import Database, insert_into
@@ -37,7 +37,7 @@ class Accepted:
         self._spares = spares
 
     @classmethod
-    def from_settings(cls, database: Database, settings: Settings) -> Accepted:
+    def from_settings(cls, database: Database, settings: PlaceSettings) -> Accepted:
         spares = open_frame_store(settings.picture_store_url, ttl_s=None) if settings.frames_are_in_redis else None
         return cls(database, spares)
 

@@ -19,7 +19,8 @@ from PIL import Image
 
 from producers.api.accounting.hours import Audit as ApiAudit
 from producers.api.routes.cameras import CameraView
-from sightline import AsyncSightline, BadImageError, BadMessageError, Sightline, SubmittedJob, WaitTimeoutError, answers
+from sightline import AsyncSightline, BadImageError, BadMessageError, Sightline, SubmittedJob, WaitTimeoutError
+from sightline.client import answers
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import ResultBoard
 from sightline.errors import BacklogFullError, BrokerUnavailableError

@@ -1,4 +1,4 @@
-"""The write stage: keep pictures, store everything in one transaction, then settle, free the pixels and notify."""
+"""The write stage: keep pictures, store everything in one transaction, then notify and settle, and free the pixels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
+from sightline.celery.lease import held_requests
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
-from sightline.errors import FrameMissingError, StoreUnavailableError
+from sightline.errors import BrokerUnavailableError, FrameMissingError, StoreUnavailableError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.types import ItemResult
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: Frames in one transaction, at most, or one job. What comes meanwhile has to wait for its end, live frames too.
 _MAX_FRAMES = 64
+#: Bulk alone is written ten times a second at most, unless half of the jobs in this process wait for it.
+_BULK_PACE_MS = 100
 
 
 def open_stage(services: Services) -> WriteStage:
@@ -57,6 +60,8 @@ class WriteStage:
                 max_batch_size=_MAX_FRAMES,
                 max_wait_ms=0,
                 name="write",
+                pace_ms=_BULK_PACE_MS,
+                in_hand=lambda: len(held_requests()),
                 size_of=lambda item: len(item[0].job.frames),
             )
         }
@@ -84,10 +89,7 @@ class WriteStage:
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)
-        stored = self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result().value
-        # The waiting client first: it must find the result even if the rest is repeated after a crash.
-        self._services.board.post(stored.result)
-        self._services.delivery.settle(message.job, stored.counts)
+        self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result()
         self._services.frames.delete_bundles(bundles_of(message))
 
     def bury_message(self, letter: dict[str, Any]) -> None:
@@ -117,8 +119,12 @@ class WriteStage:
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
         try:
-            return self._store.store([message for message, _ in group], kept)
-        except StoreUnavailableError as error:
+            stored = self._store.store([message for message, _ in group], kept)
+            self._services.delivery.ledger.settle_together(
+                [(each.job_id, each.counts, each.result.model_dump_json()) for each in stored]
+            )
+            return stored
+        except (StoreUnavailableError, BrokerUnavailableError) as error:
             return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
 
     def _keep_pictures(self, message: Message) -> frozenset[str]:

@@ -29,12 +29,16 @@ FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 DetectionIndex = Annotated[int, Path(ge=0, le=10_000)]
 MaxWidth = Annotated[int, Query(ge=64, le=4096, description="At most so many pixels wide.")]
 
+#: How OpenAPI says: bytes, no text.
+BINARY: Final = {"type": "string", "format": "binary"}
 _SIGNATURES: Final = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 #: A stored picture never changes.
 _FOREVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 #: What is known of a frame may: a dead one can be replayed.
 _A_WHILE: Final = {"Cache-Control": "private, max-age=3600"}
-_JPEG: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
+JPEG: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The picture."}
+}
 
 
 class JpegResponse(Response):
@@ -51,9 +55,7 @@ def get_frame(frame_id: FrameIdPath, services: Given) -> Response:
     return Response(_item(services, frame_id).model_dump_json(), media_type="application/json")
 
 
-@router.get(
-    "/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=_JPEG
-)
+@router.get("/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=JPEG)
 def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     """JPEG, PNG or WebP. The setting `keep_pictures` decides which are kept."""
     return picture_response(read_picture(services, frame_id))
@@ -63,7 +65,7 @@ def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     "/frames/{frame_id}/annotated",
     summary="Its picture with boxes and texts",
     response_class=JpegResponse,
-    responses=_JPEG,
+    responses=JPEG,
 )
 def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280) -> Response:
     """Drawn on demand: green what was read, amber what was only found."""
@@ -75,7 +77,7 @@ def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280
     "/frames/{frame_id}/detections/{detection_index}/crop",
     summary="The part of its picture inside one box",
     response_class=JpegResponse,
-    responses=_JPEG,
+    responses=JPEG,
 )
 def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, services: Given) -> Response:
     """With a margin; `detection_index` counts from 0 in the order of the frame's detections."""
@@ -86,7 +88,7 @@ def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, s
 
 
 @router.get(
-    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=_JPEG
+    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=JPEG
 )
 def get_passage_crop(passage_id: PassageId, services: Given) -> Response:
     """Cut from the frame that was read best; it may change as long as the vehicle is seen."""

@@ -24,15 +24,16 @@ from sightline.errors import BadImageError, BadMessageError
 from sightline.ids import content_id
 from sightline.images.header import ImageLimits, check_image
 from sightline.pipelines import DEFAULT, KnownPipeline
-from sightline.settings import Settings
+from sightline.settings import AcceptedSettings, Settings
 from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
 from sightline.submission.texts import NewText, decode_text
 from sightline.types import Lane, SourceId
 from sightline.wire.messages import Job
 
 _MAX_FIELD_BYTES: Final = 4096
-_RAW_ONLY: Final = "For a body that is one image: as the field of a form."
+RAW_ONLY: Final = "For a body that is one image: as the field of a form."
 _AS_FILE: Final = "send it as a file with a name: curl -F files=@car.jpg (with @, not <)"
+_REF: Final = "#/components/schemas/{model}"
 #: More than there are, so that a wrong one is answered with the names of the right ones.
 _MAX_FIELDS: Final = 16
 
@@ -103,11 +104,11 @@ class JsonJob(JobOptions):
 
 
 def query_options(
-    pipeline: Annotated[KnownPipeline | None, Query(description=_RAW_ONLY)] = None,
-    lane: Annotated[Lane | None, Query(description=_RAW_ONLY)] = None,
-    source_id: Annotated[SourceId | None, Query(description=_RAW_ONLY)] = None,
-    captured_at: Annotated[Moment | None, Query(description=_RAW_ONLY)] = None,
-    sequence: Annotated[bool | None, Query(description=_RAW_ONLY)] = None,
+    pipeline: Annotated[KnownPipeline | None, Query(description=RAW_ONLY)] = None,
+    lane: Annotated[Lane | None, Query(description=RAW_ONLY)] = None,
+    source_id: Annotated[SourceId | None, Query(description=RAW_ONLY)] = None,
+    captured_at: Annotated[Moment | None, Query(description=RAW_ONLY)] = None,
+    sequence: Annotated[bool | None, Query(description=RAW_ONLY)] = None,
 ) -> dict[str, Any]:
     """What the query says of an image that is the body: it has no fields."""
     given = {
@@ -120,32 +121,37 @@ def query_options(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def request_body() -> dict[str, Any]:
-    """The body of `POST /v1/jobs` for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
-    form = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
-    urls = JsonJob.model_json_schema(ref_template="#/components/schemas/{model}")
+def form_body() -> dict[str, Any]:
+    """The form for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
+    fields = JobOptions.model_json_schema(ref_template=_REF)["properties"]
     files = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Images."}
-    properties = {"files": files, **form["properties"]}
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["files"], "properties": properties},
-                "examples": {"photos": {"value": {"files": ["car.jpg"], "pipeline": "plates", "source_id": "gate"}}},
-            },
-            "application/json": {
-                "schema": {name: part for name, part in urls.items() if name != "$defs"},
-                "examples": {
-                    "urls": {
-                        "value": {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"}
-                    },
-                    "images": {"value": {"images": ["/9j/4AAQSkZJRg…"], "pipeline": "plates"}},
-                },
-            },
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "text/plain": {"schema": {"type": "string"}},
-        },
-    }
+    schema = {"type": "object", "required": ["files"], "properties": {"files": files, **fields}}
+    example = {"files": ["car.jpg"], "pipeline": "plates", "source_id": "gate"}
+    return _body("multipart/form-data", {"schema": schema, "examples": {"photos": {"value": example}}})
+
+
+def json_body() -> dict[str, Any]:
+    """The same for JSON."""
+    urls = {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"}
+    images = {"images": ["/9j/4AAQSkZJRg…"], "pipeline": "plates"}
+    examples = {"urls": {"value": urls}, "images": {"value": images}}
+    return _body("application/json", {"schema": {"$ref": _REF.format(model="JsonJob")}, "examples": examples})
+
+
+def json_schema() -> dict[str, Any]:
+    """`JsonJob` among the schemas of the OpenAPI document; what it refers to is there too."""
+    schema = JsonJob.model_json_schema(ref_template=_REF)
+    schema.pop("$defs", None)
+    return schema
+
+
+def image_body() -> dict[str, Any]:
+    """The same for an image as it is."""
+    return _body("application/octet-stream", {"schema": {"type": "string", "format": "binary"}})
+
+
+def _body(content_type: str, media: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {content_type: media}}}
 
 
 async def read_job(
@@ -196,7 +202,7 @@ async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, files
 
 
-async def _read_file(upload: UploadFile | str, settings: Settings) -> _File:
+async def _read_file(upload: UploadFile | str, settings: AcceptedSettings) -> _File:
     if isinstance(upload, str):
         raise BadMessageError(f"files: a text, not a file; {_AS_FILE}", field="files")
     name, size_mb = upload.filename or "", (upload.size or 0) / 1_000_000
@@ -247,7 +253,7 @@ async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, [_File(_name_of(url), body) for url, body in zip(urls, bodies, strict=True)]
 
 
-def _open_texts(texts: list[str], settings: Settings) -> list[_File]:
+def _open_texts(texts: list[str], settings: AcceptedSettings) -> list[_File]:
     return [
         _File(f"images.{number}", open_base64(text, f"images.{number}", settings.max_image_mb))
         for number, text in enumerate(texts)

@@ -33,6 +33,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("POST", "/v1/jobs"): Rule(ACT),
+    ("POST", "/v1/jobs/json"): Rule(ACT),
+    ("POST", "/v1/jobs/image"): Rule(ACT),
     ("GET", "/v1/jobs"): Rule(LOOK, "list_jobs"),
     ("GET", "/v1/jobs/{job_id}"): Rule(LOOK, "get_job"),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),

@@ -44,7 +44,7 @@ def test_a_live_job_of_which_a_copy_was_dropped_meanwhile_is_not_stored(services
     services.delivery.ledger.admit(job)
 
     def lose(_message: Message) -> None:
-        services.delivery.settle(job, {"gate": {"dropped:stale": 2}})
+        services.delivery.ledger.settle(job.job_id, {"gate": {"dropped:stale": 2}})
 
     stages = in_process(
         FakeStage(lambda _: None, found),
@@ -70,7 +70,7 @@ def test_a_copy_cannot_drop_what_a_writer_is_at(services: Services, lone_writer:
         copy = raising(AssertionError("too late for it"))
         run_message({DETECT_TASK: copy}, DETECT_TASK, services, late.dump(), redelivered=True)
         assert services.frames.get_bundle(name, keys) == [b"pixels"] * 2
-        services.delivery.settle(job, {"gate": {"stored": 2}})
+        services.delivery.ledger.settle(job.job_id, {"gate": {"stored": 2}})
 
     stages = in_process(
         FakeStage(lambda _: None, found),
@@ -173,7 +173,7 @@ def test_a_job_that_was_finished_elsewhere_meanwhile_is_not_gone_on_with(
     given = with_pixels(services)
 
     def finished_meanwhile(_message: Message) -> None:
-        services.delivery.settle(given.job, {"gate": {"stored": 1}})
+        services.delivery.ledger.settle(given.job.job_id, {"gate": {"stored": 1}})
         began_at = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: began_at + 16)
 

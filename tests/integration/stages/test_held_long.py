@@ -23,7 +23,7 @@ from sightline.settings import load_settings
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 from tests.installing import write_package
-from tests.integration.stages import FakeStage
+from tests.integration.stages.running import FakeStage
 from workers.housekeeping.liveness import Liveness
 from workers.stages.context import Context
 from workers.stages.runner import run_message
