@@ -36,6 +36,8 @@ class StageSpec:
     payload: PayloadSpec | None = None
     #: Bulk jobs a worker holds at once, where no setting `<name>_concurrency` says it.
     concurrency: int = 8
+    #: What its worker has in its environment where it is started by us and nobody says otherwise.
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     #: How long it may hold a job without progress, in seconds, before another worker gets it; the stage says that it
     #: advances with `step.context.progress()`. None: the time-outs of the settings, which suit work of seconds.
     held_s: float | None = None
