@@ -58,6 +58,7 @@ class Store:
         for message in messages:
             if not message.results:
                 raise BadMessageError(f"results: job {message.job.job_id} went through no stage", field="results")
+        messages = [message.per_item() for message in messages]
         newest = _newest_publishes(messages)
         now = datetime.now(UTC)
         with self._database.write() as connection:
