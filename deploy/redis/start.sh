@@ -5,6 +5,12 @@
 set -eu
 umask 077
 here=$(dirname "$0")
+server=${REDIS_SERVER:-redis-server}
+version=$("$server" --version | sed -n 's/.*v=\([0-9]*\)\..*/\1/p')
+if grep -q '^  (' "$here/users.acl" && [ "${version:-0}" -lt 7 ]; then
+  echo "$server: is Redis ${version:-of a version that it does not tell}; users.acl needs Redis 7: install it, or say where it is with REDIS_SERVER" >&2
+  exit 2
+fi
 users=${USERS_FILE:-/tmp/users.acl}
 hashes=
 for name in $(sed -n 's/^user .*{\([A-Z]*\)}.*/\1/p' "$here/users.acl"); do
@@ -38,4 +44,4 @@ awk -v queues="${REDIS_QUEUES:-}" '
   /^user/ { if (line) print with_queues(line); line = $0; next }
   { sub(/^ +/, " "); line = line $0 }
   END { print with_queues(line) }' "$here/users.acl" | sed $hashes >"$users"
-exec "${REDIS_SERVER:-redis-server}" "$@" --aclfile "$users"
+exec "$server" "$@" --aclfile "$users"

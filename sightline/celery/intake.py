@@ -102,7 +102,9 @@ def check_message(message: Any, queue: str) -> None:
     if not isinstance(task, str) or not isinstance(identity, str):
         raise BadMessageError("headers: no task and id, so no message of Celery's protocol 2", field="headers")
     if task not in registry().routes:
-        raise BadMessageError(f"headers.task: {task!r:.80} is no task; docs/wire.md has their names", field="task")
+        raise BadMessageError(
+            f"headers.task: {task!r:.80} is no task; docs/reference/wire.md has their names", field="task"
+        )
     if registry().routes[task] != queue:
         raise BadMessageError(
             f"headers.task: {task!r} is a task of {registry().routes[task]}, not of {queue}", field="task"

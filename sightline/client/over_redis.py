@@ -6,7 +6,7 @@ from functools import cached_property
 
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
-from sightline.errors import BacklogFullError
+from sightline.errors import BacklogFullError, WaitTimeoutError
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import PlaceSettings, Settings
 from sightline.types import JobResult
@@ -37,6 +37,18 @@ class OverRedis:
     def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """The result; None when `timeout_s` passed first."""
         return self._board.wait(job_id, timeout_s)
+
+    def timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
+        """The error of whoever waited in vain for a job: it goes on, or nobody has met it."""
+        if self.publisher.ledger.which_are_open([job_id]):
+            what = f"is not finished after {timeout_s:g} s; it goes on, wait again with its id"
+        else:
+            what = (
+                f"has no result after {timeout_s:g} s and is not known to be open. If you sent it by task name: was it "
+                "sent to the broker of this Sightline (SIGHTLINE_REDIS_URL, SIGHTLINE_BROKER_URL), and does a worker "
+                "run? Results can be waited for only SIGHTLINE_RESULT_TTL_S long; rows stay"
+            )
+        return WaitTimeoutError(f"job {job_id} {what}", job_id=job_id)
 
     def cancel(self, job_id: str) -> bool:
         """Whether there was anything to cancel."""

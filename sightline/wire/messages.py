@@ -1,7 +1,8 @@
 """What crosses a queue: one versioned, validated, JSON-able shape for every stage. Never pixels.
 
 A producer sends `{"v": 1, "job": {...}}` to the first task of a pipeline; each stage adds `results`, one per item in
-the order of the job's, and passes the message on. `docs/wire.md` shows the JSON for callers without this package.
+the order of the job's, and passes the message on. `docs/reference/wire.md` shows the JSON for callers without
+this package.
 """
 
 from __future__ import annotations

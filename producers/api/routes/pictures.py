@@ -12,6 +12,7 @@ from producers.api.drawing.annotate import annotate, cut
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.results import PassageId
 from producers.api.services import Given, Services
+from sightline.redaction import redact_text
 from sightline.types import AnyResult, FrameResult, ItemResult
 from storage.access.keys import Role
 from storage.results import queries
@@ -109,7 +110,13 @@ def read_picture(services: Services, frame_id: str) -> bytes:
         (picture,) = store.get_many([frame_id])
         if picture is not None:
             return picture
-    raise NotFoundError("picture", frame_id, hint="SIGHTLINE_KEEP_PICTURES decides which are kept")
+    where = redact_text(services.settings.picture_store_url)
+    raise NotFoundError(
+        "picture",
+        frame_id,
+        hint=f"this API looks in {where}; the writer must keep pictures there too (SIGHTLINE_PICTURES_URL, the same "
+        "for both), and SIGHTLINE_KEEP_PICTURES decides which are kept",
+    )
 
 
 def _item(services: Services, frame_id: str) -> ItemResult:

@@ -87,7 +87,7 @@ def test_a_letter_is_shown_with_its_reason_in_words(world: World) -> None:
         "open",
         1,
     )
-    assert "docs/models.md" in letter["explanation"]
+    assert "docs/reference/models.md" in letter["explanation"]
     picture = world.client.get(letter["links"]["picture"])
     assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/png")
     assert world.client.get(letter["links"]["job"]).json()["status"] == "dead"

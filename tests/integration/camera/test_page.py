@@ -1,4 +1,4 @@
-"""`docs/cameras.md`: its commands run as they stand, against the API in this process."""
+"""`docs/how-to/cameras.md`: its commands run as they stand, against the API in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sightline.cli import app
 from sightline.cli import cameras as cli
 from tests.cameras import write_clip
 
-PAGE = (Path(__file__).parents[3] / "docs/cameras.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/how-to/cameras.md").read_text("utf-8")
 
 
 def _commands() -> list[str]:

@@ -196,7 +196,10 @@ def queues_with(command: str, rules: str) -> set[str]:
 def test_queues_of_packages_are_added_to_the_rules_of_whoever_has_ours(tmp_path: Path) -> None:
     users, names = tmp_path / "users.acl", ("ADMIN", "PRODUCER", "WORKER", "WRITER", "FLOWER")
     given = {f"REDIS_{name}_PASSWORD": "secret" for name in names}
-    start = {"USERS_FILE": str(users), "REDIS_SERVER": "true", "PATH": os.environ["PATH"]}
+    server = tmp_path / "redis-server"  # says that it is one, and ends
+    server.write_text("#!/bin/sh\necho Redis server v=7.4.1\n")
+    server.chmod(0o755)
+    start = {"USERS_FILE": str(users), "REDIS_SERVER": str(server), "PATH": os.environ["PATH"]}
 
     def run(**more: str) -> subprocess.CompletedProcess[str]:
         script = ["sh", str(ROOT / "deploy/redis/start.sh")]
@@ -222,6 +225,18 @@ def test_every_key_in_redis_is_somebodys() -> None:
     keys = {key for text in sources for key in re.findall(r'"(sightline:[a-z_]+:?)', text)}
     assert {"sightline:camera_files_ended", "sightline:frame:"} <= keys
     assert [key for key in sorted(keys) if not any(fnmatch(key, pattern) for pattern in patterns)] == []
+
+
+@pytest.mark.parametrize("said", ["Redis server v=6.2.14 sha=00000000:0", "no version at all"])
+def test_an_old_redis_is_refused_in_words(tmp_path: Path, said: str) -> None:
+    server = tmp_path / "redis-server"
+    server.write_text(f"#!/bin/sh\necho '{said}'\n")
+    server.chmod(0o755)
+    command = ["sh", str(ROOT / "deploy/redis/start.sh")]
+    done = subprocess.run(command, env=os.environ | {"REDIS_SERVER": str(server)}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "needs Redis 7" in done.stderr
+    assert str(server) in done.stderr
 
 
 def test_settings_in_deployment_files_exist() -> None:
@@ -336,7 +351,7 @@ def test_the_ci_script_is_executable_and_parses() -> None:
 
 #: Targets of the Makefile that are no checks, and why.
 NOT_IN_CI = {
-    "help setup setup-dev demo up docs clean": "they check nothing",
+    "help setup setup-dev demo up clean": "they check nothing",
     "lint types": "parts of `make test`",
     "bench bench-lanes bench-search bench-retention accuracy passages weights": "they measure, and judge nothing",
     "soak": "half an hour",
