@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from pydantic import Field, SecretStr, ValidationError
 
 from sightline.errors import BadMessageError, SightlineError
-from sightline.pipelines import DEFAULT, KnownPipeline
-from sightline.types import SourceId, Value
+from sightline.pipelines import DEFAULT, check_media
+from sightline.types import Pipeline, SourceId, Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
 from storage.tables import Sources
@@ -43,7 +43,8 @@ class Camera(Value):
 
     camera_id: SourceId  #: the source_id of its frames
     url: Annotated[SecretStr, Field(min_length=1, max_length=2048)]
-    pipeline: KnownPipeline = DEFAULT
+    #: Of a row it may be one that is not installed here any more: the camera is shown, and gives no frames.
+    pipeline: Pipeline = DEFAULT
     fps: Annotated[float, Field(gt=0, le=120)] = 5.0  #: frames sampled per second, at most
     #: while the workers do not keep up or nothing moves, it may fall to this; None: it does not fall
     min_fps: Annotated[float, Field(gt=0, le=120)] | None = None
@@ -56,8 +57,10 @@ class Camera(Value):
 
 
 def add_camera(database: Database, camera: Camera) -> Camera:
-    """Raises CameraExistsError if the camera_id is taken, BadMessageError if settings exclude each other."""
+    """Raises CameraExistsError if the camera_id is taken, BadMessageError if settings exclude each other or its
+    pipeline takes no pictures."""
     _check(camera)
+    check_media(camera.pipeline, ("image",), camera.camera_id)
     row = _row(camera)
     with database.write() as connection:
         new = insert_into(connection, Sources).values(source_id=camera.camera_id, created_at=datetime.now(UTC), **row)
@@ -100,6 +103,8 @@ def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Came
         except ValidationError as error:
             raise bad_message(error) from error
         _check(changed)
+        if "pipeline" in changes:
+            check_media(changed.pipeline, ("image",), camera_id)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(_row(changed)))
     return changed
 

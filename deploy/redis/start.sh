@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts Redis with one user a role (users.acl). Passwords come from REDIS_<NAME>_PASSWORD or the file that
-# REDIS_<NAME>_PASSWORD_FILE names; Redis gets their hashes. Arguments are for redis-server.
+# REDIS_<NAME>_PASSWORD_FILE names; Redis gets their hashes. REDIS_QUEUES names further queues, of pipelines that packages
+# bring: whoever may do something with gpu.detect may do it with them. Arguments are for redis-server.
 set -eu
 umask 077
 here=$(dirname "$0")
@@ -22,6 +23,25 @@ for name in $(sed -n 's/^user .*{\([A-Z]*\)}.*/\1/p' "$here/users.acl"); do
   hash=$(printf %s "$password" | sha256sum | cut -d' ' -f1)
   hashes="$hashes -e s/{$name}/#$hash/"
 done
-awk '/^#/ || /^$/ { next } /^user/ { if (line) print line; line = $0; next } { sub(/^ +/, " "); line = line $0 } END { print line }' \
-  "$here/users.acl" | sed $hashes >"$users"
+for queue in ${REDIS_QUEUES:-}; do
+  case $queue in
+    *[!a-z0-9._-]*)
+      echo "REDIS_QUEUES: '$queue' is no name of a queue: a to z, 0 to 9, . _ - (separate several by spaces)" >&2
+      exit 2
+      ;;
+  esac
+done
+awk -v queues="${REDIS_QUEUES:-}" '
+  function with_queues(line,  count, names, each) {
+    count = split(queues, names, " ")
+    for (each = 1; each <= count; each++) {
+      gsub(/~gpu\.detect\?\?\[1-9\]/, "& ~" names[each] " ~" names[each] "??[1-9]", line)
+      gsub(/%R~gpu\.detect\*/, "& %R~" names[each] "*", line)
+    }
+    return line
+  }
+  /^#/ || /^$/ { next }
+  /^user/ { if (line) print with_queues(line); line = $0; next }
+  { sub(/^ +/, " "); line = line $0 }
+  END { print with_queues(line) }' "$here/users.acl" | sed $hashes >"$users"
 exec "$server" "$@" --aclfile "$users"

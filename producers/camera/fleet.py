@@ -14,8 +14,9 @@ from producers.camera.publish.slots import LiveSlot, Publishes
 from producers.camera.sources.opening import is_file
 from producers.camera.sources.source import SourceOptions
 from producers.camera.status import CameraStatus
-from sightline.errors import BrokerUnavailableError
+from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.images.header import ImageLimits
+from sightline.pipelines import check_media
 from sightline.redaction import redact_url
 from sightline.settings import Settings
 from sightline.types import Pipeline
@@ -110,6 +111,12 @@ class Fleet:
         counters = self._counters.setdefault(camera_id, CameraCounters())
         if not camera.enabled:
             log.info("camera %s: paused", camera_id)
+            return
+        try:
+            check_media(camera.pipeline, ("image",), camera_id)
+        except BadMessageError as error:  # of a package that was removed: the other cameras go on
+            log.error("camera %s: not read: %s", camera_id, error)
+            counters.note_error(str(error), "offline")
             return
         counters.set_state("starting")
         log.info("camera %s: reading %s (%s)", camera_id, redact_url(camera.url.get_secret_value()), camera.preset)

@@ -14,6 +14,7 @@ import httpx
 from sightline.errors import BadImageError, SourceError
 from sightline.images.header import ImageLimits
 from sightline.submission.jobs import NewFrame
+from sightline.submission.texts import NewText, decode_text
 
 STDIN: Final = "-"
 _TIMEOUT_S: Final = 30.0
@@ -39,9 +40,15 @@ def read_remote(what: str, limits: ImageLimits) -> NewFrame:
     return NewFrame.photo(_bounded(data, most, what), name, limits=limits, modified_at=modified_at)
 
 
+def read_stdin_text(max_mb: float) -> NewText:
+    """Raises SourceError where nothing is piped in, BadMessageError where that is no UTF-8."""
+    data = _read_stdin(int(max_mb * 1_000_000))
+    return NewText(decode_text(data, "stdin"), datetime.now(UTC), "stdin", time_from="received")
+
+
 def _read_stdin(most: int) -> bytes:
     if sys.stdin.isatty():
-        raise SourceError("-: standard input is this terminal; pipe a photo into the command")
+        raise SourceError("-: standard input is this terminal; pipe a photo or a text into the command")
     return sys.stdin.buffer.read(most + 1)
 
 

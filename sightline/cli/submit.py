@@ -1,4 +1,4 @@
-"""`sightline submit`: photos, videos and folders become jobs."""
+"""`sightline submit`: photos, videos, texts and folders become jobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ from rich.text import Text
 from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
-from sightline.cli.remote import is_remote, read_remote
+from sightline.cli.remote import STDIN, is_remote, read_remote, read_stdin_text
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
@@ -39,11 +40,13 @@ from sightline.errors import (
     WaitTimeoutError,
 )
 from sightline.images.header import ImageLimits
-from sightline.pipelines import DEFAULT
-from sightline.submission.files import SUFFIXES, find_burst, find_files, read_frames
-from sightline.submission.jobs import NewFrame, make_job
+from sightline.pipelines import DEFAULT, registry
+from sightline.settings import Settings
+from sightline.submission.files import SUFFIXES, find_burst, find_files, is_text, read_frames
+from sightline.submission.jobs import NewItem, make_job
 from sightline.submission.left_out import LeftOut, find_left_out, say_left_out
 from sightline.submission.sequences import SUBMITTED
+from sightline.submission.texts import TEXT_SUFFIXES, NewText, read_text
 from sightline.types import FrameResult, ItemResult, Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
 from sightline.wire.messages import Job
@@ -54,8 +57,14 @@ _READERS = 8
 _WAIT_EACH_S = 600.0
 
 
-#: A file, or what is no file here: a URL, or `-`.
+#: A file, or what is no file here: a URL, `-`, or a text of `--text`.
 What = Path | str
+
+
+class GivenText(str):
+    """A text as it stands in the command."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,15 @@ class Submitted:
 
 def submit(
     paths: Annotated[
-        list[str], typer.Argument(help="Photos, videos or folders; a photo also as a URL, or as - on standard input.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="Photos, videos or folders; a photo also as a URL, or as - on standard input. Text files, where the "
+            "pipeline takes text."
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A text, where the pipeline takes text; may be given again.")
+    ] = None,
     pipeline: Annotated[Pipeline, pipeline_option("What to do with them.")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.BULK,
     source: Annotated[str, typer.Option(help="Source id the rows get.")] = "files",
@@ -104,10 +120,18 @@ def submit(
     """
     settings = settings_for(data)
     _check_source(source)
+    paths, media = paths or [], registry().get(pipeline).accepts
     local = [Path(path) for path in paths if not is_remote(path)]
-    files = find_files(local)
+    files = find_files(local, media)
     left_out = find_left_out(local, files)
-    inputs: list[What] = [*dict.fromkeys(path for path in paths if is_remote(path)), *files]
+    texts = [GivenText(one) for one in dict.fromkeys(text or ())]
+    inputs: list[What] = [*texts, *dict.fromkeys(path for path in paths if is_remote(path)), *files]
+    if not inputs and not paths:
+        raise BadMessageError("paths: none given; name files or folders, or give --text", field="paths")
+    if not inputs and "image" not in media:
+        raise BadMessageError(
+            f"paths: no text files in {', '.join(paths)}; {pipeline} takes {' '.join(sorted(TEXT_SUFFIXES))}"
+        )
     if not inputs:
         said = f"; {say_left_out(left_out, 0)}" if left_out else ""
         raise BadMessageError(
@@ -190,13 +214,8 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
     """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
     submitted: list[Submitted] = []
     report = VideoReport()
-    limits = ImageLimits.of(client.settings)
     try:
-        if isinstance(path, Path):
-            new_frames = read_frames(path, fps=options.fps, limits=limits, report=report)
-        else:
-            new_frames = iter([read_remote(path, limits)])
-        for frames in _batched(new_frames, _BUNDLE):
+        for frames in _batched(_read(path, options, client.settings, report), _BUNDLE):
             job, pixels = make_job(
                 frames,
                 client.settings,
@@ -214,6 +233,20 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
     except SightlineError as error:
         submitted.append(Submitted(path, error=error))
     return submitted
+
+
+def _read(path: What, options: _Options, settings: Settings, report: VideoReport) -> Iterator[NewItem]:
+    """What becomes items of one input."""
+    media, limits = registry().get(options.pipeline).accepts, ImageLimits.of(settings)
+    if isinstance(path, GivenText):
+        return iter([NewText(path, datetime.now(UTC), time_from="received")])
+    if isinstance(path, Path):
+        if is_text(path, media):
+            return iter([read_text(path)])
+        return iter(read_frames(path, fps=options.fps, limits=limits, report=report))
+    if path == STDIN and "image" not in media:
+        return iter([read_stdin_text(settings.max_text_mb)])
+    return iter([read_remote(path, limits)])
 
 
 def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> None:
@@ -339,7 +372,7 @@ def _progress(total: int) -> Progress:
     )
 
 
-def _batched(frames: Iterable[NewFrame], size: int) -> Iterator[list[NewFrame]]:
+def _batched(frames: Iterable[NewItem], size: int) -> Iterator[list[NewItem]]:
     iterator = iter(frames)
     while bundle := list(islice(iterator, size)):
         yield bundle

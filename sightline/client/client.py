@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -19,7 +19,8 @@ from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings, load_settings
-from sightline.submission.jobs import NewFrame, make_job, sequence_of
+from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.texts import NewText
 from sightline.types import JobResult, Lane, Pipeline
 from sightline.wire.messages import Job
 
@@ -82,6 +83,7 @@ class Sightline:
     def submit(
         self,
         *images: Image,
+        text: str | Sequence[str] = (),
         pipeline: Pipeline | str = DEFAULT,
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
@@ -89,7 +91,7 @@ class Sightline:
         sequence: bool = False,
     ) -> SubmittedJob:
         """Submit encoded images (JPEG, PNG, WebP; with the extra `pictures` also HEIC, AVIF, TIFF, BMP, GIF and JPEG
-        2000), as paths, bytes or open binary files, as one job.
+        2000), as paths, bytes or open binary files, as one job; or a `text` or several, for a pipeline that takes text.
 
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
@@ -106,7 +108,8 @@ class Sightline:
         """
         settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
         limits = settings and ImageLimits.of(settings)
-        frames = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
+        photos = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
+        frames: list[NewItem] = [*photos, *_new_texts(text, captured_at)]
         job, pixels = make_job(
             frames,
             settings,
@@ -230,6 +233,7 @@ class AsyncSightline:
     async def submit(
         self,
         *images: Image,
+        text: str | Sequence[str] = (),
         pipeline: Pipeline | str = DEFAULT,
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
@@ -240,6 +244,7 @@ class AsyncSightline:
         submitted = await asyncio.to_thread(
             self._sync.submit,
             *images,
+            text=text,
             pipeline=pipeline,
             lane=lane,
             source_id=source_id,
@@ -370,3 +375,12 @@ def _moment(name: str, value: Any) -> str | None:
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
+
+
+def _new_texts(text: str | Sequence[str], captured_at: datetime | None) -> list[NewText]:
+    texts = [text] if isinstance(text, str) else list(text)
+    wrong = next((one for one in texts if not isinstance(one, str)), None)
+    if wrong is not None:
+        raise TypeError(f"text: {type(wrong).__name__}; each is a str")
+    at, source = (datetime.now(UTC), "received") if captured_at is None else (captured_at, "caller")
+    return [NewText(one, at, time_from=source) for one in texts]

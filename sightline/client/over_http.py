@@ -9,6 +9,7 @@ from urllib.parse import quote
 from sightline.client.http import ApiClient, AsyncApiClient
 from sightline.delivery.cancellations import CANCELLED
 from sightline.errors import WaitTimeoutError
+from sightline.pipelines import parse_result
 from sightline.settings import Settings
 from sightline.submission.sequences import SUBMITTED
 from sightline.types import JobResult
@@ -29,8 +30,7 @@ class OverHttp:
 
         Raises as `ApiClient.call` does.
         """
-        files = [("files", (frame.name or frame.frame_id, pixels[frame.frame_id])) for frame in job.frames]
-        answer: dict[str, Any] = self._api.call("POST", "/jobs", files=files, data=_fields(job))
+        answer: dict[str, Any] = self._api.call("POST", "/jobs", **_content(job, pixels))
         refused = answer.get("refused") or ()
         frames = tuple(frame for frame in job.frames if frame.frame_id not in refused)
         accepted = job.model_copy(update={"job_id": answer["job_id"], "frames": frames})
@@ -78,6 +78,15 @@ class AsyncOverHttp:
         await self._api.close()
 
 
+def _content(job: Job, pixels: dict[str, bytes]) -> dict[str, Any]:
+    """A form of files, or JSON with texts."""
+    if any(item.parts for item in job.frames):
+        texts = [item.parts[0].text or pixels[item.frame_id].decode() for item in job.frames]
+        return {"json": {"texts": texts, **_fields(job)}}
+    files = [("files", (frame.name or frame.frame_id, pixels[frame.frame_id])) for frame in job.frames]
+    return {"files": files, "data": _fields(job)}
+
+
 def _fields(job: Job) -> dict[str, str]:
     """What a form says beside its files. Of times only one that was given: the API reads those in the pictures."""
     first = job.frames[0]
@@ -101,4 +110,4 @@ def _next_wait(until: float) -> float:
 def _result(answer: dict[str, Any]) -> JobResult | None:
     """What a newer API says beside is left out."""
     result = answer.get("result")
-    return None if result is None else JobResult.model_validate(result, extra="ignore")
+    return None if result is None else parse_result(result)

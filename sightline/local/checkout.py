@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from sightline.errors import SettingsError, SightlineError
-from sightline.pipelines.queues import DETECT_QUEUE
+from sightline.pipelines import registry
 
 #: How glibc keeps memory. It gives every few threads a heap of their own, and what was freed in one is no use to
 #: another; and it learns from the largest block it ever freed how much to keep: now and then some megabytes more.
@@ -20,8 +20,6 @@ FRUGAL_MALLOC: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
 }
-# Pictures of one size come and go: given back to the kernel each time, their pages cost a quarter of detection.
-_KEEPING_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(128 << 20)}
 
 
 def require_checkout(*packages: str) -> None:
@@ -70,7 +68,8 @@ def answer_once(answer: Callable[[], str]) -> int:
 
 def worker_environment(*queues: str) -> dict[str, str]:
     """What a worker of these queues needs beside the environment of all; what is set in this process's stays."""
-    ours = _KEEPING_MALLOC if DETECT_QUEUE in queues else {}
+    stages = (stage for stage in registry().stages.values() if stage.queue in queues)
+    ours = {name: value for stage in stages for name, value in stage.environment.items()}
     return {name: value for name, value in ours.items() if name not in os.environ}
 
 

@@ -9,7 +9,7 @@ from sightline.pipelines.built_in import DEFAULT
 from sightline.pipelines.field import KnownPipeline
 from sightline.pipelines.installed import registry
 from sightline.pipelines.items import check_items, check_media
-from sightline.pipelines.results import as_results, make_results
+from sightline.pipelines.results import are_of, as_results, make_results, parse_result, per_item
 from sightline.pipelines.routes import Registry
 from sightline.pipelines.spec import PayloadSpec, PipelineSpec, StageSpec
 from sightline.types import Medium
@@ -22,9 +22,12 @@ __all__ = [
     "PipelineSpec",
     "Registry",
     "StageSpec",
+    "are_of",
     "as_results",
     "check_items",
     "check_media",
     "make_results",
+    "parse_result",
+    "per_item",
     "registry",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from sightline.errors import SettingsError
 from sightline.types import NAME, FrameResult, ItemResult, Medium, Pipeline
@@ -36,6 +36,8 @@ class StageSpec:
     payload: PayloadSpec | None = None
     #: Bulk jobs a worker holds at once, where no setting `<name>_concurrency` says it.
     concurrency: int = 8
+    #: What its worker has in its environment where it is started by us and nobody says otherwise.
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     #: How long it may hold a job without progress, in seconds, before another worker gets it; the stage says that it
     #: advances with `step.context.progress()`. None: the time-outs of the settings, which suit work of seconds.
     held_s: float | None = None
@@ -61,11 +63,13 @@ class PipelineSpec:
 
     name: Pipeline
     accepts: tuple[Medium, ...]  #: each part of an item is one of these
-    result: type[ItemResult]  #: of one item; what its stages leave is this
+    result: type[ItemResult]  #: what its stages leave is this, one per item or, see `result_of`, one per job
     stages: tuple[StageSpec, ...]
     #: The model that a stage of ours uses for it, by the stage's name, where no setting says it (`plates_model`).
     models: Mapping[str, str] = field(default_factory=dict[str, str])
     most_parts: int = 1  #: of an item
+    #: `job`: its stages leave one result for all items of a job, under the first of them.
+    result_of: Literal["item", "job"] = "item"
     #: The module that stores what was found, imported by the writer alone: its `open_rows(settings)` opens the rows.
     #: None: `storage.items.pictures` for a result that is a `FrameResult`, `storage.items.findings` for any other.
     rows: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,8 @@ from sightline.images.header import ImageLimits, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.submission.jobs import NewFrame
 from sightline.submission.sequences import name_burst, name_video
+from sightline.submission.texts import TEXT_SUFFIXES
+from sightline.types import Medium
 from sightline.video.clock import clock_time
 from sightline.video.report import VideoReport
 from sightline.video.sampler import Sampler
@@ -37,8 +39,8 @@ _JPEGS: Final = frozenset({".mjpeg", ".mjpg"})
 _HEAD_BYTES = 262_144
 
 
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """The files behind the given paths: a folder gives its photos and videos, sorted, with subfolders.
+def find_files(paths: Iterable[Path], media: Collection[Medium] = ("image",)) -> list[Path]:
+    """The files behind the given paths: a folder gives its photos and videos, or texts, sorted, with subfolders.
 
     A file that is named is taken whatever its suffix: its content decides. In a folder it decides for those with a
     suffix of no photo and no video.
@@ -49,7 +51,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.is_file() and _is_wanted(file))
+            found += sorted(file for file in path.rglob("*") if file.is_file() and _is_wanted(file, media))
         elif path.is_file():
             found.append(path)
         else:
@@ -158,11 +160,18 @@ def _open_video(path: Path) -> VideoFile | None:
         return None
 
 
-def _is_wanted(path: Path) -> bool:
-    """Whether a file of a folder is a photo or a video."""
+def is_text(path: Path, media: Collection[Medium]) -> bool:
+    """Whether a file is taken as a text, where these are wanted: by its name, or since nothing else is."""
+    return "text" in media and ("image" not in media or path.suffix.lower() in TEXT_SUFFIXES)
+
+
+def _is_wanted(path: Path, media: Collection[Medium]) -> bool:
+    """Whether a file of a folder is a photo or a video, or a text."""
     if path.name.startswith("._"):  # what macOS notes beside a file, under its name
         return False
-    return path.suffix.lower() in SUFFIXES or _is_by_content(path)
+    if "text" in media and path.suffix.lower() in TEXT_SUFFIXES:
+        return True
+    return "image" in media and (path.suffix.lower() in SUFFIXES or _is_by_content(path))
 
 
 def _is_by_content(path: Path) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sightline.errors import BadMessageError
 from sightline.ids import content_id
@@ -14,8 +15,11 @@ from sightline.images.conversion import Converted, is_convertible, to_jpeg
 from sightline.images.exif import taken_at
 from sightline.images.header import ImageLimits, check_image, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
+from sightline.pipelines import check_media, registry
+from sightline.pipelines.items import MAX_JOB_CHARS
 from sightline.submission.sequences import SUBMITTED, name_burst
-from sightline.types import Lane, Pipeline, TimeFrom
+from sightline.submission.texts import NewText, check_text
+from sightline.types import Lane, Medium, Pipeline, TimeFrom
 from sightline.wire.messages import MAX_FRAMES_PER_JOB, Job, parse_job
 
 if TYPE_CHECKING:
@@ -88,8 +92,12 @@ def _converted(data: bytes, limits: ImageLimits) -> Converted | None:
     return to_jpeg(data, kind, limits) if is_convertible(kind) else None
 
 
+#: What becomes an item.
+NewItem = NewFrame | NewText
+
+
 def make_job(
-    new_frames: Sequence[NewFrame],
+    new_items: Sequence[NewItem],
     settings: Settings | None,
     *,
     pipeline: Pipeline | str,
@@ -97,55 +105,71 @@ def make_job(
     source_id: str,
     sequence: str | None = None,
 ) -> tuple[Job, dict[str, bytes]]:
-    """A job of these pictures, and its pixels by frame id. The same picture twice is one frame.
+    """A job of these items, and by key what of them lies in the frame store. The same picture or text twice is one.
 
-    `settings` have the limits of a picture; None: whoever takes the job checks them.
+    `settings` have the limits of a picture and a text; None: whoever takes the job checks them.
     `sequence`: that of all of them, whatever they say themselves.
 
     Raises:
         BadImageError: naming the picture, the value and the limit.
         BadMessageError: naming the wrong field.
     """
-    if not new_frames:
+    if not new_items:
         raise BadMessageError("images: none given; give at least one", field="images")
-    if len(new_frames) > MAX_FRAMES_PER_JOB:
+    if len(new_items) > MAX_FRAMES_PER_JOB:
         raise BadMessageError(
-            f"images: {len(new_frames)} given, at most {MAX_FRAMES_PER_JOB} go in a job", field="images"
+            f"images: {len(new_items)} given, at most {MAX_FRAMES_PER_JOB} go in a job", field="images"
         )
     pixels: dict[str, bytes] = {}
-    frames: list[dict[str, object]] = []
-    for new in new_frames:
-        if settings is not None:
-            check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+    frames: dict[str, dict[str, Any]] = {}
+    chars_left = MAX_JOB_CHARS
+    for number, new in enumerate(new_items):
+        _check(new, settings, pipeline, number)
         frame_id = new.frame_id(source_id, str(pipeline))
-        if frame_id in pixels:
+        if frame_id in frames:
             continue
-        pixels[frame_id] = new.data
-        frames.append(
-            {
-                "frame_id": frame_id,
-                "source_id": source_id,
-                "captured_at": new.captured_at,
-                "seq": len(frames),
-                "name": new.name[-255:],
-                "sequence": sequence or new.sequence,
-                "time_from": new.time_from,
-            }
-        )
+        parts: tuple[dict[str, Any], ...] = ()
+        if isinstance(new, NewText):
+            part, data = new.part(frame_id, chars_left)
+            parts, chars_left = (part,), chars_left - len(part.get("text", ""))
+        else:
+            data = new.data
+        if data is not None:
+            pixels[frame_id] = data
+        frames[frame_id] = {
+            "frame_id": frame_id,
+            "source_id": source_id,
+            "captured_at": new.captured_at,
+            "seq": len(frames),
+            "name": new.name[-255:],
+            "sequence": sequence or new.sequence,
+            "time_from": new.time_from,
+            "parts": parts,
+        }
     job = parse_job(
         {
-            "job_id": content_id(str(pipeline), *pixels),
+            "job_id": content_id(str(pipeline), *frames),
             "pipeline": pipeline,
             "lane": lane,
-            "frames": frames,
+            "frames": list(frames.values()),
             "published_at": time.time(),
         }
     )
     return job, pixels
 
 
-def sequence_of(new_frames: Sequence[NewFrame], *, is_said: bool) -> str | None:
+def _check(new: NewItem, settings: Settings | None, pipeline: str, number: int) -> None:
+    if registry().find(pipeline) is not None:  # a pipeline that there is not is told of with the whole job
+        medium: Medium = "text" if isinstance(new, NewText) else "image"
+        check_media(pipeline, (medium,), new.name or f"{'texts' if medium == 'text' else 'images'}.{number}")
+    if isinstance(new, NewText):
+        check_text(new, settings.max_text_mb if settings else math.inf)
+    elif settings is not None:
+        check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+
+
+def sequence_of(new_items: Sequence[NewItem], *, is_said: bool) -> str | None:
     """That of pictures which were submitted together: as whoever did says, else as their own times show."""
     if is_said:
         return SUBMITTED
-    return name_burst(new.captured_at if new.time_from == "exif" else None for new in new_frames)
+    return name_burst(new.captured_at if new.time_from == "exif" else None for new in new_items)

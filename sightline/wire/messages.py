@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from sightline.errors import BadMessageError, NewerMessageError
-from sightline.pipelines import KnownPipeline, as_results, check_items
+from sightline.pipelines import KnownPipeline, are_of, as_results, check_items, per_item
 from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Value
 
 MAX_FRAMES_PER_JOB = 64
@@ -66,8 +66,8 @@ class Message(Value):
     handed_over_at: float = Field(default_factory=time.time)  #: when the previous stage published this message
 
     @model_validator(mode="after")
-    def _one_result_per_frame(self) -> Self:
-        if self.results and [r.frame.frame_id for r in self.results] != [f.frame_id for f in self.job.frames]:
+    def _one_result_per_item(self) -> Self:
+        if self.results and not are_of(self.job.pipeline, self.results, self.job.frames):
             raise ValueError("results must be empty or one per item, in the order of job.frames")
         return self
 
@@ -75,6 +75,12 @@ class Message(Value):
         """The message with these results, as its pipeline has them. Raises BadMessageError: they are no such ones."""
         typed = as_results(self.job.pipeline, results)
         return self if typed is self.results else self.model_copy(update={"results": typed})
+
+    def per_item(self) -> Self:
+        """The same with a result for each item, as they end and are counted."""
+        if len(self.results) in (0, len(self.job.frames)):
+            return self
+        return self.model_copy(update={"results": per_item(self.results[0], self.job.frames)})
 
     def dump(self) -> dict[str, Any]:
         """The JSON-able form that is put on the wire."""

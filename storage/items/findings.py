@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, get_origin
 
 import sqlalchemy as sa
@@ -35,7 +36,9 @@ def _write(connection: sa.Connection, items: Sequence[StoredItem], now: datetime
 
 def write_findings(connection: sa.Connection, items: Sequence[StoredItem], base: type[ItemResult]) -> None:
     """Write the fields that results have beside those of `base`."""
-    insert_rows(connection, Findings, [row for item in items for row in _rows(item, base)])
+    # Nearly all are of the base itself, and have nothing more.
+    rows = [row for item in items if type(item.result) is not base for row in _rows(item, base)]
+    insert_rows(connection, Findings, rows)
 
 
 def load_found(
@@ -74,6 +77,7 @@ def _rows(item: StoredItem, base: type[ItemResult]) -> list[Row]:
     ]
 
 
+@lru_cache(maxsize=64)
 def _own(result: type[ItemResult], base: type[ItemResult]) -> dict[str, bool]:
     """The fields beside those of `base`, and whether each is a list."""
     fields = result.model_fields.items()

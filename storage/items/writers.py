@@ -61,9 +61,12 @@ class RowsOfPipelines:
 
     def begin(self, connection: sa.Connection, items: Sequence[StoredItem]) -> list[tuple[str, Write]]:
         """Who writes the items of which module. Always in one order, lest two writers wait for each other."""
-        by_module: dict[str, list[StoredItem]] = {}
+        by_pipeline: dict[str, list[StoredItem]] = {}
         for item in items:
-            by_module.setdefault(rows_module(item.job.pipeline), []).append(item)
+            by_pipeline.setdefault(item.job.pipeline, []).append(item)
+        by_module: dict[str, list[StoredItem]] = {}
+        for pipeline, its in by_pipeline.items():
+            by_module.setdefault(rows_module(pipeline), []).extend(its)
         return [(name, self._rows(name).begin(connection, its)) for name, its in sorted(by_module.items())]
 
     def _rows(self, name: str) -> ItemRows:

@@ -61,8 +61,7 @@ class PlateRows:
             its = [one for item in new for one in seen[item.key]]
             changes = place_sightings(connection, its, self._rules, self._lists.read(connection), now)
             spots = {one.key: one.spot for one in its}
-            results = [result for _, result in pictures_of(new)]
-            read = [row for result in results for row in reading_rows(result, changes.passage_ids, spots)]
+            read = [row for _, one in pictures_of(new) for row in reading_rows(one, changes.passage_ids, spots)]
             insert_rows(connection, Readings, read)
             return changes
 

@@ -58,6 +58,7 @@ class Store:
         for message in messages:
             if not message.results:
                 raise BadMessageError(f"results: job {message.job.job_id} went through no stage", field="results")
+        messages = [message.per_item() for message in messages]
         newest = _newest_publishes(messages)
         now = datetime.now(UTC)
         with self._database.write() as connection:
@@ -89,7 +90,11 @@ class Store:
         _insert_sources(connection, messages, now)
         writes = self._rows.begin(connection, good)
         new = _insert_items(connection, good, kept, now)
-        changes = [write(connection, [one for one in new if _is_of(one, name)], now) for name, write in writes]
+        is_one = len(writes) == 1
+        changes = [
+            write(connection, new if is_one else [one for one in new if _is_of(one, name)], now)
+            for name, write in writes
+        ]
         stored = {(one.job.job_id, one.key) for one in new}
         stored_before = _rows_of_failed(connection, messages)
         judged = [(message, _outcomes(message, stored, stored_before)) for message in messages]

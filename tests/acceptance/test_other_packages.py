@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from celery import Celery
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
 from sightline import JobStatus, Sightline
-from sightline.submission.jobs import NewFrame, make_job
+from sightline.ids import new_id
 from sightline.testing import make_picture
-from sightline.types import Lane
 from storage.access.keys import Role, create_key
 from tests.acceptance.parts.system import ROOT, System
 from tests.installing import forget_packages
@@ -43,28 +46,113 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_packages()
 
 
-def test_its_jobs_go_from_the_client_through_a_worker_into_rows(redis_url: str, tmp_path: Path) -> None:
+LONG = "ä b" * 20_000  # more than goes into a message
+
+
+def test_texts_go_through_every_door_and_a_worker_into_rows(redis_url: str, tmp_path: Path) -> None:
     system = System(tmp_path, redis_url)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "letter.txt").write_text("Dear Sir,")
+    (tmp_path / "texts" / "other.bin").write_bytes(b"\xff")
     system.start("count", "write")
     try:
-        frame = NewFrame(make_picture("AB12CD"), datetime.now(UTC), "three words here")
-        job, pixels = make_job([frame], system.settings, pipeline="count-letters", lane=Lane.BULK, source_id="words")
         with Sightline(system.settings) as client:
-            client.publisher.publish(job, pixels)
-            result = client.wait(job.job_id, 30)
+            jobs = [client.submit(text=["three words here", LONG, "three words here"], pipeline="count-letters")]
+            by_hand = client.wait(_send_by_name(system), 30)
+            (result,) = [client.wait(job.job_id, 30) for job in jobs]
         assert (result.status, result.pipeline) == (JobStatus.STORED, "count-letters")
-        assert [reading.text for reading in result.readings] == ["14"]
+        assert [(type(one).__name__, one.found) for one in result.frames] == [
+            ("LetterCount", {"number": 14}),
+            ("LetterCount", {"number": 40_000}),
+        ]
+        assert [one.found for one in by_hand.frames] == [{"number": 6}]
+        shown = _submit(system, "texts", "--text", "a b c", cwd=tmp_path)
+        assert [row.get("number", row.get("left_out")) for row in shown] == [3, 7, shown[-1]["left_out"]]
+        with system.database() as database, _api(system, create_key(database, "test", Role.OPERATOR)) as api:
+            _check_api(api, result.job_id)
         system.wait_until_quiet()
     finally:
         system.stop()
-    with system.database() as database:
-        key = create_key(database, "test", Role.OPERATOR)
-    with TestClient(create_app(system.settings), headers={"X-API-Key": key}) as api:
-        assert api.get(f"/v1/jobs/{job.job_id}").json()["result"]["pipeline"] == "count-letters"
-        assert "count-letters" in api.get("/openapi.json").text
-        assert set(api.get("/v1/queues").json()["depths"]) == {"gpu.detect", "cpu.count", "cpu.ocr", "db.write"}
-        refused = api.post("/v1/jobs", json={"urls": ["https://example.org/a.jpg"], "pipeline": "cars"}).json()
-        assert "'objects', 'text', 'plates' or 'count-letters'" in refused["detail"]
+
+
+def _send_by_name(system: System) -> str:
+    """As an app without our package does."""
+    job_id, frame_id = new_id(), new_id()
+    item = {
+        "frame_id": frame_id,
+        "source_id": "by-hand",
+        "captured_at": datetime.now(UTC).isoformat(),
+        "parts": [{"medium": "text", "text": "12 apples"}],
+    }
+    job = {"job_id": job_id, "pipeline": "count-letters", "lane": "bulk", "published_at": time.time(), "frames": [item]}
+    with Celery(broker=system.settings.redis_url) as app:
+        app.send_task(
+            "sightline.count",
+            kwargs={"message": {"v": 1, "job": job}},
+            queue="cpu.count",
+            priority=6,
+            task_id=f"{job_id}:count",
+            headers={"sightline_sent_at": time.time()},
+        )
+    return job_id
+
+
+def _submit(system: System, *arguments: str, cwd: Path) -> list[dict[str, Any]]:
+    command = ["submit", "--pipeline", "count-letters", "--wait", "--json", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "sightline", *command],
+        cwd=cwd,
+        env=system.environment | {"PYTHONPATH": os.environ["PYTHONPATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stderr  # of the folder one file is no text
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _api(system: System, key: str) -> TestClient:
+    return TestClient(create_app(system.settings), headers={"X-API-Key": key})
+
+
+def _check_api(api: TestClient, job_id: str) -> None:
+    known = api.get(f"/v1/jobs/{job_id}").json()["result"]
+    assert (known["pipeline"], known["frames"][0]["number"]) == ("count-letters", 14)
+    given = {"texts": ["one", "two three"], "pipeline": "count-letters"}
+    answer = api.post("/v1/jobs?wait=30", json=given).json()
+    assert [one["number"] for one in answer["result"]["frames"]] == [3, 8]
+    frame_id = answer["result"]["frames"][1]["frame"]["frame_id"]
+    assert api.get(f"/v1/frames/{frame_id}").json()["number"] == 8
+    assert api.get(f"/v1/frames/{frame_id}/explanation").json()["why"] == "found: number 8"
+    plain = api.post("/v1/jobs?wait=30&pipeline=count-letters", content=b"four", headers={"Content-Type": "text/plain"})
+    assert plain.json()["result"]["frames"][0]["number"] == 4
+    form = api.post(
+        "/v1/jobs?wait=30",
+        data={"pipeline": "count-letters"},
+        files={"files": ("letter.txt", b"fifth", "text/plain")},
+    )
+    assert (form.json()["result"]["frames"][0]["frame"]["name"], form.status_code) == ("letter.txt", 202)
+    picture = {"files": ("a.jpg", make_picture("AB12CD"))}
+    for refused, told in (
+        (
+            api.post("/v1/jobs", json={"texts": ["one"]}),
+            "takes pictures, and 'texts.0' is text; for text take count-le",
+        ),
+        (
+            api.post("/v1/jobs", data={"pipeline": "count-letters"}, files=picture),
+            "'count-letters' takes text, and 'a.jpg' is pictures; for pictures take objects or text or plates",
+        ),
+        (
+            api.post("/v1/cameras", json={"camera_id": "x", "url": "rtsp://a/b", "pipeline": "count-letters"}),
+            "'count-letters' takes text, and 'x' is pictures",
+        ),
+        (api.post("/v1/jobs", json={"urls": ["https://example.org/a.jpg"], "pipeline": "cars"}), "'plates' or 'count"),
+    ):
+        assert (refused.status_code, told in refused.json()["detail"]) == (422, True), refused.text
+    books = api.get("/v1/audit").json()
+    assert books["balanced"]
+    assert {each["source_id"]: each["stored"] for each in books["sources"]}["python"] == 2
+    assert "count-letters" in api.get("/openapi.json").text
+    assert set(api.get("/v1/queues").json()["depths"]) == {"gpu.detect", "cpu.count", "cpu.ocr", "db.write"}
 
 
 def test_the_command_line_names_it_and_its_worker_needs_no_image_library() -> None:

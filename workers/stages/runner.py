@@ -241,7 +241,7 @@ def drop(services: Services, message: Message, rule: str) -> None:
 
 
 def _dropped(message: Message, rule: str) -> tuple[ItemResult, ...]:
-    results = message.results or make_results(message.job.pipeline, message.job.frames)
+    results = message.per_item().results or make_results(message.job.pipeline, message.job.frames)
     return tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
 
 

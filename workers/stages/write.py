@@ -85,7 +85,7 @@ class WriteStage:
         self._retention.start()
 
     def work(self, step: Step) -> None:
-        message = step.message
+        message = step.message.per_item()
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)

@@ -46,13 +46,14 @@ class JpegResponse(Response):
     media_type = "image/jpeg"
 
 
-@router.get("/frames/{frame_id}", summary="One frame with all that was found")
-def get_frame(frame_id: FrameIdPath, services: Given) -> AnyResult:
+@router.get("/frames/{frame_id}", summary="One frame with all that was found", response_model=AnyResult)
+def get_frame(frame_id: FrameIdPath, services: Given) -> Response:
     """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason.
 
     Of an item that is no picture what its pipeline finds.
     """
-    return _item(services, frame_id)
+    # FastAPI would leave out what a package's result has beside ours.
+    return Response(_item(services, frame_id).model_dump_json(), media_type="application/json")
 
 
 @router.get("/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=JPEG)

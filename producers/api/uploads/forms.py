@@ -25,7 +25,8 @@ from sightline.ids import content_id
 from sightline.images.header import ImageLimits, check_image
 from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.settings import AcceptedSettings, Settings
-from sightline.submission.jobs import NewFrame, make_job, sequence_of
+from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.texts import NewText, decode_text
 from sightline.types import Lane, SourceId
 from sightline.wire.messages import Job
 
@@ -48,10 +49,11 @@ def _not_in_the_future(moment: datetime | None) -> datetime | None:
 
 
 class _File(NamedTuple):
-    """An image as it came; the name is what the client calls it."""
+    """An image or a text as it came; the name is what the client calls it."""
 
     name: str
     data: bytes
+    is_text: bool = False
 
 
 class Upload(NamedTuple):
@@ -85,17 +87,19 @@ class JobOptions(BaseModel):
 
 
 class JsonJob(JobOptions):
-    """Images that the API fetches, or that are in the text: one of the two."""
+    """Images that the API fetches, images in base64, or texts for a pipeline that takes them: one of the three."""
 
     urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=64)] | None = None
     images: (
         Annotated[list[str], Field(min_length=1, max_length=64, description="In base64, or as data URLs.")] | None
     ) = None
 
+    texts: Annotated[list[str], Field(min_length=1, max_length=64, description="Texts as they are.")] | None = None
+
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.urls is None) == (self.images is None):
-            raise ValueError('give either {"urls": [...]} or {"images": [...]}, the latter in base64')
+    def _one_of_three(self) -> Self:
+        if sum(given is not None for given in (self.urls, self.images, self.texts)) != 1:
+            raise ValueError('give one of {"urls": [...]}, {"images": [...]} in base64, or {"texts": [...]}')
         return self
 
 
@@ -164,12 +168,13 @@ async def read_job(
         UnsupportedTypeError: the body is neither a form nor JSON nor an image.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_image = content_type.startswith("image/") or content_type == "application/octet-stream"
-    if given and not is_image:
+    is_text = content_type == "text/plain"
+    is_one = is_text or content_type.startswith("image/") or content_type == "application/octet-stream"
+    if given and not is_one:
         name = next(iter(given))
         raise BadMessageError(f"{name}: in the query only where the body is one image; here it is a field", field=name)
-    if is_image:
-        options, files = _options(given), [_File("", await request.body())]
+    if is_one:
+        options, files = _options(given), [_File("", await request.body(), is_text=is_text)]
     elif content_type == "multipart/form-data":
         options, files = await _read_form(request, settings)
     elif content_type == "application/json":
@@ -177,7 +182,8 @@ async def read_job(
     else:
         raise UnsupportedTypeError(
             f"content-type: {content_type or 'none'!r}; send multipart/form-data with the images as `files`, "
-            'application/json with {"urls": […]} or {"images": […]} in base64, or one image as image/jpeg'
+            'application/json with {"urls": […]}, {"images": […]} in base64 or {"texts": […]}, '
+            "one image as image/jpeg, or one text as text/plain"
         )
     return await run_in_threadpool(_make_job, options, files, settings, idempotency_key)
 
@@ -204,7 +210,7 @@ async def _read_file(upload: UploadFile | str, settings: AcceptedSettings) -> _F
         raise BadImageError(
             f"file {name[:255]!r}: {size_mb:.1f} MB, at most {settings.max_image_mb:g} MB are accepted; send it smaller"
         )
-    return _File(name, await upload.read())
+    return _File(name, await upload.read(), is_text=(upload.content_type or "").startswith("text/plain"))
 
 
 def _fields(form: FormData) -> dict[str, Any]:
@@ -230,10 +236,14 @@ async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, 
         options = JsonJob.model_validate_json(await request.body())
     except ValidationError as error:
         raise refusal(error) from error
-    name, items = ("images", options.images) if options.urls is None else ("urls", options.urls)
+    given = {"urls": options.urls, "images": options.images, "texts": options.texts}
+    name, items = next((name, items) for name, items in given.items() if items is not None)
     if len(items or ()) > settings.max_files_per_job:
         most = settings.max_files_per_job
         raise BadMessageError(f"{name}: {len(items or ())} given, at most {most} are accepted", field=name)
+    if options.texts is not None:
+        texts = enumerate(options.texts)
+        return options, [_File(f"texts.{number}", text.encode(), is_text=True) for number, text in texts]
     if options.images is not None:
         return options, await run_in_threadpool(_open_texts, options.images, settings)
     urls = options.urls or []
@@ -252,7 +262,7 @@ def _open_texts(texts: list[str], settings: AcceptedSettings) -> list[_File]:
 
 def _make_job(options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None) -> Upload:
     """Checks and hashes every byte: not for the event loop."""
-    frames = [_new_frame(file, options.captured_at, settings) for file in files]
+    frames = [_new_item(file, options.captured_at, settings) for file in files]
     notes = [f"{frame.name}: {frame.note}" for frame in frames if frame.note]
     job, pixels = make_job(
         frames,
@@ -267,9 +277,12 @@ def _make_job(options: JobOptions, files: list[_File], settings: Settings, idemp
     return Upload(job, pixels, notes)
 
 
-def _new_frame(file: _File, captured_at: datetime | None, settings: Settings) -> NewFrame:
+def _new_item(file: _File, captured_at: datetime | None, settings: Settings) -> NewItem:
     """The name is the client's word: its folders are cut off, and it is only ever shown."""
     name, limits = file.name.replace("\\", "/").rpartition("/")[2][-255:], ImageLimits.of(settings)
+    if file.is_text:
+        at, source = (datetime.now(UTC), "received") if captured_at is None else (captured_at, "caller")
+        return NewText(decode_text(file.data, name), at, name, time_from=source)
     try:
         frame = NewFrame.photo(file.data, name, limits=limits, captured_at=captured_at)
         check_image(frame.data, max_mb=limits.max_mb, max_mpx=limits.max_mpx)

@@ -24,7 +24,7 @@ from storage.cameras import (
 from storage.database.engine import Database
 from storage.results import queries
 from storage.results.store import Store
-from storage.tables import ApiKeys
+from storage.tables import ApiKeys, Sources
 from tests.integration.storage.bundles import frame_result, message
 
 GATE = Camera(camera_id="gate", url=SecretStr("rtsp://me:secret@10.0.0.5/stream"), fps=2.5, motion=False)
@@ -153,3 +153,18 @@ def test_a_revoked_key_is_no_key(database: Database) -> None:
 def test_unknown_roles_are_refused(database: Database) -> None:
     with pytest.raises(BadMessageError, match="viewer, operator, admin"):
         create_key(database, "x", "root")
+
+
+def test_a_camera_of_a_pipeline_that_is_gone_hides_no_other(database: Database) -> None:
+    add_camera(database, Camera.model_validate({"camera_id": "good", "url": "rtsp://a/1"}))
+    add_camera(database, Camera.model_validate({"camera_id": "lost", "url": "rtsp://a/2"}))
+    with database.write() as connection:
+        connection.execute(sa.update(Sources).where(Sources.source_id == "lost").values(pipeline="count-letters"))
+    assert [(one.camera_id, one.pipeline) for one in list_cameras(database)] == [
+        ("good", "plates"),
+        ("lost", "count-letters"),
+    ]
+    assert not update_camera(database, "lost", enabled=False).enabled  # it may be paused all the same
+    with pytest.raises(BadMessageError, match="'cars' is unknown; known are objects, text, plates"):
+        update_camera(database, "good", pipeline="cars")
+    assert update_camera(database, "lost", pipeline="objects").pipeline == "objects"

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from sightline.pipelines import make_results
 from sightline.testing import MemoryFrameStore
 from sightline.types import FrameError, Item, ItemResult, JobStatus, OtherResult, Part, Pipeline
-from sightline.wire.messages import Job, Message
+from sightline.wire.messages import Job, Message, parse_message
 from storage.database.engine import Database
 from storage.results import queries
 from storage.retention.retention import Horizons, count_old, remove_old
@@ -94,6 +95,25 @@ def test_findings_are_stored_beside_plates_in_one_transaction_and_read_back(
         ("words", 1, "{'text': 'words', 'letters': 5}"),
     ]
     assert {(row["stage"], row["model"], row["pipeline"]) for row in rows} == {("count", "count-model", PIPELINE)}
+
+
+def test_a_pipeline_may_have_one_result_for_all_items_of_a_job(database: Database, packages: Path) -> None:
+    """They are counted and end one by one all the same."""
+    code = CODE.replace('"x"),)', '"x"),), result_of="job"').replace("count-words", "count-all")
+    write_package(packages, "count_all", code, pipelines="count-all = count_all:SPEC")
+    import count_all  # pyright: ignore
+
+    first, second = result(count_all, "two words"), result(count_all, "and three more")
+    job = Job(job_id=unique("job"), pipeline=Pipeline("count-all"), frames=(first.frame, second.frame))
+    sent = parse_message(Message(job=job, results=(first.model_copy(update={"number": 5}),)).pack())
+    (stored,) = open_store(database).store([sent], ())
+    assert stored.counts == {"letters": Counter(stored=2)}
+    assert [one.found["number"] for one in stored.result.frames] == [5, None]
+    assert queries.get_job(database, job.job_id) == stored.result
+    with pytest.raises(ValidationError, match="one per item"):
+        Message(job=job, results=(second,))
+    with pytest.raises(ValidationError, match="one per item"):
+        Message(job=job.model_copy(update={"pipeline": PIPELINE}), results=(first,))
 
 
 def test_the_same_message_again_changes_nothing(database: Database, count_words: Any) -> None:

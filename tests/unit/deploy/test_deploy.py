@@ -193,6 +193,30 @@ def queues_with(command: str, rules: str) -> set[str]:
     return {queue for queue in registry().queues if {queue, f"{queue}??[1-9]"} <= keys or f"{queue}*" in keys}
 
 
+def test_queues_of_packages_are_added_to_the_rules_of_whoever_has_ours(tmp_path: Path) -> None:
+    users, names = tmp_path / "users.acl", ("ADMIN", "PRODUCER", "WORKER", "WRITER", "FLOWER")
+    given = {f"REDIS_{name}_PASSWORD": "secret" for name in names}
+    server = tmp_path / "redis-server"  # says that it is one, and ends
+    server.write_text("#!/bin/sh\necho Redis server v=7.4.1\n")
+    server.chmod(0o755)
+    start = {"USERS_FILE": str(users), "REDIS_SERVER": str(server), "PATH": os.environ["PATH"]}
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        script = ["sh", str(ROOT / "deploy/redis/start.sh")]
+        return subprocess.run(script, env=given | start | more, capture_output=True, text=True)
+
+    assert run().returncode == 0
+    plain = users.read_text()
+    assert run(REDIS_QUEUES="cpu.count gpu.assess").returncode == 0
+    for queue in ("cpu.count", "gpu.assess"):
+        for line, before in zip(users.read_text().splitlines(), plain.splitlines(), strict=True):
+            assert line.count(f"~{queue} ~{queue}??[1-9]") == before.count("~gpu.detect??[1-9]")
+            assert line.count(f"%R~{queue}*") == before.count("%R~gpu.detect*")
+            assert queue not in before
+    refused = run(REDIS_QUEUES="cpu.count ~*")
+    assert (refused.returncode, "'~*' is no name of a queue" in refused.stderr) == (2, True)
+
+
 def test_every_key_in_redis_is_somebodys() -> None:
     """A key that no user may touch works where tests run, as the default user, and nowhere else."""
     users = (ROOT / "deploy/redis/users.acl").read_text()

@@ -1,13 +1,24 @@
-"""A pipeline of another package: how many letters the name of each item has. No model, no picture."""
+"""A pipeline of its own: how many letters a text has. Text in, a number out; no model, no picture."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from sightline.pipelines import PipelineSpec, StageSpec
-from sightline.types import FrameResult, Pipeline
+from sightline.types import ItemResult, Pipeline
+
+
+class LetterCount(ItemResult):
+    """What is found on one text."""
+
+    number: Annotated[int, Field(ge=0)] | None = None  #: letters; None: it was not counted
+
 
 COUNT_LETTERS = PipelineSpec(
     Pipeline("count-letters"),
     accepts=("text",),
-    result=FrameResult,
+    result=LetterCount,
     stages=(StageSpec("count", "cpu.count", "count_letters.stage", concurrency=5),),
 )

@@ -151,3 +151,12 @@ def test_a_removed_camera_goes_though_redis_is_down(
     fleet.reconcile([camera("one")])
     fleet.reconcile([])
     assert fleet.statuses() == {}
+
+
+def test_a_camera_of_a_pipeline_that_is_gone_says_so_and_the_others_are_read(fleet: Fleet, clip: Path) -> None:
+    lost = camera("lost", clip, loop=True).model_copy(update={"pipeline": Pipeline("count-letters")})
+    fleet.reconcile([lost, camera("good", clip, loop=True)])
+    wait_until(lambda: state(fleet, "good") == "running")
+    assert state(fleet, "lost") == "offline"
+    assert "'count-letters' is unknown; known are objects" in (fleet.statuses()["lost"].last_error or "")
+    assert len(fleet.live_slots()) == 1
