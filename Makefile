@@ -43,7 +43,7 @@ test-clients: .venv/dev ## clients that others' tools generate from the OpenAPI 
 	@$(CLIENTS_VENV)/bin/python -m pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
 	@cp tests/clients/package.json $(CLIENTS_VENV)/ && npm install --prefix $(CLIENTS_VENV) --ignore-scripts --no-audit --no-fund --silent
 	@touch $(CLIENTS_VENV)/installed
-	@CLIENTS_VENV=$(CLIENTS_VENV) $(BIN)/python -m pytest tests/integration/test_api/test_generated_clients.py
+	@CLIENTS_VENV=$(CLIENTS_VENV) $(BIN)/python -m pytest tests/integration/api/test_generated_clients.py
 
 images: .venv/dev ## run the Dockerfile's steps without Docker: does every role start with its packages? (TARGETS= FOLDER=)
 	@$(BIN)/python -m deploy.run_steps $(TARGETS) $(if $(FOLDER),--folder $(FOLDER))
@@ -81,7 +81,7 @@ chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is 
 
 fuzz: .venv/dev ## thousands of damaged pictures and strange requests (FUZZ_PICTURES=10000 FUZZ_UPLOADS=300 FUZZ_REQUESTS=50 FUZZ_SEED=1)
 	@FUZZ_PICTURES=$${FUZZ_PICTURES:-10000} FUZZ_UPLOADS=$${FUZZ_UPLOADS:-300} FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50} $(BIN)/python -m pytest -q -s --timeout 3600 \
-		tests/unit/sightline/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
+		tests/unit/sightline/images/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
 
 MINUTES ?= 30
 soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)

@@ -16,6 +16,7 @@
     │   │   └── NewerMessageError        it is of a version or pipeline that is unknown here; others may know it
     │   ├── FrameMissingError        the pixels of a frame ref are gone
     │   └── UnsafeUrlError           a URL that must not be fetched
+    ├── JobCancelledError        somebody cancelled the job that a stage works on: it is dropped
     ├── ModelError               weights are unknown, missing or damaged
     └── SourceError              a camera or file cannot be read
 
@@ -110,6 +111,12 @@ class FrameMissingError(PoisonError):
 
 class UnsafeUrlError(PoisonError):
     reason = "unsafe_url"
+
+
+class JobCancelledError(SightlineError):
+    """The job was cancelled while a stage worked on it. A stage lets it pass: its runner drops the job."""
+
+    reason = "cancelled"
 
 
 class ModelError(SightlineError):

@@ -237,7 +237,7 @@ class Settings(BaseSettings):
         "never taken for this machine.",
     )
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
-    allow_private_urls: bool = Field(False, description="Allow image URLs on private networks (never loopback).")
+    allow_private_urls: bool = Field(False, description="Images by URL, and cameras that redirect, may be private.")
 
     # Camera process
     camera_tick_ms: Milliseconds = Field(100, description="The newest frames of all cameras of a tick travel together.")

@@ -17,6 +17,7 @@ from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
 
 from sightline.celery.app import create_app
+from sightline.celery.holds import Holds
 from sightline.celery.intake import add_intake
 from sightline.celery.lanes import add_lane_steps
 from sightline.celery.lease import add_delivery_steps
@@ -44,9 +45,10 @@ def load_stages(queues: Collection[str]) -> dict[str, ModuleType]:
 class Worker:
     """The stages of this process, opened when the worker knows its queues."""
 
-    def __init__(self, app: Celery, settings: Settings, patience: Patience) -> None:
+    def __init__(self, app: Celery, settings: Settings, patience: Patience, holds: Holds) -> None:
         self._app = app
         self._patience = patience
+        self._holds = holds
         self._settings = settings
         self._services: Services | None = None
         self._liveness: Liveness | None = None
@@ -63,20 +65,23 @@ class Worker:
         queues = set(celery_queues.consume_from) & set(registry().queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(
-            self._app, self._settings, sender, self._patience, concurrency=concurrency
+            self._app, self._settings, sender, self._patience, concurrency=concurrency, holds=self._holds
         )
         for task, module in load_stages(queues).items():
             log.info("%s opens %s", sender, task)
             self.stages[task] = module.open_stage(services)
+        longest_s = max((registry().stages[task].held_s or 0 for task in self.stages), default=0)
         self._liveness = Liveness(
             services.delivery.broker,
             self._patience,
             queues,
             lambda: [batcher for stage in self.stages.values() for batcher in stage.batchers.values()],
             model_timeout_s=self._settings.model_timeout_s,
-            stall_timeout_s=self._settings.stall_timeout_s,
+            stall_timeout_s=max(self._settings.stall_timeout_s, longest_s),
+            advances=lambda: self._holds.advances,
         )
         self._liveness.start()
+        services.cancellations.start()
         # What is here now stays as long as the process. Not looked at again, it makes collections short, and so
         # frequent that garbage of messages does not pile up.
         gc.collect()
@@ -90,7 +95,7 @@ class Worker:
         assert self._services is not None
         assert self._liveness is not None
         redelivered = bool((request.delivery_info or {}).get("redelivered"))
-        run_message(self.stages, task, self._services, message, redelivered=redelivered)
+        run_message(self.stages, task, self._services, message, redelivered=redelivered, task_id=str(request.id))
         self._liveness.finished()
 
     def refuse(self, queue: str, raw: Any, error: BadMessageError) -> None:
@@ -110,11 +115,11 @@ class Worker:
 def create_worker_app(settings: Settings) -> Celery:
     """Celery with the tasks of all stages registered; which of them run here is decided by `-Q`."""
     celery_app = create_app(settings)
-    patience = Patience()
-    add_delivery_steps(celery_app, patience)
+    patience, holds = Patience(), Holds()
+    add_delivery_steps(celery_app, patience, holds)
     add_lane_steps(celery_app)
     only_answer(celery_app)
-    worker = Worker(celery_app, settings, patience)
+    worker = Worker(celery_app, settings, patience, holds)
     add_intake(celery_app, worker.refuse)
 
     def run(self: Task, message: Any) -> None:

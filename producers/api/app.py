@@ -68,8 +68,9 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.looks = Looks()
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
-    for part in (jobs, results, explanations, dead_letters, cameras, plates, sinks, books, audit_log):
-        app.include_router(part.router, dependencies=[*documented, Depends(refuse_unknown)])
+    parts = (jobs, results, explanations, dead_letters, cameras, plates, sinks, books, audit_log)
+    for router in (*(part.router for part in parts), jobs.endings):
+        app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     for part in (health, page, reference):
         app.include_router(part.router)

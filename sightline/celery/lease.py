@@ -17,13 +17,12 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
+from sightline.celery.holds import MAX_HELD_S, Holds
 from sightline.retry import Patience
 
 log = logging.getLogger(__name__)
 
 _AFTER_TASKS = {"celery.worker.consumer.tasks:Tasks"}
-#: A message held longer than this is stuck: it loses its lease and another worker gets it.
-MAX_HELD_S = 600.0
 
 
 class LeaseHeartbeat(bootsteps.StartStopStep):
@@ -44,7 +43,7 @@ class LeaseHeartbeat(bootsteps.StartStopStep):
             return  # the broker returns messages itself when a connection dies
         self._stopped = threading.Event()
         index = (channel._create_client(), channel.unacked_index_key, channel.visibility_timeout)
-        arguments = (self._stopped, parent.app.sightline_patience, *index)
+        arguments = (self._stopped, Leases(parent.app.sightline_holds), parent.app.sightline_patience, *index)
         threading.Thread(target=_beat, args=arguments, name="lease", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -57,19 +56,40 @@ class LeaseHeartbeat(bootsteps.StartStopStep):
             self._stopped.set()
 
 
+class Leases:
+    """Which messages to go on holding: those that advance, and the others for a while."""
+
+    def __init__(self, holds: Holds) -> None:
+        self._holds = holds
+        self._held_since: dict[str, float] = {}
+
+    def fresh(self, requests: list[Any], *, is_outage: bool) -> dict[str, float]:
+        """The time by the tag of each message that is not stuck. The time of an outage does not count."""
+        now = time.time()
+        before = {} if is_outage else self._held_since
+        tags = {request.message.delivery_tag: request.id for request in requests}
+        self._held_since = {tag: before.get(tag, now) for tag in tags}
+        return {tag: now for tag, task_id in tags.items() if self._is_fresh(tag, task_id, now)}
+
+    def _is_fresh(self, tag: str, task_id: str, now: float) -> bool:
+        hold, since = self._holds.find(task_id), self._held_since[tag]
+        if hold is None:  # it waits for its turn in this process
+            return now - since < MAX_HELD_S
+        return now - max(hold.since, since) < hold.without_progress_s
+
+
 def _beat(
-    stopped: threading.Event, patience: Patience, redis: Any, index_key: str, visibility_timeout_s: float
+    stopped: threading.Event,
+    leases: Leases,
+    patience: Patience,
+    redis: Any,
+    index_key: str,
+    visibility_timeout_s: float,
 ) -> None:
     from redis.exceptions import RedisError
 
-    held_since: dict[str, float] = {}
     while not stopped.wait(max(0.5, visibility_timeout_s / 4)):
-        now = time.time()
-        if patience.is_waiting:
-            held_since.clear()  # the time of an outage does not count
-        tags = [request.message.delivery_tag for request in held_requests()]
-        held_since = {tag: held_since.get(tag, now) for tag in tags}
-        fresh = {tag: now for tag, since in held_since.items() if now - since < MAX_HELD_S}
+        fresh = leases.fresh(held_requests(), is_outage=patience.is_waiting)
         try:
             if fresh:
                 redis.zadd(index_key, fresh, xx=True)  # xx: never brings an acknowledged message back
@@ -99,8 +119,9 @@ class DrainOnStop(bootsteps.StartStopStep):
                 channel._brpop_read()  # at most the pop's second; without a consumer the message is put back
 
 
-def add_delivery_steps(app: Any, patience: Patience) -> None:
+def add_delivery_steps(app: Any, patience: Patience, holds: Holds) -> None:
     """Give the app's workers both steps. Celery makes the steps itself, so the app carries what they need."""
     app.sightline_patience = patience
+    app.sightline_holds = holds
     app.steps["consumer"].add(LeaseHeartbeat)
     app.steps["consumer"].add(DrainOnStop)

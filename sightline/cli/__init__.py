@@ -16,7 +16,19 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.cli import cameras, capacity, dead_letters, explain, plates, queries, retention, sinks, submit, up
+from sightline.cli import (
+    cameras,
+    cancel,
+    capacity,
+    dead_letters,
+    explain,
+    plates,
+    queries,
+    retention,
+    sinks,
+    submit,
+    up,
+)
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -43,6 +55,7 @@ def _sightline(
 
 app.command()(up.up)
 app.command()(submit.submit)
+app.command()(cancel.cancel)
 app.command()(explain.explain)
 app.command()(capacity.capacity)
 app.add_typer(cameras.app, name="cameras")

@@ -54,6 +54,10 @@ class SubmittedJob:
         """
         return self._client.wait(self.job_id, timeout_s)
 
+    def cancel(self) -> bool:
+        """Have it dropped as `cancelled`; see `Sightline.cancel`."""
+        return self._client.cancel(self.job_id)
+
 
 class Sightline:
     """The client. Settings come from the environment (`SIGHTLINE_REDIS_URL`, ...) unless given.
@@ -127,6 +131,20 @@ class Sightline:
         if result is None:
             raise _timed_out(job_id, timeout_s)
         return result
+
+    def cancel(self, job_id: str) -> bool:
+        """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.
+
+        Its result says how it ended: what was just being written is `stored` all the same. Cancelling twice does no
+        harm.
+
+        Returns:
+            False if there is nothing to cancel: the job ended before, or there never was one with this id.
+
+        Raises:
+            BrokerUnavailableError: it is not known to be cancelled; try again.
+        """
+        return self._jobs.cancel(job_id)
 
     def passages(
         self,
@@ -240,6 +258,10 @@ class AsyncSightline:
             raise _timed_out(job_id, timeout_s)
         return result
 
+    async def cancel(self, job_id: str) -> bool:
+        """See `Sightline.cancel`."""
+        return await asyncio.to_thread(self._sync.cancel, job_id)
+
     async def passages(
         self,
         text: str | None = None,
@@ -315,6 +337,10 @@ class AsyncSubmittedJob:
     async def wait(self, timeout_s: float = 30.0) -> JobResult:
         """See `SubmittedJob.wait`."""
         return await self._client.wait(self.job_id, timeout_s)
+
+    async def cancel(self) -> bool:
+        """See `SubmittedJob.cancel`."""
+        return await self._client.cancel(self.job_id)
 
 
 def _check_arguments(settings: object, url: object, api_key: object) -> None:

@@ -111,12 +111,18 @@ class AsyncApiClient:
 
 
 def call_api(
-    settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    waits_s: float = 0,
 ) -> Any:
     """One call of a command. Raises as `ApiClient.call` does."""
     client = ApiClient(settings)
     try:
-        return client.call(method, path, query=query, json=body)
+        return client.call(method, path, query=query, json=body, waits_s=waits_s)
     finally:
         client.close()
 

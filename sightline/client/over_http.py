@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sightline.client.http import ApiClient, AsyncApiClient
+from sightline.delivery.cancellations import CANCELLED
 from sightline.settings import Settings
 from sightline.submission.sequences import SUBMITTED
 from sightline.types import JobResult
@@ -42,6 +43,11 @@ class OverHttp:
             result = _result(self._api.call("GET", _path(job_id), query={"wait": wait_s}, waits_s=wait_s))
             if result is not None or time.monotonic() >= until:
                 return result
+
+    def cancel(self, job_id: str) -> bool:
+        """Whether there was anything to cancel."""
+        result = _result(self._api.call("POST", f"{_path(job_id)}/cancel"))
+        return result is None or any(frame.dropped == CANCELLED for frame in result.frames)
 
     def close(self) -> None:
         self._api.close()

@@ -38,6 +38,10 @@ class OverRedis:
         """The result; None when `timeout_s` passed first."""
         return self._board.wait(job_id, timeout_s)
 
+    def cancel(self, job_id: str) -> bool:
+        """Whether there was anything to cancel."""
+        return self.publisher.ledger.cancel(job_id)
+
     def close(self) -> None:
         for name in ("publisher", "_redis"):
             if name in self.__dict__:

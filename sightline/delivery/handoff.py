@@ -29,10 +29,11 @@ class Delivery:
         self.broker = broker
         self.patience = patience
 
-    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False) -> int:
+    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False, held_s: float | None = None) -> int:
         """Start a stage, or ask for more time for it. See `Ledger.begin`."""
         begun = self.patience.insist(
-            lambda: self.ledger.begin(job, redelivered=redelivered, to_write=to_write), f"begin job {job.job_id}"
+            lambda: self.ledger.begin(job, redelivered=redelivered, to_write=to_write, held_s=held_s),
+            f"begin job {job.job_id}",
         )
         assert begun is not None
         return begun

@@ -47,6 +47,7 @@ _DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS = (
 _KEYS = (_DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS)
 _DONE = _PREFIX + "done:"
 _GENERATION = _PREFIX + "generation"
+_CANCELLED = _PREFIX + "cancelled"
 _TOTAL = "*"  # no source id contains it
 
 
@@ -79,6 +80,7 @@ class Overdue:
 
     job: Job
     attempt: int
+    is_cancelled: bool = False
 
 
 class Ledger:
@@ -89,8 +91,8 @@ class Ledger:
         self._limits = limits
         self._lines = [_line(lane, pipeline) for lane in Lane for pipeline in registry().names]
         sources = scripts.sources(self._lines)
-        self._admit, self._begin, self._settle, self._claim, self._withdraw = (
-            redis.register_script(sources[name]) for name in ("admit", "begin", "settle", "claim", "withdraw")
+        self._admit, self._begin, self._settle, self._claim, self._withdraw, self._cancel = (
+            redis.register_script(sources[name]) for name in ("admit", "begin", "settle", "claim", "withdraw", "cancel")
         )
 
     def admit(self, job: Job) -> Literal["admitted", "open", "done"]:
@@ -118,25 +120,27 @@ class Ledger:
         """Take back an admission whose pixels could not be stored, unless another publisher relies on it by now."""
         self._run(self._withdraw, job.job_id, *_flat(frames_per_source(job)))
 
-    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False) -> int:
+    def begin(self, job: Job, *, redelivered: bool = False, to_write: bool = False, held_s: float | None = None) -> int:
         """A stage starts on a job, or needs more time: gives it `job_timeout_s`, and enters it if no producer did.
+
+        `held_s`: a stage that holds its jobs longer than that without progress.
 
         With `to_write` nobody may drop it meanwhile: who has a copy of the message might, when it is too late for it.
 
         Returns:
-            0 if the job is finished and the message may be forgotten, else 1 + how often it was seen again after
-            a worker died with it.
+            0 if the job is finished and the message may be forgotten, below 0 if it was cancelled and is to be dropped,
+            else 1 + how often it was seen again after a worker died with it.
         """
         now = time.time()
         # Not open, though its producer entered it, and so old that the mark of its end may have expired: a late copy.
         is_late = job.entered and now - job.published_at >= self._limits.done_ttl_s
-        due_at = now + self._limits.job_timeout_s
+        due_at = now + max(self._limits.job_timeout_s, held_s or 0)
         written_s = math.ceil(self._limits.job_timeout_s) if to_write and job.deadline_at is not None else 0
         arguments: list[Any] = [due_at, int(redelivered), int(is_late), written_s, *_flat(frames_per_source(job))]
         name, line = job.job_id, _line(job.lane, job.pipeline)
         # What was entered is open, but for a Redis that lost it: the job itself goes there only if it is missed.
         begun = -1 if not job.entered else int(self._run(self._begin, name, line, "", *arguments))
-        return begun if begun >= 0 else int(self._run(self._begin, name, line, job.model_dump_json(), *arguments))
+        return begun if begun != -1 else int(self._run(self._begin, name, line, job.model_dump_json(), *arguments))
 
     def settle(self, job_id: str, outcomes: Outcomes) -> bool:
         """Close a job. Returns False if it was closed already; then nothing is counted twice.
@@ -154,6 +158,19 @@ class Ledger:
             return "dropped"
         return "closed" if code == 0 else "being written"
 
+    def cancel(self, job_id: str) -> bool:
+        """Have an open job dropped as `cancelled`; False if it is not open. Cancelling again changes nothing.
+
+        It stays open until a stage or the sweeper has brought it to the writer. What is being written is stored.
+        """
+        return bool(self._run(self._cancel, job_id, scripts.CANCELLED))
+
+    def cancelled_since(self, since: float) -> dict[str, float]:
+        """When jobs were cancelled, in epoch seconds, by their ids: those of the last minutes, after `since`."""
+        with broker_errors():
+            found: Any = self._redis.zrangebyscore(_CANCELLED, f"({since!r}", "+inf", withscores=True)
+        return dict(found)
+
     def _close(self, job_id: str, ended: str, outcomes: Outcomes, *, unless_written: bool) -> int:
         flat = [part for source, counts in outcomes.items() for pair in counts.items() for part in (source, *pair)]
         remembered_s = int(self._limits.done_ttl_s)
@@ -166,9 +183,9 @@ class Ledger:
         """
         due_again_at = time.time() + self._limits.job_timeout_s
         while row := self._run(self._claim, "", _line(lane, pipeline), before, due_again_at):
-            job_id, attempt, payload = row
+            job_id, attempt, payload, seen = row
             try:
-                yield Overdue(Job.model_validate_json(payload), int(attempt))
+                yield Overdue(Job.model_validate_json(payload), int(attempt), is_cancelled=int(seen) < 0)
             except ValidationError as error:
                 log.error("ledger entry of job %s is of another version, left alone: %s", job_id, error)
 

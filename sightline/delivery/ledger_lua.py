@@ -4,6 +4,9 @@ An open job stands in `jobs` (its payload) and in one sorted set of its *line* (
 due. `open` counts frames per `<lane>|<source>`; `*` stands for all sources. A finished job leaves a `done` mark, which
 expires. An open one has a mark only while a writer is at it: then nobody else may drop it.
 
+`sightings` counts how often an open job was seen again after a worker died with it. A job that was cancelled is far
+below zero there: every stage that begins reads this count anyway.
+
 What `counts` counts for ever is also counted per hour of publishing, in `counts:<hour>`: a frame's end counts in the
 hour in which its job was published, so every hour balances by itself.
 """
@@ -16,10 +19,15 @@ from typing import Final
 #: The counts of an hour are kept for so long; `counts:since` says when counting by hours began.
 HOURS_KEPT_S: Final = 31 * 24 * 3600
 HOUR_S: Final = 3600
+#: Added to the sightings of a job that was cancelled.
+CANCELLED: Final = -1_000_000
+#: Workers look more often than this for what was cancelled.
+_TOLD_WITHIN_S: Final = 600
 
 _HEAD: Final = """
 local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
+local cancelled = 'sightline:cancelled'
 local lines = {'@LINES@'}
 local function lane_of(line) return string.match(line, '^[^:]*') end
 local function count(payload, field, frames)
@@ -76,7 +84,8 @@ return {'admitted', ''}
 """
 
 # ARGV: job_id, line, payload or '', due_at, redelivered, is it a late copy if it is not open, for how many seconds it
-# may not be dropped, then source, frames, ... Returns -1 where it takes the payload.
+# may not be dropped, then source, frames, ... Returns -1 where it takes the
+# payload, far less where it was cancelled.
 _BEGIN = """
 if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then
   if ARGV[6] == '1' or redis.call('EXISTS', done) == 1 then return 0 end
@@ -126,13 +135,35 @@ if not job_id then return {} end
 local payload = redis.call('HGET', jobs, job_id)
 if not payload then
   redis.call('ZREM', key, job_id)
-  return {job_id, 0, ''}
+  return {job_id, 0, '', '0'}
 end
 redis.call('ZADD', key, ARGV[4], job_id)
-return {job_id, 1 + redis.call('HINCRBY', attempts, job_id, 1), payload}
+return {job_id, 1 + redis.call('HINCRBY', attempts, job_id, 1), payload, redis.call('HGET', sightings, job_id) or '0'}
 """
 
-_BODIES: Final = {"admit": _ADMIT, "begin": _BEGIN, "settle": _SETTLE, "withdraw": _WITHDRAW, "claim": _CLAIM}
+# ARGV: job_id, the mark. The sweeper takes what waits; workers are told of what they have in hand.
+_CANCEL = """
+if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then return 0 end
+if tonumber(redis.call('HGET', sightings, ARGV[1]) or 0) < 0 then return 1 end
+local now = redis.call('TIME')
+local at = now[1] .. '.' .. string.format('%06d', now[2])
+redis.call('HSET', sightings, ARGV[1], ARGV[2])
+for _, line in ipairs(lines) do
+  if redis.call('ZSCORE', due .. line, ARGV[1]) then redis.call('ZADD', due .. line, 0, ARGV[1]) end
+end
+redis.call('ZADD', cancelled, at, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', cancelled, '-inf', at - @TOLD@)
+return 1
+""".replace("@TOLD@", str(_TOLD_WITHIN_S))
+
+_BODIES: Final = {
+    "admit": _ADMIT,
+    "begin": _BEGIN,
+    "settle": _SETTLE,
+    "withdraw": _WITHDRAW,
+    "claim": _CLAIM,
+    "cancel": _CANCEL,
+}
 
 
 def sources(lines: Iterable[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from sightline.blobs.store import FrameStore
 from sightline.delivery.broker import Broker, task_id
+from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.ledger import Ledger, Overdue
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.pipelines import registry
@@ -55,7 +56,7 @@ class Sweeper:
         self._stopped.set()
 
     def sweep(self) -> int:
-        """Send every overdue job that waits in no queue. Returns how many."""
+        """Send every overdue job that waits in no queue, and end those that were cancelled. Returns how many."""
         swept = 0
         for lane, pipeline in itertools.product(Lane, registry().names):
             before = min(time.time(), self._broker.waiting_since(lane, pipeline))
@@ -67,14 +68,17 @@ class Sweeper:
     def _send(self, overdue: Overdue) -> None:
         job = overdue.job.model_copy(update={"attempt": overdue.attempt})
         task, results = registry().first_task(job.pipeline), ()
-        if overdue.attempt > self._max_attempts:
+        if overdue.is_cancelled:
+            task, results = WRITE_TASK, tuple(FrameResult(frame=frame, dropped=CANCELLED) for frame in job.frames)
+        elif overdue.attempt > self._max_attempts:
             error = FrameError(
                 reason="attempts_exhausted",
                 message=f"no end after {self._max_attempts} attempts; see the workers' logs",
                 stage="sweep",
             )
             task, results = WRITE_TASK, tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
-        log.warning("job %s is overdue: attempt %d to %s", job.job_id, overdue.attempt, task)
+        why = CANCELLED if overdue.is_cancelled else "overdue"
+        log.warning("job %s is %s: attempt %d to %s", job.job_id, why, overdue.attempt, task)
         message = Message(job=job, results=results).pack()
         self._broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
 

@@ -28,10 +28,15 @@ class StageSpec:
     only_with_payload: bool = False
     #: Bulk jobs a worker holds at once, where no setting `<name>_concurrency` says it.
     concurrency: int = 8
+    #: How long it may hold a job without progress, in seconds, before another worker gets it; the stage says that it
+    #: advances with `step.context.progress()`. None: the time-outs of the settings, which suit work of seconds.
+    held_s: float | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
             raise SettingsError(f"stage {self.name!r}: {_RULE}")
+        if self.held_s is not None and not self.held_s > 0:
+            raise SettingsError(f"stage {self.name!r}: held_s: {self.held_s} given; give seconds above 0, or None")
 
     @property
     def task(self) -> str:

@@ -38,7 +38,7 @@ from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
 from storage.access.keys import create_key
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.system import ROOT, System
 from tests.conftest import free_port
 
 USERS = ("admin", "producer", "worker", "writer", "flower")
@@ -157,6 +157,10 @@ def test_every_role_works_under_its_own_user(
         client.publisher.frames.put_many({swept.frames[0].frame_id: make_picture("KAB 2")})
         ledger.admit(swept)
         assert client.wait(swept.job_id, WAIT_S).status is JobStatus.STORED
+        # Cancelled before it was sent: the sweeper brings it to the writer.
+        ledger.admit(unwanted := make_job(entered=True))
+        assert client.cancel(unwanted.job_id)
+        assert client.wait(unwanted.job_id, WAIT_S).frames[0].dropped == "cancelled"
         # What a producer whose frame store is full does, the camera process, and the API.
         ledger.admit(withdrawn := make_job())
         ledger.withdraw(withdrawn)

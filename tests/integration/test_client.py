@@ -34,7 +34,7 @@ from storage.database.engine import Database
 from storage.passages.views import FoundPassageView
 from storage.results.store import Store
 from tests.conftest import free_port
-from tests.integration.test_api.uploading import jpeg
+from tests.integration.api.uploading import jpeg
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 Finish = Callable[[Job], None]

@@ -33,7 +33,10 @@ def health_file(pid: int) -> Path:
 
 
 class Liveness:
-    """Watches one worker process. Call `finished` after each task. `batchers` are those of the models now open."""
+    """Watches one worker process. Call `finished` after each task.
+
+    `batchers` are those of the models now open; `advances` counts what stages say of long work.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Liveness:
         *,
         model_timeout_s: float,
         stall_timeout_s: float,
+        advances: Callable[[], int] = lambda: 0,
         end_process: Callable[[str], None] | None = None,
     ) -> None:
         self._broker = broker
@@ -52,6 +56,7 @@ class Liveness:
         self._batchers = batchers
         self._model_timeout_s = model_timeout_s
         self._stall_timeout_s = stall_timeout_s
+        self._advances = advances
         self._end_process = end_process or _end_process
         self._finished = 0
         self._seen = -1
@@ -72,7 +77,7 @@ class Liveness:
             if batcher.busy_since is not None and now - batcher.busy_since > self._model_timeout_s:
                 self._end_process(f"a call in batcher {batcher.name!r} takes longer than {self._model_timeout_s:g} s")
                 return
-        done = self._finished + sum(batcher.stats.batches for batcher in batchers)
+        done = self._finished + self._advances() + sum(batcher.stats.batches for batcher in batchers)
         if done != self._seen or self._patience.is_waiting or not self._messages_wait():
             self._seen, self._progress_at = done, now
             self._file.touch()

@@ -17,13 +17,23 @@ from typing import Any
 
 from celery.exceptions import Reject
 
+from sightline.celery.holds import Hold
+from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.handoff import dropped_outcomes
-from sightline.errors import BadMessageError, ModelError, NewerMessageError, NotPermittedError, PoisonError
+from sightline.errors import (
+    BadMessageError,
+    JobCancelledError,
+    ModelError,
+    NewerMessageError,
+    NotPermittedError,
+    PoisonError,
+)
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.retry import StoppedError
 from sightline.types import FrameError, FrameResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
+from workers.stages.context import JobContext
 from workers.stages.newer import NewerMessages
 from workers.stages.payloads import bundles_of, payload_keys, payload_name
 from workers.stages.services import Services
@@ -41,8 +51,18 @@ _newer = NewerMessages()
 _alone = threading.Lock()
 
 
-def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw: Any, *, redelivered: bool) -> None:
+def run_message(
+    stages: Mapping[str, Stage],
+    task: str,
+    services: Services,
+    raw: Any,
+    *,
+    redelivered: bool,
+    task_id: str = "",
+) -> None:
     """Bring a message off the queue of `task` through the stages that are in this process.
+
+    `task_id` is that of its Celery task, by which the lease knows how long it may be held.
 
     Raises:
         Reject: to have the message again (out of memory, the task was told to exit, the worker stops, or the message is
@@ -61,21 +81,29 @@ def run_message(stages: Mapping[str, Stage], task: str, services: Services, raw:
             return
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
-            _run(stages, Step(task, message), services, is_suspect=redelivered and task != WRITE_TASK)
+            hold = services.holds.open(task_id)
+            try:
+                _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
+            finally:
+                services.holds.close(task_id)
 
 
-def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_suspect: bool) -> None:
+def _run(stages: Mapping[str, Stage], first: Step, services: Services, hold: Hold, *, is_suspect: bool) -> None:
     job, step = first.message.job, first
     to_write = first.task == WRITE_TASK
-    sightings = services.delivery.begin(job, redelivered=is_suspect, to_write=to_write)
+    sightings = services.delivery.begin(
+        job, redelivered=is_suspect, to_write=to_write, held_s=registry().stages[first.task].held_s
+    )
     begun_at = time.monotonic()
     if sightings > services.settings.max_attempts and not to_write:
         error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
         bury(services, job, first.task, error.reason, str(error))
         return
-    is_open, made_by = sightings > 0, None
+    is_open, made_by = sightings != 0, None
+    if sightings < 0:
+        step = _cancelled(step)
     while is_open and (stage := stages.get(step.task)):
-        following = _work(stage, step, services)
+        following = _work(stage, step, services, hold)
         if following is None:
             return
         step, made_by = following, stage
@@ -84,8 +112,14 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, *, is_sus
         is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
         to_write = step.task == WRITE_TASK
         may_be_dropped = to_write and job.deadline_at is not None  # by who got a copy: until now, not from now on
-        if is_long or may_be_dropped:
-            is_open, begun_at = services.delivery.begin(job, to_write=to_write) > 0, time.monotonic()
+        held_s = registry().stages[step.task].held_s
+        if is_long or may_be_dropped or held_s:
+            begun, begun_at = services.delivery.begin(job, to_write=to_write, held_s=held_s), time.monotonic()
+            is_open = begun != 0
+            if begun < 0:
+                step = _cancelled(step)
+        elif services.cancellations.has(job):
+            step = _cancelled(step)
     if is_open:
         hand_over(services, step, made_by)
     else:
@@ -122,32 +156,43 @@ def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
     delivery.hand_over(step.task, job, step.message.results)
 
 
-def _work(stage: Stage, step: Step, services: Services) -> Step | None:
+def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | None:
     """One stage. Returns what the next one is given; None: there is nothing more to do here."""
     message, delivery = step.message, services.delivery
-    job = message.job
+    job, held_s = message.job, registry().stages[step.task].held_s
 
     def work() -> tuple[Step | None]:
         if stage.task != WRITE_TASK and _is_stale(job):
             drop(services, message, "stale")
             return (None,)
-        return (stage.work(_with_payload(stage, step, services)),)
+        context = JobContext(job, hold, held_s, services)
+        return (stage.work(replace(_with_payload(stage, step, services), context=context)),)
 
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
         what = f"{stage_name(stage.task)} job {job.job_id}"
         to_write = stage.task == WRITE_TASK
-        worked = delivery.patience.insist(work, what, between=lambda: delivery.begin(job, to_write=to_write) > 0)
+        worked = delivery.patience.insist(
+            work, what, between=lambda: delivery.begin(job, to_write=to_write, held_s=held_s) > 0
+        )
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
         bury(services, job, stage.task, error.reason, str(error))
         return None
+    except JobCancelledError:
+        return _cancelled(step)
     if worked is None:
         _free(services, message)
         return None
     return worked[0]
+
+
+def _cancelled(step: Step) -> Step:
+    """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
+    log.info("job %s was cancelled", step.message.job.job_id)
+    return Step(WRITE_TASK, step.message.model_copy(update={"results": _dropped(step.message, CANCELLED)}))
 
 
 def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
@@ -169,9 +214,7 @@ def drop(services: Services, message: Message, rule: str) -> None:
 
     Frames that died in an earlier stage stay dead: with one of them the writer ends the job.
     """
-    job = message.job
-    results = message.results or tuple(FrameResult(frame=frame) for frame in job.frames)
-    results = tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
+    job, results = message.job, _dropped(message, rule)
     if any(result.error for result in results):
         services.delivery.hand_over(WRITE_TASK, job, results)
         return
@@ -189,6 +232,11 @@ def drop(services: Services, message: Message, rule: str) -> None:
             )
         )
     services.frames.delete_bundles(bundles_of(message))
+
+
+def _dropped(message: Message, rule: str) -> tuple[FrameResult, ...]:
+    results = message.results or tuple(FrameResult(frame=frame) for frame in message.job.frames)
+    return tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
 
 
 def _free(services: Services, message: Message) -> None:

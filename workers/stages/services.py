@@ -11,7 +11,9 @@ from redis import Redis
 
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
+from sightline.celery.holds import Holds
 from sightline.delivery.broker import Broker
+from sightline.delivery.cancellations import Cancellations
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.result_board import ResultBoard
@@ -30,20 +32,31 @@ class Services:
     frames: FrameStore
     board: ResultBoard
     worker_name: str
+    cancellations: Cancellations
+    holds: Holds
 
 
 def open_services(
-    app: Celery, settings: Settings, worker_name: str, patience: Patience, *, concurrency: int = 0
+    app: Celery,
+    settings: Settings,
+    worker_name: str,
+    patience: Patience,
+    *,
+    concurrency: int = 0,
+    holds: Holds | None = None,
 ) -> Services:
     """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
     redis, broker = connect(settings.redis_url), Broker(app)
     _connect_now(redis, broker, concurrency)
+    ledger = Ledger(redis, LedgerLimits.from_settings(settings))
     return Services(
         settings=settings,
-        delivery=Delivery(Ledger(redis, LedgerLimits.from_settings(settings)), broker, patience),
+        delivery=Delivery(ledger, broker, patience),
         frames=open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
         board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
         worker_name=settings.worker_name or worker_name,
+        cancellations=Cancellations(ledger),
+        holds=holds or Holds(),
     )
 
 

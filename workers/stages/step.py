@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from sightline.wire.messages import Message
 from workers.batching.batcher import Batcher
+from workers.stages.context import Context
+
+NOBODY: Final = Context()
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Step:
     #: What only the stages understand. It is passed on as it is within a process. None: there is none, or it lies in
     #: the frame store.
     payload: Any = None
+    #: Only where a stage is given it: what it may tell and ask meanwhile.
+    context: Context = NOBODY
 
 
 class Stage(Protocol):

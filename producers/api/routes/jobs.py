@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
-from producers.api.access.audit_trail import LooksLogged
+from producers.api.access.audit_trail import ChangesLogged, LooksLogged
 from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
@@ -25,6 +25,8 @@ from storage.results import queries
 from storage.results.views import JobView
 
 router = APIRouter(route_class=LooksLogged, prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
+#: What ends a job that somebody else may wait for is entered in the audit log.
+endings = APIRouter(route_class=ChangesLogged, prefix="/v1/jobs", tags=["jobs"], responses=ALWAYS)
 
 JobIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 Wait = Annotated[float, Query(ge=0, le=60, description="Wait up to so many seconds for the result.")]
@@ -145,6 +147,30 @@ async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Respons
     if answer is None:
         raise NotFoundError("job", job_id)
     return _respond(answer)
+
+
+@endings.post(
+    "/{job_id}/cancel",
+    summary="Cancel a job",
+    status_code=202,
+    response_model=JobAnswer,
+    responses={200: {"model": JobAnswer, "description": "It had ended before: this is its result."}} | described(404),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+async def cancel_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Response:
+    """Its frames are dropped as `cancelled`, and counted. What waits is not begun, what is worked on ends at its next
+    step.
+
+    What a writer has in hand is stored all the same: the result tells. Cancelling again does no harm. With `wait` the
+    answer holds the result if it comes in time.
+    """
+    is_told = await run_in_threadpool(services.publisher.ledger.cancel, job_id)
+    answer = await _look(services, job_id, wait)
+    if answer is None:
+        raise NotFoundError("job", job_id)
+    if answer.result is None and not is_told:
+        raise BrokerUnavailableError(f"job {job_id} is being found again after a loss of Redis; cancel it once more")
+    return _respond(answer, 202 if is_told else 200)
 
 
 @router.get("", summary="Jobs", dependencies=[Depends(require(Role.VIEWER))])
