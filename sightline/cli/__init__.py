@@ -21,6 +21,7 @@ from sightline.cli import (
     cancel,
     capacity,
     dead_letters,
+    erase,
     explain,
     plates,
     queries,
@@ -60,6 +61,7 @@ app.command()(explain.explain)
 app.command()(capacity.capacity)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(erase.app, name="erase")
 app.add_typer(plates.app, name="plates")
 app.add_typer(sinks.app, name="sinks")
 for _command in (

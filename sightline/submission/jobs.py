@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Self
 
 from sightline.errors import BadMessageError
 from sightline.ids import content_id
@@ -20,6 +20,10 @@ from sightline.wire.messages import MAX_FRAMES_PER_JOB, Job, parse_job
 
 if TYPE_CHECKING:
     from sightline.settings import Settings
+
+
+#: Clocks differ, zones are mistaken for one another; what is further ahead is a mistake in the unit or the year.
+AHEAD: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,10 @@ def make_job(
         )
     pixels: dict[str, bytes] = {}
     frames: list[dict[str, object]] = []
+    latest = datetime.now(UTC) + AHEAD
     for new in new_frames:
+        if new.captured_at.tzinfo is not None and new.captured_at > latest:  # one without a zone is refused below
+            raise _of_the_future(new)
         if settings is not None:
             check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
         frame_id = new.frame_id(source_id, str(pipeline))
@@ -142,6 +149,13 @@ def make_job(
         }
     )
     return job, pixels
+
+
+def _of_the_future(new: NewFrame) -> BadMessageError:
+    cure = "give the file its right time (touch -d)" if new.time_from in ("file", "video") else "give the right time"
+    named = f"{new.name}: " if new.name else ""
+    said = f"{named}captured_at {new.captured_at.isoformat()} is more than a day in the future"
+    return BadMessageError(f"{said}; {cure}", field="captured_at")
 
 
 def sequence_of(new_frames: Sequence[NewFrame], *, is_said: bool) -> str | None:

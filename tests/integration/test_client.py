@@ -225,6 +225,7 @@ def test_a_url_is_no_path(sightline: Sightline, url: str) -> None:
         ({"lane": "fast"}, "lane"),
         ({"source_id": "a b"}, "frames.0.source_id"),
         ({"captured_at": datetime(2026, 1, 1)}, "frames.0.captured_at"),
+        ({"captured_at": datetime.now(UTC) + timedelta(days=1000)}, "captured_at"),
     ],
 )
 def test_a_wrong_argument_is_named(sightline: Sightline, wrong: dict[str, Any], field: str) -> None:
