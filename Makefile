@@ -101,8 +101,10 @@ weights: ## draw, train, export and measure plate detector and recognizer, hours
 	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
 	@.venv-torch/bin/python -m training.plates.make_recognizer $(WORK)/$(if $(QUICK),quick-recognizer,recognizer) --seed $(SEED) $(if $(QUICK),--crops 1600 --steps 5 --target $(WORK)/quick-recognizer/plates-recognizer.onnx) $(if $(PHOTOS),--photos $(PHOTOS))
 
-docs: .venv/dev ## write the generated pages again
+docs: .venv/dev ## write the generated pages again, and build the site in build/site: a wrong link fails
 	@$(BIN)/python -m docs.generate
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 clean: ## remove what was made here, but no data
 	rm -rf .venv .venv-paddle .venv-torch .venv-clients dist build .pytest_cache .ruff_cache

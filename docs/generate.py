@@ -1,4 +1,6 @@
-"""`python -m docs.generate [--check]`: write the pages that follow from the code, `settings.md` and `cli.md`.
+"""`python -m docs.generate [--check]`: write the pages that follow from the code: settings and commands.
+
+A block of any page that says which file it shows (```python title="examples/…") is written anew from that file.
 
 With `--check` nothing is written; exit status 1 says which page is out of date.
 """
@@ -6,7 +8,6 @@ With `--check` nothing is written; exit status 1 says which page is out of date.
 from __future__ import annotations
 
 import argparse
-import ast
 import inspect
 import os
 import re
@@ -20,7 +21,7 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
 from sightline.entry_points import OneOf
-from sightline.settings import PREFIX, Settings
+from sightline.settings import GROUPS, PREFIX, Settings
 
 FOLDER = Path(__file__).parent
 _WRITTEN_BY = "<!-- Written by `python -m docs.generate` from {origin}; edit that. -->\n"
@@ -29,10 +30,10 @@ _UNITS = {"_days": "days", "_s": "seconds", "_ms": "milliseconds", "_mb": "megab
 
 
 def settings_page() -> str:
-    """Every setting, in the groups of `sightline/settings.py`."""
+    """Every setting, in its group."""
     parts = [
         "# Settings\n",
-        _WRITTEN_BY.format(origin="`sightline/settings.py`"),
+        _WRITTEN_BY.format(origin="`sightline/settings/`"),
         "Each is an environment variable. Order: options of the command, environment, `<data_dir>/run.env` (written\n"
         "by `sightline up`), default. A name that begins with the prefix and is not listed here is refused.\n",
     ]
@@ -57,27 +58,20 @@ def cli_page() -> str:
     return "\n\n".join([heading, _WRITTEN_BY.format(origin="`sightline/cli/`").strip(), codes, body]) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "cli.md": cli_page}
+def _with_files(text: str) -> str:
+    """A page with each block that names a file as that file is now."""
+    shown = re.compile(r'^(```\w+ title="([^"]+)"\n).*?^```', re.MULTILINE | re.DOTALL)
+    return shown.sub(lambda block: f"{block[1]}{(FOLDER.parent / block[2]).read_text('utf-8')}```", text)
+
+
+PAGES = {"reference/settings.md": settings_page, "reference/cli.md": cli_page}
 
 
 def _groups() -> dict[str, list[str]]:
-    """Names of settings by the comment above them in the source: `# Delivery` starts a group, a blank line ends it."""
-    source = inspect.getsource(Settings)
-    fields = {
-        node.lineno: node.target.id
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    return {
+        group.title: [name for name in vars(group)["__annotations__"] if name in Settings.model_fields]
+        for group in GROUPS
     }
-    groups: dict[str, list[str]] = {"General": []}
-    title = ""
-    for number, line in enumerate(source.splitlines(), 1):
-        if heading := re.fullmatch(r" {4}# (\w[^.]*)", line):
-            title = heading[1]
-        elif not line:
-            title = "General"
-        if number in fields:
-            groups.setdefault(title, []).append(fields[number])
-    return groups
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -133,8 +127,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
     check: bool = parser.parse_args().check
     stale: list[str] = []
-    for name, make in PAGES.items():
-        path, text = FOLDER / name, make()
+    made = {FOLDER / name: make() for name, make in PAGES.items()}
+    made |= {path: _with_files(path.read_text("utf-8")) for path in FOLDER.rglob("*.md") if path not in made}
+    for path, text in made.items():
+        name = str(path.relative_to(FOLDER))
         if path.exists() and path.read_text("utf-8") == text:
             continue
         stale.append(name)

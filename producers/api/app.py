@@ -37,6 +37,7 @@ from producers.api.routes import (
     plates,
     results,
     sinks,
+    status,
 )
 from producers.api.services import Services, open_services
 from sightline.settings import Settings
@@ -73,6 +74,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     for router in (*(part.router for part in parts), jobs.endings):
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
+    app.include_router(status.router, dependencies=documented)
     for part in (health, page, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from sightline.client.answers import Audit, Camera, Passage
 from sightline.client.http import ApiClient, check_address
-from sightline.errors import BadMessageError, WaitTimeoutError
+from sightline.client.images import Image, kind_of, read_image
+from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings, load_settings
@@ -25,9 +25,6 @@ from sightline.wire.messages import Job
 
 if TYPE_CHECKING:
     from sightline.delivery.publisher import Publisher
-
-#: An encoded picture: a path, its bytes, or an open binary file.
-Image = str | Path | bytes | bytearray | memoryview | BinaryIO
 Moment = datetime | str
 Opened = TypeVar("Opened")
 #: Passages for which a thread is asked at once.
@@ -109,7 +106,7 @@ class Sightline:
         """
         settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
         limits = settings and ImageLimits.of(settings)
-        frames = [NewFrame.photo(*_read(image), limits=limits, captured_at=captured_at) for image in images]
+        frames = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
         job, pixels = make_job(
             frames,
             settings,
@@ -129,7 +126,7 @@ class Sightline:
         """
         result = self._jobs.wait(job_id, timeout_s)
         if result is None:
-            raise _timed_out(job_id, timeout_s)
+            raise self._jobs.timed_out(job_id, timeout_s)
         return result
 
     def cancel(self, job_id: str) -> bool:
@@ -255,7 +252,8 @@ class AsyncSightline:
         """See `Sightline.wait`."""
         result = await self._waiting.wait(job_id, timeout_s)
         if result is None:
-            raise _timed_out(job_id, timeout_s)
+            jobs = self._sync._jobs  # pyright: ignore[reportPrivateUsage]
+            raise await asyncio.to_thread(jobs.timed_out, job_id, timeout_s)
         return result
 
     async def cancel(self, job_id: str) -> bool:
@@ -346,10 +344,10 @@ class AsyncSubmittedJob:
 def _check_arguments(settings: object, url: object, api_key: object) -> None:
     if settings is not None and not isinstance(settings, Settings):
         cure = f"; of an API write Sightline(url={settings!r})" if isinstance(settings, str) else ""
-        raise TypeError(f"settings: {_kind(settings)}; they come from sightline.load_settings(){cure}")
+        raise TypeError(f"settings: {kind_of(settings)}; they come from sightline.load_settings(){cure}")
     for name, value in (("url", url), ("api_key", api_key)):
         if not isinstance(value, str | None):
-            raise TypeError(f"{name}: {_kind(value)}; it is a text")
+            raise TypeError(f"{name}: {kind_of(value)}; it is a text")
     if settings is not None and (url is not None or api_key is not None):
         raise TypeError("url, api_key: not beside settings, which have them as api_url and api_key")
     if api_key is not None and url is None:
@@ -368,43 +366,7 @@ def _moment(name: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if not isinstance(value, datetime):
-        raise TypeError(f"{name}: {_kind(value)}; it is a datetime with a zone, or a text as '1h'")
+        raise TypeError(f"{name}: {kind_of(value)}; it is a datetime with a zone, or a text as '1h'")
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
-
-
-def _read(image: Any) -> tuple[bytes, str]:
-    """The bytes of an image and its name."""
-    if isinstance(image, bytes | bytearray | memoryview):
-        return bytes(image), ""
-    if isinstance(image, str) and image.lower().startswith(("http://", "https://", "data:")):
-        cure = "submit its bytes, or post it to the API as one of `urls`, which fetches public addresses only"
-        raise BadMessageError(f"images: {image[:80]!r} is a URL, not a path; {cure}", field="images")
-    if isinstance(image, str | Path):
-        return Path(image).read_bytes(), Path(image).name
-    data = image.read() if callable(getattr(image, "read", None)) else None
-    if not isinstance(data, bytes):
-        raise TypeError(f"images: {_kind(image)}; each is a path, bytes or an open binary file: {_cure(image)}")
-    return data, Path(str(getattr(image, "name", ""))).name
-
-
-def _kind(image: Any) -> str:
-    return f"{type(image).__module__}.{type(image).__qualname__}".removeprefix("builtins.")
-
-
-def _cure(image: Any) -> str:
-    """What whoever gave this wanted to write."""
-    if isinstance(image, list | tuple | set):
-        return "submit(*images)"
-    if hasattr(image, "save") and hasattr(image, "mode"):
-        return 'of a Pillow image, image.save(buffer, "JPEG") into an io.BytesIO'
-    if hasattr(image, "shape"):
-        return 'of an array, cv2.imencode(".jpg", array)[1].tobytes()'
-    return 'open(path, "rb")'
-
-
-def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:
-    return WaitTimeoutError(
-        f"job {job_id} is not finished after {timeout_s:g} s; it goes on, wait again with its id", job_id=job_id
-    )

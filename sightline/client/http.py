@@ -20,7 +20,7 @@ from sightline.errors import (
     StoreUnavailableError,
     UnsafeUrlError,
 )
-from sightline.settings import Settings
+from sightline.settings import PlaceSettings, Settings
 
 _TIMEOUT_S: Final = 30.0
 #: In one answer of the API, at most.
@@ -156,7 +156,7 @@ def check_address(url: str) -> str:
     return parts.hostname
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def _options(settings: PlaceSettings) -> dict[str, Any]:
     key = settings.api_key.get_secret_value()
     return {
         "base_url": f"{settings.api_url.rstrip('/')}/v1",
@@ -186,7 +186,7 @@ def _no_answer(settings: Settings, error: httpx.HTTPError) -> BrokerUnavailableE
     return BrokerUnavailableError(f"no answer from {settings.api_url}: {said}; {say_where(settings, 'API_URL')}")
 
 
-def _accepted(settings: Settings, response: httpx.Response) -> httpx.Response:
+def _accepted(settings: PlaceSettings, response: httpx.Response) -> httpx.Response:
     """The answer, if it is none of a refusal and comes from a Sightline."""
     if response.is_redirect:
         to = response.headers.get("location", "elsewhere")

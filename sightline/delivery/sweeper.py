@@ -16,9 +16,9 @@ from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.ledger import Ledger, Overdue
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
-from sightline.pipelines import registry
+from sightline.pipelines import make_results, registry
 from sightline.pipelines.queues import WRITE_TASK
-from sightline.types import FrameError, FrameResult, Lane
+from sightline.types import FrameError, Lane
 from sightline.wire.messages import Message
 
 log = logging.getLogger(__name__)
@@ -69,14 +69,14 @@ class Sweeper:
         job = overdue.job.model_copy(update={"attempt": overdue.attempt})
         task, results = registry().first_task(job.pipeline), ()
         if overdue.is_cancelled:
-            task, results = WRITE_TASK, tuple(FrameResult(frame=frame, dropped=CANCELLED) for frame in job.frames)
+            task, results = WRITE_TASK, make_results(job.pipeline, job.frames, dropped=CANCELLED)
         elif overdue.attempt > self._max_attempts:
             error = FrameError(
                 reason="attempts_exhausted",
                 message=f"no end after {self._max_attempts} attempts; see the workers' logs",
                 stage="sweep",
             )
-            task, results = WRITE_TASK, tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
+            task, results = WRITE_TASK, make_results(job.pipeline, job.frames, error=error)
         why = CANCELLED if overdue.is_cancelled else "overdue"
         log.warning("job %s is %s: attempt %d to %s", job.job_id, why, overdue.attempt, task)
         message = Message(job=job, results=results).pack()

@@ -12,7 +12,7 @@ from sightline.errors import BadImageError
 from sightline.images.kinds import HEAD_BYTES, name_kind
 
 if TYPE_CHECKING:
-    from sightline.settings import Settings
+    from sightline.settings import AcceptedSettings
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 
@@ -31,7 +31,7 @@ class ImageLimits(NamedTuple):
     max_mpx: float
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: AcceptedSettings) -> Self:
         return cls(settings.max_image_mb, settings.max_image_mpx)
 
 

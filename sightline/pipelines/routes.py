@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sightline.errors import BadMessageError, SettingsError
 from sightline.pipelines.built_in import WRITE
 from sightline.pipelines.queues import DEAD_LETTER_TASK
-from sightline.pipelines.spec import PipelineSpec, StageSpec
+from sightline.pipelines.spec import PayloadSpec, PipelineSpec, StageSpec
 from sightline.types import Pipeline
 
 
@@ -51,6 +51,11 @@ class Registry:
         self.with_payload = frozenset(
             name for name, tasks in self.tasks.items() if any(self.stages[task].only_with_payload for task in tasks)
         )
+        #: What stages of each pipeline are left by those before, in the frame store.
+        self.payloads: Mapping[str, tuple[PayloadSpec, ...]] = {
+            name: tuple(payload for task in tasks if (payload := self.stages[task].payload))
+            for name, tasks in self.tasks.items()
+        }
         self._following = {
             (name, task, has_payload): self._after(tasks, task, has_payload=has_payload)
             for name, tasks in self.tasks.items()

@@ -20,7 +20,7 @@ from storage.passages.plate_lists import ListReader
 from storage.passages.rows import lock_sources, sum_up_again
 from storage.retention.expired_rows import MAX_ROWS
 from storage.retention.orphans import forget_plates, free_pictures
-from storage.tables import DeadLetters, Deliveries, Detections, Frames, Jobs, Passages, Readings
+from storage.tables import DeadLetters, Deliveries, Detections, Findings, Frames, Jobs, Passages, Readings
 
 #: In one transaction.
 _MAX_FRAMES: Final = 100
@@ -175,4 +175,4 @@ _LETTERS: Final = sa.select(
     DeadLetters.frame_id, DeadLetters.job_id, DeadLetters.source_id, DeadLetters.times, DeadLetters.picture_kept
 )
 #: Children first.
-_OF_FRAMES: Final = (Detections, Readings, DeadLetters, Frames)
+_OF_FRAMES: Final = (Findings, Detections, Readings, DeadLetters, Frames)

@@ -32,9 +32,9 @@ from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
 from storage.database.engine import Database
 from storage.passages.views import FoundPassageView
-from storage.results.store import Store
 from tests.conftest import free_port
 from tests.integration.api.uploading import jpeg
+from tests.stores import open_store
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 Finish = Callable[[Job], None]
@@ -77,7 +77,7 @@ def finish(settings: Settings, database: Database) -> Iterator[Finish]:
 
     def finish_(job: Job) -> None:
         results = tuple(_result(frame) for frame in job.frames)
-        (outcome,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+        (outcome,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
         publisher.ledger.settle(job.job_id, outcome.counts)
         now = datetime.now(UTC)
         board.post(
@@ -314,6 +314,13 @@ def test_settings_and_an_address_exclude_each_other(settings: Settings) -> None:
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(BadMessageError, match=r"url: .* is no address of an API; it begins with http://"):
         Sightline(url=url)
+
+
+def test_who_waits_over_redis_for_a_job_that_nobody_met_learns_so(settings: Settings) -> None:
+    with Sightline(settings) as client, pytest.raises(WaitTimeoutError) as raised:
+        client.wait("sent-into-the-blue", 0.1)
+    assert "sent to the broker of this Sightline" in str(raised.value)
+    assert "does a worker run?" in str(raised.value)
 
 
 def test_over_http_redis_is_not_asked(api_url: str, operator_key: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """Which runtime executes a model on this machine.
 
 Detectors on CUDA: torch for `.pt` files, onnxruntime for `.onnx`; on MPS torch; else OpenVINO, else onnxruntime.
-OpenVINO comes first on CPUs because it was the faster one for every model here (docs/models.md has the numbers).
+OpenVINO comes first on CPUs because it was the faster one for every model here
+(docs/reference/models.md has the numbers).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from workers.models.registry import ModelSpec, Runtime
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _CPU_RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
 _MOST_CALLS = 4
 
 
-def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
+def choose_runtime(name: str, spec: ModelSpec, settings: ModelSettings) -> Runtime:
     """The runtime for the model `name`.
 
     `SIGHTLINE_RUNTIME=torch` is meant for the object detector: models that exist as ONNX files only ignore it.
@@ -128,7 +129,7 @@ def require_cuda(name: str, device: str, used: Sequence[str]) -> None:
         return
     sentence = (
         f"model {name!r} cannot run on the GPU: onnxruntime has no CUDA here. Run pip uninstall onnxruntime "
-        "onnxruntime-gpu, then pip install '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/models.md)"
+        "onnxruntime-gpu, then pip install '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/reference/models.md)"
     )
     if device != "auto":
         raise ModelError(sentence, model=name)

@@ -28,14 +28,14 @@ from sightline.errors import (
     NotPermittedError,
     PoisonError,
 )
-from sightline.pipelines import registry
+from sightline.pipelines import make_results, registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.retry import StoppedError
-from sightline.types import FrameError, FrameResult, JobResult, JobStatus
+from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
 from workers.stages.context import JobContext
 from workers.stages.newer import NewerMessages
-from workers.stages.payloads import bundles_of, payload_keys, payload_name
+from workers.stages.payloads import bundles_of, payload_of
 from workers.stages.services import Services
 from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
 
@@ -139,7 +139,7 @@ def _check_place(message: Message, task: str) -> None:
         if message.results:
             raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
     elif not message.results:
-        raise BadMessageError(f"results: {stage_name(task)} needs one per frame, of the stage before", field="results")
+        raise BadMessageError(f"results: {stage_name(task)} needs one per item, of the stage before", field="results")
 
 
 def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
@@ -147,7 +147,7 @@ def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
     delivery, job = services.delivery, step.message.job
     if step.payload is not None:
         assert isinstance(made_by, LeavesPayload)
-        name, blobs = payload_name(step.message), made_by.dump(step.payload)
+        (name, _), blobs = payload_of(step.message, step.task), made_by.dump(step.payload)
         # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
         # frees its pixels.
         delivery.patience.insist(
@@ -166,7 +166,8 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
             drop(services, message, "stale")
             return (None,)
         context = JobContext(job, hold, held_s, services)
-        return (stage.work(replace(_with_payload(stage, step, services), context=context)),)
+        following = stage.work(replace(_with_payload(stage, step, services), context=context))
+        return (None if following is None else _as_its_pipeline_says(following),)
 
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
@@ -189,6 +190,12 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
     return worked[0]
 
 
+def _as_its_pipeline_says(step: Step) -> Step:
+    """Raises BadMessageError: the stage left results of another type."""
+    message = step.message.with_results(step.message.results)
+    return step if message is step.message else replace(step, message=message)
+
+
 def _cancelled(step: Step) -> Step:
     """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
     log.info("job %s was cancelled", step.message.job.job_id)
@@ -199,8 +206,8 @@ def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
     """The step with what another process stored for this stage."""
     if step.payload is not None or not isinstance(stage, TakesPayload):
         return step
-    keys = payload_keys(step.message)
-    blobs = services.frames.get_bundle(payload_name(step.message), keys)
+    name, keys = payload_of(step.message, step.task)
+    blobs = services.frames.get_bundle(name, keys)
     return replace(step, payload=stage.load(dict(zip(keys, blobs, strict=True))))
 
 
@@ -234,8 +241,8 @@ def drop(services: Services, message: Message, rule: str) -> None:
     services.frames.delete_bundles(bundles_of(message))
 
 
-def _dropped(message: Message, rule: str) -> tuple[FrameResult, ...]:
-    results = message.results or tuple(FrameResult(frame=frame) for frame in message.job.frames)
+def _dropped(message: Message, rule: str) -> tuple[ItemResult, ...]:
+    results = message.results or make_results(message.job.pipeline, message.job.frames)
     return tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
 
 
@@ -274,7 +281,7 @@ def run_burial(stage_bury: Callable[[dict[str, Any]], None], services: Services,
 def bury(services: Services, job: Job, task: str, reason: str, message: str) -> None:
     """Send every frame of a job to the dead letters, by way of the writer: it alone has the database."""
     error = FrameError(reason=reason, message=message[:500], stage=stage_name(task))
-    services.delivery.hand_over(WRITE_TASK, job, [FrameResult(frame=frame, error=error) for frame in job.frames])
+    services.delivery.hand_over(WRITE_TASK, job, make_results(job.pipeline, job.frames, error=error))
 
 
 def stage_name(task: str) -> str:

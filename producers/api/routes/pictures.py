@@ -12,7 +12,8 @@ from producers.api.drawing.annotate import annotate, cut
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.results import PassageId
 from producers.api.services import Given, Services
-from sightline.types import FrameResult
+from sightline.redaction import redact_text
+from sightline.types import AnyResult, FrameResult, ItemResult
 from storage.access.keys import Role
 from storage.results import queries
 
@@ -46,9 +47,12 @@ class JpegResponse(Response):
 
 
 @router.get("/frames/{frame_id}", summary="One frame with all that was found")
-def get_frame(frame_id: FrameIdPath, services: Given) -> FrameResult:
-    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason."""
-    return _frame(services, frame_id)
+def get_frame(frame_id: FrameIdPath, services: Given) -> AnyResult:
+    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason.
+
+    Of an item that is no picture what its pipeline finds.
+    """
+    return _item(services, frame_id)
 
 
 @router.get("/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=JPEG)
@@ -105,11 +109,24 @@ def read_picture(services: Services, frame_id: str) -> bytes:
         (picture,) = store.get_many([frame_id])
         if picture is not None:
             return picture
-    raise NotFoundError("picture", frame_id, hint="SIGHTLINE_KEEP_PICTURES decides which are kept")
+    where = redact_text(services.settings.picture_store_url)
+    raise NotFoundError(
+        "picture",
+        frame_id,
+        hint=f"this API looks in {where}; the writer must keep pictures there too (SIGHTLINE_PICTURES_URL, the same "
+        "for both), and SIGHTLINE_KEEP_PICTURES decides which are kept",
+    )
 
 
-def _frame(services: Services, frame_id: str) -> FrameResult:
+def _item(services: Services, frame_id: str) -> ItemResult:
     result = queries.get_frame(services.database, frame_id)
     if result is None:
         raise NotFoundError("frame", frame_id, hint="or it is not finished yet")
+    return result
+
+
+def _frame(services: Services, frame_id: str) -> FrameResult:
+    result = _item(services, frame_id)
+    if not isinstance(result, FrameResult):
+        raise NotFoundError("picture", frame_id, hint="the item is none")
     return result

@@ -24,7 +24,7 @@ from sightline.errors import BadImageError, BadMessageError
 from sightline.ids import content_id
 from sightline.images.header import ImageLimits, check_image
 from sightline.pipelines import DEFAULT, KnownPipeline
-from sightline.settings import Settings
+from sightline.settings import AcceptedSettings, Settings
 from sightline.submission.jobs import AHEAD, NewFrame, make_job, sequence_of
 from sightline.types import Lane, SourceId
 from sightline.wire.messages import Job
@@ -192,7 +192,7 @@ async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, files
 
 
-async def _read_file(upload: UploadFile | str, settings: Settings) -> _File:
+async def _read_file(upload: UploadFile | str, settings: AcceptedSettings) -> _File:
     if isinstance(upload, str):
         raise BadMessageError(f"files: a text, not a file; {_AS_FILE}", field="files")
     name, size_mb = upload.filename or "", (upload.size or 0) / 1_000_000
@@ -239,7 +239,7 @@ async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, [_File(_name_of(url), body) for url, body in zip(urls, bodies, strict=True)]
 
 
-def _open_texts(texts: list[str], settings: Settings) -> list[_File]:
+def _open_texts(texts: list[str], settings: AcceptedSettings) -> list[_File]:
     return [
         _File(f"images.{number}", open_base64(text, f"images.{number}", settings.max_image_mb))
         for number, text in enumerate(texts)

@@ -24,10 +24,10 @@ from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from storage.plates.text import fold
 from storage.results import queries
-from storage.results.store import Store
 from storage.sinks.sinks import Sink, add_sink
 from storage.tables import Base
 from tests.integration.api.uploading import jpeg
+from tests.stores import open_store
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 Put = Callable[..., None]
@@ -45,7 +45,7 @@ def put(settings: Settings, database: Database) -> Iterator[Put]:
     """Stores a job as workers and the writer do: a frame for each plate, or a dead one, with its picture and result."""
     add_sink(database, Sink.model_validate({"sink_id": "hook", "url": "https://example.org/hook", "events": [*Event]}))
     publisher, redis = Publisher.from_settings(settings), connect(settings.redis_url)
-    store, pictures = Store(database, passage_gap_s=10), open_frame_store(settings.picture_store_url, ttl_s=None)
+    store, pictures = open_store(database, passage_gap_s=10), open_frame_store(settings.picture_store_url, ttl_s=None)
 
     def put_(job_id: str, *plates: str | None, source_id: str = "gate", at_s: float = 0) -> None:
         frames = [

@@ -47,7 +47,7 @@ def outside(request: pytest.FixtureRequest, api_url: str, tmp_path: Path) -> Ite
 
 
 def locations() -> list[str]:
-    return re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/api.md").read_text("utf-8"), re.DOTALL)
+    return re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/reference/api.md").read_text("utf-8"), re.DOTALL)
 
 
 @contextmanager

@@ -78,6 +78,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/sinks/{sink_id}/replay"): Rule(ACT, "replay_sink"),
     ("GET", "/v1/queues"): SETTINGS,
     ("GET", "/v1/audit"): SETTINGS,
+    ("GET", "/v1/status"): SETTINGS,
+    ("GET", "/metrics"): SETTINGS,
     ("GET", "/v1/audit-log"): Rule(Role.ADMIN, "list_audit_log"),
     # The page, which the OpenAPI document leaves out.
     ("GET", "/"): Rule(LOOK, "get_page"),  # without a key it leads to /login

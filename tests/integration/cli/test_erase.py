@@ -10,15 +10,15 @@ from sightline.errors import BadMessageError
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from storage.results import queries
-from storage.results.store import Store
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 
 def test_it_asks_first_and_says_what_went(api_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_API_URL", api_url)
     monkeypatch.setenv("SIGHTLINE_API_KEY", create_key(database, "officer", Role.ADMIN))
     one, other = frame_result(["AB12CD"]), frame_result(["XY98ZW"], at_s=500)
-    Store(database, 10).store([message(one, other)], ())
+    open_store(database, 10).store([message(one, other)], ())
 
     declined = CliRunner().invoke(app, ["erase", "source", "gate"], input="n\n")
     assert (declined.exit_code, len(queries.list_passages(database).items)) == (1, 2)

@@ -23,7 +23,7 @@ from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from tests.integration.api.uploading import jpeg
-from tests.integration.stages import FakeStage, found, in_process, raising, sent_to
+from tests.integration.stages.running import FakeStage, found, in_process, raising, sent_to
 from workers.stages.runner import run_message
 from workers.stages.services import Services, open_services
 from workers.stages.write import WriteStage
