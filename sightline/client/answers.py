@@ -61,6 +61,7 @@ class CameraStatus(Answer):
     dropped: dict[str, int] = {}
     published: int = 0
     saved_percent: float = 0.0
+    condition: str | None = None  #: `frozen`, `dark`, `covered`; None: nothing is wrong with its pictures
     fps: float = 0.0  #: frames read per second, over the last seconds
     budget_fps: float | None = None  #: frames taken per second now; None: not read
     last_frame_at: datetime | None = None
@@ -79,6 +80,8 @@ class Camera(Answer):
     motion: bool
     enabled: bool
     loop: bool
+    rotation: int = 0
+    mask: tuple[tuple[tuple[float, float], ...], ...] = ()  #: what is looked at, in shares of the upright picture
     status: CameraStatus | None  #: None while Redis does not answer
 
 
