@@ -46,6 +46,8 @@ class Passage(Answer):
     direction: str
     state: Literal["open", "final"]  #: more readings may come; none came for a while, late ones still join
     match: Match | None  #: None if it is on no list
+    country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
+    country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`
 
 
