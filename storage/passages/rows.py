@@ -121,11 +121,19 @@ def sum_up_again(
             removed.append(key)
     placed = _Placed(changed=changed, motions={key: known[key]["motion"] for key in changed})
     placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in changed.items()}
+    # Which countries may be is a writer's setting: it holds for a plate that stays, and of another nothing is said.
+    placed.countries = {
+        key: _country(known[key]) if known[key]["text"] == tally.text else None for key, tally in changed.items()
+    }
     add_rotations(connection, {tally.text for tally in changed.values()})
     _write(connection, placed, now)
     forget_stands(connection, removed)
     connection.execute(sa.delete(Passages).where(Passages.passage_id.in_(removed)))
     return removed, len(changed), {row["folded"] for row in known.values()}
+
+
+def _country(row: sa.RowMapping) -> Country | None:
+    return Country(row["country"], row["country_confidence"]) if row["country"] else None
 
 
 def _place(connection: sa.Connection, run: Run, placed: _Placed) -> None:

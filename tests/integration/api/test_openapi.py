@@ -12,7 +12,15 @@ from tests.integration.api.uploading import jpeg
 #: They are the names of functions in generated clients: one that is here does not change.
 OPERATIONS = {
     *("create_job", "create_json_job", "create_image_job", "get_job", "list_jobs", "cancel_job"),
-    *("list_passages", "list_similar_passages", "get_passage", "get_passage_crop", "list_detections", "list_readings"),
+    *(
+        "list_passages",
+        "list_similar_passages",
+        "list_likely_passages",
+        "get_passage",
+        "get_passage_crop",
+        "list_detections",
+        "list_readings",
+    ),
     *("get_frame", "get_picture", "get_annotated", "get_detection_crop", "get_explanation", "get_explained_picture"),
     *("list_dead_letters", "get_dead_letter", "get_dead_letter_picture", "replay_dead_letters", "discard_dead_letters"),
     *("list_cameras", "add_camera", "get_camera", "change_camera", "remove_camera", "test_camera"),
