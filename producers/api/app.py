@@ -29,6 +29,7 @@ from producers.api.routes import (
     audit_log,
     cameras,
     dead_letters,
+    erasure,
     explanations,
     health,
     jobs,
@@ -69,11 +70,12 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.looks = Looks()
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
-    parts = (jobs, results, explanations, dead_letters, cameras, plates, sinks, books, audit_log)
+    parts = (jobs, results, explanations, dead_letters, cameras, plates, sinks, erasure, books, audit_log)
     for router in (*(part.router for part in parts), jobs.endings):
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
-    for part in (health, page, reference, status):
+    app.include_router(status.router, dependencies=documented)
+    for part in (health, page, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)

@@ -20,6 +20,7 @@ from sightline.cli import (
     cameras,
     capacity,
     dead_letters,
+    erase,
     explain,
     jobs,
     plates,
@@ -61,6 +62,7 @@ app.command()(capacity.capacity)
 app.command()(queries.status)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(erase.app, name="erase")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(plates.app, name="plates")
 app.add_typer(sinks.app, name="sinks")

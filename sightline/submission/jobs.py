@@ -6,8 +6,8 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sightline.errors import BadMessageError
 from sightline.ids import content_id
@@ -24,6 +24,10 @@ from sightline.wire.messages import MAX_FRAMES_PER_JOB, Job, parse_job
 
 if TYPE_CHECKING:
     from sightline.settings import Settings
+
+
+#: Clocks differ, zones are mistaken for one another; what is further ahead is a mistake in the unit or the year.
+AHEAD: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,10 @@ def make_job(
         )
     pixels: dict[str, bytes] = {}
     frames: dict[str, dict[str, Any]] = {}
-    chars_left = MAX_JOB_CHARS
+    chars_left, latest = MAX_JOB_CHARS, datetime.now(UTC) + AHEAD
     for number, new in enumerate(new_items):
+        if new.captured_at.tzinfo is not None and new.captured_at > latest:  # one without a zone is refused below
+            raise _of_the_future(new)
         _check(new, settings, pipeline, number)
         frame_id = new.frame_id(source_id, str(pipeline))
         if frame_id in frames:
@@ -166,6 +172,13 @@ def _check(new: NewItem, settings: Settings | None, pipeline: str, number: int) 
         check_text(new, settings.max_text_mb if settings else math.inf)
     elif settings is not None:
         check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+
+
+def _of_the_future(new: NewItem) -> BadMessageError:
+    cure = "give the file its right time (touch -d)" if new.time_from in ("file", "video") else "give the right time"
+    named = f"{new.name}: " if new.name else ""
+    said = f"{named}captured_at {new.captured_at.isoformat()} is more than a day in the future"
+    return BadMessageError(f"{said}; {cure}", field="captured_at")
 
 
 def sequence_of(new_items: Sequence[NewItem], *, is_said: bool) -> str | None:

@@ -19,7 +19,7 @@ from sightline.types import Xyxy
 from storage.database.bulk import insert_rows
 from storage.passages.association import Rules, Stand, Vehicle
 from storage.passages.changes import PassageChanges
-from storage.passages.known_sightings import load_sightings
+from storage.passages.known_sightings import load_passages, load_sightings
 from storage.passages.known_vehicles import motion_of
 from storage.passages.parked import forget_stands, move_stands, write_stands
 from storage.passages.permuterm import add_rotations
@@ -101,6 +101,39 @@ def place_sightings(
     forget_stands(connection, placed.restood)
     write_stands(connection, placed.stands)
     return placed.freeze()
+
+
+def sum_up_again(
+    connection: sa.Connection, passage_ids: Sequence[str], lists: PlateLists, now: datetime
+) -> tuple[list[str], int, set[str]]:
+    """What passages say once some of their readings are gone; those that have none left go.
+
+    Their sources must be locked. Returns which went, how many stay, and the folded plates that were theirs before.
+    """
+    changed: dict[str, Tally] = {}
+    removed: list[str] = []
+    known = load_passages(connection, passage_ids)
+    for key in known:
+        kept = [Tally.of(one) for one, _ in load_sightings(connection, Readings.passage_id == key)]
+        if kept:
+            changed[key] = sum_tallies(kept)
+        else:
+            removed.append(key)
+    placed = _Placed(changed=changed, motions={key: known[key]["motion"] for key in changed})
+    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in changed.items()}
+    # Which countries may be is a writer's setting: it holds for a plate that stays, and of another nothing is said.
+    placed.countries = {
+        key: _country(known[key]) if known[key]["text"] == tally.text else None for key, tally in changed.items()
+    }
+    add_rotations(connection, {tally.text for tally in changed.values()})
+    _write(connection, placed, now)
+    forget_stands(connection, removed)
+    connection.execute(sa.delete(Passages).where(Passages.passage_id.in_(removed)))
+    return removed, len(changed), {row["folded"] for row in known.values()}
+
+
+def _country(row: sa.RowMapping) -> Country | None:
+    return Country(row["country"], row["country_confidence"]) if row["country"] else None
 
 
 def _place(connection: sa.Connection, run: Run, placed: _Placed) -> None:

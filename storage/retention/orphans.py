@@ -70,14 +70,21 @@ def remove_plates(database: Database, plates: Sequence[str]) -> int:
     removed = 0
     for start in range(0, len(plates), _PLATES_AT_ONCE):
         with removing(database) as connection:
-            if connection.dialect.name == "postgresql":
-                # A writer that finds the rotations there leaves them be, and its passage is not committed yet.
-                connection.exec_driver_sql("LOCK TABLE plate_rotations IN SHARE ROW EXCLUSIVE MODE")
-            gone = _without_passage(connection, plates[start : start + _PLATES_AT_ONCE])
-            entries = [rotation for plate in sorted(gone) for rotation in rotations(plate)]
-            connection.execute(sa.delete(PlateRotations).where(PlateRotations.rotation.in_(entries)))
-            removed += len(gone)
+            removed += forget_plates(connection, plates[start : start + _PLATES_AT_ONCE])
     return removed
+
+
+def forget_plates(connection: sa.Connection, plates: Collection[str]) -> int:
+    """Those of these folded plates that no passage has, within a transaction."""
+    if not plates:
+        return 0
+    if connection.dialect.name == "postgresql":
+        # A writer that finds the rotations there leaves them be, and its passage is not committed yet.
+        connection.exec_driver_sql("LOCK TABLE plate_rotations IN SHARE ROW EXCLUSIVE MODE")
+    gone = _without_passage(connection, plates)
+    entries = [rotation for plate in sorted(gone) for rotation in rotations(plate)]
+    connection.execute(sa.delete(PlateRotations).where(PlateRotations.rotation.in_(entries)))
+    return len(gone)
 
 
 def orphaned_pictures(database: Database, store: FrameStore, before: datetime) -> Iterator[list[str]]:

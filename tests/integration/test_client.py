@@ -32,9 +32,9 @@ from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
 from storage.database.engine import Database
 from storage.passages.views import FoundPassageView
-from storage.results.store import Store
 from tests.conftest import free_port
 from tests.integration.api.uploading import jpeg
+from tests.stores import open_store
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 Finish = Callable[[Job], None]
@@ -77,7 +77,7 @@ def finish(settings: Settings, database: Database) -> Iterator[Finish]:
 
     def finish_(job: Job) -> None:
         results = tuple(_result(frame) for frame in job.frames)
-        (outcome,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+        (outcome,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
         publisher.ledger.settle(job.job_id, outcome.counts)
         now = datetime.now(UTC)
         board.post(
@@ -225,6 +225,7 @@ def test_a_url_is_no_path(sightline: Sightline, url: str) -> None:
         ({"lane": "fast"}, "lane"),
         ({"source_id": "a b"}, "frames.0.source_id"),
         ({"captured_at": datetime(2026, 1, 1)}, "frames.0.captured_at"),
+        ({"captured_at": datetime.now(UTC) + timedelta(days=1000)}, "captured_at"),
     ],
 )
 def test_a_wrong_argument_is_named(sightline: Sightline, wrong: dict[str, Any], field: str) -> None:

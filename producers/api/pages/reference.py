@@ -36,6 +36,7 @@ TAGS: Final = [
         ("cameras", "Where frames come from by themselves."),
         ("plates", "Lists of known plates."),
         ("sinks", "Who is told of what."),
+        ("erasure", "What is forgotten on request."),
         ("operations", "Whether every frame is accounted for."),
         ("health", "For those who watch the process."),
     )

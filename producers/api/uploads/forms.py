@@ -6,7 +6,7 @@ Each becomes a job and its pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +25,7 @@ from sightline.ids import content_id
 from sightline.images.header import ImageLimits, check_image
 from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.settings import AcceptedSettings, Settings
-from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, sequence_of
 from sightline.submission.texts import NewText, decode_text
 from sightline.types import Lane, SourceId
 from sightline.wire.messages import Job
@@ -38,12 +38,8 @@ _REF: Final = "#/components/schemas/{model}"
 _MAX_FIELDS: Final = 16
 
 
-#: Clocks differ, zones are mistaken for one another; what is further ahead is a mistake in the unit or the year.
-_AHEAD: Final = timedelta(days=1)
-
-
 def _not_in_the_future(moment: datetime | None) -> datetime | None:
-    if moment is not None and moment > datetime.now(UTC) + _AHEAD:
+    if moment is not None and moment > datetime.now(UTC) + AHEAD:
         raise ValueError(f"{moment.isoformat()} is more than a day in the future")
     return moment
 

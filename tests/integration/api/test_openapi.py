@@ -11,14 +11,23 @@ from tests.integration.api.uploading import jpeg
 
 #: They are the names of functions in generated clients: one that is here does not change.
 OPERATIONS = {
-    *("create_job", "create_json_job", "create_image_job", "get_job", "list_jobs"),
-    *("list_passages", "list_similar_passages", "get_passage", "get_passage_crop", "list_detections", "list_readings"),
+    *("create_job", "create_json_job", "create_image_job", "get_job", "list_jobs", "cancel_job"),
+    *(
+        "list_passages",
+        "list_similar_passages",
+        "list_likely_passages",
+        "get_passage",
+        "get_passage_crop",
+        "list_detections",
+        "list_readings",
+    ),
     *("get_frame", "get_picture", "get_annotated", "get_detection_crop", "get_explanation", "get_explained_picture"),
     *("list_dead_letters", "get_dead_letter", "get_dead_letter_picture", "replay_dead_letters", "discard_dead_letters"),
-    *("list_cameras", "add_camera", "get_camera", "change_camera", "remove_camera"),
+    *("list_cameras", "add_camera", "get_camera", "change_camera", "remove_camera", "test_camera"),
     *("list_plates", "add_plate", "export_plates", "import_plates", "remove_plate"),
     *("list_sinks", "add_sink", "get_sink", "change_sink", "remove_sink", "test_sink", "replay_sink"),
-    *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness"),
+    *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
+    *("erase_frame", "erase_passage", "erase_source"),
 }
 
 

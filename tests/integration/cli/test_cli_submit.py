@@ -149,3 +149,15 @@ def test_where_nothing_answers_it_says_what_to_do(submit: Type, environment: dic
     done = submit("car.jpg")
     assert done.returncode == 3
     assert done.stderr.startswith(b"sightline: the Sightline at ./data is not running: start it with `sightline up")
+
+
+def test_a_file_of_the_future_is_refused_and_its_neighbors_are_not(submit: Type, tmp_path: Path) -> None:
+    for name, days in (("a.jpg", 0), ("b.jpg", 1000), ("c.jpg", 0)):
+        (tmp_path / name).write_bytes(jpeg(ord(name[0])))
+        then = time.time() + days * 86_400
+        os.utime(tmp_path / name, (then, then))
+    done = submit(*(tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")))
+    said = " ".join(done.stdout.decode().split())
+    assert done.returncode == 1
+    assert "is more than a day in the future; give the file its right time (touch -d)" in said
+    assert said.endswith("2 jobs submitted")
