@@ -140,7 +140,7 @@ def test_a_job_that_ended_elsewhere_is_left(held: HeldMessage) -> None:
 
     def work(context: Context) -> None:
         held.pass_minutes(2, lambda: context.progress(held._clock.now))
-        held.services.delivery.settle(held.job, {"gate": {"stored": 1}})
+        held.services.delivery.ledger.settle(held.job.job_id, {"gate": {"stored": 1}})
         held.pass_minutes(3, lambda: context.progress(held._clock.now))
         went_on.append(1)
 
