@@ -73,7 +73,7 @@ chaos: .venv/dev ## kill, stop and starve real processes, prove that nothing is 
 
 fuzz: .venv/dev ## thousands of damaged pictures and strange requests (FUZZ_PICTURES=10000 FUZZ_UPLOADS=300 FUZZ_REQUESTS=50 FUZZ_SEED=1)
 	@FUZZ_PICTURES=$${FUZZ_PICTURES:-10000} FUZZ_UPLOADS=$${FUZZ_UPLOADS:-300} FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50} $(BIN)/python -m pytest -q -s --timeout 3600 \
-		tests/unit/sightline/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
+		tests/unit/sightline/images/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
 
 MINUTES ?= 30
 soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)

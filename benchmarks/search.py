@@ -186,7 +186,7 @@ def fresh(kind: str, *, durable: bool = False) -> Iterator[Database]:
         with tempfile.TemporaryDirectory() as folder:
             yield _opened(f"sqlite:///{Path(folder) / 'search.sqlite3'}")
         return
-    from tests.integration.test_storage.postgres import find_binaries, running_server
+    from tests.integration.storage.postgres import find_binaries, running_server
 
     binaries = find_binaries()
     if binaries is None:

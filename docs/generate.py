@@ -6,10 +6,8 @@ With `--check` nothing is written; exit status 1 says which page is out of date.
 from __future__ import annotations
 
 import argparse
-import ast
 import inspect
 import os
-import re
 import subprocess
 import sys
 import typing
@@ -20,7 +18,7 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
 from sightline.entry_points import OneOf
-from sightline.settings import PREFIX, Settings
+from sightline.settings import GROUPS, PREFIX, Settings
 
 FOLDER = Path(__file__).parent
 _WRITTEN_BY = "<!-- Written by `python -m docs.generate` from {origin}; edit that. -->\n"
@@ -29,10 +27,10 @@ _UNITS = {"_days": "days", "_s": "seconds", "_ms": "milliseconds", "_mb": "megab
 
 
 def settings_page() -> str:
-    """Every setting, in the groups of `sightline/settings.py`."""
+    """Every setting, in its group."""
     parts = [
         "# Settings\n",
-        _WRITTEN_BY.format(origin="`sightline/settings.py`"),
+        _WRITTEN_BY.format(origin="`sightline/settings/`"),
         "Each is an environment variable. Order: options of the command, environment, `<data_dir>/run.env` (written\n"
         "by `sightline up`), default. A name that begins with the prefix and is not listed here is refused.\n",
     ]
@@ -61,23 +59,10 @@ PAGES = {"settings.md": settings_page, "cli.md": cli_page}
 
 
 def _groups() -> dict[str, list[str]]:
-    """Names of settings by the comment above them in the source: `# Delivery` starts a group, a blank line ends it."""
-    source = inspect.getsource(Settings)
-    fields = {
-        node.lineno: node.target.id
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    return {
+        group.title: [name for name in vars(group)["__annotations__"] if name in Settings.model_fields]
+        for group in GROUPS
     }
-    groups: dict[str, list[str]] = {"General": []}
-    title = ""
-    for number, line in enumerate(source.splitlines(), 1):
-        if heading := re.fullmatch(r" {4}# (\w[^.]*)", line):
-            title = heading[1]
-        elif not line:
-            title = "General"
-        if number in fields:
-            groups.setdefault(title, []).append(fields[number])
-    return groups
 
 
 def _row(name: str, field: FieldInfo) -> str:

@@ -1,0 +1,1 @@
+"""What turns sources into jobs, and shows people what became of them."""

@@ -29,6 +29,7 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
+    from sightline.client.answers import Audit, Camera, Passage
     from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
     from sightline.settings import Settings, load_settings
 
@@ -37,10 +38,12 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncSightline",
     "AsyncSubmittedJob",
+    "Audit",
     "BacklogFullError",
     "BadImageError",
     "BadMessageError",
     "BrokerUnavailableError",
+    "Camera",
     "Detection",
     "FrameRef",
     "FrameResult",
@@ -48,6 +51,7 @@ __all__ = [
     "JobResult",
     "JobStatus",
     "Lane",
+    "Passage",
     "Pipeline",
     "PoisonError",
     "Reading",
@@ -65,6 +69,9 @@ __all__ = [
 _LAZY = {
     "AsyncSightline": "sightline.client.client",
     "AsyncSubmittedJob": "sightline.client.client",
+    "Audit": "sightline.client.answers",
+    "Camera": "sightline.client.answers",
+    "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
     "SubmittedJob": "sightline.client.client",
     "Settings": "sightline.settings",

@@ -19,15 +19,20 @@ def photo(
     shade: int = 0,
 ) -> bytes:
     """A small picture of one shade; a time as EXIF writes it, `2024:05:06 07:08:09`."""
+    file = BytesIO()
+    exif = exif_of(taken, offset=offset, fraction=fraction)
+    Image.new("RGB", (64, 48), (shade, 90, 90)).save(file, kind, exif=exif)
+    return file.getvalue()
+
+
+def exif_of(taken: str | None, *, offset: str | None = None, fraction: str | None = None) -> Image.Exif:
     exif = Image.Exif()
     exif[_MAKE] = "a camera"
     directory = exif.get_ifd(_EXIF_IFD)
     for tag, text in {_TAKEN: taken, _OFFSET: offset, _FRACTION: fraction}.items():
         if text is not None:
             directory[tag] = text
-    file = BytesIO()
-    Image.new("RGB", (64, 48), (shade, 90, 90)).save(file, kind, exif=exif)
-    return file.getvalue()
+    return exif
 
 
 def photo_at(moment: datetime, *, shade: int = 0) -> bytes:

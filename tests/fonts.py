@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.plates.fonts import check_fonts
+from training.plates.drawing.fonts import check_fonts
 
 try:
     check_fonts()

@@ -1,0 +1,1 @@
+"""What works on jobs: stages, models, and what runs them."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sightline.types import Xyxy
 from storage.plates.text import refusal
-from training.plates.plate import Plate, draw_plate
+from training.plates.drawing.plate import Plate, draw_plate
 from workers.pixels.images import BgrImage, encode_jpeg
 
 FPS = 5

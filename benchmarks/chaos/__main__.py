@@ -12,11 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.chaos import report
 from benchmarks.chaos.faults import FAULTS
-from benchmarks.chaos.postgres import find_binaries
+from benchmarks.chaos.machine.postgres import find_binaries
 from benchmarks.chaos.run import Options, missing_faults, run
 from benchmarks.chaos.switches import PROTECTIONS
+from benchmarks.chaos.verdict import report
 
 #: Fewer frames than this in a round leave nothing to lose.
 _FRAMES_PER_FAULT = 64

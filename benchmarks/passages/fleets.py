@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from storage.plates.text import fold, refusal
-from training.plates.plate import Plate, draw_plate
-from training.plates.styles import STYLES, Style
+from training.plates.drawing.plate import Plate, draw_plate
+from training.plates.drawing.styles import STYLES, Style
 
 #: What a pattern leaves open. A literal nine cannot be written in one, so fleets have none.
 _OPEN = "A9?"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.plates.plate import Plate
+from training.plates.drawing.plate import Plate
 
 #: Pictures are drawn in this size, and made smaller where a camera gives less.
 WIDTH, HEIGHT = 1280, 720

@@ -12,7 +12,7 @@ from benchmarks.accuracy.clips import box_around, draw_car, put_plate
 from benchmarks.accuracy.metrics import overlap
 from benchmarks.passages.lanes import HEIGHT, WIDTH, Mover, Paint, Place
 from sightline.types import Xyxy
-from training.plates.plate import Plate
+from training.plates.drawing.plate import Plate
 from workers.pixels.images import BgrImage
 
 _CAR_ABOVE, _CAR_BELOW = 0.4, 0.32  #: of the plate's center, in car widths

@@ -22,8 +22,8 @@ _ROOT = Path(__file__).parents[2]
 _DECISIVE = (
     *(f"benchmarks/passages/{name}.py" for name in ("clips", "fleets", "lanes", "picture", "scenarios")),
     "benchmarks/accuracy/clips.py",
-    "training/plates/plate.py",
-    "training/plates/styles.py",
+    "training/plates/drawing/plate.py",
+    "training/plates/drawing/styles.py",
     *(f"weights/plates-{name}" for name in ("detector.onnx", "detector.pt", "recognizer.onnx")),
 )
 

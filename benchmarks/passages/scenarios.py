@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.passages.fleets import Fleet, any_plate
 from benchmarks.passages.lanes import HEIGHT, WIDTH, Lane, Mover, Place, Shown, any_paint, crossing, road
-from training.plates.plate import Plate
+from training.plates.drawing.plate import Plate
 
 #: So far on a car is out of the picture.
 _GONE = 1.3

@@ -52,7 +52,9 @@ class Machine:
     def __enter__(self) -> Self:
         api, flower, hook, stream = self._ports
         self._server = _receiver(self, hook)
-        self._stream = subprocess.Popen([sys.executable, "-m", "benchmarks.chaos.stream", str(stream), "1"], cwd=ROOT)
+        self._stream = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.chaos.roles.stream", str(stream), "1"], cwd=ROOT
+        )
         with (self._folder / "log").open("wb") as log:
             self._up = subprocess.Popen(
                 [

@@ -22,8 +22,8 @@ from rich.progress import Progress
 from benchmarks.throughput import report
 from benchmarks.throughput.latency import Latency
 from benchmarks.throughput.limit import Limit
-from benchmarks.throughput.naive_run import measure_naive
-from benchmarks.throughput.peers import PEERS, measure_peer, why_not
+from benchmarks.throughput.peers.naive_run import measure_naive
+from benchmarks.throughput.peers.peers import PEERS, measure_peer, why_not
 from benchmarks.throughput.pictures import PLATES, draw_pictures
 from benchmarks.throughput.queued import measure_null, measure_sightline
 from benchmarks.throughput.samples import Sample, rows_of
@@ -67,7 +67,7 @@ def main() -> int:
 @contextmanager
 def _postgres(options: argparse.Namespace) -> Iterator[str]:
     """The URL that was given, or of a server for this run, which waits for the disk; empty: there are no programs."""
-    from tests.integration.test_storage.postgres import find_binaries, running_server
+    from tests.integration.storage.postgres import find_binaries, running_server
 
     binaries = None if options.postgres or "sightline" not in options.only else find_binaries()
     with running_server(binaries, durable=True) if binaries else nullcontext(options.postgres) as url:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from demo.scene import draw_photo
-from training.plates.fonts import check_fonts
-from training.plates.scene import BgrImage, PlateTruth, draw_scene
+from training.plates.drawing.fonts import check_fonts
+from training.plates.drawing.scene import BgrImage, PlateTruth, draw_scene
 from workers.pixels.images import encode_jpeg
 
 SIZES = ((1280, 720), (1920, 1080))

@@ -136,9 +136,12 @@ class Fleet:
             counters,
             SourceOptions(
                 preset=camera.preset,
+                fps=camera.fps,
                 loop=camera.loop,
                 open_timeout_s=settings.camera_open_timeout_s,
                 read_timeout_s=settings.camera_read_timeout_s,
+                allow_private=settings.allow_private_urls,
+                limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
             ),
             jpeg_quality=settings.camera_jpeg_quality,
             deadline_s=settings.live_deadline_s,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from celery import Celery
     from kombu.entity import Queue
 
-    from sightline.settings import Settings
+    from sightline.settings import DeliverySettings, Settings
 
 #: Header with the epoch time of sending, so that the age of a waiting message can be read without its body.
 SENT_AT_HEADER: Final = "sightline_sent_at"
@@ -68,7 +68,7 @@ class RedisTransport:
     def __init__(self) -> None:
         self._channel: Any = None  #: to send through, once something was sent
 
-    def options(self, settings: Settings) -> dict[str, Any]:
+    def options(self, settings: DeliverySettings) -> dict[str, Any]:
         return {
             "visibility_timeout": settings.visibility_timeout_s,
             "unacked_restore_interval": _RESTORE_INTERVAL_S,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from sightline.cli.output import JsonFlag, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
@@ -16,7 +17,22 @@ from sightline.errors import BadMessageError
 from sightline.pipelines import DEFAULT
 from sightline.types import Pipeline
 
-app = typer.Typer(help="Cameras: list, add, change, pause, resume, remove.", no_args_is_help=True)
+#: An address that does not answer is tried twice, then pictures are looked at.
+_TEST_TIMEOUT_S: Final = 60.0
+_TOLD: Final = {
+    "kind": "kind",
+    "codec": "codec",
+    "size": "size",
+    "stated_fps": "fps stated",
+    "measured_fps": "fps measured",
+    "keys": "key frames",
+    "opened_s": "opened in s",
+    "first_picture_s": "first picture after s",
+    "latency": "latency",
+    "came": "pictures",
+}
+
+app = typer.Typer(help="Cameras: test, list, add, change, pause, resume, remove.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the camera; it is the source of its rows.")]
 Fps = Annotated[float, typer.Option(min=0.1, max=60, help="Frames a second that are looked at, at most.")]
@@ -57,10 +73,38 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
     print_rows(rows, columns, as_json=False, empty="no cameras; add one: sightline cameras add NAME URL")
 
 
+@app.command("test")
+def look(
+    url: Annotated[str, typer.Argument(help="As in `add`.")],
+    picture: Annotated[Path | None, typer.Option(help="Write the newest picture to this file, a JPEG.")] = None,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """What a stream is, before it is added: codec, size, rate, key frames, latency, and a picture.
+
+    It is looked at for a few seconds from where the API runs. Exit status 1: it does not work; the cure is said.
+    """
+    found: dict[str, Any] = call_api(
+        settings_for(data), "POST", "/cameras/test", body={"url": _address(url)}, waits_s=_TEST_TIMEOUT_S
+    )
+    if picture is not None and found["picture"] is not None:
+        picture.write_bytes(base64.b64decode(found["picture"]))
+    if as_json:
+        print_json(found)
+    elif found["error"] is not None:
+        err.print(found["error"])
+    else:
+        print_rows([_told(found)], _TOLD, as_json=False, empty="")
+        for hint in found["hints"]:
+            out.print(f"- {hint}")
+    if found["error"] is not None:
+        raise typer.Exit(1)
+
+
 @app.command()
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://… (MJPEG), a video file, or a USB index such as 0.")],
+    url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://…, rtmp://…, a video file, or a USB index (0).")],
     pipeline: Annotated[Pipeline, pipeline_option("What to do with its frames.")] = DEFAULT,
     fps: Fps = 5.0,
     min_fps: MinFps = None,
@@ -137,6 +181,17 @@ def _address(url: str) -> str:
         f"url: there is no file {url!r} here; of a file on the machine of the camera process give the absolute path",
         field="url",
     )
+
+
+def _told(found: Mapping[str, Any]) -> dict[str, Any]:
+    key_frame_s, damaged = found["key_frame_s"], found["damaged"]
+    return {
+        **found,
+        "size": f"{found['width']} x {found['height']}",
+        "keys": "fewer than two came" if key_frame_s is None else f"every {key_frame_s:g} s",
+        "came": f"{found['pictures']}, {damaged} damaged" if damaged else found["pictures"],
+        "latency": "not said" if found["latency_s"] is None else f"{found['latency_s']:.2f} s",
+    }
 
 
 def _row(camera: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,10 @@ def cancel(
     What waits is not begun; what is worked on ends at its next step.
     """
     settings = settings_for(data)
-    answers = [call_api(settings, "POST", f"/jobs/{job_id}/cancel", query={"wait": _WAIT_S}) for job_id in job_ids]
+    answers = [
+        call_api(settings, "POST", f"/jobs/{job_id}/cancel", query={"wait": _WAIT_S}, waits_s=_WAIT_S)
+        for job_id in job_ids
+    ]
     rows = [{"job_id": answer["job_id"], "ended": _ended(answer)} for answer in answers]
     print_rows(rows, {"job_id": "job", "ended": "ended"}, as_json=as_json, empty="")
     if any(row["ended"] not in (CANCELLED, "not yet") for row in rows):

@@ -15,7 +15,7 @@ from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api, fetch
 from sightline.errors import BadMessageError, SettingsError
 from sightline.local.checkout import require_checkout, run_once
-from sightline.settings import PREFIX, Settings
+from sightline.settings import PREFIX, PlaceSettings, Settings
 
 _FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
 
@@ -46,7 +46,7 @@ def explain(
         _show(explanation)
 
 
-def _explain_photo(photo: Path, settings: Settings, picture: Path | None) -> dict[str, Any]:
+def _explain_photo(photo: Path, settings: PlaceSettings, picture: Path | None) -> dict[str, Any]:
     """Workers and producers have the models and the pencil; the command only brings them together."""
     require_checkout("workers", "producers", "storage", "cv2")
     environment = dict(os.environ) | {PREFIX + "DATA_DIR": str(settings.data_dir)}

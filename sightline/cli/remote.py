@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from sightline.errors import BadImageError, SourceError
+from sightline.images.header import ImageLimits
 from sightline.submission.jobs import NewFrame
 
 STDIN: Final = "-"
@@ -22,20 +23,20 @@ def is_remote(what: str) -> bool:
     return what == STDIN or what.lower().startswith(("http://", "https://"))
 
 
-def read_remote(what: str, *, max_mb: float) -> NewFrame:
+def read_remote(what: str, limits: ImageLimits) -> NewFrame:
     """One photo. Of a URL it was taken when its EXIF says, else when the server says that it was last modified.
 
     Raises:
-        BadImageError: it is larger than `max_mb`; no more than that is read.
+        BadImageError: it is larger than the limit; no more than that is read.
         SourceError: nothing is there, or it cannot be fetched.
     """
-    most = int(max_mb * 1_000_000)
+    most = int(limits.max_mb * 1_000_000)
     if what == STDIN:
         data = _read_stdin(most)
-        return NewFrame.photo(_bounded(data, most, what), "stdin")
+        return NewFrame.photo(_bounded(data, most, what), "stdin", limits=limits)
     data, modified_at = _fetch(what, most)
     name = PurePosixPath(unquote(urlsplit(what).path)).name
-    return NewFrame.photo(_bounded(data, most, what), name, modified_at=modified_at)
+    return NewFrame.photo(_bounded(data, most, what), name, limits=limits, modified_at=modified_at)
 
 
 def _read_stdin(most: int) -> bytes:

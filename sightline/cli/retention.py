@@ -18,7 +18,7 @@ from sightline.cli.output import JsonFlag, err, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
 from sightline.errors import SettingsError
 from sightline.local.checkout import require_checkout
-from sightline.settings import PREFIX, Settings
+from sightline.settings import PREFIX, PlaceSettings
 
 Counts = dict[str, int]
 
@@ -72,7 +72,7 @@ def retention(
     print_rows(rows, {"what": "what", "count": heading}, as_json=False, empty="nothing is that old")
 
 
-def _ask_storage(settings: Settings, options: list[str]) -> Iterator[tuple[str, Counts]]:
+def _ask_storage(settings: PlaceSettings, options: list[str]) -> Iterator[tuple[str, Counts]]:
     """What `python -m storage retention` says, as it says it. Raises SettingsError: it failed; the text is why."""
     command = [sys.executable, "-m", "storage", "retention", "--json", *options]
     environment = dict(os.environ) | {PREFIX + "DATA_DIR": str(settings.data_dir)}

@@ -64,6 +64,7 @@ class Submitted:
     job: Job | None = None
     error: SightlineError | None = None
     video: VideoReport | None = None  #: the file was a video, and this is all of it
+    note: str = ""  #: what of the file was not submitted
 
 
 def submit(
@@ -91,6 +92,9 @@ def submit(
     Photos stand alone: two with different plates are two cars. The frames of a video follow each other: a plate that is
     read differently in the next frame may be the same car. --sequence says that all these files follow each other, in
     the order of their times, as pictures of one camera do.
+
+    JPEG, PNG and WebP are submitted as they are; HEIC, AVIF, TIFF, BMP, GIF and JPEG 2000 become JPEG (pip install
+    'sightline[pictures]'), of a file with several pictures the first, which is said.
 
     Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
     0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.
@@ -186,12 +190,12 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
     """One job a photo, one job for every so many frames of a video. A bad file is an answer, not the end."""
     submitted: list[Submitted] = []
     report = VideoReport()
-    limits = ImageLimits(client.settings.max_image_mb, client.settings.max_image_mpx)
+    limits = ImageLimits.of(client.settings)
     try:
         if isinstance(path, Path):
             new_frames = read_frames(path, fps=options.fps, limits=limits, report=report)
         else:
-            new_frames = iter([read_remote(path, max_mb=limits.max_mb)])
+            new_frames = iter([read_remote(path, limits)])
         for frames in _batched(new_frames, _BUNDLE):
             job, pixels = make_job(
                 frames,
@@ -202,7 +206,7 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
                 sequence=options.sequence,
             )
             _publish(client, job, pixels, options.stop)
-            submitted.append(Submitted(path, job))
+            submitted.append(Submitted(path, job, note=next(filter(None, (frame.note for frame in frames)), "")))
         if report.frames:
             submitted.append(Submitted(path, video=report))
     except RetryableError:
@@ -238,6 +242,7 @@ class Printer:
         self._wait = wait
         self._jobs = 0
         self._videos: list[tuple[What, VideoReport]] = []
+        self._notes: list[tuple[What, str]] = []
 
     def show(self, done: Submitted | Finished) -> int:
         if isinstance(done, Finished):
@@ -252,6 +257,8 @@ class Printer:
             self._videos.append((done.path, done.video))
             return int(done.video.ended_early is not None)
         self._jobs += 1
+        if done.note:
+            self._notes.append((done.path, done.note))
         if not self._wait and self._as_json and done.job:
             print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames)})
         return 0
@@ -264,6 +271,8 @@ class Printer:
         for path, report in self._videos:
             if not (self._as_json and report.is_whole):
                 self._print({"file": str(path), "video": report.as_json()}, line(f"{_name(path):<28} ", f"{report}"))
+        for path, note in self._notes:
+            self._print({"file": str(path), "note": note}, line(f"{_name(path):<28} ", (note, "yellow")))
         if not self._wait and not self._as_json:
             out.print(f"{self._jobs} jobs submitted")
         if self._as_json:

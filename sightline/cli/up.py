@@ -22,7 +22,7 @@ from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, 
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.local.supervisor import Role, supervise
 from sightline.pipelines import registry
-from sightline.settings import PREFIX, Settings, load_settings
+from sightline.settings import PREFIX, ApiSettings, Settings, WorkerSettings, load_settings
 
 _READY_TIMEOUT_S = 120
 
@@ -96,7 +96,7 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str
         )
 
 
-def _worker(name: str, roles: list[str], settings: Settings) -> Role:
+def _worker(name: str, roles: list[str], settings: WorkerSettings) -> Role:
     queues = [registry().roles[role] for role in roles]
     command = worker_command(name, *queues, concurrency=settings.concurrency(roles))
     # Celery warns root because of pickle; our workers take nothing but JSON.
@@ -148,7 +148,7 @@ def _make_folder(data_dir: Path) -> None:
         raise SettingsError(f"data folder {data_dir}: not writable; choose another with --data")
 
 
-def _require_free_ports(settings: Settings) -> None:
+def _require_free_ports(settings: ApiSettings) -> None:
     """A child that finds its port taken would be started again for ever."""
     for host, port, option in (
         (settings.api_host, settings.api_port, "--port"),

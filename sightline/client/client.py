@@ -1,27 +1,37 @@
-"""Sightline for any Python service: submit images, wait for results. Needs the broker and the frame store, no API."""
+"""Sightline for any Python service: submit images, wait for results, ask. Over Redis, or over the HTTP API."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
+from weakref import WeakKeyDictionary
 
-from sightline.delivery.publisher import Publisher
-from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
-from sightline.errors import BacklogFullError, BadMessageError, WaitTimeoutError
+from sightline.client.answers import Audit, Camera, Passage
+from sightline.client.http import ApiClient, check_address
+from sightline.errors import BadMessageError, WaitTimeoutError
+from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
-from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings, load_settings
 from sightline.submission.jobs import NewFrame, make_job, sequence_of
 from sightline.types import JobResult, Lane, Pipeline
 from sightline.wire.messages import Job
 
+if TYPE_CHECKING:
+    from sightline.delivery.publisher import Publisher
+
 #: An encoded picture: a path, its bytes, or an open binary file.
 Image = str | Path | bytes | bytearray | memoryview | BinaryIO
+Moment = datetime | str
+Opened = TypeVar("Opened")
+#: Passages for which a thread is asked at once.
+_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class SubmittedJob:
 
     job: Job
     _client: Sightline
+    notes: tuple[str, ...] = ()  #: what of the files is not in the job, as all but the first picture of a GIF
 
     @property
     def job_id(self) -> str:
@@ -51,12 +62,25 @@ class SubmittedJob:
 class Sightline:
     """The client. Settings come from the environment (`SIGHTLINE_REDIS_URL`, ...) unless given.
 
-    Safe to use from several threads, and may be pickled: the copy has connections of its own. Use it as a context
-    manager, or call `close`.
+    With `url` it goes through the HTTP API at that address, and needs no Redis: `api_key` is an operator's to submit,
+    a viewer's to ask; without one, `SIGHTLINE_API_KEY` is. Without `url` jobs go straight to Redis, and only questions
+    (`passages`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
+
+    Safe to use from several threads and after a fork, and may be pickled, with its key: each process opens connections
+    of its own. Use it as a context manager, or call `close`.
+
+    Raises:
+        TypeError: `settings` are none, or given beside `url`.
+        BadMessageError: `url` is none.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or load_settings()
+    def __init__(self, settings: Settings | None = None, *, url: str | None = None, api_key: str | None = None) -> None:
+        _check_arguments(settings, url, api_key)
+        self.is_over_http = url is not None
+        self.settings = settings or load_settings(**_named(api_url=url, api_key=api_key))
+        self._opened: dict[tuple[int, str], Any] = {}
+        if self.is_over_http:
+            check_address(self.settings.api_url)
 
     def submit(
         self,
@@ -67,7 +91,8 @@ class Sightline:
         captured_at: datetime | None = None,
         sequence: bool = False,
     ) -> SubmittedJob:
-        """Submit encoded images (JPEG, PNG, WebP), as paths, bytes or open binary files, as one job.
+        """Submit encoded images (JPEG, PNG, WebP; with the extra `pictures` also HEIC, AVIF, TIFF, BMP, GIF and JPEG
+        2000), as paths, bytes or open binary files, as one job.
 
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
@@ -79,31 +104,30 @@ class Sightline:
             TypeError: an image is none of these, such as an array or a list of images.
             OSError: there is no file at that path, or it cannot be read.
             BadImageError: an image is empty, damaged, too large or of another format.
-            BadMessageError: a name is wrong (pipeline, lane, source), or an image is a URL.
+            BadMessageError: a name is wrong (pipeline, lane, source), an image is a URL, or the API refuses the key.
             BacklogFullError, BrokerUnavailableError, StoreUnavailableError: try again later, with the same images.
         """
-        frames = [_new_frame(image, captured_at) for image in images]
+        settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
+        limits = settings and ImageLimits.of(settings)
+        frames = [NewFrame.photo(*_read(image), limits=limits, captured_at=captured_at) for image in images]
         job, pixels = make_job(
             frames,
-            self.settings,
+            settings,
             pipeline=pipeline,
             lane=lane,
             source_id=source_id,
             sequence=sequence_of(frames, is_said=sequence),
         )
-        refused = self.publisher.publish(job, pixels)
-        if len(refused) == len(job.frames):
-            most = self.settings.live_max_open_frames
-            raise BacklogFullError(
-                f"backlog full for source {source_id!r}: {most} live frames may be open; try again later",
-                source_id=source_id,
-            )
-        accepted = tuple(frame for frame in job.frames if frame not in refused)
-        return SubmittedJob(job.model_copy(update={"frames": accepted}), self)
+        job, said = self._jobs.accept(job, pixels)
+        notes = (*(f"{frame.name or 'image'}: {frame.note}" for frame in frames if frame.note), *said)
+        return SubmittedJob(job, self, notes)
 
     def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
-        """The result of a job by its id; see `SubmittedJob.wait`."""
-        result = self._board.wait(job_id, timeout_s)
+        """The result of a job by its id; see `SubmittedJob.wait`.
+
+        Raises BadMessageError over HTTP, if there is no such job. (Redis alone does not know.)
+        """
+        result = self._jobs.wait(job_id, timeout_s)
         if result is None:
             raise _timed_out(job_id, timeout_s)
         return result
@@ -120,28 +144,75 @@ class Sightline:
         Raises:
             BrokerUnavailableError: it is not known to be cancelled; try again.
         """
-        return self.publisher.ledger.cancel(job_id)
+        return self._jobs.cancel(job_id)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
-        return type(self), (self.settings,)
+    def passages(
+        self,
+        text: str | None = None,
+        *,
+        like: float | None = None,
+        on_list: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> Iterator[Passage]:
+        """Vehicles that passed, the newest first: at most `limit`, fetched page by page as they are needed.
+
+        Args:
+            text: a plate in any spelling; `*` stands for any characters, `?` for one.
+            like: plates that differ from `text` by so much, at most 2, the likeliest first, at most 1,000.
+            on_list: only those on this list of known plates.
+            since, until: from then on, before then: a time with its zone, or as text (`15m`, `1h`, `2d`, RFC 3339).
+
+        Raises:
+            BadMessageError: an argument is wrong, or the key may not ask.
+            BrokerUnavailableError, StoreUnavailableError: the API does not answer, or has no database.
+        """
+        query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
+        rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
+        return map(Passage.model_validate, rows)
+
+    def cameras(self) -> list[Camera]:
+        """Cameras and how they do. Raises as `passages` does."""
+        return [Camera.model_validate(camera) for camera in self._api.call("GET", "/cameras")["items"]]
+
+    def audit(self, since: Moment | None = None, until: Moment | None = None) -> Audit:
+        """Whether every published frame is stored, dropped, dead or open: of all time, or of those published between
+        two times, in whole hours. Raises as `passages` does."""
+        return Audit.model_validate(self._api.call("GET", "/audit", query=_range(since, until)))
 
     def close(self) -> None:
-        for name in ("publisher", "_redis", "_board"):
-            part = self.__dict__.pop(name, None)
-            if part is not None and name != "_board":
-                part.close()
+        """What another process opened, from which this one was forked, is left to it."""
+        for process, name in list(self._opened):
+            opened = self._opened.pop((process, name))
+            if process == os.getpid():
+                opened.close()
 
-    @cached_property
+    @property
     def publisher(self) -> Publisher:
-        return Publisher.from_settings(self.settings)
+        """Of a client that is not over HTTP."""
+        return self._jobs.publisher
 
-    @cached_property
-    def _redis(self):
-        return connect(self.settings.redis_url)
+    @property
+    def _jobs(self) -> Any:
+        if self.is_over_http:
+            from sightline.client.over_http import OverHttp as Over
+        else:
+            from sightline.client.over_redis import OverRedis as Over
+        return self._own("jobs", Over)
 
-    @cached_property
-    def _board(self) -> ResultBoard:
-        return ResultBoard(self._redis, result_ttl_s=self.settings.result_ttl_s)
+    @property
+    def _api(self) -> ApiClient:
+        return self._own("api", ApiClient)
+
+    def _own(self, name: str, open_: Callable[[Settings], Opened]) -> Opened:
+        """What is this process's own. What a parent opened is not touched, not even to be closed."""
+        key = (os.getpid(), name)
+        return self._opened.get(key) or self._opened.setdefault(key, open_(self.settings))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_opened": {}}
 
     def __enter__(self) -> Self:
         return self
@@ -153,12 +224,11 @@ class Sightline:
 
 
 class AsyncSightline:
-    """The client for asyncio. Publishing runs in a thread; waiting holds one connection, no thread."""
+    """The client for asyncio. Publishing and asking run in a thread; waiting holds one connection, no thread."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._sync = Sightline(settings)
-        self._redis = connect_async(self._sync.settings.redis_url)
-        self._board = AsyncResultBoard(self._redis)
+    def __init__(self, settings: Settings | None = None, *, url: str | None = None, api_key: str | None = None) -> None:
+        self._sync = Sightline(settings, url=url, api_key=api_key)
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
     async def submit(
         self,
@@ -179,11 +249,11 @@ class AsyncSightline:
             captured_at=captured_at,
             sequence=sequence,
         )
-        return AsyncSubmittedJob(submitted.job, self)
+        return AsyncSubmittedJob(submitted.job, self, submitted.notes)
 
     async def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """See `Sightline.wait`."""
-        result = await self._board.wait(job_id, timeout_s)
+        result = await self._waiting.wait(job_id, timeout_s)
         if result is None:
             raise _timed_out(job_id, timeout_s)
         return result
@@ -192,12 +262,56 @@ class AsyncSightline:
         """See `Sightline.cancel`."""
         return await asyncio.to_thread(self._sync.cancel, job_id)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
-        return type(self), (self._sync.settings,)
+    async def passages(
+        self,
+        text: str | None = None,
+        *,
+        like: float | None = None,
+        on_list: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> AsyncIterator[Passage]:
+        """See `Sightline.passages`."""
+        found = self._sync.passages(
+            text, like=like, on_list=on_list, source=source, since=since, until=until, limit=limit
+        )
+        while some := await asyncio.to_thread(list, islice(found, _AT_ONCE)):
+            for passage in some:
+                yield passage
+
+    async def cameras(self) -> list[Camera]:
+        """See `Sightline.cameras`."""
+        return await asyncio.to_thread(self._sync.cameras)
+
+    async def audit(self, since: Moment | None = None, until: Moment | None = None) -> Audit:
+        """See `Sightline.audit`."""
+        return await asyncio.to_thread(self._sync.audit, since, until)
 
     async def close(self) -> None:
         self._sync.close()
-        await self._redis.aclose()
+        waiting = self._opened.pop(asyncio.get_running_loop(), None)
+        if waiting is not None:
+            await waiting.close()
+
+    @property
+    def _waiting(self) -> Any:
+        """Connections belong to an event loop, and loops to a process."""
+        if self._sync.is_over_http:
+            from sightline.client.over_http import AsyncOverHttp as Over
+        else:
+            from sightline.client.over_redis import AsyncOverRedis as Over
+        loop = asyncio.get_running_loop()
+        if loop not in self._opened:
+            self._opened[loop] = Over(self._sync.settings)
+        return self._opened[loop]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_sync": self._sync}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_opened": WeakKeyDictionary()}
 
     async def __aenter__(self) -> Self:
         return self
@@ -214,6 +328,7 @@ class AsyncSubmittedJob:
 
     job: Job
     _client: AsyncSightline
+    notes: tuple[str, ...] = ()
 
     @property
     def job_id(self) -> str:
@@ -228,9 +343,35 @@ class AsyncSubmittedJob:
         return await self._client.cancel(self.job_id)
 
 
-def _new_frame(image: Image, captured_at: datetime | None) -> NewFrame:
-    data, name = _read(image)
-    return NewFrame.photo(data, name, captured_at=captured_at)
+def _check_arguments(settings: object, url: object, api_key: object) -> None:
+    if settings is not None and not isinstance(settings, Settings):
+        cure = f"; of an API write Sightline(url={settings!r})" if isinstance(settings, str) else ""
+        raise TypeError(f"settings: {_kind(settings)}; they come from sightline.load_settings(){cure}")
+    for name, value in (("url", url), ("api_key", api_key)):
+        if not isinstance(value, str | None):
+            raise TypeError(f"{name}: {_kind(value)}; it is a text")
+    if settings is not None and (url is not None or api_key is not None):
+        raise TypeError("url, api_key: not beside settings, which have them as api_url and api_key")
+    if api_key is not None and url is None:
+        raise TypeError("api_key: of which API? give its url too, or set SIGHTLINE_API_KEY")
+
+
+def _named(**given: Any) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _range(since: Moment | None, until: Moment | None) -> dict[str, str | None]:
+    return {"since": _moment("since", since), "until": _moment("until", until)}
+
+
+def _moment(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name}: {_kind(value)}; it is a datetime with a zone, or a text as '1h'")
+    if value.tzinfo is None:
+        raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
+    return value.isoformat()
 
 
 def _read(image: Any) -> tuple[bytes, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sightline.settings import PREFIX, Settings
+from sightline.settings import PREFIX, PlaceSettings
 
 
-def say_where(settings: Settings, name: str) -> str:
+def say_where(settings: PlaceSettings, name: str) -> str:
     """Why nothing may answer, and what to do. `name`: the setting with the address that was asked, as `REDIS_URL`."""
     if PREFIX + name in os.environ or name in os.environ:
         return f"nothing answers where {PREFIX}{name} says: is it running there?"

@@ -31,7 +31,7 @@ from sightline.wire.messages import Job
 if TYPE_CHECKING:
     import redis
 
-    from sightline.settings import Settings
+    from sightline.settings import DeliverySettings
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class LedgerLimits:
     publish_grace_s: float = 5.0
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> LedgerLimits:
+    def from_settings(cls, settings: DeliverySettings) -> LedgerLimits:
         return cls(
             max_open_frames=settings.max_open_frames,
             max_open_frames_per_source=settings.max_open_frames_per_source,

@@ -8,10 +8,13 @@ an end: offsets are never followed more than once, slices beyond the end are sho
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, Literal
 
 _EXIF_IFD, _TAKEN, _OFFSET, _FRACTION = 0x8769, 0x9003, 0x9011, 0x9291
+#: What says when a picture was taken.
+TAGS: Final = (_TAKEN, _OFFSET, _FRACTION)
 _PREFIX: Final = b"Exif\0\0"
 _START_OF_SCAN: Final = 0xDA
 #: Many times what real files have: segments or chunks of a file, entries of a directory, bytes of a value.
@@ -32,7 +35,11 @@ def taken_at(data: bytes) -> datetime | None:
 
     Without a zone it is the local time of this machine.
     """
-    tags = _read_tags(_find_exif(data))
+    return taken_in(_read_tags(_find_exif(data)))
+
+
+def taken_in(tags: Mapping[int, bytes]) -> datetime | None:
+    """The same of EXIF that was read already: its texts, by tag."""
     found = _MOMENT.match(tags.get(_TAKEN, b""))
     now = datetime.now(UTC)
     if found is None or not _FIRST_YEAR <= int(found[1]) <= now.year + 1:

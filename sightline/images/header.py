@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 import imagesize
 
 from sightline.errors import BadImageError
 from sightline.images.kinds import HEAD_BYTES, name_kind
+
+if TYPE_CHECKING:
+    from sightline.settings import AcceptedSettings
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 
@@ -27,6 +30,10 @@ class ImageLimits(NamedTuple):
     max_mb: float
     max_mpx: float
 
+    @classmethod
+    def of(cls, settings: AcceptedSettings) -> Self:
+        return cls(settings.max_image_mb, settings.max_image_mpx)
+
 
 class ImageInfo(NamedTuple):
     """Format and size in pixels, as the header says."""
@@ -43,12 +50,7 @@ def check_image(data: bytes, *, max_mb: float, max_mpx: float) -> ImageInfo:
         BadImageError: empty, too large, of another format, cut off, or with too many pixels; the text says which
             limit was met and what to do.
     """
-    if not data:
-        raise BadImageError("image: empty (0 bytes); send the bytes of a JPEG, PNG or WebP")
-    if len(data) > max_mb * 1_000_000:
-        raise BadImageError(
-            f"image: {len(data) / 1_000_000:.1f} MB, at most {max_mb:g} MB are accepted; send it smaller"
-        )
+    check_bytes(data, max_mb)
     image_format = format_of(data)
     if image_format is None:
         kind = name_kind(data[:HEAD_BYTES])
@@ -57,14 +59,29 @@ def check_image(data: bytes, *, max_mb: float, max_mpx: float) -> ImageInfo:
     width, height = imagesize.get(BytesIO(data))
     if width <= 0 or height <= 0:
         raise BadImageError(f"image: the {image_format} header has no size; the file is damaged or cut off")
+    check_pixels(width, height, max_mpx)
+    if not _is_whole(data, image_format):
+        raise BadImageError(f"image: the {image_format} file is cut off ({len(data)} bytes); send it again, whole")
+    return ImageInfo(image_format, int(width), int(height))
+
+
+def check_bytes(data: bytes, max_mb: float) -> None:
+    """Raises BadImageError: empty, or larger than that."""
+    if not data:
+        raise BadImageError("image: empty (0 bytes); send the bytes of a JPEG, PNG or WebP")
+    if len(data) > max_mb * 1_000_000:
+        raise BadImageError(
+            f"image: {len(data) / 1_000_000:.1f} MB, at most {max_mb:g} MB are accepted; send it smaller"
+        )
+
+
+def check_pixels(width: int, height: int, max_mpx: float) -> None:
+    """Raises BadImageError: there are more."""
     if width * height > max_mpx * 1_000_000:
         raise BadImageError(
             f"image: {width} x {height} are {width * height / 1e6:.0f} megapixels, "
             f"at most {max_mpx:g} are accepted; scale it down"
         )
-    if not _is_whole(data, image_format):
-        raise BadImageError(f"image: the {image_format} file is cut off ({len(data)} bytes); send it again, whole")
-    return ImageInfo(image_format, int(width), int(height))
 
 
 def format_of(data: bytes) -> ImageFormat | None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sightline.errors import BadMessageError, SourceError
+from sightline.images.conversion import is_convertible
 from sightline.images.exif import taken_at
 from sightline.images.header import ImageLimits, format_of
+from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.submission.jobs import NewFrame
 from sightline.submission.sequences import name_burst, name_video
 from sightline.video.clock import clock_time
@@ -19,7 +21,10 @@ from sightline.video.sampler import Sampler
 if TYPE_CHECKING:
     from sightline.video.file import VideoFile
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp"}
+    | {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jp2", ".tif", ".tiff"}
+)
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".dav", ".dv", ".f4v", ".flv", ".h264", ".h265", ".hevc", ".m2t", ".m2ts", ".m2v"}
     | {".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob"}
@@ -28,8 +33,6 @@ VIDEO_SUFFIXES = frozenset(
 SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 #: One JPEG after the other: nothing but the name tells them from a photo.
 _JPEGS: Final = frozenset({".mjpeg", ".mjpg"})
-#: Photos in the container of videos, as phones take them. FFmpeg would read their tiles as pictures.
-_PHOTO_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avif avis".split())
 #: Where cameras write EXIF: before the picture.
 _HEAD_BYTES = 262_144
 
@@ -57,16 +60,18 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def read_frames(
     path: Path, *, fps: float, limits: ImageLimits | None = None, report: VideoReport | None = None
 ) -> Iterator[NewFrame]:
-    """The frames of one file: a photo is one; a video gives `fps` pictures a second of its own time, as JPEG.
+    """The frames of one file: a photo is one, as it is or made a JPEG; a video gives `fps` pictures a second of its
+    own time, as JPEG.
 
     A photo stands alone, the frames of a video are a sequence of their own. Pictures of a video that are damaged are
     left out.
 
     Args:
-        limits: pictures of a video are made to fit.
+        limits: pictures of a video are made to fit; a photo that is no JPEG, PNG or WebP must.
         report: what of a video did not become a frame is noted here.
 
     Raises:
+        BadImageError: a photo of another kind cannot be made a JPEG.
         SourceError: the file cannot be read, or there is no picture in it that can be decoded.
     """
     try:
@@ -77,7 +82,7 @@ def read_frames(
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
     if video is None:
-        yield NewFrame.photo(data, path.name, modified_at=modified_at)
+        yield NewFrame.photo(data, path.name, limits=limits, modified_at=modified_at)
         return
     report = report or VideoReport()
     report.tracks = video.tracks
@@ -163,7 +168,7 @@ def _is_wanted(path: Path) -> bool:
 def _is_by_content(path: Path) -> bool:
     try:
         if _is_photo(path):
-            return format_of(_start_of(path)) is not None
+            return True
         video = _open_video(path)
     except (OSError, SourceError):
         return False
@@ -173,12 +178,7 @@ def _is_by_content(path: Path) -> bool:
 
 
 def _is_photo(path: Path) -> bool:
-    """Also one of a kind that we do not take: it is no video."""
-    start = _start_of(path)
-    is_ours = format_of(start) is not None and path.suffix.lower() not in _JPEGS
-    return is_ours or (start[4:8] == b"ftyp" and start[8:12] in _PHOTO_BRANDS)
-
-
-def _start_of(path: Path) -> bytes:
+    """FFmpeg would read a GIF as a video, and the tiles of a HEIC as pictures."""
     with path.open("rb") as file:
-        return file.read(16)
+        head = file.read(HEAD_BYTES)
+    return (format_of(head) is not None and path.suffix.lower() not in _JPEGS) or is_convertible(name_kind(head))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 import av
 import av.error
@@ -32,12 +32,23 @@ _BARE: Final = frozenset(
 )
 
 
+class ReadableFile(Protocol):
+    """What PyAV reads like a file. What its methods raise comes through FFmpeg as it is."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How a container is opened and read."""
 
     ffmpeg: dict[str, str]
     format: str | None = None  #: of the container; None: its content decides
+    file: ReadableFile | None = None  #: read in place of what the URL names
+    open_file: Callable[[str], ReadableFile] | None = None  #: for what a playlist names; None: FFmpeg does
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
     #: Decode on all cores. Each thread holds back a picture, and hundreds of live cameras would start thousands.
@@ -57,12 +68,13 @@ class Container:
         self.packets = 0  #: of the video, so far
         self._is_open = False
         with self._errors(options.open_timeout_s, "did not open within"):
-            self.av: InputContainer = av.open(
-                url,
+            self.av: InputContainer = av.open(  # pyright: ignore[reportAttributeAccessIssue] - it is read
+                options.file or url,
                 format=options.format,
                 options=options.ffmpeg,
                 timeout=(options.open_timeout_s, options.read_timeout_s),
                 metadata_errors="replace",
+                io_open=_opener(options.open_file),
             )
         self._is_open = True
         try:
@@ -78,6 +90,7 @@ class Container:
         self._tag_degrees = turned_by_tag(self.stream)
         self._is_bare = self.av.format.name in _BARE
         self._looked_at_first = False
+        self._packet: av.Packet | None = None
 
     def pictures(self) -> Iterator[Picture]:
         """The pictures until the end, with those that are damaged or lost.
@@ -104,8 +117,13 @@ class Container:
     @property
     def frame_s(self) -> float:
         """Seconds between two frames, as the container says; where there is none, the codec."""
+        return 1 / (self.stated_fps or 25)
+
+    @property
+    def stated_fps(self) -> float | None:
+        """Frames a second, as the container says; where there is none, the codec."""
         rate = self.stream.codec_context.framerate if self._is_bare else self.stream.average_rate
-        return float(1 / (rate or 25))
+        return float(rate) if rate else None
 
     @property
     def start_s(self) -> float | None:
@@ -113,6 +131,14 @@ class Container:
         if self.stream.start_time is None or self.stream.time_base is None or self._is_bare:
             return None
         return float(self.stream.start_time * self.stream.time_base)
+
+    @property
+    def latency_s(self) -> float | None:
+        """How long ago the newest packet was sent, by the clock of its sender (RTP with reports); None: not said."""
+        if self._packet is None or not self._packet.has_sidedata("prft"):
+            return None
+        sent_us = int.from_bytes(bytes(self._packet.get_sidedata("prft"))[:8], "little", signed=True)
+        return round(time.time() - sent_us / 1e6, 3)
 
     @property
     def has_size(self) -> bool:
@@ -172,6 +198,7 @@ class Container:
                 for packet in self.av.demux(self.stream):
                     failed = 0
                     self.packets += 1
+                    self._packet = packet
                     yield packet
                 return
             except av.error.InvalidDataError:
@@ -207,7 +234,7 @@ class Container:
             raise SourceError(f"{self._name}: {self._reason(error, limit_s, too_slow)}") from error
 
     def _reason(self, error: Exception, limit_s: float, too_slow: str) -> str:
-        if self._waited_s() >= 0.95 * limit_s:  # FFmpeg has several names for a time-out
+        if isinstance(error, TimeoutError) or self._waited_s() >= 0.95 * limit_s:  # FFmpeg has several names for it
             return f"{too_slow} {limit_s:g} s"
         if self._options.is_file:
             return explain_file(error, self._name)
@@ -220,3 +247,7 @@ class Container:
 
     def _waited_s(self) -> float:
         return time.monotonic() - self._waits_since_s
+
+
+def _opener(open_file: Callable[[str], ReadableFile] | None) -> Any:
+    return open_file and (lambda url, _flags, _options: open_file(url))

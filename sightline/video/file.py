@@ -40,7 +40,7 @@ class VideoFile:
     ) -> None:
         """Raises `SourceError`: it cannot be opened, or there is no video in it."""
         self.path = path
-        self._container = Container(
+        self.container = Container(
             f"file:{path}",  # a name with a colon is no URL
             ReadOptions(
                 {"protocol_whitelist": "file,crypto", "format_whitelist": _FORMATS},
@@ -50,9 +50,9 @@ class VideoFile:
                 is_file=True,
             ),
         )
-        self._clock = PositionClock(self._container.frame_s, self._container.start_s)
-        self.tracks = tell_tracks(video_tracks(self._container.av), self._container.stream)
-        self.recorded_at = _recorded_at(self._container)
+        self._clock = PositionClock(self.container.frame_s, self.container.start_s)
+        self.tracks = tell_tracks(video_tracks(self.container.av), self.container.stream)
+        self.recorded_at = _recorded_at(self.container)
         self.ended_early: str | None = None  #: where it broke off and why, once it was read
 
     def pictures(self) -> Iterator[PlacedPicture]:
@@ -62,7 +62,7 @@ class VideoFile:
             SourceError: there is no picture in it that could be decoded, or it cannot be read on.
         """
         good, lost = False, 0
-        for picture in self._container.pictures():
+        for picture in self.container.pictures():
             if picture.is_lost:
                 lost += 1
                 yield PlacedPicture(self._clock.next_s, picture)
@@ -71,12 +71,12 @@ class VideoFile:
                 yield PlacedPicture(self._clock.at_s(picture.stamp_s), picture)
         if not good:
             raise SourceError(f"{self.path}: no picture in it could be decoded")
-        self.ended_early = self._ended_early(self.end_s + lost * self._container.frame_s)
+        self.ended_early = self._ended_early(self.end_s + lost * self.container.frame_s)
 
     @property
     def duration_s(self) -> float | None:
         """How long it is, as it says itself."""
-        return _said_s(self._container)
+        return _said_s(self.container)
 
     @property
     def end_s(self) -> float:
@@ -84,13 +84,13 @@ class VideoFile:
         return self._clock.next_s
 
     def close(self) -> None:
-        self._container.close()
+        self.container.close()
 
     def _ended_early(self, end_s: float) -> str | None:
         """Cut-off files end as whole ones do; only their headers know better."""
         said_s = self.duration_s
-        frames = self._container.stream.frames
-        tolerance_s = 0.25 if 0 < self._container.packets < frames else _TOLERANCE_S
+        frames = self.container.stream.frames
+        tolerance_s = 0.25 if 0 < self.container.packets < frames else _TOLERANCE_S
         if said_s is None or self._clock.has_jumped or end_s >= said_s - tolerance_s:
             return None
         return f"ends at {clock_time(end_s)} of {clock_time(said_s)}: the file is cut off or damaged there"

@@ -50,6 +50,11 @@ class Picture:
         return isinstance(self._media, av.VideoFrame) and self._media.interlaced_frame
 
     @property
+    def is_key(self) -> bool:
+        """Whether it can be decoded without the ones before."""
+        return isinstance(self._media, av.Packet) or (self._media is not None and bool(self._media.key_frame))
+
+    @property
     def is_lost(self) -> bool:
         """Whether nothing of it is left to look at."""
         return self._media is None

@@ -17,7 +17,7 @@ from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.ids import content_id
-from sightline.settings import Settings
+from sightline.settings import PlaceSettings
 from sightline.wire.messages import Job
 from storage.database.engine import Database, insert_into
 from storage.jobs.rows import published_at
@@ -35,7 +35,7 @@ class Accepted:
         self._spares = spares
 
     @classmethod
-    def from_settings(cls, database: Database, settings: Settings) -> Accepted:
+    def from_settings(cls, database: Database, settings: PlaceSettings) -> Accepted:
         spares = open_frame_store(settings.picture_store_url, ttl_s=None) if settings.frames_are_in_redis else None
         return cls(database, spares)
 

@@ -1,7 +1,7 @@
 """What our reader of plates confuses, as `reader_confusions.json` has it counted.
 
-`python -m training.plates.measure_confusions` writes that file. It has counts, so smoothing is done here, once, at the
-first question. With another reader the figures are off, but its look-alikes are much the same.
+`python -m training.plates.measuring.measure_confusions` writes that file. It has counts, so smoothing is done
+here, once, at the first question. With another reader the figures are off, but its look-alikes are much the same.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ import cv2
 import pytest
 
 from demo.scene import draw_photo
-from tests.acceptance.rtsp import ServeRtsp, rtsp_servers
-from tests.acceptance.system import System
+from tests.acceptance.parts.rtsp import ServeRtsp, rtsp_servers
+from tests.acceptance.parts.system import System
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from producers.camera.status import CameraStatus, read_statuses
 from sightline.redis.connection import connect
 from storage.access.keys import create_key
 from storage.cameras import add_camera
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.system import ROOT, System
 from tests.cameras import camera, wait_until, write_clip
 
 #: One worker, one picture a call: 1.1 frames a second of the 16 that both cameras may give.

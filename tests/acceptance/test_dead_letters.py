@@ -17,7 +17,7 @@ from sightline import JobStatus, Sightline
 from sightline.testing import make_picture
 from storage.access.keys import Role, create_key
 from storage.database.opening import open_database
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.system import ROOT, System
 from tests.conftest import free_port
 from tests.unit.onnx_models import write_yolox_rectangle_model
 

@@ -19,7 +19,7 @@ from sightline.celery.transport import transport_of
 from sightline.ids import new_id
 from sightline.testing import make_picture
 from sightline.types import Lane
-from tests.acceptance.system import System
+from tests.acceptance.parts.system import System
 
 STUBS = {"plates_model": "stub", "text_model": "stub", "recognizer": "stub"}
 

@@ -19,7 +19,7 @@ from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
 from storage.access.keys import create_key
-from tests.acceptance.system import System
+from tests.acceptance.parts.system import System
 from tests.fuzz.pictures import pictures
 
 COUNT = int(os.environ.get("FUZZ_UPLOADS", "30"))

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
 from storage.access.keys import Role, create_key
-from tests.acceptance.system import System
+from tests.acceptance.parts.system import System
 
 Photo = Callable[[str, int], bytes]
 JOBS = 24

@@ -11,7 +11,7 @@ import pytest
 from sightline import Sightline
 from sightline.testing import make_picture
 from sightline.types import JobStatus, Pipeline
-from tests.acceptance.system import System
+from tests.acceptance.parts.system import System
 from tests.file_server import serving
 from tests.unit.onnx_models import write_yolox_rectangle_model
 

@@ -18,7 +18,7 @@ from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import make_picture
 from sightline.types import Lane
 from storage.access.keys import Role, create_key
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.system import ROOT, System
 from tests.installing import forget_packages
 
 PACKAGE = ROOT / "tests/packages/count_letters"

@@ -38,7 +38,7 @@ from sightline.testing import make_picture
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
 from storage.access.keys import create_key
-from tests.acceptance.system import ROOT, System
+from tests.acceptance.parts.system import ROOT, System
 from tests.conftest import free_port
 
 USERS = ("admin", "producer", "worker", "writer", "flower")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from producers.camera.probe import probe_camera
 from producers.camera.sources.opening import open_source
 from producers.camera.sources.source import SourceOptions
 from producers.camera.status import CameraStatus, read_statuses
@@ -27,7 +28,7 @@ from storage.cameras import add_camera, remove_camera
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
-from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
+from tests.acceptance.parts.rtsp import PASSWORD, ServeRtsp, rtsp_url
 from tests.cameras import camera, wait_until, write_clip
 from tests.conftest import free_port
 
@@ -170,6 +171,17 @@ def test_a_wrong_password_and_a_wrong_path_are_told(serve_rtsp: ServeRtsp, tmp_p
             open_source(url, SourceOptions(), threading.Event())
         assert words in str(error.value)
         assert "wr0ng" not in str(error.value)
+
+
+def test_how_old_pictures_are_is_told_by_the_clock_of_the_camera(serve_rtsp: ServeRtsp, tmp_path: Path) -> None:
+    port = free_port()
+    serve_rtsp(write_clip(tmp_path / "clip.mp4", seconds=20), port)
+    found = probe_camera(rtsp_url(port), SourceOptions())
+    assert (found.error, found.kind, found.codec, found.width, found.stated_fps) == (None, "RTSP", "H.264", 320, 10)
+    assert found.latency_s is not None
+    assert 0 <= found.latency_s < 60
+    assert found.picture
+    assert PASSWORD not in found.model_dump_json()
 
 
 def _published(settings: Settings) -> dict[str, int]:

@@ -24,8 +24,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from demo.scene import write_clip
-from tests.acceptance.machine import ROOT, Machine
-from tests.acceptance.rtsp import PASSWORD, ServeRtsp, rtsp_url
+from tests.acceptance.parts.machine import ROOT, Machine
+from tests.acceptance.parts.rtsp import PASSWORD, ServeRtsp, rtsp_url
 from tests.conftest import free_port
 
 Photo = Callable[[str, int], bytes]

@@ -20,7 +20,7 @@ from sightline.blobs.names import frames_name
 from sightline.ids import new_id
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
-from tests.acceptance.system import System
+from tests.acceptance.parts.system import System
 
 Photo = Callable[[str, int], bytes]
 

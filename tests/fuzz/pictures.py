@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from tests.png import SIGNATURE, png, png_chunk
 
+register_heif_opener()
 WIDTH, HEIGHT = 160, 120
 #: What a 32-bit or 16-bit length is changed to: ends of ranges, signs, sizes of bombs.
 _LENGTHS = (0, 1, 2, 7, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
@@ -134,9 +136,9 @@ def _strange_sizes() -> Iterator[Picture]:
 def _renamed() -> Iterator[Picture]:
     """Films and formats that are not accepted or look like others."""
     frames = [Image.fromarray(np.roll(_drawn(), step * 9, 1)) for step in range(4)]
-    for kind in ("GIF", "WEBP", "PNG"):
+    for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF"):
         yield Picture(f"animated {kind}", _saved(kind, frames[0], save_all=True, append_images=frames[1:]))
-    for kind in ("BMP", "TIFF", "PPM", "ICO", "JPEG2000"):
+    for kind in ("BMP", "TIFF", "PPM", "ICO", "JPEG2000", "HEIF", "AVIF"):
         yield Picture(f"{kind} renamed", _saved(kind))
     then = time.gmtime(0)  # not now: the same seed gives the same files
     yield Picture("PDF renamed", _saved("PDF", creationDate=then, modDate=then))

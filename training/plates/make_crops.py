@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.plates.crops import draw_crop
-from training.plates.fonts import check_fonts
+from training.plates.drawing.crops import draw_crop
+from training.plates.drawing.fonts import check_fonts
 from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
 
 _CHUNK = 500

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from training.plates.make_scenes import make_scenes
-from training.plates.measure_detector import load_photos, open_file, report
+from training.plates.measuring.measure_detector import load_photos, open_file, report
 from workers.models.registry import BUILT_IN
 
 _TARGET = Path(BUILT_IN["plates-detector"].source).with_suffix(".onnx")
@@ -42,7 +42,7 @@ _PHOTOS = """
 Real photos of the public OpenALPR benchmark, one labelled plate each. `dev` may be looked at, `test` is only counted;
 neither was trained on. `top1`: the most confident box is on the plate; `any`: some box of confidence 0.1 is
 (intersection over union 0.5). `false`: boxes a photo of confidence {sure} beside the labelled plate, some of which are
-plates without a label. `python -m training.plates.measure_detector PHOTOS` prints this.
+plates without a label. `python -m training.plates.measuring.measure_detector PHOTOS` prints this.
 """.format(sure=BUILT_IN["plates-detector"].min_confidence)
 
 

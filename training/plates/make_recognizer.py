@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from training.plates.card import write_card
 from training.plates.make_crops import make_crops
+from training.plates.measuring.card import write_card
 from workers.models.registry import BUILT_IN
 
 _TARGET = Path(BUILT_IN["plates-recognizer"].source)

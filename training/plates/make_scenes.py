@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from training.plates.fonts import check_fonts
-from training.plates.scene import PlateTruth, draw_scene
+from training.plates.drawing.fonts import check_fonts
+from training.plates.drawing.scene import PlateTruth, draw_scene
 
 _SIZE_PX = 480
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from sightline.errors import RetryableError, SettingsError, SightlineError
-from sightline.settings import Settings
+from sightline.settings import SinkSettings
 from sightline.wire.events import SinkKind
 from storage.sinks.deliveries import Delivery
 from storage.sinks.sinks import Sink
@@ -34,7 +34,7 @@ class Sender(Protocol):
     async def close(self) -> None: ...
 
 
-def open_sender(sink: Sink, settings: Settings) -> Sender:
+def open_sender(sink: Sink, settings: SinkSettings) -> Sender:
     """The sender of this kind of sink.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sightline import entry_points
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from workers.detectors.detector import Detector
 from workers.models.registry import find_model
 from workers.models.runtimes import choose_runtime
@@ -11,7 +11,7 @@ from workers.models.runtimes import choose_runtime
 __all__ = ["Detector", "open_detector"]
 
 
-def open_detector(name: str, settings: Settings) -> Detector:
+def open_detector(name: str, settings: ModelSettings) -> Detector:
     """Load the detector `name` of the model registry in the fastest runtime of this machine.
 
     Raises:

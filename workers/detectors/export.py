@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import SightlineError
-from sightline.settings import Settings, load_settings
+from sightline.settings import ModelSettings, load_settings
 from workers.detectors.torch_session import load_net
 from workers.models.files import resolve
 
 
-def export(name: str, settings: Settings, target: Path | None = None) -> Path:
+def export(name: str, settings: ModelSettings, target: Path | None = None) -> Path:
     """Write the end-to-end ONNX file of `name` beside its `.pt` file, for any batch size. Needs ultralytics and onnx.
 
     Raises:

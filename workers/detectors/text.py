@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Detection, Point
 from sightline.wire.models import LoadedModel
 from workers.models.files import ModelFile, resolve
@@ -82,7 +82,7 @@ class TextDetector:
         )
 
 
-def open_text_detector(name: str, settings: Settings, runtime: Runtime) -> TextDetector:
+def open_text_detector(name: str, settings: ModelSettings, runtime: Runtime) -> TextDetector:
     """Load weights of kind `text-detection`.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Detection
 from sightline.wire.models import LoadedModel
 from workers.detectors.heads import HEADS
@@ -135,7 +135,7 @@ def decode(
     return found
 
 
-def open_yolo_detector(name: str, settings: Settings, runtime: Runtime) -> YoloDetector:
+def open_yolo_detector(name: str, settings: ModelSettings, runtime: Runtime) -> YoloDetector:
     """Load weights of any kind of YOLO.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sightline.errors import ModelError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from workers.models.download import Progress, download, sum_of
 from workers.models.registry import PACKAGE, ModelSpec, find_model, load_registry
 
@@ -25,7 +25,7 @@ class ModelFile(NamedTuple):
     sha256: str
 
 
-def resolve(name: str, settings: Settings, *, suffix: str = "", progress: Progress | None = None) -> ModelFile:
+def resolve(name: str, settings: ModelSettings, *, suffix: str = "", progress: Progress | None = None) -> ModelFile:
     """The weights of `name` on this machine, downloaded first if need be, with a checked sha256.
 
     `suffix` asks for a form: `.onnx` of a model whose source is a `.pt` file is the export that lies beside it.
@@ -55,7 +55,7 @@ def resolve(name: str, settings: Settings, *, suffix: str = "", progress: Progre
     return ModelFile(name, spec, path, _checked_sha256(name, path, expected, cure))
 
 
-def must_be_fetched(name: str, settings: Settings) -> bool:
+def must_be_fetched(name: str, settings: ModelSettings) -> bool:
     """Whether opening this model begins with a download."""
     spec = load_registry(settings).get(name)
     if spec is None or settings.offline or not spec.source.startswith("https://"):
@@ -83,7 +83,7 @@ def _in_package(name: str, source: str) -> tuple[Path, str | None]:
     raise ModelError(f"model {name!r}: {package} {version} does not carry {wanted}; reinstall it", model=name)
 
 
-def _download_path(spec: ModelSpec, settings: Settings) -> Path:
+def _download_path(spec: ModelSpec, settings: ModelSettings) -> Path:
     return settings.models_dir.expanduser() / spec.source.rsplit("/", 1)[-1]
 
 
@@ -92,7 +92,7 @@ def _first_sum(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _downloaded(name: str, spec: ModelSpec, settings: Settings, progress: Progress | None) -> Path:
+def _downloaded(name: str, spec: ModelSpec, settings: ModelSettings, progress: Progress | None) -> Path:
     path = _download_path(spec, settings)
     if path.is_file():
         return path
@@ -115,7 +115,7 @@ def _downloaded(name: str, spec: ModelSpec, settings: Settings, progress: Progre
     return path
 
 
-def _exported(name: str, spec: ModelSpec, settings: Settings, suffix: str) -> Path:
+def _exported(name: str, spec: ModelSpec, settings: ModelSettings, suffix: str) -> Path:
     folder = Path(spec.source).expanduser().parent
     if spec.source.startswith("https://"):
         folder = settings.models_dir.expanduser()

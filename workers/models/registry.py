@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, 
 
 from sightline.entry_points import DETECTORS, RECOGNIZERS, OneOf
 from sightline.errors import ModelError, SettingsError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Value
 from workers.models import coco
 
@@ -102,7 +102,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
 }
 
 
-def load_registry(settings: Settings) -> dict[str, ModelSpec]:
+def load_registry(settings: ModelSettings) -> dict[str, ModelSpec]:
     """All models by name; the user's file adds to and overrides the built-in table.
 
     Raises:
@@ -114,7 +114,7 @@ def load_registry(settings: Settings) -> dict[str, ModelSpec]:
     return registry
 
 
-def find_model(name: str, settings: Settings) -> ModelSpec:
+def find_model(name: str, settings: ModelSettings) -> ModelSpec:
     """The entry called `name`.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from workers.models.registry import ModelSpec, Runtime
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _CPU_RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
 _MOST_CALLS = 4
 
 
-def choose_runtime(name: str, spec: ModelSpec, settings: Settings) -> Runtime:
+def choose_runtime(name: str, spec: ModelSpec, settings: ModelSettings) -> Runtime:
     """The runtime for the model `name`.
 
     `SIGHTLINE_RUNTIME=torch` is meant for the object detector: models that exist as ONNX files only ignore it.

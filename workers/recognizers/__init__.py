@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sightline import entry_points
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from workers.recognizers.recognizer import Recognizer
 
 __all__ = ["Recognizer", "open_plates_recognizer", "open_recognizer"]
 
 
-def open_plates_recognizer(settings: Settings, text: Recognizer | None = None) -> Recognizer | None:
+def open_plates_recognizer(settings: ModelSettings, text: Recognizer | None = None) -> Recognizer | None:
     """Load what `SIGHTLINE_PLATES_RECOGNIZER` names; None if that is the same as `SIGHTLINE_RECOGNIZER`.
 
     `text` is what is loaded for all text: what it can do for plates too is not loaded again.
@@ -31,7 +31,7 @@ def open_plates_recognizer(settings: Settings, text: Recognizer | None = None) -
     return None
 
 
-def open_recognizer(settings: Settings) -> Recognizer:
+def open_recognizer(settings: ModelSettings) -> Recognizer:
     """Load the recognizer that `SIGHTLINE_RECOGNIZER` names.
 
     Raises:
@@ -52,7 +52,7 @@ def open_recognizer(settings: Settings) -> Recognizer:
     return open_rapid_recognizer(settings)
 
 
-def _of_a_package(name: str, settings: Settings) -> Recognizer | None:
+def _of_a_package(name: str, settings: ModelSettings) -> Recognizer | None:
     """The recognizer that a package brings under this name, if one does."""
     if name not in entry_points.found(entry_points.RECOGNIZERS):
         return None

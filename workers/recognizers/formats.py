@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from sightline.errors import SettingsError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "ar": ("AA 999 AA", "AAA 999"),
@@ -117,7 +117,7 @@ class Formats:
         return best[0] if len(best) == 1 and 0 < fewest <= _MOST_CHANGES else text
 
 
-def open_formats(settings: Settings) -> Formats:
+def open_formats(settings: ModelSettings) -> Formats:
     """The formats of the countries that SIGHTLINE_PLATE_COUNTRIES names, or of all.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import ModelError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
 from workers.pixels.images import BgrImage
@@ -57,7 +57,7 @@ class PaddleRecognizer:
             return [_reading(result) for result in self._paddle.predict(list(crops), batch_size=1)]
 
 
-def open_paddle_recognizer(settings: Settings) -> PaddleRecognizer:
+def open_paddle_recognizer(settings: ModelSettings) -> PaddleRecognizer:
     """Load the folder that `SIGHTLINE_PADDLEOCR_DIR` names.
 
     Raises:

@@ -13,13 +13,13 @@ from pathlib import Path
 import yaml
 
 from sightline.errors import ModelError, SightlineError
-from sightline.settings import Settings, load_settings
+from sightline.settings import ModelSettings, load_settings
 from workers.models.files import resolve
 
 MODEL_NAME = "PP-OCRv6_small_rec"
 
 
-def make_paddle_folder(folder: Path, settings: Settings) -> Path:
+def make_paddle_folder(folder: Path, settings: ModelSettings) -> Path:
     """Write `inference.onnx` and `inference.yml` of the recognition model `ppocr-rec` into `folder`.
 
     Raises:

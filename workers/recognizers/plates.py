@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import ModelError
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
 from workers.models.files import ModelFile, resolve
@@ -84,7 +84,7 @@ class PlateRecognizer:
         return found
 
 
-def open_plate_recognizer(settings: Settings) -> PlateRecognizer:
+def open_plate_recognizer(settings: ModelSettings) -> PlateRecognizer:
     """Load the weights that come with Sightline, or what the models file calls `plates-recognizer`.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
 from workers.models.files import ModelFile, resolve
@@ -79,7 +79,7 @@ class RapidRecognizer:
         return _reading(characters)
 
 
-def open_rapid_recognizer(settings: Settings) -> RapidRecognizer:
+def open_rapid_recognizer(settings: ModelSettings) -> RapidRecognizer:
     """Load PP-OCRv6 recognition from RapidOCR's wheel, or what the models file calls `ppocr-rec`.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sightline.settings import Settings
+from sightline.settings import ModelSettings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
 from workers.pixels.images import BgrImage
@@ -42,7 +42,7 @@ class VotedRecognizer:
         return [reading_of(one, self._formats) for one in decoded]
 
 
-def open_voted_recognizer(settings: Settings, text: Recognizer | None = None) -> VotedRecognizer:
+def open_voted_recognizer(settings: ModelSettings, text: Recognizer | None = None) -> VotedRecognizer:
     """Load our own recognizer; in doubt it asks what reads all text, or PP-OCR where that is a stub.
 
     Raises:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from sightline.errors import BadImageError
+from sightline.images.header import ImageLimits
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
@@ -79,8 +80,8 @@ class LocalSystem:
             BadImageError: naming the picture, and why nothing can be read from it.
             ModelError: as for `process`.
         """
-        new = NewFrame.photo(data, name)
         try:
+            new = NewFrame.photo(data, name, limits=ImageLimits.of(self._settings))
             job, pixels = make_job(
                 [new], self._settings, pipeline=Pipeline.PLATES, lane=Lane.INTERACTIVE, source_id=source_id
             )

@@ -18,7 +18,7 @@ from typing import Any
 
 from sightline.errors import BadImageError
 from sightline.local.checkout import answer_once
-from sightline.settings import Settings, load_settings
+from sightline.settings import AcceptedSettings, ModelSettings, Settings, load_settings
 from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batcher
 from workers.detectors import open_detector
@@ -62,14 +62,14 @@ def measure(folder: Path, settings: Settings, seconds: float) -> dict[str, Any]:
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
-def _read(path: Path, settings: Settings) -> BgrImage:
+def _read(path: Path, settings: AcceptedSettings) -> BgrImage:
     try:
         return decode(path.read_bytes(), max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
     except BadImageError as error:
         raise BadImageError(f"{path}: {error}") from error
 
 
-def _batched(process: _Call, model: LoadedModel, settings: Settings) -> _Call:
+def _batched(process: _Call, model: LoadedModel, settings: ModelSettings) -> _Call:
     """Many are shared among the threads that may call the model."""
     batcher = Batcher(
         process,

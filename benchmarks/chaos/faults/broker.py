@@ -7,7 +7,7 @@ import time
 from uuid import uuid4
 
 from benchmarks.chaos.faults.fault import Fault
-from benchmarks.chaos.system import System
+from benchmarks.chaos.machine.system import System
 from sightline.celery.app import create_app
 from sightline.pipelines import registry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import ClassVar
 
-from benchmarks.chaos.system import System
+from benchmarks.chaos.machine.system import System
 
 
 class Fault:

@@ -7,11 +7,11 @@ import signal
 import time
 from typing import ClassVar
 
-from benchmarks.chaos.clock import STEP_S, step
 from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.faults.workers import any_role
+from benchmarks.chaos.machine.clock import STEP_S, step
+from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import CAMERA, RECEIVER_MOOD_FILE
-from benchmarks.chaos.system import System
 from storage.cameras import update_camera
 
 

@@ -10,7 +10,7 @@ import time
 from io import FileIO
 
 from benchmarks.chaos.faults.fault import Fault
-from benchmarks.chaos.system import System
+from benchmarks.chaos.machine.system import System
 
 
 class DatabaseKill(Fault):

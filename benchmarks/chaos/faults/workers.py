@@ -8,8 +8,8 @@ import time
 from typing import ClassVar
 
 from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import NO_MEMORY_FILE, SLOW_FILE, SLOW_S
-from benchmarks.chaos.system import System
 from sightline.pipelines import registry
 
 

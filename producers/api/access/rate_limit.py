@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from producers.api.access.auth import key_of
 from producers.api.access.origin import address_of, is_from_here
 from producers.api.middleware.problems import problem
-from sightline.settings import Settings
+from sightline.settings import ApiSettings
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ return 0
 class RateLimit:
     """ASGI middleware. Whoever asks from this machine, and through no proxy, is not limited."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, client: redis.asyncio.Redis) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, client: redis.asyncio.Redis) -> None:
         self._app = app
         self._per_s, self._burst = settings.rate_limit_per_s, settings.rate_limit_burst
         self._trusted = settings.trusted_networks

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import BadImageError
-from sightline.images.header import check_image
+from sightline.images.header import ImageLimits, check_image
 from sightline.types import Detection, FrameResult, Point, Reading, Xyxy
 
 Image = npt.NDArray[np.uint8]
@@ -21,7 +21,8 @@ _READ: Final[Color] = (104, 196, 56)
 _FOUND: Final[Color] = (40, 166, 250)
 _INK: Final[Color] = (24, 20, 16)
 _FONT: Final = cv2.FONT_HERSHEY_DUPLEX
-_MAX_MB, _MAX_MPX = 1000.0, 100.0
+#: Of pictures that were accepted once.
+LIMITS: Final = ImageLimits(max_mb=1000.0, max_mpx=100.0)
 #: Decoded pictures are large: so many are worked on at once, the others wait.
 _turn: Final = threading.BoundedSemaphore(2)
 
@@ -69,7 +70,7 @@ def decode(picture: bytes) -> Image:
     Raises:
         BadImageError: it is damaged, or of an unknown format.
     """
-    check_image(picture, max_mb=_MAX_MB, max_mpx=_MAX_MPX)
+    check_image(picture, max_mb=LIMITS.max_mb, max_mpx=LIMITS.max_mpx)
     try:
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:

@@ -14,7 +14,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from producers.api.drawing.annotate import Color, Image, corners_of, decode, encode
+from producers.api.drawing.annotate import LIMITS, Color, Image, corners_of, decode, encode
+from sightline.submission.jobs import NewFrame
 from storage.results.explanations import Candidate, Explanation, Verdict
 
 _WIDTH: Final = 1280
@@ -108,7 +109,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     explanation = Explanation.model_validate_json(sys.stdin.read())
-    arguments.out.write_bytes(draw(arguments.photo.read_bytes(), explanation))
+    photo = NewFrame.photo(arguments.photo.read_bytes(), limits=LIMITS)
+    arguments.out.write_bytes(draw(photo.data, explanation))
 
 
 if __name__ == "__main__":

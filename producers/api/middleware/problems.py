@@ -75,6 +75,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     field: str | None = None
+    source_id: str | None = None  #: the source that is full; without one too much is open in total
 
 
 _TEXTS: Final[dict[int, str]] = {
@@ -102,17 +103,21 @@ ALWAYS: Final = described(401, 403, 422, 429, 503)
 
 
 def problem(
-    status: int, detail: str, *, reason: str = "", field: str | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str,
+    *,
+    reason: str = "",
+    headers: Mapping[str, str] | None = None,
+    **members: str | None,
 ) -> JSONResponse:
-    """One problem as a response. `reason` is a stable word, made the problem's type."""
+    """One problem as a response. `reason` is a stable word, made the problem's type; `members` are further ones."""
     body = {
         "type": f"urn:sightline:{reason}" if reason else "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
-    if field:
-        body["field"] = field
+    body |= {name: value for name, value in members.items() if value}
     return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -133,8 +138,8 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SightlineError)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, RetryableError) else None
-    field = error.field if isinstance(error, BadMessageError) else None
-    return problem(status, redact_text(str(error)), reason=error.reason, field=field, headers=headers)
+    members = {name: getattr(error, name, None) for name in ("field", "source_id")}
+    return problem(status, redact_text(str(error)), reason=error.reason, headers=headers, **members)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

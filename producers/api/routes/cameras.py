@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,8 +17,12 @@ from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, described
 from producers.api.services import Given, Services
 from producers.camera.address import check_credentials
+from producers.camera.probe import CameraTest, probe_camera
+from producers.camera.sources.opening import STREAM_SCHEMES
+from producers.camera.sources.source import SourceOptions
 from producers.camera.status import CameraStatus, read_statuses
 from sightline.errors import BadMessageError, BrokerUnavailableError
+from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT, KnownPipeline
 from sightline.redaction import redact_url
 from sightline.types import Pipeline, SourceId
@@ -37,7 +43,9 @@ MinFps = Annotated[
     ),
 ]
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
-_SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file")
+_TEST_TIMEOUT_S: Final = 8.0
+_MOST_TESTS: Final = 2
+_SCHEMES: Final = (*STREAM_SCHEMES, "file")
 _KNOWN_URL: Final = re.compile(
     rf"(?:{'|'.join(_SCHEMES)})://[^\s/].*|file:///.+|\d{{1,3}}|/.+|[^:]+\.[A-Za-z0-9]{{2,5}}", re.IGNORECASE
 )
@@ -67,6 +75,16 @@ class NewCamera(BaseModel):
     motion: bool = True
     enabled: bool = True
     loop: bool = False
+
+
+class CameraUrl(BaseModel):
+    """What to look at."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"url": "rtsp://user:secret@10.0.0.7/stream"}}
+    )
+
+    url: Url
 
 
 class CameraChange(BaseModel):
@@ -124,6 +142,24 @@ def add_camera(new: NewCamera, services: Given, response: Response) -> CameraVie
     return _view(services, camera)
 
 
+@router.post("/test", summary="Look at a stream", dependencies=[Depends(require(Role.OPERATOR))])
+async def test_camera(asked: CameraUrl, services: Given) -> CameraTest:
+    """What a stream is, before it is added: looked at from here for a few seconds, and told with a picture.
+
+    `error` says why it does not work, and what to do.
+    """
+    _check_url(asked.url)
+    settings = services.settings
+    options = SourceOptions(
+        open_timeout_s=min(settings.camera_open_timeout_s, _TEST_TIMEOUT_S),
+        read_timeout_s=min(settings.camera_read_timeout_s, _TEST_TIMEOUT_S),
+        allow_private=settings.allow_private_urls,
+        limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
+    )
+    # Threads of their own: those of all other requests must not wait for cameras.
+    return await to_thread.run_sync(probe_camera, asked.url, options, limiter=_tests_at_once())
+
+
 @router.get(
     "/{camera_id}", summary="One camera", responses=described(404), dependencies=[Depends(require(Role.VIEWER))]
 )
@@ -161,6 +197,11 @@ def remove_camera(camera_id: CameraId, services: Given) -> None:
     cameras.remove_camera(services.database, camera_id)
 
 
+@functools.cache
+def _tests_at_once() -> CapacityLimiter:
+    return CapacityLimiter(_MOST_TESTS)
+
+
 def camera_views(services: Services) -> list[CameraView]:
     """All cameras as they are shown. Raises `StoreUnavailableError`; without Redis only the statuses are missing."""
     return _views(services, cameras.list_cameras(services.database))
@@ -186,7 +227,8 @@ def _shown(camera: Camera, status: CameraStatus | None) -> CameraView:
 def _check_url(url: str) -> None:
     if not _KNOWN_URL.fullmatch(url) or not url.isprintable():
         raise BadMessageError(
-            f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (MJPEG), a video file, a USB index (0)",
+            f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, a video "
+            "file, a USB index (0)",
             field="url",
         )
     check_credentials(url)

@@ -59,6 +59,7 @@ class JobAnswer(BaseModel):
     status: JobStatus
     links: dict[str, str]
     refused: list[str] | None = None  #: frame ids left out of a live job: their source has too much open
+    notes: list[str] | None = None  #: what of the files is not in the job, as all but the first picture of a GIF
     result: JobResult | None = None
 
 
@@ -110,7 +111,7 @@ async def create_job(
 
     With `wait` the answer holds the result if it comes in time.
     """
-    job, pixels = await read_job(request, services.settings, idempotency_key, given)
+    job, pixels, notes = await read_job(request, services.settings, idempotency_key, given)
     refused = await run_in_threadpool(services.publisher.publish, job, pixels)
     del pixels  # the wait may be long
     if len(refused) == len(job.frames):
@@ -121,8 +122,8 @@ async def create_job(
         )
     # The same request may have been made before, and its job be finished.
     answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)
-    if refused:
-        answer = answer.model_copy(update={"refused": [frame.frame_id for frame in refused]})
+    told = {"refused": [frame.frame_id for frame in refused] or None, "notes": notes or None}
+    answer = answer.model_copy(update=told)
     return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
 
 

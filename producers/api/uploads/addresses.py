@@ -14,7 +14,15 @@ _PRIVATE: Final = tuple(
 )
 #: Services of cloud providers that hand out credentials, at addresses that look public or private.
 _METADATA: Final = frozenset(
-    ipaddress.ip_address(address) for address in ("168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
+    ipaddress.ip_address(address)
+    for address in (
+        "168.63.129.16",
+        "100.100.100.200",
+        "169.254.169.254",
+        "169.254.170.2",
+        "192.0.0.192",
+        "fd00:ec2::254",
+    )
 )
 #: Whoever is nearest and says that it relays to IPv6: that can be anybody.
 _RELAYS: Final = ipaddress.ip_network("192.88.99.0/24")
@@ -29,6 +37,20 @@ def parse_address(text: str) -> Address:
 def is_allowed(address: Address, *, private: bool) -> bool:
     """Whether an address may be connected to. Loopback, link-local (cloud metadata) and multicast never."""
     return all(_is_allowed(one, private=private) for one in (address, *_carried(address)))
+
+
+def may_be_camera(address: Address) -> bool:
+    """Whether an operator may name it as a camera. This machine may be one (a relay), and cameras without DHCP are
+    link-local; what hands out credentials never is."""
+    return all(
+        one not in _METADATA and (_is_allowed(one, private=True) or one.is_loopback or one.is_link_local)
+        for one in (address, *_carried(address))
+    )
+
+
+def is_private(address: Address) -> bool:
+    """Whether it is of a network of one's own."""
+    return any(one in network for one in (address, *_carried(address)) for network in _PRIVATE)
 
 
 def _is_allowed(address: Address, *, private: bool) -> bool:

@@ -22,9 +22,9 @@ from producers.api.uploads.base64_images import open_base64
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.errors import BadImageError, BadMessageError
 from sightline.ids import content_id
-from sightline.images.header import check_image
+from sightline.images.header import ImageLimits, check_image
 from sightline.pipelines import DEFAULT, KnownPipeline
-from sightline.settings import Settings
+from sightline.settings import AcceptedSettings, Settings
 from sightline.submission.jobs import NewFrame, make_job, sequence_of
 from sightline.types import Lane, SourceId
 from sightline.wire.messages import Job
@@ -51,6 +51,14 @@ class _File(NamedTuple):
 
     name: str
     data: bytes
+
+
+class Upload(NamedTuple):
+    """A job, its pixels by frame id, and what of its files is not in it."""
+
+    job: Job
+    pixels: dict[str, bytes]
+    notes: list[str]
 
 
 class JobOptions(BaseModel):
@@ -80,10 +88,7 @@ class JsonJob(JobOptions):
 
     urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=64)] | None = None
     images: (
-        Annotated[
-            list[str], Field(min_length=1, max_length=64, description="JPEG, PNG or WebP in base64, or as data URLs.")
-        ]
-        | None
+        Annotated[list[str], Field(min_length=1, max_length=64, description="In base64, or as data URLs.")] | None
     ) = None
 
     @model_validator(mode="after")
@@ -115,7 +120,7 @@ def request_body() -> dict[str, Any]:
     """The body of `POST /v1/jobs` for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
     form = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
     urls = JsonJob.model_json_schema(ref_template="#/components/schemas/{model}")
-    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "JPEG, PNG or WebP."}
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Images."}
     properties = {"files": files, **form["properties"]}
     return {
         "required": True,
@@ -140,8 +145,8 @@ def request_body() -> dict[str, Any]:
 
 async def read_job(
     request: Request, settings: Settings, idempotency_key: str | None, given: Mapping[str, Any]
-) -> tuple[Job, dict[str, bytes]]:
-    """The job in a request, and its pixels by frame id.
+) -> Upload:
+    """The job in a request.
 
     `given`: what the query says, for an image that is the body.
     The job's id comes from the images, the pipeline and `idempotency_key`: the same request is the same job.
@@ -184,7 +189,7 @@ async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, files
 
 
-async def _read_file(upload: UploadFile | str, settings: Settings) -> _File:
+async def _read_file(upload: UploadFile | str, settings: AcceptedSettings) -> _File:
     if isinstance(upload, str):
         raise BadMessageError(f"files: a text, not a file; {_AS_FILE}", field="files")
     name, size_mb = upload.filename or "", (upload.size or 0) / 1_000_000
@@ -231,18 +236,17 @@ async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, [_File(_name_of(url), body) for url, body in zip(urls, bodies, strict=True)]
 
 
-def _open_texts(texts: list[str], settings: Settings) -> list[_File]:
+def _open_texts(texts: list[str], settings: AcceptedSettings) -> list[_File]:
     return [
         _File(f"images.{number}", open_base64(text, f"images.{number}", settings.max_image_mb))
         for number, text in enumerate(texts)
     ]
 
 
-def _make_job(
-    options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None
-) -> tuple[Job, dict[str, bytes]]:
+def _make_job(options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None) -> Upload:
     """Checks and hashes every byte: not for the event loop."""
     frames = [_new_frame(file, options.captured_at, settings) for file in files]
+    notes = [f"{frame.name}: {frame.note}" for frame in frames if frame.note]
     job, pixels = make_job(
         frames,
         settings,
@@ -253,17 +257,18 @@ def _make_job(
     )
     if idempotency_key:
         job = job.model_copy(update={"job_id": content_id(job.job_id, idempotency_key)})
-    return job, pixels
+    return Upload(job, pixels, notes)
 
 
 def _new_frame(file: _File, captured_at: datetime | None, settings: Settings) -> NewFrame:
     """The name is the client's word: its folders are cut off, and it is only ever shown."""
+    name, limits = file.name.replace("\\", "/").rpartition("/")[2][-255:], ImageLimits.of(settings)
     try:
-        check_image(file.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+        frame = NewFrame.photo(file.data, name, limits=limits, captured_at=captured_at)
+        check_image(frame.data, max_mb=limits.max_mb, max_mpx=limits.max_mpx)
     except BadImageError as error:
         raise BadImageError(f"file {file.name[:255]!r}: {error}") from error
-    name = file.name.replace("\\", "/").rpartition("/")[2][-255:]
-    return NewFrame.photo(file.data, name, captured_at=captured_at)
+    return frame
 
 
 def _name_of(url: str) -> str:

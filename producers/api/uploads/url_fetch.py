@@ -18,7 +18,7 @@ import httpx
 from producers.api.uploads.addresses import Address, is_allowed, parse_address
 from sightline.errors import SourceError, UnsafeUrlError
 from sightline.redaction import redact_text, redact_url
-from sightline.settings import Settings
+from sightline.settings import AcceptedSettings, ApiSettings, Settings
 
 _MAX_REDIRECTS: Final = 3
 _AT_ONCE: Final = 8
@@ -51,7 +51,7 @@ async def fetch_images(urls: Sequence[str], settings: Settings) -> list[bytes]:
 class _Budget:
     """How many bytes may still come, for all URLs of a request together."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AcceptedSettings) -> None:
         self._max_mb = settings.max_upload_mb
         self._left = int(self._max_mb * 1_000_000)
 
@@ -105,7 +105,7 @@ async def _fetch_from(address: Address, url: httpx.URL, settings: Settings, budg
         return await _read(response, url, settings, budget)
 
 
-async def _read(response: httpx.Response, url: httpx.URL, settings: Settings, budget: _Budget) -> bytes:
+async def _read(response: httpx.Response, url: httpx.URL, settings: AcceptedSettings, budget: _Budget) -> bytes:
     """The body as it is sent, never decompressed."""
     most = int(settings.max_image_mb * 1_000_000)
     announced = response.headers.get("content-length", "")
@@ -131,7 +131,7 @@ def _parse(text: str) -> httpx.URL:
     return url
 
 
-async def _resolve(url: httpx.URL, settings: Settings) -> list[Address]:
+async def _resolve(url: httpx.URL, settings: ApiSettings) -> list[Address]:
     """The addresses of the host. All must be allowed, so that luck decides nothing."""
     host = url.raw_host.decode("ascii")
     loop = asyncio.get_running_loop()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from producers.camera.sources.sampling import Pacer
-from producers.camera.sources.source import SourceOptions
-from producers.camera.sources.video import VideoGrab
+from producers.camera.sources.source import SourceOptions, StreamFacts
+from producers.camera.sources.video import VideoGrab, facts_of
 from sightline.errors import SourceError
 from sightline.video.file import VideoFile
 
@@ -30,6 +30,10 @@ class FileSource:
         except OSError as error:
             self._file.close()
             raise SourceError(f"{path}: {error.strerror}") from error
+
+    @property
+    def facts(self) -> StreamFacts:
+        return facts_of(self._file.container)
 
     def grabs(self) -> Iterator[VideoGrab]:
         pacer = Pacer(self._stop) if self._options.preset == "live" else None

@@ -8,16 +8,18 @@ from urllib.parse import unquote, urlsplit
 
 from producers.camera.sources.files import FileSource
 from producers.camera.sources.source import Source, SourceOptions
-from producers.camera.sources.streams import StreamSource
+from producers.camera.sources.streams import LIVE_SCHEMES, open_stream
 from producers.camera.sources.usb import UsbSource
+from producers.camera.sources.web import open_web
 from sightline.errors import SourceError
 from sightline.redaction import redact_url
 
-STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
+_WEB_SCHEMES = ("http", "https")
+STREAM_SCHEMES = (*LIVE_SCHEMES, *_WEB_SCHEMES)
 
 
 def open_source(url: str, options: SourceOptions, stop: threading.Event) -> Source:
-    """Open what `url` names: `rtsp://…`, `http://…`, a video file, or a USB index such as `0`.
+    """Open what `url` names: `rtsp://…`, `rtmp://…`, `http://…`, a video file, or a USB index such as `0`.
 
     Args:
         stop: ends the waits of a source that is paced.
@@ -29,7 +31,8 @@ def open_source(url: str, options: SourceOptions, stop: threading.Event) -> Sour
         return UsbSource(int(url), options)
     if is_file(url):
         return FileSource(file_path(url), options, stop)
-    return StreamSource(url, options, stop)
+    open_it = open_web if urlsplit(url).scheme in _WEB_SCHEMES else open_stream
+    return open_it(url, options, stop)
 
 
 def is_file(url: str) -> bool:

@@ -18,15 +18,17 @@ class StreamClock:
 
     def __init__(self) -> None:
         self._offset_s: float | None = None
+        self._at_s = float("-inf")
 
     def at_s(self, stamp_s: float | None) -> float:
-        """Seconds on a clock that advances like `time.monotonic`."""
-        now_s = time.monotonic()
-        if stamp_s is None:
-            return now_s
-        if self._offset_s is None or abs(stamp_s + self._offset_s - now_s) > self.MAX_DRIFT_S:
-            self._offset_s = now_s - stamp_s
-        return stamp_s + self._offset_s
+        """Seconds on a clock that advances like `time.monotonic`, never back where many pictures come at once."""
+        now_s = at_s = time.monotonic()
+        if stamp_s is not None:
+            if self._offset_s is None or abs(stamp_s + self._offset_s - now_s) > self.MAX_DRIFT_S:
+                self._offset_s = now_s - stamp_s
+            at_s = stamp_s + self._offset_s
+        self._at_s = max(self._at_s, at_s)
+        return self._at_s
 
 
 class Pacer:

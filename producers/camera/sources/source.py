@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from sightline.images.header import ImageLimits
+
 BgrImage = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """What a source says of itself."""
+
+    kind: str  #: `RTSP`, `HLS`, `single pictures`, …
+    codec: str
+    width: int
+    height: int
+    stated_fps: float | None
+    latency_s: float | None = None  #: from sending to here, by the camera's own clock, of the newest; None: not said
 
 
 class Grab(Protocol):
@@ -18,6 +32,16 @@ class Grab(Protocol):
 
     at_s: float  #: seconds on the source's own clock
     captured_at: datetime
+
+    @property
+    def stamp_s(self) -> float | None:
+        """Its time stamp as the source says, which may be anything; None: it says nothing."""
+        ...
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it can be decoded without the ones before."""
+        ...
 
     @property
     def damaged(self) -> bool:
@@ -40,6 +64,11 @@ class Source(Protocol):
     name: str  #: for people: the file name, else empty
     shortfall: str | None  #: what of a file that ended could not be read, for people
 
+    @property
+    def facts(self) -> StreamFacts | None:
+        """What it is; None: not known, or not before the first picture."""
+        ...
+
     def grabs(self) -> Iterator[Grab]:
         """Frames until the source ends by itself, those that arrived broken among them. A grab is valid until the next.
 
@@ -56,6 +85,9 @@ class SourceOptions:
     """How a source is read."""
 
     preset: Literal["live", "archive"] = "live"
+    fps: float = 5.0  #: pictures a second that are wanted: a camera of single pictures is asked that often
     loop: bool = False  #: a file begins anew at its end
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
+    allow_private: bool = False  #: a camera may lead to other addresses of one's own network, whatever its own is
+    limits: ImageLimits = field(default_factory=lambda: ImageLimits(20, 100))  #: larger single pictures are refused

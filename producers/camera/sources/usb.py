@@ -10,8 +10,10 @@ from typing import cast
 
 import cv2
 
-from producers.camera.sources.source import BgrImage, SourceOptions
+from producers.camera.sources.source import BgrImage, SourceOptions, StreamFacts
 from sightline.errors import SourceError
+
+_SIZE_AND_RATE = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS)
 
 
 @dataclass(slots=True)
@@ -21,6 +23,8 @@ class UsbGrab:
     _capture: cv2.VideoCapture
     _image: BgrImage | None = None
     damaged: bool = False  #: nobody says so
+    stamp_s = None
+    is_key = True
 
     def gray(self, width: int) -> BgrImage:
         image = self.bgr()
@@ -51,6 +55,11 @@ class UsbSource:
         self._capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, options.read_timeout_s * 1000)  # where the back end knows it
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest
         self.edition = datetime.now(UTC).isoformat()
+
+    @property
+    def facts(self) -> StreamFacts:
+        width, height, fps = (self._capture.get(of) for of in _SIZE_AND_RATE)
+        return StreamFacts("USB", "raw", round(width), round(height), fps or None)
 
     def grabs(self) -> Iterator[UsbGrab]:
         while self._capture.grab():

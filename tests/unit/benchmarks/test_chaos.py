@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import clock
 from benchmarks.chaos.faults import FAULTS, QUICK, plan_faults
 from benchmarks.chaos.faults.broker import RedisRefuses
-from benchmarks.chaos.findings import Findings
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import make_job, plan_bundles, text_of
-from benchmarks.chaos.receiver import Receipt, Receipts, read_receipts
+from benchmarks.chaos.machine import clock
+from benchmarks.chaos.roles.receiver import Receipt, Receipts, read_receipts
+from benchmarks.chaos.roles.stream import texts_of
 from benchmarks.chaos.rounds import Round, round_at
-from benchmarks.chaos.rows import OutboxRow, Rows
-from benchmarks.chaos.stream import texts_of
 from benchmarks.chaos.switches import CAMERA
-from benchmarks.chaos.verdict import Verdict, judge
+from benchmarks.chaos.verdict.findings import Findings
+from benchmarks.chaos.verdict.rows import OutboxRow, Rows
+from benchmarks.chaos.verdict.verdict import Verdict, judge
 from sightline.settings import Settings
 from sightline.types import Pipeline
 from sightline.wire.events import Event

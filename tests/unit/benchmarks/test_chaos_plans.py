@@ -12,9 +12,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from benchmarks.chaos import clock, system
 from benchmarks.chaos.faults import FAULTS, broker, outside, plan_faults, stores
-from benchmarks.chaos.parts import Part
+from benchmarks.chaos.machine import clock, system
+from benchmarks.chaos.machine.parts import Part
 from benchmarks.chaos.switches import PROTECTIONS
 
 SEEDS = range(100)

@@ -22,7 +22,7 @@ from sightline.settings import load_settings
 from sightline.types import Detection, FrameRef, FrameResult, Reading, Xyxy
 from storage.plates.text import fold
 from tests.fonts import needs_fonts
-from training.plates.plate import Plate
+from training.plates.drawing.plate import Plate
 
 Seen = tuple[str, str, str, float]  # vehicle, its plate, what was read ("": nothing), how far it is on its way
 

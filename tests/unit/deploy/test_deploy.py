@@ -28,7 +28,7 @@ from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.settings import PREFIX, Settings
 from storage.cameras import Camera
-from training.plates.fonts import PACKAGES
+from training.plates.drawing.fonts import PACKAGES
 from workers import health
 from workers.housekeeping.liveness import health_file
 

@@ -20,6 +20,7 @@ from sightline.submission.jobs import NewFrame, make_job
 from sightline.video.report import VideoReport
 from tests.cameras import picture
 from tests.exif import photo
+from tests.picture_kinds import KINDS, encoded, looks_drawn
 from tests.videos import cut_off, damage_packet, lose_packets, make_sound, make_video
 
 LIMITS = ImageLimits(max_mb=20, max_mpx=50)
@@ -46,6 +47,10 @@ def test_a_folder_gives_its_photos_and_videos_whatever_their_names(tmp_path: Pat
     for name in ("car.jpg", "car_without_suffix"):
         (tmp_path / name).write_bytes(photo())
         wanted.add(tmp_path / name)
+    for suffix in KINDS:
+        (tmp_path / f"phone{suffix}").write_bytes(encoded(suffix))
+        (tmp_path / f"really_{suffix[1:]}.txt").write_bytes(encoded(suffix))
+        wanted |= {tmp_path / f"phone{suffix}", tmp_path / f"really_{suffix[1:]}.txt"}
     make_sound(tmp_path / "voice.m4a")
     make_video(tmp_path / "list.m3u8", format="hls").unlink()
     wanted |= set(tmp_path.glob("*.ts"))
@@ -53,7 +58,6 @@ def test_a_folder_gives_its_photos_and_videos_whatever_their_names(tmp_path: Pat
         ("notes.txt", b"no picture\n" * 50),
         ("empty", b""),
         ("._a.mp4", b"\0\5\x16\7"),
-        ("phone.heic", b"\0\0\0\x24ftypheic" + bytes(100)),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:2,\nlist0.ts\n#EXT-X-ENDLIST\n"),
     ):
         (tmp_path / name).write_bytes(data)
@@ -163,9 +167,18 @@ def test_sound_alone_is_told_as_what_it_is_whatever_its_name(tmp_path: Path) -> 
             read(path)
 
 
+@pytest.mark.parametrize("suffix", KINDS)
+def test_a_photo_of_a_kind_that_workers_do_not_read_becomes_a_jpeg(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"phone{suffix}"
+    path.write_bytes(encoded(suffix))
+    ((frame,), report) = read(path)
+    assert (frame.name, frame.time_from, report.frames) == (path.name, "file", 0)
+    assert looks_drawn(frame.data)
+
+
 def test_a_file_of_another_kind_is_told_as_no_photo(tmp_path: Path) -> None:
     settings = load_settings()
-    for name, data in (("a.heic", b"\0\0\0\x24ftypheic" + bytes(100)), ("a.tiff", b"II*\0" + bytes(100))):
+    for name, data in (("a.psd", b"8BPS" + bytes(100)), ("a.jxl", b"\xff\x0a" + bytes(100))):
         (tmp_path / name).write_bytes(data)
         frames, _ = read(tmp_path / name)
         with pytest.raises(BadImageError, match="which is no JPEG, PNG or WebP; convert it first"):

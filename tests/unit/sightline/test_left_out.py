@@ -23,7 +23,9 @@ HEIC = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(40)
         (b"II*\0\x08\0\0\0", "TIFF"),
         (b"MM\0*\0\0\0\x08", "TIFF"),
         (b"GIF89a", "GIF"),
-        (b"BM\x36\0", "BMP"),
+        (b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "BMP"),
+        (b"BMW 320i, black, seen at the gate", None),
+        (b"\xff\x4f\xff\x51\0\x2f", "JPEG 2000"),
         (b"hello", None),
         (b"", None),
     ],
@@ -36,7 +38,7 @@ def test_each_file_that_is_left_out_has_its_reason(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
     (inner / "car.png").write_bytes(png(10, 10))
-    (inner / "IMG_1.heic").write_bytes(HEIC)
+    (inner / "plan.psd").write_bytes(b"8BPS\0\1")
     (inner / "notes.txt").write_text("to do")
     (inner / "nothing").touch()
     (inner / ".hidden").write_text("x")
@@ -49,12 +51,14 @@ def test_each_file_that_is_left_out_has_its_reason(tmp_path: Path) -> None:
     assert {str(each.path.relative_to(tmp_path)): each.why for each in left_out} == {
         "gone.jpg": "link to nothing",
         "more": "link to a folder",
-        "inner/IMG_1.heic": "HEIC, which is not read; convert it",
+        "inner/plan.psd": "Photoshop, which is not read; convert it",
         "inner/notes.txt": "no photo or video",
         "inner/nothing": "empty",
     }
     said = say_left_out(left_out * 2, len(files))
-    assert said.startswith("left out 10 of 11: gone.jpg (link to nothing), more (link to a folder), IMG_1.heic (HEIC")
+    assert said.startswith(
+        "left out 10 of 11: gone.jpg (link to nothing), more (link to a folder), notes.txt (no photo"
+    )
     assert said.endswith(", and 5 more")
 
 

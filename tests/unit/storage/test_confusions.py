@@ -20,8 +20,8 @@ from storage.plates.confusions import (
     p_read_as,
     p_text_right,
 )
-from training.plates.confusion_counts import Counts
-from training.plates.measure_confusions import to_json
+from training.plates.measuring.confusion_counts import Counts
+from training.plates.measuring.measure_confusions import to_json
 
 pytestmark = pytest.mark.unit
 _ROOT = Path(__file__).parents[3]
@@ -38,7 +38,7 @@ def test_the_counts_are_those_of_the_weights_that_come_with_sightline():
     made = json.loads((_ROOT / "storage" / "plates" / "reader_confusions.json").read_text("ascii"))["made"]
     weights = (_ROOT / "weights" / "plates-recognizer.onnx").read_bytes()
     assert made["recognizer"]["sha256"] == hashlib.sha256(weights).hexdigest(), (
-        "new weights: python -m training.plates.measure_confusions"
+        "new weights: python -m training.plates.measuring.measure_confusions"
     )
     assert made["plates"]["read"] > 15_000
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.fonts import needs_fonts
-from training.plates.crops import draw_crop
-from training.plates.measure_confusions import Overhang, draw_cuts
-from training.plates.plate import draw_plate
-from training.plates.styles import STYLES
+from training.plates.drawing.crops import draw_crop
+from training.plates.drawing.plate import draw_plate
+from training.plates.drawing.styles import STYLES
+from training.plates.measuring.measure_confusions import Overhang, draw_cuts
 from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
 
 pytestmark = [pytest.mark.unit, needs_fonts]

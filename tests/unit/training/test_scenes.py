@@ -11,9 +11,9 @@ import pytest
 
 from sightline.types import Detection
 from tests.fonts import needs_fonts
+from training.plates.drawing.scene import draw_scene
 from training.plates.make_scenes import make_scenes
-from training.plates.measure_detector import Photo, load_photos, overlap, report, shares
-from training.plates.scene import draw_scene
+from training.plates.measuring.measure_detector import Photo, load_photos, overlap, report, shares
 
 _PLATE = (100.0, 100.0, 200.0, 130.0)
 _ASIDE = (300.0, 300.0, 400.0, 330.0)

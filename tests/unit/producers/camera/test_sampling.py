@@ -62,6 +62,14 @@ def test_stream_clock_smooths_bursts_and_distrusts_wrong_stamps(monkeypatch: pyt
     assert clock.at_s(None) == pytest.approx(1010.0)
 
 
+def test_stream_clock_never_goes_back_when_many_pictures_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling.time, "monotonic", lambda: 1000.0)
+    clock = StreamClock()
+    at_s = [clock.at_s(n / 10) for n in range(60)]  # six seconds that a relay kept
+    assert at_s == sorted(at_s)
+    assert at_s[-1] <= 1000.0 + StreamClock.MAX_DRIFT_S
+
+
 def test_backoff_grows_with_jitter_to_thirty_seconds() -> None:
     backoff = Backoff()
     waits = [backoff.next_s() for _ in range(10)]

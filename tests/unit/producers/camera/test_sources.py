@@ -30,8 +30,20 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=1, fps=10)
 
 
-def opened(url: object, options: SourceOptions = ARCHIVE) -> Source:
-    return open_source(str(url), options, threading.Event())
+_open: list[Source] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while _open:
+        _open.pop().close()
+
+
+def opened(url: object, options: SourceOptions = ARCHIVE, stop: threading.Event | None = None) -> Source:
+    """It is closed at the end of the test."""
+    _open.append(open_source(str(url), options, stop or threading.Event()))
+    return _open[-1]
 
 
 def test_archive_file_gives_every_frame_at_once(clip: Path) -> None:
@@ -39,7 +51,7 @@ def test_archive_file_gives_every_frame_at_once(clip: Path) -> None:
         def wait(self, timeout: float | None = None) -> bool:
             raise AssertionError(f"waits {timeout} s")
 
-    grabs = list(open_source(str(clip), ARCHIVE, Impatient()).grabs())
+    grabs = list(opened(str(clip), ARCHIVE, Impatient()).grabs())
     assert [grab.at_s for grab in grabs] == pytest.approx([n / 10 for n in range(10)])
 
 
@@ -72,7 +84,7 @@ def test_live_file_plays_at_its_own_speed(clip: Path) -> None:
 
 def test_a_paced_file_stops_at_once(clip: Path) -> None:
     stop = threading.Event()
-    grabs = open_source(str(clip), SourceOptions(preset="live", loop=True), stop).grabs()
+    grabs = opened(str(clip), SourceOptions(preset="live", loop=True), stop).grabs()
     next(grabs)
     next(grabs)
     stop.set()
@@ -146,7 +158,7 @@ class _Waits(threading.Event):
 def test_a_live_file_whose_stamps_jump_two_hours_never_waits_for_them(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mkv", stamp=lambda index: index + (72_000 if index >= 10 else 0))
     waits = _Waits()
-    assert len(list(open_source(str(path), SourceOptions(), waits).grabs())) == 20
+    assert len(list(opened(str(path), SourceOptions(), waits).grabs())) == 20
     assert max(waits.seconds) <= 2
 
 
@@ -218,7 +230,7 @@ def served(folder: Path, handler: type[SimpleHTTPRequestHandler]) -> Iterator[st
 def test_a_live_file_over_http_is_played_at_the_speed_of_time(clip: Path) -> None:
     waits = _Waits()
     with served(clip.parent, _Quiet) as url:
-        grabs = open_source(f"{url}/{clip.name}", SourceOptions(), waits).grabs()
+        grabs = opened(f"{url}/{clip.name}", SourceOptions(), waits).grabs()
         stamps: list[float] = []
         with pytest.raises(SourceError, match="the stream ended"):
             stamps.extend(grab.at_s for grab in grabs)
@@ -231,7 +243,7 @@ def test_a_stream_that_runs_ahead_of_time_is_held_back(tmp_path: Path) -> None:
     make_video(tmp_path / "a.ts", frames=100)
     waits = _Waits()
     with served(tmp_path, _Quiet) as url, pytest.raises(SourceError, match="the stream ended"):
-        for _ in open_source(f"{url}/a.ts", SourceOptions(), waits).grabs():
+        for _ in opened(f"{url}/a.ts", SourceOptions(), waits).grabs():
             pass
     assert 60 < len(waits.seconds) < 75  # three seconds may come at once
     assert max(waits.seconds) > 4
@@ -242,7 +254,7 @@ def test_pieces_of_a_live_stream_are_played_at_the_speed_of_time(tmp_path: Path)
     make_video(tmp_path / "live.m3u8", frames=40, fps=5, format="hls", container_options=HLS)
     waits = _Waits()
     with served(tmp_path, _Quiet) as url:
-        grabs = open_source(f"{url}/live.m3u8", SourceOptions(), waits).grabs()
+        grabs = opened(f"{url}/live.m3u8", SourceOptions(), waits).grabs()
         stamps: list[float] = []
         with pytest.raises(SourceError, match="the stream ended"):
             stamps.extend(grab.at_s for grab in grabs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from sightline.cli import cameras
 from sightline.errors import BadMessageError
@@ -43,3 +45,52 @@ def test_a_relative_path_to_nothing_is_refused(sent: list[str]) -> None:
         with pytest.raises(BadMessageError, match=r"no file 'gaet\.mp4' here"):
             command()
     assert sent == []
+
+
+FOUND = {
+    "url": "rtsp://***@10.0.0.7/s",
+    "error": None,
+    "kind": "RTSP",
+    "codec": "H.265",
+    "width": 2560,
+    "height": 1440,
+    "stated_fps": 25.0,
+    "measured_fps": 24.9,
+    "key_frame_s": 2.0,
+    "opened_s": 0.4,
+    "first_picture_s": 0.1,
+    "latency_s": 0.35,
+    "pictures": 101,
+    "damaged": 2,
+    "hints": ["2 of 101 pictures were damaged"],
+    "picture": base64.b64encode(b"\xff\xd8jpeg").decode(),
+}
+
+
+def test_what_a_stream_is_before_it_is_added(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+
+    def call(*arguments: Any, body: Any, timeout_s: float) -> Any:
+        asked.append((*arguments[1:], body))
+        return FOUND
+
+    monkeypatch.setattr(cameras, "call_api", call)
+    cameras.look("rtsp://10.0.0.7/s", picture=tmp_path / "now.jpg")
+    assert asked == [("POST", "/cameras/test", {"url": "rtsp://10.0.0.7/s"})]
+    assert (tmp_path / "now.jpg").read_bytes() == b"\xff\xd8jpeg"
+    told = " ".join(capsys.readouterr().out.split())
+    for words in ("H.265", "2560 x 1440", "24.90", "every 2 s", "0.35 s", "101, 2 damaged", "- 2 of 101 pictures"):
+        assert words in told
+
+
+def test_a_stream_that_does_not_work_is_told_and_ends_with_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = dict.fromkeys(FOUND) | {"error": "rtsp://10.0.0.7/s: user name or password is wrong (401)"}
+    monkeypatch.setattr(cameras, "call_api", lambda *_, **__: found)
+    with pytest.raises(typer.Exit) as ended:
+        cameras.look("rtsp://10.0.0.7/s")
+    assert ended.value.exit_code == 1
+    assert "password is wrong" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from sightline.errors import SettingsError
 from sightline.settings import Settings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
-from training.plates.strokes import draw_letter
+from training.plates.drawing.strokes import draw_letter
 from workers.pixels.images import BgrImage
 from workers.recognizers import open_plates_recognizer
 from workers.recognizers.formats import Formats

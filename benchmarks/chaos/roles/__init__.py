@@ -1,0 +1,1 @@
+"""The processes under test, and who stands at both ends of them."""

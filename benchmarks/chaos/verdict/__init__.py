@@ -1,0 +1,1 @@
+"""What is there after a run, and whether every promise was kept."""

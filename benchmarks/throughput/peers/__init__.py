@@ -1,0 +1,1 @@
+"""The same pipeline as others build it."""

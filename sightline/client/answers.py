@@ -1,0 +1,120 @@
+"""What the Python client's questions are answered with, by the HTTP API.
+
+A newer API may say more than is known here: that is left out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sightline.types import Pipeline, Xyxy
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class Match(Answer):
+    """The known plate that a passage shows. `distance` 0: exactly this one.
+
+    `text` is what showed it, `by` whether that is the voted plate or what one sure reading says.
+    """
+
+    list: str
+    matched: str
+    distance: float
+    text: str
+    by: str
+
+
+class Passage(Answer):
+    """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1."""
+
+    passage_id: str
+    source_id: str
+    text: str
+    origin: str  #: whether a reading says just this plate, or it is composed of several
+    confidence: float
+    first_seen: datetime
+    last_seen: datetime
+    reading_count: int
+    best_frame_id: str  #: the frame whose crop is best to look at
+    best_xyxy: Xyxy | None  #: where the plate is on it, in pixels
+    direction: str
+    state: Literal["open", "final"]  #: more readings may come; none came for a while, late ones still join
+    match: Match | None  #: None if it is on no list
+    distance: float | None = None  #: from the plate that was searched for with `like`
+
+
+class CameraStatus(Answer):
+    """How a camera does. Counters count from the start of the camera process."""
+
+    state: str
+    frames_read: int = 0
+    unreadable: int = 0
+    sampled: int = 0
+    thinned: int = 0
+    gated: int = 0
+    dropped: dict[str, int] = {}
+    published: int = 0
+    saved_percent: float = 0.0
+    fps: float = 0.0  #: frames read per second, over the last seconds
+    budget_fps: float | None = None  #: frames taken per second now; None: not read
+    last_frame_at: datetime | None = None
+    last_error: str | None = None
+
+
+class Camera(Answer):
+    """A camera; its URL is without credentials."""
+
+    camera_id: str
+    url: str
+    pipeline: Pipeline
+    fps: float
+    min_fps: float | None
+    preset: str
+    motion: bool
+    enabled: bool
+    loop: bool
+    status: CameraStatus | None  #: None while Redis does not answer
+
+
+class SourceAudit(Answer):
+    """Where the frames of one source went: published = stored + repeated + dropped + dead + open."""
+
+    source_id: str
+    published: int
+    stored: int
+    repeated: int
+    dropped: dict[str, int]
+    dead: int
+    open: int
+    rows: int
+    dead_rows: int
+    removed: int = 0
+    removed_dead: int = 0
+    lost: int = 0
+    balanced: bool
+
+
+class MissingFrame(Answer):
+    """A frame that should have a row."""
+
+    job_id: str
+    frame_id: str
+    source_id: str
+    outcome: str
+
+
+class Audit(Answer):
+    """`balanced`: nothing is missing. `notes` says in words what is wrong, or what can not be known any more."""
+
+    balanced: bool
+    sources: list[SourceAudit]
+    since: datetime | None = None
+    until: datetime | None = None
+    notes: list[str] = []
+    missing: list[MissingFrame] = []

@@ -1,0 +1,98 @@
+"""The Python client's way through the HTTP API, for where there is no Redis to reach."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+from urllib.parse import quote
+
+from sightline.client.http import ApiClient, AsyncApiClient
+from sightline.delivery.cancellations import CANCELLED
+from sightline.settings import Settings
+from sightline.submission.sequences import SUBMITTED
+from sightline.types import JobResult
+from sightline.wire.messages import Job
+
+#: The API waits for no longer.
+_WAIT_S: Final = 60.0
+
+
+class OverHttp:
+    """Sends jobs as whoever uploads them does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = ApiClient(settings)
+
+    def accept(self, job: Job, pixels: dict[str, bytes]) -> tuple[Job, tuple[str, ...]]:
+        """Upload a job. Gives it without the frames that the live lane refused, and what the API says of its files.
+
+        Raises as `ApiClient.call` does.
+        """
+        files = [("files", (frame.name or frame.frame_id, pixels[frame.frame_id])) for frame in job.frames]
+        answer: dict[str, Any] = self._api.call("POST", "/jobs", files=files, data=_fields(job))
+        refused = answer.get("refused") or ()
+        frames = tuple(frame for frame in job.frames if frame.frame_id not in refused)
+        accepted = job.model_copy(update={"job_id": answer["job_id"], "frames": frames})
+        return accepted, tuple(answer.get("notes") or ())
+
+    def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
+        """The result; None when `timeout_s` passed first."""
+        until = time.monotonic() + timeout_s
+        while True:
+            wait_s = _next_wait(until)
+            result = _result(self._api.call("GET", _path(job_id), query={"wait": wait_s}, waits_s=wait_s))
+            if result is not None or time.monotonic() >= until:
+                return result
+
+    def cancel(self, job_id: str) -> bool:
+        """Whether there was anything to cancel."""
+        result = _result(self._api.call("POST", f"{_path(job_id)}/cancel"))
+        return result is None or any(frame.dropped == CANCELLED for frame in result.frames)
+
+    def close(self) -> None:
+        self._api.close()
+
+
+class AsyncOverHttp:
+    """Waits, without a thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = AsyncApiClient(settings)
+
+    async def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
+        """See `OverHttp.wait`."""
+        until = time.monotonic() + timeout_s
+        while True:
+            wait_s = _next_wait(until)
+            result = _result(await self._api.call("GET", _path(job_id), query={"wait": wait_s}, waits_s=wait_s))
+            if result is not None or time.monotonic() >= until:
+                return result
+
+    async def close(self) -> None:
+        await self._api.close()
+
+
+def _fields(job: Job) -> dict[str, str]:
+    """What a form says beside its files. Of times only one that was given: the API reads those in the pictures."""
+    first = job.frames[0]
+    fields = {
+        "pipeline": str(job.pipeline),
+        "lane": str(job.lane),
+        "source_id": first.source_id,
+        "sequence": "true" if first.sequence == SUBMITTED else "false",
+    }
+    return fields | ({"captured_at": first.captured_at.isoformat()} if first.time_from == "caller" else {})
+
+
+def _path(job_id: str) -> str:
+    return f"/jobs/{quote(job_id, safe='')}"
+
+
+def _next_wait(until: float) -> float:
+    return round(max(0.0, min(_WAIT_S, until - time.monotonic())), 3)
+
+
+def _result(answer: dict[str, Any]) -> JobResult | None:
+    """What a newer API says beside is left out."""
+    result = answer.get("result")
+    return None if result is None else JobResult.model_validate(result, extra="ignore")

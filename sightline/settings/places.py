@@ -1,0 +1,60 @@
+"""Where things are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from sightline.settings.group import Group, also
+
+
+class PlaceSettings(Group):
+    """Addresses of what Sightline talks to; what is not given follows from the others."""
+
+    title = "Where things are"
+
+    data_dir: Path = Field(Path("data"), description="Folder of `sightline up`: Redis, database, pictures, `run.env`.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        validation_alias=also("REDIS_URL", "REDIS_URL"),
+        description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF).",
+    )
+    broker_url: str = Field(
+        "",
+        pattern=r"^($|rediss?://|unix://|amqps?://)",
+        description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
+    )
+    frames_url: str = Field(
+        "", description="Frame store: `redis://…`, `file:///folder`, `s3://bucket/prefix`. Empty: `redis_url`."
+    )
+    pictures_url: str = Field(
+        "", description="Kept pictures: `file:///folder` or `s3://…`. Empty: `<data_dir>/pictures`."
+    )
+    database_url: str = Field(
+        "",
+        validation_alias=also("DATABASE_URL", "DATABASE_URL"),
+        description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
+    )
+    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
+
+    @property
+    def celery_broker_url(self) -> str:
+        return self.broker_url or self.redis_url
+
+    @property
+    def frame_store_url(self) -> str:
+        return self.frames_url or self.redis_url
+
+    @property
+    def frames_are_in_redis(self) -> bool:
+        return self.frame_store_url.startswith(("redis", "unix"))
+
+    @property
+    def picture_store_url(self) -> str:
+        return self.pictures_url or (self.data_dir.resolve() / "pictures").as_uri()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'sightline.sqlite3'}"

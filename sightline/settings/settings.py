@@ -1,0 +1,70 @@
+"""One typed Settings object, read once at each entry point."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from sightline.errors import SettingsError
+from sightline.settings.accepted import AcceptedSettings
+from sightline.settings.api import ApiSettings
+from sightline.settings.cameras import CameraSettings
+from sightline.settings.delivery import DeliverySettings
+from sightline.settings.group import PREFIX, Group
+from sightline.settings.models import ModelSettings
+from sightline.settings.places import PlaceSettings
+from sightline.settings.sinks import SinkSettings
+from sightline.settings.storage import StorageSettings
+from sightline.settings.workers import WorkerSettings
+
+
+class Settings(
+    PlaceSettings,
+    DeliverySettings,
+    AcceptedSettings,
+    WorkerSettings,
+    ModelSettings,
+    StorageSettings,
+    SinkSettings,
+    ApiSettings,
+    CameraSettings,
+):
+    """All knobs. The page of settings in the documentation is generated from the descriptions in the groups."""
+
+    title = "General"
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level of every process.")
+
+
+#: In the order in which they are documented.
+GROUPS: Final[tuple[type[Group], ...]] = (Settings, *(base for base in Settings.__bases__ if issubclass(base, Group)))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        SettingsError: naming the variable, its value and what is expected of it.
+    """
+    _refuse_unknown(os.environ)
+    data_dir = Path(overrides.get("data_dir") or os.environ.get(PREFIX + "DATA_DIR") or "data")
+    try:
+        return Settings(_env_file=data_dir / "run.env", **overrides)  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
+        raise SettingsError(f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/settings.md") from error
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for key in environment:
+        if key.startswith(PREFIX) and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{key}: unknown setting{hint} (all are listed in docs/settings.md)")

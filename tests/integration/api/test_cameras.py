@@ -1,0 +1,32 @@
+"""`/v1/cameras` but for who may do what."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.cameras import write_clip
+
+
+def test_a_stream_is_looked_at_before_it_is_added(client: TestClient, tmp_path: Path) -> None:
+    found = client.post("/v1/cameras/test", json={"url": str(write_clip(tmp_path / "a.mp4", seconds=1))}).json()
+    assert (found["error"], found["codec"], found["width"], found["pictures"]) == (None, "H.264", 320, 10)
+    assert found["picture"]
+    wrong = client.post("/v1/cameras/test", json={"url": "rtsp://admin:s3cret@127.0.0.1:1/x"})
+    assert wrong.status_code == 200
+    assert "nothing answers at this port" in wrong.json()["error"]
+    assert "s3cret" not in wrong.text
+    assert client.get("/v1/cameras").json()["items"] == []
+
+
+@pytest.mark.parametrize("url", ["rtsp://admin:p@ss@w/x@y", "ftp://10.0.0.7/x"])
+def test_an_address_that_cannot_be_right_is_refused(client: TestClient, url: str) -> None:
+    answer = client.post("/v1/cameras/test", json={"url": url})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("url: ")
+
+
+@pytest.mark.parametrize("url", ["rtmp://10.0.0.7/live/gate", "rtmps://10.0.0.7/live/gate", "srt://10.0.0.7:9000"])
+def test_streams_of_every_kind_may_be_cameras(client: TestClient, url: str) -> None:
+    added = client.post("/v1/cameras", json={"camera_id": "gate", "url": url, "enabled": False})
+    assert (added.status_code, added.json()["url"]) == (201, url)

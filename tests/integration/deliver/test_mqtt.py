@@ -1,0 +1,198 @@
+"""MQTT to a real mosquitto: events, the last plate, Home Assistant's sensor, and who is there."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from sightline.settings import Settings
+from sightline.wire.events import Event
+from storage.database.engine import Database
+from storage.passages.plate_lists import add_plates, new_plate
+from storage.sinks import deliveries
+from storage.sinks.sinks import add_sink, new_sink, update_sink
+from tests.conftest import free_port
+from tests.integration.deliver.conftest import delivering, start_process, wait_for
+
+See = Callable[..., None]
+PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class Broker:
+    """A mosquitto with a password, and a client that listens to everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self.heard: list[tuple[str, str, bool]] = []  #: topic, content, whether it was retained
+        passwords = folder / "passwords"
+        tool = shutil.which("mosquitto_passwd")
+        assert tool is not None
+        subprocess.run([tool, "-b", "-c", passwords, "sightline", "p@ss"], check=True, capture_output=True)
+        lines = [f"listener {self.port} 127.0.0.1", f"user {getpass.getuser()}", f"password_file {passwords}"]
+        # What is acknowledged reaches the listener, even if one of them is stopped in between.
+        lines += ["persistence true", f"persistence_location {folder}/"]
+        (folder / "conf").write_text("\n".join(lines))
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://sightline:p%40ss@127.0.0.1:{self.port}/site/one"
+
+    def topics(self, topic: str) -> list[Any]:
+        return [content for of, content, _ in list(self.heard) if of == topic]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        assert PROGRAM is not None
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen([PROGRAM, "-c", self.folder / "conf"], stdout=log, stderr=log)
+        try:
+            with self.listening(client_id="listener"):
+                yield
+        finally:
+            process.terminate()
+            process.wait(10)
+
+    @contextmanager
+    def listening(self, client_id: str = "") -> Iterator[None]:
+        """With an id, the broker keeps what comes while it is away."""
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not client_id)
+        client.username_pw_set("sightline", "p@ss")
+        ready = threading.Event()
+        client.on_connect = lambda client, *_: client.subscribe("#", 1)
+        client.on_subscribe = lambda *_: ready.set()
+        client.on_message = lambda _client, _data, m: self.heard.append((m.topic, m.payload.decode(), m.retain))
+        until = time.monotonic() + 10
+        while True:
+            try:
+                client.connect("127.0.0.1", self.port)
+                break
+            except OSError:
+                assert time.monotonic() < until, (self.folder / "log").read_text()
+                time.sleep(0.05)
+        client.loop_start()
+        assert ready.wait(10)
+        try:
+            yield
+        finally:
+            client.disconnect()
+            client.loop_stop()
+
+
+@pytest.fixture
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
+    if PROGRAM is None:
+        message = "no mosquitto: apt-get install mosquitto"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return Broker(tmp_path_factory.mktemp("mosquitto"))
+
+
+@pytest.fixture
+def quick(settings: Settings, database: Database, broker: Broker) -> Settings:
+    add_sink(database, new_sink(sink_id="home", url=broker.url))
+    return settings.model_copy(update={"delivery_timeout_s": 3.0})
+
+
+def sent(database: Database) -> int:
+    return deliveries.count_deliveries(database)["home"].sent
+
+
+def test_events_the_last_plate_and_a_sensor_for_it(
+    quick: Settings, database: Database, broker: Broker, see: See
+) -> None:
+    add_plates(database, [new_plate("deny", "AB12CD")])
+    see("AB12CD", at_s=100)
+    see("EF34GH", at_s=0, source="yard.2")
+    with broker.running():
+        with delivering(quick, database):
+            wait_for(lambda: sent(database) == 2)
+            see("LA73XX", at_s=50)  # stored after a later one
+            wait_for(lambda: sent(database) == 3)
+            assert broker.topics("site/one/available") == ["online"]
+        wait_for(lambda: broker.topics("site/one/available") == ["online", "offline"])
+        events = [json.loads(content) for content in broker.topics("site/one/events")]
+        assert sorted(event["data"]["text"] for event in events) == ["AB12CD", "EF34GH", "LA73XX"]
+        assert len({event["id"] for event in events}) == 3
+        (plate,) = [json.loads(content) for content in broker.topics("site/one/gate/plate")]
+        assert (plate["plate"], plate["reading_count"]) == ("AB12CD", 1)
+        assert (plate["direction"], plate["state"]) == ("unknown", "open")
+        assert plate["match"] == {
+            "list": "deny", "matched": "AB12CD", "distance": 0.0, "text": "AB12CD", "by": "vote"
+        }  # fmt: skip
+        (config,) = [
+            json.loads(c) for topic, c, _ in broker.heard if topic.startswith("homeassistant/") and "gate" in topic
+        ]
+        assert (config["state_topic"], config["availability_topic"]) == ("site/one/gate/plate", "site/one/available")
+        assert "value_json.plate" in config["value_template"]
+        assert config["unique_id"] == "site_one_gate_plate"
+        # Who comes later finds the state, and no old events.
+        broker.heard.clear()
+        with broker.listening():
+            wait_for(lambda: len(broker.heard) >= 5)
+        assert {topic for topic, _, retained in broker.heard if retained} == {
+            "site/one/available",
+            "site/one/gate/plate",
+            "site/one/yard.2/plate",
+            "homeassistant/sensor/site_one_gate_plate/config",
+            "homeassistant/sensor/site_one_yard-2e2_plate/config",
+        }
+
+
+def test_a_broker_that_was_away_gets_everything(quick: Settings, database: Database, broker: Broker, see: See) -> None:
+    quick = quick.model_copy(update={"delivery_timeout_s": 0.3})
+    texts = [f"AB{10 + index}CD" for index in range(15)]
+    see(texts[0])
+    with ExitStack() as stack:
+        with broker.running():
+            stack.enter_context(delivering(quick, database))
+            wait_for(lambda: sent(database) == 1)
+        for index, text in enumerate(texts[1:], 1):
+            see(text, at_s=index * 20)
+        wait_for(lambda: deliveries.count_deliveries(database)["home"].last_error)
+        with broker.running():
+            wait_for(lambda: sent(database) == 15)
+            wait_for(lambda: len(set(broker.topics("site/one/events"))) == 15)
+    events = [json.loads(content) for content in broker.topics("site/one/events")]
+    assert {event["data"]["text"] for event in events} == set(texts)
+
+
+def test_the_broker_says_when_the_process_died(quick: Settings, database: Database, broker: Broker, see: See) -> None:
+    see("AB12CD")
+    with broker.running():
+        process = start_process(quick)
+        wait_for(lambda: sent(database) == 1)
+        process.kill()
+        process.wait()
+        wait_for(lambda: broker.topics("site/one/available") == ["online", "offline"])
+
+
+def test_it_is_available_before_anything_happens_and_after_a_change(
+    quick: Settings, database: Database, broker: Broker
+) -> None:
+    with broker.running(), delivering(quick, database):
+        wait_for(lambda: broker.topics("site/one/available") == ["online"])
+        update_sink(database, "home", events=[Event.FRAME_DEAD])
+        wait_for(lambda: broker.topics("site/one/available") == ["online", "offline", "online"])
+
+
+def test_a_wrong_password_is_said(quick: Settings, database: Database, broker: Broker, see: See) -> None:
+    add_sink(database, new_sink(sink_id="wrong", url=broker.url.replace("p%40ss", "hunter2")))
+    quick = quick.model_copy(update={"delivery_timeout_s": 0.3})
+    see("AB12CD")
+    with broker.running(), delivering(quick, database):
+        error = wait_for(lambda: deliveries.count_deliveries(database)["wrong"].last_error)
+        wait_for(lambda: "Not authorized" in str(deliveries.count_deliveries(database)["wrong"].last_error))
+    assert "hunter2" not in error

@@ -1,0 +1,145 @@
+"""What people set up: cameras and API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from sightline.errors import BadMessageError
+from sightline.types import Pipeline
+from storage.access.keys import Role, check_key, create_key, list_keys, revoke_key
+from storage.cameras import (
+    Camera,
+    CameraExistsError,
+    CameraNotFoundError,
+    add_camera,
+    get_camera,
+    list_cameras,
+    remove_camera,
+    update_camera,
+)
+from storage.database.engine import Database
+from storage.results import queries
+from storage.results.store import Store
+from storage.tables import ApiKeys
+from tests.integration.storage.bundles import frame_result, message
+
+GATE = Camera(camera_id="gate", url=SecretStr("rtsp://me:secret@10.0.0.5/stream"), fps=2.5, motion=False)
+
+
+def test_a_camera_comes_back_as_it_was_added(database: Database) -> None:
+    yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive")
+    add_camera(database, yard)
+    add_camera(database, GATE)
+    assert get_camera(database, "gate") == GATE
+    assert list_cameras(database) == [GATE, yard]
+
+
+def test_the_url_is_never_shown() -> None:
+    assert "secret" not in repr(GATE) + str(GATE) + GATE.model_dump_json()
+
+
+def test_a_camera_is_not_overwritten(database: Database) -> None:
+    add_camera(database, GATE)
+    with pytest.raises(CameraExistsError):
+        add_camera(database, GATE.model_copy(update={"fps": 9.0}))
+    assert get_camera(database, "gate") == GATE
+
+
+def test_an_archive_is_read_once(database: Database) -> None:
+    looping = GATE.model_copy(update={"loop": True})
+    for refused in (
+        lambda: add_camera(database, looping.model_copy(update={"preset": "archive"})),
+        lambda: add_camera(database, looping) and update_camera(database, "gate", preset="archive"),
+    ):
+        with pytest.raises(BadMessageError, match=r"loop: .* preset: archive") as caught:
+            refused()
+        assert caught.value.field == "loop"
+    assert get_camera(database, "gate") == looping
+
+
+def test_a_lower_limit_is_below_the_upper_one_and_of_live_cameras(database: Database) -> None:
+    add_camera(database, GATE.model_copy(update={"min_fps": 0.5}))
+    assert get_camera(database, "gate").min_fps == 0.5
+    for changes, says in (
+        ({"min_fps": 3}, r"min_fps: 3 is more than fps: 2\.5; give at most that, or more fps"),
+        ({"fps": 0.4}, r"min_fps: 0\.5 is more than fps: 0\.4"),
+        ({"preset": "archive"}, r"min_fps: 0\.5 does not go with preset: archive.*leave min_fps out"),
+        ({"min_fps": 0}, r"min_fps: .*greater than 0.*got 0"),
+    ):
+        with pytest.raises(BadMessageError, match=says) as caught:
+            update_camera(database, "gate", **changes)
+        assert caught.value.field == "min_fps"
+    assert update_camera(database, "gate", min_fps=None) == GATE
+    remove_camera(database, "gate")
+    with pytest.raises(BadMessageError, match="min_fps: 3 is more"):
+        add_camera(database, GATE.model_copy(update={"min_fps": 3}))
+
+
+def test_changes_are_validated(database: Database) -> None:
+    add_camera(database, GATE)
+    changed = update_camera(database, "gate", fps=1.0, enabled=False, pipeline="objects")
+    assert (changed.fps, changed.enabled, changed.pipeline, changed.url) == (1.0, False, Pipeline.OBJECTS, GATE.url)
+    assert get_camera(database, "gate") == changed
+    bad: list[dict[str, Any]] = [{"fps": 0}, {"preset": "x"}, {"colour": "red"}, {"camera_id": "other"}, {"url": ""}]
+    for changes in bad:
+        with pytest.raises(BadMessageError) as caught:
+            update_camera(database, "gate", **changes)
+        assert caught.value.field == next(iter(changes))
+    assert get_camera(database, "gate") == changed
+
+
+def test_a_removed_camera_leaves_its_frames_and_may_come_back(database: Database, store: Store) -> None:
+    add_camera(database, GATE)
+    store.store([message(frame_result(source="gate"))], ())
+    remove_camera(database, "gate")
+    assert list_cameras(database) == []
+    assert len(queries.list_frames(database, source="gate").items) == 1
+    add_camera(database, GATE)
+    assert get_camera(database, "gate") == GATE
+
+
+def test_unknown_cameras(database: Database, store: Store) -> None:
+    store.store([message(frame_result(source="gate"))], ())  # a source, but no camera
+    for call in (get_camera, update_camera, remove_camera):
+        with pytest.raises(CameraNotFoundError, match="'gate'"):
+            call(database, "gate")
+
+
+def test_a_key_is_checked_by_its_text(database: Database) -> None:
+    plaintext = create_key(database, "dashboard", "viewer")
+    assert plaintext.startswith("sl_")
+    key = check_key(database, plaintext)
+    assert key is not None
+    assert (key.name, key.role) == ("dashboard", Role.VIEWER)
+    assert list_keys(database) == [key]
+    for wrong in (plaintext[:-1], plaintext + "0", plaintext[3:], "sl_", "sl__", "", "sl_\x00_x", "sl_é_\ud800"):
+        assert check_key(database, wrong) is None
+    assert check_key(database, plaintext.rsplit("_", 1)[0] + "_\ud800") is None
+
+
+def test_the_secret_is_not_stored(database: Database) -> None:
+    secret = create_key(database, "robot", Role.OPERATOR).rsplit("_", 1)[1]
+    with database.read() as connection:
+        (row,) = connection.execute(sa.select(ApiKeys.__table__))
+    assert secret not in str(row)
+
+
+def test_a_revoked_key_is_no_key(database: Database) -> None:
+    keep, end = create_key(database, "keep", "admin"), create_key(database, "end", "admin")
+    ended = check_key(database, end)
+    assert ended is not None
+    assert revoke_key(database, ended.key_id) is True
+    assert revoke_key(database, ended.key_id) is False
+    assert revoke_key(database, "unknown") is False
+    assert check_key(database, end) is None
+    assert check_key(database, keep) is not None
+    assert [key.revoked_at is None for key in list_keys(database)] == [True, False]
+
+
+def test_unknown_roles_are_refused(database: Database) -> None:
+    with pytest.raises(BadMessageError, match="viewer, operator, admin"):
+        create_key(database, "x", "root")

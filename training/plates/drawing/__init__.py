@@ -1,0 +1,1 @@
+"""Pictures of plates that no car carries, and of cars that carry them."""
