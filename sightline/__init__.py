@@ -31,6 +31,7 @@ from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStat
 if TYPE_CHECKING:
     from sightline.client.answers import Audit, Camera, Passage
     from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
+    from sightline.delivery.delta_stream import StreamEvent
     from sightline.settings import Settings, load_settings
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ __all__ = [
     "Sightline",
     "SightlineError",
     "StoreUnavailableError",
+    "StreamEvent",
     "SubmittedJob",
     "WaitTimeoutError",
     "load_settings",
@@ -73,6 +75,7 @@ _LAZY = {
     "Camera": "sightline.client.answers",
     "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
+    "StreamEvent": "sightline.delivery.delta_stream",
     "SubmittedJob": "sightline.client.client",
     "Settings": "sightline.settings",
     "load_settings": "sightline.settings",

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from sightline.client.answers import Audit, Camera, Passage
 from sightline.client.http import ApiClient, check_address
+from sightline.client.images import kind_of, read_image
 from sightline.errors import BadMessageError, WaitTimeoutError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
@@ -24,6 +25,7 @@ from sightline.types import JobResult, Lane, Pipeline
 from sightline.wire.messages import Job
 
 if TYPE_CHECKING:
+    from sightline.delivery.delta_stream import StreamEvent
     from sightline.delivery.publisher import Publisher
 
 #: An encoded picture: a path, its bytes, or an open binary file.
@@ -53,6 +55,10 @@ class SubmittedJob:
             WaitTimeoutError: it is not there yet; the job goes on.
         """
         return self._client.wait(self.job_id, timeout_s)
+
+    def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
+        """What its stages say while they work, then its result; see `Sightline.stream`."""
+        return self._client.stream(self.job_id, last_id, silent_s=silent_s)
 
     def cancel(self) -> bool:
         """Have it dropped as `cancelled`; see `Sightline.cancel`."""
@@ -109,7 +115,7 @@ class Sightline:
         """
         settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
         limits = settings and ImageLimits.of(settings)
-        frames = [NewFrame.photo(*_read(image), limits=limits, captured_at=captured_at) for image in images]
+        frames = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
         job, pixels = make_job(
             frames,
             settings,
@@ -131,6 +137,18 @@ class Sightline:
         if result is None:
             raise _timed_out(job_id, timeout_s)
         return result
+
+    def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
+        """Listen to a job: events until the one with its result. To go on after a break, give the last `event.id`.
+
+        Raises:
+            WaitTimeoutError: nothing was said for `silent_s`; the job goes on.
+        """
+        event = None
+        for event in self._jobs.stream(job_id, last_id, silent_s):
+            yield event
+        if event is None or event.result is None:
+            raise _timed_out(job_id, silent_s)
 
     def cancel(self, job_id: str) -> bool:
         """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.
@@ -258,6 +276,14 @@ class AsyncSightline:
             raise _timed_out(job_id, timeout_s)
         return result
 
+    async def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
+        """See `Sightline.stream`."""
+        event = None
+        async for event in self._waiting.stream(job_id, last_id, silent_s):
+            yield event
+        if event is None or event.result is None:
+            raise _timed_out(job_id, silent_s)
+
     async def cancel(self, job_id: str) -> bool:
         """See `Sightline.cancel`."""
         return await asyncio.to_thread(self._sync.cancel, job_id)
@@ -338,6 +364,10 @@ class AsyncSubmittedJob:
         """See `SubmittedJob.wait`."""
         return await self._client.wait(self.job_id, timeout_s)
 
+    def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
+        """See `SubmittedJob.stream`."""
+        return self._client.stream(self.job_id, last_id, silent_s=silent_s)
+
     async def cancel(self) -> bool:
         """See `SubmittedJob.cancel`."""
         return await self._client.cancel(self.job_id)
@@ -346,10 +376,10 @@ class AsyncSubmittedJob:
 def _check_arguments(settings: object, url: object, api_key: object) -> None:
     if settings is not None and not isinstance(settings, Settings):
         cure = f"; of an API write Sightline(url={settings!r})" if isinstance(settings, str) else ""
-        raise TypeError(f"settings: {_kind(settings)}; they come from sightline.load_settings(){cure}")
+        raise TypeError(f"settings: {kind_of(settings)}; they come from sightline.load_settings(){cure}")
     for name, value in (("url", url), ("api_key", api_key)):
         if not isinstance(value, str | None):
-            raise TypeError(f"{name}: {_kind(value)}; it is a text")
+            raise TypeError(f"{name}: {kind_of(value)}; it is a text")
     if settings is not None and (url is not None or api_key is not None):
         raise TypeError("url, api_key: not beside settings, which have them as api_url and api_key")
     if api_key is not None and url is None:
@@ -368,40 +398,10 @@ def _moment(name: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if not isinstance(value, datetime):
-        raise TypeError(f"{name}: {_kind(value)}; it is a datetime with a zone, or a text as '1h'")
+        raise TypeError(f"{name}: {kind_of(value)}; it is a datetime with a zone, or a text as '1h'")
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
-
-
-def _read(image: Any) -> tuple[bytes, str]:
-    """The bytes of an image and its name."""
-    if isinstance(image, bytes | bytearray | memoryview):
-        return bytes(image), ""
-    if isinstance(image, str) and image.lower().startswith(("http://", "https://", "data:")):
-        cure = "submit its bytes, or post it to the API as one of `urls`, which fetches public addresses only"
-        raise BadMessageError(f"images: {image[:80]!r} is a URL, not a path; {cure}", field="images")
-    if isinstance(image, str | Path):
-        return Path(image).read_bytes(), Path(image).name
-    data = image.read() if callable(getattr(image, "read", None)) else None
-    if not isinstance(data, bytes):
-        raise TypeError(f"images: {_kind(image)}; each is a path, bytes or an open binary file: {_cure(image)}")
-    return data, Path(str(getattr(image, "name", ""))).name
-
-
-def _kind(image: Any) -> str:
-    return f"{type(image).__module__}.{type(image).__qualname__}".removeprefix("builtins.")
-
-
-def _cure(image: Any) -> str:
-    """What whoever gave this wanted to write."""
-    if isinstance(image, list | tuple | set):
-        return "submit(*images)"
-    if hasattr(image, "save") and hasattr(image, "mode"):
-        return 'of a Pillow image, image.save(buffer, "JPEG") into an io.BytesIO'
-    if hasattr(image, "shape"):
-        return 'of an array, cv2.imencode(".jpg", array)[1].tobytes()'
-    return 'open(path, "rb")'
 
 
 def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:

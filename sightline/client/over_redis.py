@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 
+from sightline.delivery.delta_stream import AsyncDeltaStream, DeltaStream, StreamEvent
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
 from sightline.errors import BacklogFullError
@@ -38,6 +40,10 @@ class OverRedis:
         """The result; None when `timeout_s` passed first."""
         return self._board.wait(job_id, timeout_s)
 
+    def stream(self, job_id: str, last_id: str, silent_s: float) -> Iterator[StreamEvent]:
+        """Ends without a result after so much silence."""
+        return DeltaStream(self._redis, ttl_s=self._settings.result_ttl_s).listen(job_id, last_id, silent_s=silent_s)
+
     def cancel(self, job_id: str) -> bool:
         """Whether there was anything to cancel."""
         return self.publisher.ledger.cancel(job_id)
@@ -70,6 +76,10 @@ class AsyncOverRedis:
     async def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """See `OverRedis.wait`."""
         return await self._board.wait(job_id, timeout_s)
+
+    def stream(self, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[StreamEvent]:
+        """See `OverRedis.stream`."""
+        return AsyncDeltaStream(self._redis).listen(job_id, last_id, silent_s=silent_s)
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -81,7 +81,7 @@ if tonumber(redis.call('HGET', open, lane .. '|*') or 0) + all > tonumber(ARGV[5
 enter(ARGV[2], ARGV[3], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
 redis.call('HSET', jobs, ARGV[1], ARGV[3])
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
-redis.call('DEL', done, result)  -- it died or was dropped before: this is a new try
+redis.call('DEL', done, result, 'sightline:deltas:' .. ARGV[1])  -- it died or was dropped before: this is a new try
 return {'admitted', ''}
 """
 

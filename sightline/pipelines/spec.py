@@ -38,6 +38,8 @@ class StageSpec:
     needs: Literal["all", "any"] = field(default="all", compare=False)
     #: It may cut a job into parts, which workers treat side by side; see `workers.stages.step.CutsShards`.
     shards: bool = False
+    #: It says pieces of its answer while it works, with `step.context.emit`.
+    streams: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):

@@ -191,7 +191,7 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         if stage.task != WRITE_TASK and _is_stale(job):
             drop(services, message, "stale")
             return (None,)
-        context = JobContext(job, hold, held_s, services)
+        context = JobContext(job, hold, registry().stages[step.task], services)
         given = replace(_with_payload(stage, step, services), context=context)
         if registry().stages[step.task].shards:
             return (work_on_shards(stage, given, services),)

@@ -15,6 +15,7 @@ from sightline.celery.holds import Holds
 from sightline.delivery.branches import Branches
 from sightline.delivery.broker import Broker
 from sightline.delivery.cancellations import Cancellations
+from sightline.delivery.delta_stream import DeltaStream
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.result_board import ResultBoard
@@ -36,6 +37,7 @@ class Services:
     cancellations: Cancellations
     holds: Holds
     branches: Branches
+    deltas: DeltaStream
 
 
 def open_services(
@@ -61,6 +63,7 @@ def open_services(
         cancellations=Cancellations(ledger),
         holds=holds or Holds(),
         branches=Branches(ledger.arrivals, frames, broker),
+        deltas=DeltaStream(redis, ttl_s=settings.result_ttl_s),
     )
 
 
