@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch images lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients images lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,14 @@ test-torch: ## parity of torch with the exported models, in an environment of it
 	@$(PYTHON) -m venv $(TORCH_VENV)
 	@$(TORCH_VENV)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -c deploy/constraints-gpu.txt -e ".[gpu]" onnx pytest pytest-asyncio pytest-timeout
 	@$(TORCH_VENV)/bin/python -m pytest tests/gpu
+
+CLIENTS_VENV ?= .venv-clients
+test-clients: .venv/dev ## clients that others' tools generate from the OpenAPI document; needs npm, for some of them Java
+	@$(PYTHON) -m venv $(CLIENTS_VENV)
+	@$(CLIENTS_VENV)/bin/python -m pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
+	@cp tests/clients/package.json $(CLIENTS_VENV)/ && npm install --prefix $(CLIENTS_VENV) --ignore-scripts --no-audit --no-fund --silent
+	@touch $(CLIENTS_VENV)/installed
+	@CLIENTS_VENV=$(CLIENTS_VENV) $(BIN)/python -m pytest tests/integration/api/test_generated_clients.py
 
 images: .venv/dev ## run the Dockerfile's steps without Docker: does every role start with its packages? (TARGETS= FOLDER=)
 	@$(BIN)/python -m deploy.run_steps $(TARGETS) $(if $(FOLDER),--folder $(FOLDER))
@@ -93,11 +101,13 @@ weights: ## draw, train, export and measure plate detector and recognizer, hours
 	@.venv-torch/bin/python -m training.plates.make_detector $(WORK)/$(if $(QUICK),quick,detector) --seed $(SEED) $(if $(QUICK),--quick) $(if $(PHOTOS),--photos $(PHOTOS))
 	@.venv-torch/bin/python -m training.plates.make_recognizer $(WORK)/$(if $(QUICK),quick-recognizer,recognizer) --seed $(SEED) $(if $(QUICK),--crops 1600 --steps 5 --target $(WORK)/quick-recognizer/plates-recognizer.onnx) $(if $(PHOTOS),--photos $(PHOTOS))
 
-docs: .venv/dev ## write the generated pages again
+docs: .venv/dev ## write the generated pages again, and build the site in build/site: a wrong link fails
 	@$(BIN)/python -m docs.generate
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 clean: ## remove what was made here, but no data
-	rm -rf .venv .venv-paddle .venv-torch dist build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle .venv-torch .venv-clients dist build .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv

@@ -1,4 +1,6 @@
-"""Does an object detector see the cars of real photos? `python -m benchmarks.objects MODEL PHOTOS` (docs/models.md).
+"""Does an object detector see the cars of real photos? `python -m benchmarks.objects MODEL PHOTOS`.
+
+See docs/reference/models.md.
 
 MODEL is a name of the model registry or a `.onnx` file of kind `yolox`; PHOTOS a folder with `truth.tsv`, or with
 folders that have one: each of its photos has one labelled plate. A photo counts where a vehicle's box holds the middle

@@ -23,9 +23,10 @@ import sqlalchemy as sa
 
 from benchmarks.search import fresh
 from benchmarks.store import GROUP, bundle
-from sightline.settings import load_settings
+from sightline.settings import Settings, load_settings
 from sightline.testing import MemoryFrameStore
 from storage.database.engine import Database
+from storage.items.writers import RowsOfPipelines
 from storage.plates.text import fold
 from storage.results.store import Store
 from storage.retention.retention import Horizons, remove_old
@@ -136,7 +137,9 @@ class Writer:
     """Stores a group of bundles so many times a second; a late one is followed by the next at once."""
 
     def __init__(self, database: Database, per_s: float) -> None:
-        self._store = Store(database, passage_gap_s=10, parked_gap_s=600)
+        self._store = Store(
+            database, RowsOfPipelines(Settings.model_validate({"passage_gap_s": 10, "parked_gap_s": 600}))
+        )
         self._numbers = itertools.count()
         self._period_s = 1 / per_s
 

@@ -21,11 +21,13 @@ from typing import Any, cast
 
 import psutil
 
+from sightline.settings import Settings
 from sightline.submission.sequences import LIVE
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline, Reading, StageRun
 from sightline.wire.events import PASSAGE_EVENTS, Event
 from sightline.wire.messages import Job, Message
 from storage.database.engine import Database
+from storage.items.writers import RowsOfPipelines
 from storage.results.store import Store
 from storage.sinks.sinks import add_sink, new_sink
 
@@ -123,7 +125,7 @@ def measure(database: Database, case: Case, groups: int) -> dict[str, Any]:
     """Milliseconds of one transaction, frames and detections a second."""
     if case.events:
         add_sink(database, new_sink(sink_id="bench", url="http://127.0.0.1:9/", events=case.events))
-    store = Store(database, passage_gap_s=10, parked_gap_s=600)
+    store = Store(database, RowsOfPipelines(Settings.model_validate({"passage_gap_s": 10, "parked_gap_s": 600})))
     took_ms: list[float] = []
     spent_s, server_before_s = 0.0, _children_cpu_s()
     for group in range(groups):

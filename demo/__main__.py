@@ -25,6 +25,7 @@ _START_S, _PASSAGE_S = 150, 120
 def main() -> int:
     """Exit status 0 when passages came out at the end."""
     once = os.environ.get("ONCE") == "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing may go on alone
     started_at = time.monotonic()
     shutil.rmtree(DATA, ignore_errors=True)
     photos = _draw()
@@ -49,7 +50,7 @@ def main() -> int:
     finally:
         if up.poll() is None:
             up.send_signal(signal.SIGINT)
-            up.wait(30)
+            up.wait(60)
 
 
 def _draw() -> list[str]:

@@ -1,4 +1,6 @@
-"""`python -m docs.generate [--check]`: write the pages that follow from the code, `settings.md` and `cli.md`.
+"""`python -m docs.generate [--check]`: write the pages that follow from the code: settings and commands.
+
+A block of any page that says which file it shows (```python title="examples/…") is written anew from that file.
 
 With `--check` nothing is written; exit status 1 says which page is out of date.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import re
 import subprocess
 import sys
 import typing
@@ -55,7 +58,13 @@ def cli_page() -> str:
     return "\n\n".join([heading, _WRITTEN_BY.format(origin="`sightline/cli/`").strip(), codes, body]) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "cli.md": cli_page}
+def _with_files(text: str) -> str:
+    """A page with each block that names a file as that file is now."""
+    shown = re.compile(r'^(```\w+ title="([^"]+)"\n).*?^```', re.MULTILINE | re.DOTALL)
+    return shown.sub(lambda block: f"{block[1]}{(FOLDER.parent / block[2]).read_text('utf-8')}```", text)
+
+
+PAGES = {"reference/settings.md": settings_page, "reference/cli.md": cli_page}
 
 
 def _groups() -> dict[str, list[str]]:
@@ -118,8 +127,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
     check: bool = parser.parse_args().check
     stale: list[str] = []
-    for name, make in PAGES.items():
-        path, text = FOLDER / name, make()
+    made = {FOLDER / name: make() for name, make in PAGES.items()}
+    made |= {path: _with_files(path.read_text("utf-8")) for path in FOLDER.rglob("*.md") if path not in made}
+    for path, text in made.items():
+        name = str(path.relative_to(FOLDER))
         if path.exists() and path.read_text("utf-8") == text:
             continue
         stale.append(name)

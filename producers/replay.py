@@ -54,12 +54,12 @@ def replay_letters(
     published: list[Replay] = []
     try:
         for letter, job in jobs:
-            frame_id = job.frames[0].frame_id
-            (picture,) = pictures.get_many([frame_id])
-            if picture is None:
+            found = dict(zip(job.keys, pictures.get_many(job.keys), strict=True))
+            pixels = {key: data for key, data in found.items() if data is not None}
+            if len(pixels) < len(found):
                 refused.append(Refusal(letter_id=letter.letter_id, detail=_NO_PICTURE))
                 continue
-            publisher.publish(job, {frame_id: picture})
+            publisher.publish(job, pixels)
             published.append(Replay(letter, job.job_id))
     except BacklogFullError as full:
         text = f"{full} ({len(published)} of {len(letters)} dead letters are replayed)"
@@ -91,4 +91,4 @@ def _obstacle(letter: DeadLetterView) -> str | None:
         return "it is a message that was no job; correct its sender, then discard it"
     if letter.stored_since:
         return "its frame is stored since"
-    return None if letter.picture_kept else _NO_PICTURE
+    return None if letter.picture_kept or not letter.frame.keys else _NO_PICTURE

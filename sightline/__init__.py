@@ -4,6 +4,11 @@
     job = Sightline().submit("car.jpg", pipeline="plates")
     print(job.wait(timeout_s=10).readings)
 
+Clients: `Sightline` and, for asyncio, `AsyncSightline`; what they give back: `SubmittedJob` (`AsyncSubmittedJob`) and
+`JobResult` with its `FrameResult`s, `Detection`s and `Reading`s. Errors: `SightlineError` is the base of all;
+`RetryableError` (`BacklogFullError`, `BrokerUnavailableError`, `StoreUnavailableError`, `WaitTimeoutError`) may pass
+with time, `PoisonError` (`BadImageError`, `BadMessageError`) does not. Settings: `load_settings`.
+
 This package is the floor: what every process must agree on. It is light and does nothing at import; the clients,
 which need Celery and Redis, are loaded when first asked for.
 """

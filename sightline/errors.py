@@ -26,11 +26,19 @@ reason, everything outside this tree is a bug and is loud.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SightlineError(Exception):
-    """Root of the tree. `reason` is a stable word for counters and dead letters; the text is for people."""
+    """Root of the tree. `reason` is a stable word for counters and dead letters; the text is for people.
+
+    All may be pickled: Celery, multiprocessing and others hand errors on like that, and would else make others of them.
+    """
 
     reason = "error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args), self.__dict__
 
 
 class SettingsError(SightlineError):
@@ -131,3 +139,8 @@ class ModelError(SightlineError):
 
 class SourceError(SightlineError):
     reason = "source_unreadable"
+
+
+def _restored(kind: type[SightlineError], arguments: tuple[Any, ...]) -> SightlineError:
+    """As it was made, without asking its `__init__`, whose arguments by keyword are among its attributes."""
+    return kind.__new__(kind, *arguments)

@@ -55,10 +55,14 @@ class Patience:
             StoppedError: the worker is stopping.
             NotPermittedError: a right was missing for half a minute; longer than it takes to load new rights.
         """
+        began_at = time.monotonic()
         refused_at: float | None = None
-        for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
+        for failures, pause_s in enumerate(itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))):
             try:
-                return call()
+                result = call()
+                if failures:
+                    log.warning("can %s again, after %.1f s", what, time.monotonic() - began_at)
+                return result
             except NotPermittedError as error:
                 refused_at = refused_at or time.monotonic()
                 if time.monotonic() - refused_at > _RIGHTS_WITHIN_S:

@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    InstanceOf,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 FrameId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
@@ -20,6 +32,9 @@ SequenceName = SourceId
 #: file, whoever submitted it; or nothing did, and it is the time of arrival.
 TimeFrom = Literal["camera", "video", "exif", "file", "caller", "received"]
 NAME = r"^[a-z][a-z0-9_-]{0,31}$"  #: of a pipeline or a stage
+Medium = Literal["image", "audio", "text"]
+MAX_PARTS: Final = 16  #: of an item
+MAX_INLINE_CHARS: Final = 16_384  #: of a text inside a message; a longer one lies in the frame store, as UTF-8
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Xyxy = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -61,20 +76,70 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
-class FrameRef(Value):
-    """What crosses a queue in place of pixels. The pixels lie in the frame store under `frame_id`.
+class Part(Value):
+    """A piece of an item: bytes in the frame store under `key`, or a short text as it is."""
+
+    medium: Medium
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] | None = None
+    text: Annotated[str, StringConstraints(max_length=MAX_INLINE_CHARS)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.key is None) == (self.text is None):
+            raise ValueError("give either `key`, of its bytes in the frame store, or `text`")
+        if self.text is not None and self.medium != "text":
+            raise ValueError(f"`text` is of medium text, not {self.medium}; put the bytes into the frame store")
+        return self
+
+
+_PART_ENDS: Final = frozenset(("", *(f".p{number}" for number in range(MAX_PARTS))))
+
+
+def _are_absent(parts: tuple[Part, ...]) -> bool:
+    return not parts
+
+
+class Item(Value):
+    """One thing to work on. What it is made of lies in the frame store, as far as it is not short text.
+
+    Without `parts` it is a frame: one picture, which lies under `frame_id`. The key of a part is that too, or that with
+    `.p0` to `.p15` after it.
 
     `sequence` names, within the source, the frames that follow each other in time as a camera or a video gives them;
     None: a picture on its own.
     """
 
-    frame_id: FrameId
+    frame_id: FrameId  #: the item's id, whatever it is made of
     source_id: SourceId
     captured_at: AwareDatetime
     seq: Annotated[int, Field(ge=0)] = 0
     name: Annotated[str, StringConstraints(max_length=255)] = ""  #: file name or the like, for people
     sequence: SequenceName | None = None
     time_from: TimeFrom | None = None  #: where `captured_at` comes from, if it is known
+    parts: Annotated[tuple[Part, ...], Field(max_length=MAX_PARTS, exclude_if=_are_absent)] = ()
+
+    @field_validator("parts")
+    @classmethod
+    def _lie_under_its_id(cls, parts: tuple[Part, ...], info: ValidationInfo) -> tuple[Part, ...]:
+        frame_id = info.data.get("frame_id", "")
+        for part in parts:
+            if part.key is not None and part.key.removeprefix(frame_id) not in _PART_ENDS:
+                raise ValueError(f"key {part.key!r} is not of this item: give {frame_id!r}, or that with .p0 to .p15")
+        return parts
+
+    @property
+    def media(self) -> tuple[Medium, ...]:
+        """What its parts are, in their order."""
+        return tuple(part.medium for part in self.parts) or ("image",)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where its parts lie in the frame store."""
+        return tuple(part.key for part in self.parts if part.key) if self.parts else (self.frame_id,)
+
+
+#: An item that is one picture.
+FrameRef = Item
 
 
 class StageRun(Value):
@@ -123,17 +188,61 @@ class FrameError(Value):
     stage: str
 
 
-class FrameResult(Value):
+class ItemResult(Value):
+    """What is known of one item. What a pipeline finds are the further fields of its own result type.
+
+    Each of those has a default: an item that failed has none of them.
+    """
+
+    frame: Item
+    stages: tuple[StageRun, ...] = ()
+    error: FrameError | None = None
+    dropped: str | None = None  #: the named rule that dropped the item
+
+    @property
+    def has_found(self) -> bool:
+        """Whether anything was found, so that what it was found on is worth keeping."""
+        fields = type(self).model_fields.items()
+        return any(getattr(self, name) != its.default for name, its in fields if name not in _OF_ITEMS)
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """The fields of its own, JSON-able."""
+        return self.model_dump(mode="json", exclude=_OF_ITEMS)
+
+    @property
+    def summary(self) -> str:
+        """What was found, in a line for people; empty where that is nothing."""
+        found = ((name, value) for name, value in self.found.items() if value not in (None, "", []))
+        return ", ".join(f"{name} {value!s:.80}" for name, value in found)
+
+
+_OF_ITEMS: Final = set(ItemResult.model_fields)
+
+
+class FrameResult(ItemResult):
     """All that is known of one frame once it left the last stage."""
 
-    frame: FrameRef
     width: int = 0  #: pixels; 0 until the frame was decoded
     height: int = 0
     detections: tuple[Detection, ...] = ()
     readings: tuple[Reading, ...] = ()
-    stages: tuple[StageRun, ...] = ()
-    error: FrameError | None = None
-    dropped: str | None = None  #: the named rule that dropped the frame
+
+    @property
+    def has_found(self) -> bool:
+        return bool(self.detections or self.readings)
+
+
+class OtherResult(ItemResult):
+    """Of a pipeline whose result type is not known here: its fields are taken as they come."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+#: Off the wire it is a `FrameResult` or an `OtherResult`; `sightline.pipelines.as_results` makes it what it should be.
+AnyResult = Annotated[
+    SerializeAsAny[FrameResult | InstanceOf[ItemResult] | OtherResult], Field(union_mode="left_to_right")
+]
 
 
 class JobStatus(StrEnum):
@@ -144,23 +253,23 @@ class JobStatus(StrEnum):
 
 
 class JobResult(Value):
-    """What `Job.wait` returns: one result per frame, in the order of submission."""
+    """What `SubmittedJob.wait` returns: one result per item, in the order of submission."""
 
     job_id: JobId
     pipeline: Pipeline
     status: JobStatus
-    frames: tuple[FrameResult, ...]
+    frames: tuple[AnyResult, ...]
     finished_at: datetime
 
     @property
     def readings(self) -> tuple[Reading, ...]:
         """The readings of all frames."""
-        return tuple(reading for frame in self.frames for reading in frame.readings)
+        return tuple(reading for frame in self.frames if isinstance(frame, FrameResult) for reading in frame.readings)
 
     @property
     def detections(self) -> tuple[Detection, ...]:
         """The detections of all frames."""
-        return tuple(detection for frame in self.frames for detection in frame.detections)
+        return tuple(found for frame in self.frames if isinstance(frame, FrameResult) for found in frame.detections)
 
     @property
     def errors(self) -> tuple[FrameError, ...]:

@@ -28,7 +28,7 @@ from sightline.logs import configure_logging
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DEAD_LETTER_TASK, WRITE_TASK
 from sightline.retry import Patience
-from sightline.settings import Settings, load_settings
+from sightline.settings import Settings, load_settings, log_settings
 from workers.housekeeping.liveness import Liveness
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
@@ -62,6 +62,7 @@ class Worker:
             raise SystemExit(f"{sender} cannot start: {error}") from error
 
     def _open(self, sender: str, celery_queues: Any, concurrency: int) -> None:
+        log_settings(self._settings)
         queues = set(celery_queues.consume_from) & set(registry().queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(

@@ -1,4 +1,6 @@
-"""How many plates of real photos are found and read right: `python -m benchmarks.accuracy PHOTOS` (docs/accuracy.md).
+"""How many plates of real photos are found and read right: `python -m benchmarks.accuracy PHOTOS`.
+
+See docs/measurements/accuracy.md.
 
 PHOTOS is a folder with `truth.tsv`, or with folders that have one. What is measured is what the workers do.
 """

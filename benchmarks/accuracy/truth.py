@@ -60,7 +60,9 @@ def read_photos(folder: Path) -> list[Photo]:
     """
     tables = sorted(table for table in (folder / TABLE, *folder.glob(f"*/{TABLE}")) if table.is_file())
     if not tables:
-        raise SettingsError(f"photos: no {TABLE} in {folder} or a folder of it; docs/accuracy.md says what goes in it")
+        raise SettingsError(
+            f"photos: no {TABLE} in {folder} or a folder of it; docs/measurements/accuracy.md says what goes in it"
+        )
     corrections = {
         (row["country"], row["file"], row["label"]): row["shown"] for row in _rows(_HERE / "corrections.tsv")
     }

@@ -1,6 +1,7 @@
 """Prove that no accepted frame is lost and none is stored twice, whatever dies: `python -m benchmarks.chaos`.
 
-Real processes on a Redis and a database of their own; see docs/chaos.md. Exit status 1 if a promise was broken.
+Real processes on a Redis and a database of their own; see docs/measurements/chaos.md. Exit status 1 if a promise was
+broken.
 """
 
 from __future__ import annotations

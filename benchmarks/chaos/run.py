@@ -115,6 +115,7 @@ class _Rounds:
         self._system.send_order(Order((first + until) // 2, this.number, poison=this.fault.poison))
         self._wait_until_busy()
         time.sleep(rng.uniform(0, 0.2))
+        this.fault.prepare(self._system)
         this.struck_at = time.time()
         self._system.send_order(Order(until, this.number, over_s=_SPREAD_S))
         this.fault.strike(self._system, rng)

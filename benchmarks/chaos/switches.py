@@ -16,8 +16,12 @@ PROTECTIONS: Final = ("lease", "ledger", "in-body-hand-over", "webhook-id")
 NO_MEMORY_FILE: Final = "no-memory"  #: while it is there, no detector gets memory
 SLOW_FILE: Final = "slow-model"  #: the detector that takes it away needs `SLOW_S` for its next call
 SLOW_S: Final = 9.0
+HOLD_FILE: Final = "hold"  #: while it is there, a stage that hands over keeps what it began and nobody may drop
+HELD_FILE: Final = "held"  #: a stage does
+REFUSED_FILE: Final = "refused"  #: the broker did not take a message of a stage
 RUNS_FOLDER: Final = "runs"  #: one file a worker process: the id of each job a stage began to work on
 RECEIVER_MOOD_FILE: Final = "receiver-mood"  #: holds the name of a fault; while it is there, the receiver acts on it
+MOOD_MET_FILE: Final = "mood-met"  #: it did
 
 JOURNAL: Final = "journal.jsonl"  #: of the producer
 CAMERA_JOURNAL: Final = "camera.jsonl"

@@ -1,7 +1,8 @@
 """Keeps speed from rotting: `python -m benchmarks.guard`, about ten seconds.
 
 Each figure is what a part of the hot path costs: the CPU time of a call to that of a bare baseline beside it, or a
-count that is exact. Exit status 1 if one is over a fifth more than `guard.json` says it was. See docs/performance.md.
+count that is exact. Exit status 1 if one is over a fifth more than `guard.json` says it was. See
+docs/measurements/performance.md.
 
     python -m benchmarks.guard --write    # a loss that is wanted, or a gain: note what is now, and commit the file
 """

@@ -49,7 +49,7 @@ def queue_figures(folder: Path) -> Generator[list[Figure]]:
             delivery.begin(job)
             delivery.hand_over(WRITE_TASK, job, message.results)
             delivery.begin(job)
-            delivery.settle(job, {"gate": {"stored": 1}})
+            delivery.ledger.settle(job.job_id, {"gate": {"stored": 1}})
 
         return call
 

@@ -12,10 +12,12 @@ from sqlalchemy import event
 
 from benchmarks.guard.figures import Count, Figure, Ratio, Ready
 from benchmarks.guard.jobs import make_message, make_photos
+from sightline.settings import Settings
 from sightline.wire.messages import Message
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
+from storage.items.writers import RowsOfPipelines
 from storage.results.store import Store
 from storage.tables import Base
 
@@ -33,7 +35,7 @@ def write_figures(folder: Path) -> Generator[list[Figure]]:
     rows = _rows_of_a_group(plain)
 
     def ours(database: Database) -> Ready:
-        store = Store(database, passage_gap_s=10)
+        store = _store(database)
 
         def ready() -> Callable[[], Any]:
             group = _group()
@@ -50,10 +52,10 @@ def write_figures(folder: Path) -> Generator[list[Figure]]:
 
     def photo() -> Callable[[], Any]:
         one = [make_photos(1)]
-        return lambda: Store(photos, passage_gap_s=10).store(one, kept=())
+        return lambda: _store(photos).store(one, kept=())
 
     for _ in range(_PHOTOS // _PHOTOS_A_JOB):
-        Store(photos, passage_gap_s=10).store([make_photos(_PHOTOS_A_JOB)], kept=())
+        _store(photos).store([make_photos(_PHOTOS_A_JOB)], kept=())
     what, where = f"a group of {_JOBS} jobs of {_FRAMES} frames", "storage/results/store.py and below"
     try:
         yield [
@@ -76,8 +78,12 @@ def _group() -> list[Message]:
     return [make_message(_FRAMES) for _ in range(_JOBS)]
 
 
+def _store(database: Database) -> Store:
+    return Store(database, RowsOfPipelines(Settings.model_validate({"passage_gap_s": 10, "parked_gap_s": 0})))
+
+
 def _rows_of_a_group(database: Database) -> dict[sa.Table, list[dict[str, Any]]]:
-    Store(database, passage_gap_s=10).store(_group(), kept=())
+    _store(database).store(_group(), kept=())
     with database.read() as connection:
         found = {table: connection.execute(sa.select(table)).mappings() for table in Base.metadata.sorted_tables}
         return {table: rows for table, mappings in found.items() if (rows := [dict(row) for row in mappings])}

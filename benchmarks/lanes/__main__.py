@@ -1,7 +1,7 @@
 """Does bulk hurt live, and do eight workers what eight can? `python -m benchmarks.lanes [lanes|scaling] [--json FILE]`.
 
 Real Redis, real worker processes, SQLite; the GPU alone is simulated: 20 ms a batch, whatever its size. Ratios are what
-counts: each is to a figure of the same round. See docs/performance.md.
+counts: each is to a figure of the same round. See docs/measurements/performance.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Whether each vehicle becomes one passage with its plate: `python -m benchmarks.passages` (docs/accuracy.md).
+"""Whether each vehicle becomes one passage with its plate: `python -m benchmarks.passages`.
+
+See docs/measurements/accuracy.md.
 
 Clips of a seed are drawn and read once (slow, kept in data/passages), then today's rules, those of before and a tracker
 make passages of the same readings (fast).

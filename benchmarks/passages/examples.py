@@ -1,4 +1,4 @@
-"""Draws the examples of docs/passages.md: `python -m benchmarks.passages.examples FOLDER [--seed 77]`.
+"""Draws the examples of docs/why/passages.md: `python -m benchmarks.passages.examples FOLDER [--seed 77]`.
 
 Pictures of two drawn clips, each reading in the color of its passage: a queue of a fleet, and a plate that something
 covers. What is shown is what the writer made of them.

@@ -17,6 +17,7 @@ from sightline.wire.messages import Job, Message
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
+from storage.items.writers import RowsOfPipelines
 from storage.results.queries import list_passages, list_readings
 from storage.results.store import Store
 
@@ -63,7 +64,7 @@ def _stored(clips: Sequence[ReadClip], messages: list[Message], settings: Settin
         upgrade(url)
         database = open_database(url)
         try:
-            store = Store(database, settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
+            store = Store(database, RowsOfPipelines(settings))
             for start in range(0, len(messages), _AT_ONCE):
                 store.store(messages[start : start + _AT_ONCE], kept=())
             return [_passages(database, clip.source_id) for clip in clips]

@@ -1,7 +1,7 @@
 """Does anything grow? `python -m benchmarks.soak`: half an hour of `sightline up` near its capacity.
 
 Measures how many frames a second it finishes, publishes four fifths of that, and looks at the memory and the open files
-of every role. Exit status 1 if one of them grew. See docs/soak.md.
+of every role. Exit status 1 if one of them grew. See docs/measurements/soak.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How near to the machine's limit? `python -m benchmarks.throughput`: the pipeline `plates` against a plain loop.
 
 Every entry reads the same drawn pictures with the same weights. What is printed are ratios to the loop, which is
-run right before and after each other entry; absolute figures are this machine's, of this hour. See docs/performance.md.
+run right before and after each other entry; absolute figures are this machine's, of this hour. See
+docs/measurements/performance.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@
 set -eu
 umask 077
 here=$(dirname "$0")
+server=${REDIS_SERVER:-redis-server}
+version=$("$server" --version | sed -n 's/.*v=\([0-9]*\)\..*/\1/p')
+if grep -q '^  (' "$here/users.acl" && [ "${version:-0}" -lt 7 ]; then
+  echo "$server: is Redis ${version:-of a version that it does not tell}; users.acl needs Redis 7: install it, or say where it is with REDIS_SERVER" >&2
+  exit 2
+fi
 users=${USERS_FILE:-/tmp/users.acl}
 hashes=
 for name in $(sed -n 's/^user .*{\([A-Z]*\)}.*/\1/p' "$here/users.acl"); do
@@ -18,4 +24,4 @@ for name in $(sed -n 's/^user .*{\([A-Z]*\)}.*/\1/p' "$here/users.acl"); do
 done
 awk '/^#/ || /^$/ { next } /^user/ { if (line) print line; line = $0; next } { sub(/^ +/, " "); line = line $0 } END { print line }' \
   "$here/users.acl" | sed $hashes >"$users"
-exec "${REDIS_SERVER:-redis-server}" "$@" --aclfile "$users"
+exec "$server" "$@" --aclfile "$users"

@@ -16,7 +16,7 @@ from producers.api.middleware.protocol import ImpatientProtocol
 from producers.api.services import Services, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
-from sightline.settings import load_settings
+from sightline.settings import load_settings, log_settings
 from storage.access.keys import list_keys
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        log_settings(settings)
         services = open_services(settings)
     except SettingsError as error:
         print(error, file=sys.stderr)

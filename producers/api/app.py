@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 import sightline
 from producers.api.access.audit_trail import Looks
 from producers.api.access.auth import SCHEMES, KeyChecker
+from producers.api.access.origin import is_through_trusted
 from producers.api.access.rate_limit import RateLimit
 from producers.api.accounting import books
 from producers.api.middleware.head import HeadAsGet
@@ -36,6 +37,7 @@ from producers.api.routes import (
     plates,
     results,
     sinks,
+    status,
 )
 from producers.api.services import Services, open_services
 from sightline.settings import Settings
@@ -57,6 +59,10 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         version=sightline.__version__,
         description=reference.DESCRIPTION,
         lifespan=lifespan,
+        contact={"name": "Sightline"},
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=reference.TAGS,
+        generate_unique_id_function=lambda route: route.name,  # names of functions in generated clients: they stay
         openapi_url=None,  # `reference` serves the document, to whoever may look
     )
     app.state.services = opened
@@ -68,7 +74,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     for router in (*(part.router for part in parts), jobs.endings):
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
-    for part in (health, page, reference):
+    for part in (health, page, reference, status):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)
@@ -86,5 +92,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
             expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadAsGet)
-    app.add_middleware(TakePrefix, prefix=settings.url_prefix)
+    trusted = settings.trusted_networks
+    app.add_middleware(
+        TakePrefix, prefix=settings.url_prefix, is_trusted=lambda scope: is_through_trusted(scope, trusted)
+    )
     return app

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.dependencies.models import Dependant
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from sightline.errors import BadMessageError
 
@@ -59,7 +59,8 @@ def _parameters(dependant: Dependant) -> Iterator[str]:
         yield from _parameters(other)
 
 
-Moment = Annotated[datetime, BeforeValidator(parse_moment)]
+#: What may be written is more than RFC 3339, so the OpenAPI document calls it a text.
+Moment = Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema({"type": "string"})]
 Since = Annotated[Moment | None, Query(description="From then on: `15m`, `1h`, `2d`, epoch seconds or RFC 3339.")]
 Until = Annotated[Moment | None, Query(description="Before then, written like `since`.")]
 Source = Annotated[str | None, Query(max_length=64, description="Only this source.")]

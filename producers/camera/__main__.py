@@ -18,7 +18,7 @@ from sightline.delivery.publisher import Publisher
 from sightline.errors import SettingsError
 from sightline.logs import configure_logging
 from sightline.redis.connection import connect
-from sightline.settings import load_settings
+from sightline.settings import load_settings, log_settings
 from storage.cameras import list_cameras
 from storage.database.opening import open_database
 
@@ -27,6 +27,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         publisher = Publisher.from_settings(settings)
     except SettingsError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from producers.camera.capture.reader import Reader
 from producers.camera.counters import CameraCounters
@@ -35,25 +35,33 @@ class Fleet:
         self._ended_files = ended_files
         self._lock = threading.Lock()
         self._stopped = False
+        self._held: set[str] | None = None
         self._cameras: dict[str, Camera] = {}
         self._counters: dict[str, CameraCounters] = {}
         self._readers: dict[str, Reader] = {}
         self._left_behind: list[Reader] = []
 
-    def reconcile(self, rows: Iterable[Camera]) -> None:
-        """Make what runs what the rows say: added, changed, paused and removed cameras."""
-        wanted = {camera.camera_id: camera for camera in rows}
+    def reconcile(self, rows: Iterable[Camera], held: Collection[str] | None = None) -> None:
+        """Make what runs what the rows say: added, changed, paused and removed cameras.
+
+        `held`: the cameras that are read here; the others are those of other processes. None: as before, and until now
+        all of them.
+        """
+        all_rows = {camera.camera_id: camera for camera in rows}
+        if held is not None:
+            self._held = set(held)
+        wanted = {name: row for name, row in all_rows.items() if self._held is None or name in self._held}
         with self._lock:
             if self._stopped:
                 return
-            removed = self._cameras.keys() - wanted.keys()
-            for camera_id in removed:
+            left = self._cameras.keys() - wanted.keys()
+            for camera_id in left:
                 self._remove(camera_id)
             for camera_id, camera in wanted.items():
                 if self._cameras.get(camera_id) != camera:
                     self._set(camera)
             self._left_behind = [reader for reader in self._left_behind if not reader.join(0)]
-        for camera_id in removed:  # outside the lock: it waits for Redis
+        for camera_id in left - all_rows.keys():  # outside the lock: it waits for Redis
             self._forget_ended_file(camera_id)
 
     def live_slots(self) -> list[LiveSlot]:
@@ -111,7 +119,7 @@ class Fleet:
     def _remove(self, camera_id: str) -> None:
         self._stop_reader(camera_id)
         del self._cameras[camera_id], self._counters[camera_id]
-        log.info("camera %s: removed", camera_id)
+        log.info("camera %s: read here no more", camera_id)
 
     def _forget_ended_file(self, camera_id: str) -> None:
         try:

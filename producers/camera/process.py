@@ -1,4 +1,4 @@
-"""The camera process: four loops beside the readers. Rows, queues and statuses once a second, bundles each tick."""
+"""The camera process: loops beside the readers. Rows, leases, queues and statuses once a second, bundles each tick."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from producers.camera.fleet import Fleet
+from producers.camera.lease import CameraLeases
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.publish.bundler import LiveBundler
 from producers.camera.publish.slots import Publishes
@@ -44,6 +45,8 @@ class CameraProcess:
         self._redis = redis
         self._list_cameras = list_cameras
         self._known: set[str] = set()
+        self._rows: Sequence[Camera] | None = None
+        self._leases = CameraLeases(redis)
         self._ledger = Ledger(redis, LedgerLimits.from_settings(settings))
         self._deadline_s = settings.live_deadline_s
         self.fleet = Fleet(settings, publisher, EndedFiles(redis))
@@ -53,6 +56,7 @@ class CameraProcess:
             self.fleet.wake,
             tick_ms=settings.camera_tick_ms,
             deadline_s=settings.live_deadline_s,
+            holds=self._leases.holds,
         )
 
     def run(self, stop: threading.Event) -> Outcome:
@@ -60,7 +64,13 @@ class CameraProcess:
         crashed = threading.Event()
         loops = [
             threading.Thread(target=_guarded, args=(loop, stop, crashed), name=loop.__name__.strip("_"), daemon=True)
-            for loop in (self._follow_rows, self._follow_queues, self._write_statuses, self._bundler.run)
+            for loop in (
+                self._follow_rows,
+                self._follow_leases,
+                self._follow_queues,
+                self._write_statuses,
+                self._bundler.run,
+            )
         ]
         for loop in loops:
             loop.start()
@@ -69,6 +79,7 @@ class CameraProcess:
         in_time = self.fleet.stop(STOP_S)
         for loop in loops:
             loop.join(0.5)
+        self._leave()
         if crashed.is_set():
             return "crashed"
         return "stopped" if in_time and not any(loop.is_alive() for loop in loops) else "late"
@@ -86,8 +97,34 @@ class CameraProcess:
                 if not answers:
                     log.info("the database answers again")
                 answers = True
-                self.fleet.reconcile(rows)
+                self._rows = rows
             stop.wait(POLL_S)
+
+    def _follow_leases(self, stop: threading.Event) -> None:
+        """Read the cameras that are held here. Apart from the rows: a database that hangs must not cost the leases."""
+        answers = True
+        while not stop.wait(POLL_S / 2):
+            rows = self._rows
+            if rows is None:
+                continue
+            try:
+                held = self._leases.renew([camera.camera_id for camera in rows])
+                self.fleet.reconcile(rows, held.keep)
+                if held.give_back:  # after they are read no more, so that no picture is sent twice
+                    log.info("another camera process goes on with %s", ", ".join(held.give_back))
+                    self._leases.release(held.give_back)
+                answers = True
+            except BrokerUnavailableError as error:
+                if answers:
+                    log.warning("cameras are read as before, leases cannot be renewed: %s", error)
+                answers = False
+                self.fleet.reconcile(rows)
+
+    def _leave(self) -> None:
+        try:
+            self._leases.leave()
+        except BrokerUnavailableError as error:
+            log.warning("leases run out by themselves: %s", error)
 
     def _follow_queues(self, stop: threading.Event) -> None:
         answers = True
@@ -115,7 +152,8 @@ class CameraProcess:
         while not stop.wait(POLL_S):
             statuses = self.fleet.statuses()
             try:
-                forget_statuses(self._redis, self._known - statuses.keys())
+                # Who holds a camera now writes its status: only those of cameras that are gone are taken away.
+                forget_statuses(self._redis, self._known - {row.camera_id for row in self._rows or ()})
                 write_statuses(self._redis, statuses)
             except BrokerUnavailableError as error:
                 if answers:
@@ -125,7 +163,7 @@ class CameraProcess:
                 answers = True
                 self._known = set(statuses)
         try:
-            forget_statuses(self._redis, self._known)
+            forget_statuses(self._redis, self.fleet.statuses())
         except BrokerUnavailableError as error:
             log.warning("statuses expire by themselves: %s", error)
 

@@ -8,22 +8,17 @@ from typing import Final
 from sightline.errors import BadMessageError
 
 KEY: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
-CROPS: Final = ".crops"
-
-
-def crop_key(frame_id: str, detection_index: int) -> str:
-    """Where the crop of a frame's detection lies in the frame store."""
-    return f"{frame_id}.c{detection_index}"
+FRAMES: Final = ".frames"
 
 
 def frames_name(job_id: str) -> str:
-    """The bundle of a job's frames. No key is like it: ids have no dot."""
-    return f"{job_id}.frames"
+    """The bundle of what a job's items are made of. No key is like it, see `Item.parts`."""
+    return f"{job_id}{FRAMES}"
 
 
-def crops_name(job_id: str) -> str:
-    """The bundle of the crops of a job's frames."""
-    return f"{job_id}{CROPS}"
+def payload_name(job_id: str, name: str) -> str:
+    """A bundle of what one stage leaves for another."""
+    return f"{job_id}.{name}"
 
 
 def checked(key: str) -> str:

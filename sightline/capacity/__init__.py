@@ -1,1 +1,1 @@
-"""How many cameras? Measured service times, a simulated queue, and a search; see docs/capacity.md."""
+"""How many cameras? Measured service times, a simulated queue, and a search; see docs/how-to/capacity.md."""

@@ -1,7 +1,7 @@
 """Celery, configured. No task is imported here: producers send by name, workers register their own.
 
 Each choice that differs from Celery's default exists because the default loses or stalls work on Redis;
-`docs/delivery.md` explains them one by one.
+`docs/why/delivery.md` explains them one by one.
 """
 
 from __future__ import annotations

@@ -31,6 +31,13 @@ class Turns:
             return LANES
         return tuple(sorted(LANES, key=lambda lane: (self._passed[lane] < PATIENCE, LANE_PRIORITY[lane])))
 
+    def together(self) -> tuple[int, list[tuple[Lane, int]]]:
+        """How many to take at once, and in which order how many of each lane, so that none is passed over longer."""
+        late = [lane for lane in LANES if self._passed[lane] >= PATIENCE]
+        left = PATIENCE - len(late) - max(passed for lane, passed in self._passed.items() if lane not in late)
+        order = [(lane, 1) for lane in late] + [(lane, left) for lane in LANES if left > 0]
+        return len(late) + max(0, left), order
+
     def took(self, lane: Lane) -> None:
         """Note what was taken."""
         self._passed[lane] = 0

@@ -11,7 +11,6 @@ import logging
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty
 from typing import Annotated, Any, Final, Literal
@@ -21,6 +20,7 @@ from celery import bootsteps
 from pydantic import BaseModel, Field, ValidationError
 
 from sightline.celery.fairness import lane_of
+from sightline.celery.take import Popped, Taker
 from sightline.errors import BadMessageError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import LANE_PRIORITY
@@ -57,8 +57,8 @@ class _Envelope(BaseModel):
     content_encoding: Annotated[str, Field(alias="content-encoding")]
 
 
-def parse_entry(entry: bytes, queue: str, priority: int) -> dict[str, Any]:
-    """An entry of a list, as kombu takes it. `queue` and `priority` are those of the list.
+def parse_entry(entry: bytes, queue: str, priority: int, tag: str = "") -> dict[str, Any]:
+    """An entry of a list, as kombu takes it. `queue` and `priority` are those of the list; `tag`: as it is noted.
 
     Raises:
         BadMessageError: it is nothing that kombu could have written.
@@ -79,7 +79,7 @@ def parse_entry(entry: bytes, queue: str, priority: int) -> dict[str, Any]:
         "body_encoding": encoding,
         "delivery_info": delivery_info,
         # A copy that another worker took over has another tag: neither acknowledges the other's.
-        "delivery_tag": str(uuid4()),
+        "delivery_tag": tag or str(uuid4()),
         "priority": LANE_PRIORITY[lane_of(priority)],
     }
     return {
@@ -102,7 +102,9 @@ def check_message(message: Any, queue: str) -> None:
     if not isinstance(task, str) or not isinstance(identity, str):
         raise BadMessageError("headers: no task and id, so no message of Celery's protocol 2", field="headers")
     if task not in registry().routes:
-        raise BadMessageError(f"headers.task: {task!r:.80} is no task; docs/wire.md has their names", field="task")
+        raise BadMessageError(
+            f"headers.task: {task!r:.80} is no task; docs/reference/wire.md has their names", field="task"
+        )
     if registry().routes[task] != queue:
         raise BadMessageError(
             f"headers.task: {task!r} is a task of {registry().routes[task]}, not of {queue}", field="task"
@@ -171,8 +173,8 @@ class Intake(bootsteps.StartStopStep):
             parent, message, BadMessageError(f"body: cannot be unpacked: {error!s:.200}", field="body")
         )
         if hasattr(consumer.channel, "_brpop_read"):
-            read = _ListReader(consumer.channel, parent.app.sightline_bury).read
-            consumer.channel._brpop_read = consumer.channel.handlers["BRPOP"] = read
+            reader = consumer.channel.sightline_reader = ListReader(consumer.channel, parent.app.sightline_bury)
+            consumer.channel._brpop_read = consumer.channel.handlers["BRPOP"] = reader.read
 
     def _checked(self, parent: Any, handle: Callable[[Any], Any]) -> Callable[[Any], None]:
         def receive(message: Any) -> None:
@@ -203,36 +205,51 @@ def _queue_of(message: Any, consumer: Any) -> str:
     return name if name in registry().routes.values() else name.rpartition(".")[0]
 
 
-class _ListReader:
-    """Reads what the blocking pop gave, in place of kombu's, which ends the worker by what it cannot read."""
+class ListReader:
+    """Reads what a pop gave, in place of kombu's, which ends the worker by what it cannot read."""
 
     def __init__(self, channel: Any, bury: Bury) -> None:
         self._channel = channel
         self._bury = bury
+        self.taker: Taker | None = None  #: who takes several together, once there is one
 
     def read(self, **options: Any) -> bool:
         """Raises Empty where there is nothing to work on."""
         channel = self._channel
         connection = channel.client.connection
         try:
-            popped = channel.client.parse_response(connection, "BRPOP", **options)
+            popped = self._popped(connection, **options)
         except channel.connection_errors:
             connection.disconnect()
             raise
         finally:
             channel._in_poll = None
-        if not popped:
+        if not sum([self._deliver(one) for one in popped]):
             raise Empty
-        key, entry = popped
-        queue, _, priority = key.decode().partition(channel.sep)
+        return True
+
+    def _popped(self, connection: Any, **options: Any) -> list[Popped]:
+        if self.taker is not None and self.taker.is_asked:
+            return self.taker.read(**options)
+        found = self._channel.client.parse_response(connection, "BRPOP", **options)
+        if found and self.taker is not None:
+            self.taker.noticed(1)
+        return [Popped(*found)] if found else []
+
+    def _deliver(self, popped: Popped) -> bool:
+        """Whether there is something to work on."""
+        channel = self._channel
+        queue, _, priority = popped.key.decode().partition(channel.sep)
         try:
-            envelope = parse_entry(entry, queue, int(priority or 0))
+            envelope = parse_entry(popped.entry, queue, int(priority or 0), popped.tag)
         except BadMessageError as error:
-            with suppress(StoppedError):
-                self._bury(queue, _text(entry), error)
-                raise Empty from error
-            channel.client.rpush(key, entry)
-            raise Empty from error
+            try:
+                self._bury(queue, _text(popped.entry), error)
+            except StoppedError:
+                channel.client.rpush(popped.key, popped.entry)
+            if popped.tag and self.taker is not None:
+                self.taker.forget(popped.tag)
+            return False
         channel.connection._deliver(envelope, queue)
         return True
 

@@ -24,6 +24,7 @@ from celery.signals import task_received
 
 from sightline.celery.fairness import LANES, Turns, lane_of, threads_for
 from sightline.celery.lease import held_requests
+from sightline.celery.take import Share, Taker
 from sightline.celery.transport import keep_one_client, lists_of
 from sightline.pipelines import registry
 from sightline.types import Lane
@@ -121,7 +122,7 @@ class LaneThreads(bootsteps.StartStopStep):
 class LanePop(bootsteps.StartStopStep):
     """Has the worker pop from the lists of the lanes whose turn it is. Redis only."""
 
-    requires: ClassVar = {"celery.worker.consumer.tasks:Tasks"}
+    requires: ClassVar = {"celery.worker.consumer.tasks:Tasks", "sightline.celery.intake:Intake"}
 
     def __init__(self, consumer: Any, **kwargs: Any) -> None:
         self._turns = Turns()
@@ -139,11 +140,21 @@ class LanePop(bootsteps.StartStopStep):
         self._pop = _Pop(channel, self._turns, bulk_limit)
         channel._brpop_start = self._pop.begin
         if parent.hub is not None:
-            parent.hub.on_tick.add(self._pop.let_bulk_in)
+            parent.hub.on_tick.add(self._pop.tick)
+            self._take_together(parent, channel, self._pop)
 
     def stop(self, parent: Any) -> None:
         if self._pop is not None and parent.hub is not None:
-            parent.hub.on_tick.discard(self._pop.let_bulk_in)
+            parent.hub.on_tick.discard(self._pop.tick)
+            self._pop.stop()
+
+    @staticmethod
+    def _take_together(parent: Any, channel: Any, pop: _Pop) -> None:
+        """Where whoever reads what is popped can read several."""
+        reader = getattr(channel, "sightline_reader", None)
+        if reader is not None:
+            pop.taker = reader.taker = Taker(channel)
+            pop.threads = parent.pool.num_processes
 
     def _note(self, request: Any, **_: Any) -> None:
         self._turns.took(_popped_lane(request))
@@ -160,6 +171,8 @@ class _Pop:
         self._without_bulk = False
         self._socket: Any = None
         self._client_id: int | None = None
+        self.taker: Taker | None = None  #: takes several at once
+        self.threads = 1  #: of the worker
 
     def begin(self, timeout: float | None = None) -> None:
         channel = self._channel
@@ -168,6 +181,11 @@ class _Pop:
         queues = sorted(channel.active_queues, key=lambda queue: stages.get(queue, -1), reverse=True)
         if not queues:
             return
+        channel._in_poll = channel.client.connection
+        channel._brpop_sent_at = monotonic()
+        if self.taker is not None and self.taker.is_due:
+            self._take(self.taker, queues)
+            return
         timeout = channel.brpop_timeout if timeout is None else timeout
         lanes = self._turns.order()
         self._without_bulk = not self._has_room_for_bulk()
@@ -175,11 +193,35 @@ class _Pop:
             lanes = [lane for lane in lanes if lane is not Lane.BULK]
             timeout = timeout if self._learn_client_id() else _LOOK_AGAIN_S
         keys = [key for lane in lanes for queue in queues for key in lists_of(channel, queue, lane)]
-        channel._in_poll = channel.client.connection
-        channel._brpop_sent_at = monotonic()
         channel.client.connection.send_command("BRPOP", *keys, timeout or 0)
 
-    def let_bulk_in(self) -> None:
+    def _take(self, taker: Taker, queues: list[str]) -> None:
+        """As many as there are threads for."""
+        channel, held = self._channel, held_requests()
+        self._without_bulk = False
+        bulk = self._bulk_limit - sum(_popped_lane(request) is Lane.BULK for request in held)
+        most, order = self._turns.together()
+        shares: list[Share] = []
+        for lane, of_lane in order:
+            if lane is Lane.BULK:
+                of_lane = min(of_lane, max(0, bulk))
+                bulk -= of_lane
+            shares.append(Share([key for queue in queues for key in lists_of(channel, queue, lane)], of_lane))
+        # kombu asked before whether there is room for one; what is acknowledged may count until the next.
+        room = min(self.threads - len(held), channel.qos.can_consume_max_estimate() or 1)
+        taker.begin(shares, max(1, min(most, room)))
+
+    def tick(self) -> None:
+        """At each turn of the worker's loop."""
+        self._let_bulk_in()
+        if self.taker is not None:
+            self.taker.tick()
+
+    def stop(self) -> None:
+        if self.taker is not None:
+            self.taker.stop()
+
+    def _let_bulk_in(self) -> None:
         """End a pop without bulk as soon as bulk has room: the next is with it."""
         if not (self._without_bulk and self._client_id and self._channel._in_poll and self._has_room_for_bulk()):
             return

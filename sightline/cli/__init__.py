@@ -18,10 +18,10 @@ import typer
 from sightline import __version__
 from sightline.cli import (
     cameras,
-    cancel,
     capacity,
     dead_letters,
     explain,
+    jobs,
     plates,
     queries,
     retention,
@@ -55,18 +55,19 @@ def _sightline(
 
 app.command()(up.up)
 app.command()(submit.submit)
-app.command()(cancel.cancel)
+app.command()(jobs.cancel)
 app.command()(explain.explain)
 app.command()(capacity.capacity)
+app.command()(queries.status)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(plates.app, name="plates")
 app.add_typer(sinks.app, name="sinks")
 for _command in (
     queries.passages,
     queries.detections,
     queries.readings,
-    queries.jobs,
     queries.queues,
     queries.audit,
     queries.audit_log,

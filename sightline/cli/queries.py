@@ -1,4 +1,4 @@
-"""Commands that ask the API: passages, detections, jobs, queues, audit."""
+"""Commands that ask the API: passages, detections, readings, status, queues, audit."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def passages(
     if like is not None and (text is None or list_name is not None):
         raise BadMessageError("--like: give the plate to compare with, and no --list", field="like")
     if like is not None:
-        _require_one_page(limit, "--like")
+        require_one_page(limit, "--like")
     query = {"text": text, "source": source, "since": since, "until": until}
     query |= {"list": list_name} if like is None else {"max_distance": like}
     path = "/passages" if like is None else "/passages/like"
@@ -125,26 +125,25 @@ def readings(
     _list("/readings", query, columns, limit=limit, as_json=as_json, data=data, empty="nothing was read yet")
 
 
-def jobs(
-    status: Annotated[str | None, typer.Option(help="open, stored, dropped or dead.")] = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 50,
-    as_json: JsonFlag = False,
-    data: Data = None,
-) -> None:
-    """Jobs, newest first."""
-    if status == "open":
-        _require_one_page(limit, "--status open")
-    query = {"status": status, "since": since, "until": until}
-    columns = {
-        "job_id": "job",
-        "status": "status",
-        "pipeline": "pipeline",
-        "lane": "lane",
-        "published_at": "published (UTC)",
+def status(as_json: JsonFlag = False, data: Data = None) -> None:
+    """Throughput, how long work has waited, what is open and dead, and disk."""
+    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/status")
+    if as_json:
+        print_json(answer)
+        return
+    oldest, disk = answer["oldest_open_s"], answer["picture_disk"]
+    facts = {
+        "frames finished a second, last minute": f"{answer['frames_per_s']:.1f}",
+        "frames open": answer["open_frames"],
+        "oldest open job": "none" if oldest is None else f"{oldest:.1f} s",
+        **{f"messages waiting in {queue}": count for queue, count in answer["waiting"].items()},
+        "dead letters": answer["dead_letters"],
+        "database": f"{answer['database_bytes'] / 1e6:.1f} MB",
     }
-    _list("/jobs", query, columns, limit=limit, as_json=as_json, data=data, empty="no jobs yet")
+    if disk is not None:
+        facts["disk of the pictures"] = f"{disk['free_bytes'] / 1e9:.1f} of {disk['bytes'] / 1e9:.1f} GB free"
+    rows = [{"what": what, "now": now} for what, now in facts.items()]
+    print_rows(rows, {"what": "what", "now": "now"}, as_json=False, empty="")
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:
@@ -249,7 +248,7 @@ def _list(
     print_rows(rows, columns, as_json=as_json, empty=if_empty(query, empty))
 
 
-def _require_one_page(limit: int, option: str) -> None:
+def require_one_page(limit: int, option: str) -> None:
     if limit > PAGE:
         raise BadMessageError(f"--limit: at most {PAGE} with {option}, which has one page only", field="limit")
 

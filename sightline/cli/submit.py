@@ -44,7 +44,7 @@ from sightline.submission.files import SUFFIXES, find_burst, find_files, read_fr
 from sightline.submission.jobs import NewFrame, make_job
 from sightline.submission.left_out import LeftOut, find_left_out, say_left_out
 from sightline.submission.sequences import SUBMITTED
-from sightline.types import FrameResult, Lane, Pipeline, SourceId
+from sightline.types import FrameResult, ItemResult, Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
 from sightline.wire.messages import Job
 
@@ -150,7 +150,7 @@ class _Options:
 @dataclass(frozen=True)
 class Finished:
     path: What
-    frames: tuple[FrameResult, ...]
+    frames: tuple[ItemResult, ...]
     job_id: str
 
 
@@ -286,7 +286,7 @@ class Printer:
         said = f"stopped; {self._jobs} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
         err.print(f"{said}. Submitting the same files again adds nothing.", soft_wrap=True)
 
-    def _show_frame(self, done: Finished, frame: FrameResult) -> int:
+    def _show_frame(self, done: Finished, frame: ItemResult) -> int:
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
         self._print(row, line(f"{_name(done.path):<28} ", *_found(frame)))
         return int(frame.error is not None)
@@ -302,12 +302,14 @@ def _name(path: What) -> str:
     return path.name if isinstance(path, Path) else path
 
 
-def _found(frame: FrameResult) -> list[str | tuple[str, str]]:
+def _found(frame: ItemResult) -> list[str | tuple[str, str]]:
     """What came of a frame, in parts of a line."""
     if frame.error:
         return [(f"dead: {frame.error.message}", "red")]
     if frame.dropped:
         return [(f"dropped: {frame.dropped}", "yellow")]
+    if not isinstance(frame, FrameResult):
+        return [frame.summary or ("nothing found", "dim")]
     if not frame.readings and any(run.stage == "ocr" for run in frame.stages):
         return [(f"{len(frame.detections)} detections, no text", "dim")]
     if not frame.readings:

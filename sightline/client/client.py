@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from sightline.client.answers import Audit, Camera, Passage
 from sightline.client.http import ApiClient, check_address
-from sightline.client.images import kind_of, read_image
+from sightline.client.images import Image, kind_of, read_image
 from sightline.errors import BadMessageError, WaitTimeoutError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
@@ -27,9 +26,6 @@ from sightline.wire.messages import Job
 if TYPE_CHECKING:
     from sightline.delivery.delta_stream import StreamEvent
     from sightline.delivery.publisher import Publisher
-
-#: An encoded picture: a path, its bytes, or an open binary file.
-Image = str | Path | bytes | bytearray | memoryview | BinaryIO
 Moment = datetime | str
 Opened = TypeVar("Opened")
 #: Passages for which a thread is asked at once.
@@ -57,7 +53,7 @@ class SubmittedJob:
         return self._client.wait(self.job_id, timeout_s)
 
     def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
-        """What its stages say while they work, then its result; see `Sightline.stream`."""
+        """See `Sightline.stream`."""
         return self._client.stream(self.job_id, last_id, silent_s=silent_s)
 
     def cancel(self) -> bool:
@@ -135,32 +131,28 @@ class Sightline:
         """
         result = self._jobs.wait(job_id, timeout_s)
         if result is None:
-            raise _timed_out(job_id, timeout_s)
+            raise self._jobs.timed_out(job_id, timeout_s)
         return result
 
     def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
         """Listen to a job: events until the one with its result. To go on after a break, give the last `event.id`.
 
-        Raises:
-            WaitTimeoutError: nothing was said for `silent_s`; the job goes on.
+        Raises WaitTimeoutError after `silent_s` of silence; the job goes on.
         """
         event = None
         for event in self._jobs.stream(job_id, last_id, silent_s):
             yield event
-        if event is None or event.result is None:
-            raise _timed_out(job_id, silent_s)
+        if not (event and event.result):
+            raise self._jobs.timed_out(job_id, silent_s)
 
     def cancel(self, job_id: str) -> bool:
         """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.
 
-        Its result says how it ended: what was just being written is `stored` all the same. Cancelling twice does no
-        harm.
+        Its result says how it ended: what was being written is `stored` all the same. Cancelling twice does no harm.
 
-        Returns:
-            False if there is nothing to cancel: the job ended before, or there never was one with this id.
+        Returns False if there is nothing to cancel: the job ended before, or there never was one with this id.
 
-        Raises:
-            BrokerUnavailableError: it is not known to be cancelled; try again.
+        Raises BrokerUnavailableError: it is not known to be cancelled; try again.
         """
         return self._jobs.cancel(job_id)
 
@@ -273,7 +265,7 @@ class AsyncSightline:
         """See `Sightline.wait`."""
         result = await self._waiting.wait(job_id, timeout_s)
         if result is None:
-            raise _timed_out(job_id, timeout_s)
+            raise await asyncio.to_thread(self._timed_out, job_id, timeout_s)
         return result
 
     async def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
@@ -282,7 +274,7 @@ class AsyncSightline:
         async for event in self._waiting.stream(job_id, last_id, silent_s):
             yield event
         if event is None or event.result is None:
-            raise _timed_out(job_id, silent_s)
+            raise await asyncio.to_thread(self._timed_out, job_id, silent_s)
 
     async def cancel(self, job_id: str) -> bool:
         """See `Sightline.cancel`."""
@@ -320,6 +312,9 @@ class AsyncSightline:
         waiting = self._opened.pop(asyncio.get_running_loop(), None)
         if waiting is not None:
             await waiting.close()
+
+    def _timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
+        return self._sync._jobs.timed_out(job_id, timeout_s)  # pyright: ignore[reportPrivateUsage]
 
     @property
     def _waiting(self) -> Any:
@@ -402,9 +397,3 @@ def _moment(name: str, value: Any) -> str | None:
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
-
-
-def _timed_out(job_id: str, timeout_s: float) -> WaitTimeoutError:
-    return WaitTimeoutError(
-        f"job {job_id} is not finished after {timeout_s:g} s; it goes on, wait again with its id", job_id=job_id
-    )

@@ -1,11 +1,14 @@
-"""What was given as an image, as bytes and a name."""
+"""What one may give to the client as an image."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sightline.errors import BadMessageError
+
+#: An encoded picture: a path, its bytes, or an open binary file.
+Image = str | Path | bytes | bytearray | memoryview | BinaryIO
 
 
 def read_image(image: Any) -> tuple[bytes, str]:

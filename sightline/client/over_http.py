@@ -10,6 +10,7 @@ from urllib.parse import quote
 from sightline.client.http import ApiClient, AsyncApiClient
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.delta_stream import StreamEvent
+from sightline.errors import WaitTimeoutError
 from sightline.settings import Settings
 from sightline.submission.sequences import SUBMITTED
 from sightline.types import JobResult
@@ -46,6 +47,11 @@ class OverHttp:
             result = _result(self._api.call("GET", _path(job_id), query={"wait": wait_s}, waits_s=wait_s))
             if result is not None or time.monotonic() >= until:
                 return result
+
+    def timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
+        """See `OverRedis.timed_out`. The API knows the job, or it would have said so."""
+        what = f"is not finished after {timeout_s:g} s; it goes on, wait again with its id"
+        return WaitTimeoutError(f"job {job_id} {what}", job_id=job_id)
 
     def cancel(self, job_id: str) -> bool:
         """Whether there was anything to cancel."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from sightline.delivery.delta_stream import AsyncDeltaStream, DeltaStream, StreamEvent
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
-from sightline.errors import BacklogFullError
+from sightline.errors import BacklogFullError, WaitTimeoutError
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import PlaceSettings, Settings
 from sightline.types import JobResult
@@ -43,6 +43,18 @@ class OverRedis:
     def stream(self, job_id: str, last_id: str, silent_s: float) -> Iterator[StreamEvent]:
         """Ends without a result after so much silence."""
         return DeltaStream(self._redis, ttl_s=self._settings.result_ttl_s).listen(job_id, last_id, silent_s=silent_s)
+
+    def timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
+        """The error of whoever waited in vain for a job: it goes on, or nobody has met it."""
+        if self.publisher.ledger.which_are_open([job_id]):
+            what = f"is not finished after {timeout_s:g} s; it goes on, wait again with its id"
+        else:
+            what = (
+                f"has no result after {timeout_s:g} s and is not known to be open. If you sent it by task name: was it "
+                "sent to the broker of this Sightline (SIGHTLINE_REDIS_URL, SIGHTLINE_BROKER_URL), and does a worker "
+                "run? Results can be waited for only SIGHTLINE_RESULT_TTL_S long; rows stay"
+            )
+        return WaitTimeoutError(f"job {job_id} {what}", job_id=job_id)
 
     def cancel(self, job_id: str) -> bool:
         """Whether there was anything to cancel."""

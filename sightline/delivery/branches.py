@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sightline.blobs.store import FrameStore
 from sightline.delivery.arrivals import Arrivals
 from sightline.delivery.broker import Broker, task_id
 from sightline.errors import FrameMissingError
-from sightline.pipelines import registry
+from sightline.pipelines import as_results, make_results, registry
 from sightline.pipelines.graph import Chain
-from sightline.types import FrameError, FrameResult
+from sightline.types import FrameError
 from sightline.wire.messages import Job, Message
 from sightline.wire.parts import Part, part_key
 
@@ -61,7 +62,7 @@ class Branches:
 
     def _read(self, job: Job, keys: Sequence[str]) -> list[Part]:
         found = zip(keys, self._frames.get_many(keys), strict=True)
-        return [_lost(job, key) if data is None else Part.unpack(data) for key, data in found]
+        return [_lost(job, key) if data is None else _unpacked(job, data) for key, data in found]
 
     def _send(self, task: str, message: Message, identity: str) -> None:
         self._broker.send(task, message.pack(), task_id=identity, lane=message.job.lane)
@@ -69,7 +70,12 @@ class Branches:
 
 def failed(job: Job, error: FrameError) -> Part:
     """What arrives of a chain or shard of which nothing came."""
-    return Part(tuple(FrameResult(frame=frame, error=error) for frame in job.frames))
+    return Part(make_results(job.pipeline, job.frames, error=error))
+
+
+def _unpacked(job: Job, data: bytes) -> Part:
+    part = Part.unpack(data)
+    return replace(part, results=as_results(job.pipeline, part.results))
 
 
 def _lost(job: Job, key: str) -> Part:

@@ -17,7 +17,7 @@ from sightline.delivery.ledger import DropEnd, Ledger, Outcomes
 from sightline.ids import content_id
 from sightline.pipelines.queues import DEAD_LETTER_TASK
 from sightline.retry import Patience
-from sightline.types import FrameResult, Lane
+from sightline.types import ItemResult, Lane
 from sightline.wire.messages import Job, Message
 
 
@@ -39,7 +39,7 @@ class Delivery:
         return begun
 
     def hand_over(
-        self, task: str, job: Job, results: Iterable[FrameResult], shards: Mapping[str, int] | None = None
+        self, task: str, job: Job, results: Iterable[ItemResult], shards: Mapping[str, int] | None = None
     ) -> None:
         """Send the next stage's message. Blocks until the broker has it: that is the back-pressure."""
         message = Message(job=job, results=tuple(results), shards=dict(shards) if shards else None).pack()
@@ -49,10 +49,6 @@ class Delivery:
         """Send a message that is no job to the dead letters. Its id comes from its content, so it is kept once."""
         identity = content_id(json.dumps(letter, sort_keys=True, default=str))
         self._send(DEAD_LETTER_TASK, letter, task_id(identity, DEAD_LETTER_TASK), Lane.BULK)
-
-    def settle(self, job: Job, outcomes: Outcomes) -> bool:
-        """Close the job in the ledger. Returns False if it was closed before."""
-        return bool(self.patience.insist(lambda: self.ledger.settle(job.job_id, outcomes), f"settle job {job.job_id}"))
 
     def drop(self, job: Job, outcomes: Outcomes) -> DropEnd:
         """Close the job by a rule. See `Ledger.drop`."""
@@ -68,7 +64,7 @@ class Delivery:
         )
 
 
-def dropped_outcomes(results: Iterable[FrameResult]) -> dict[str, Counter[str]]:
+def dropped_outcomes(results: Iterable[ItemResult]) -> dict[str, Counter[str]]:
     """Outcomes of frames that a rule dropped, per source."""
     outcomes: dict[str, Counter[str]] = {}
     for result in results:

@@ -47,6 +47,7 @@ _DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS = (
 )
 _KEYS = (_DUE, _JOBS, _OPEN, _COUNTS, _ATTEMPTS, _SIGHTINGS)
 _DONE = _PREFIX + "done:"
+_ALL_KEYS = (*_KEYS, _DONE, _PREFIX + "result:")
 _GENERATION = _PREFIX + "generation"
 _CANCELLED = _PREFIX + "cancelled"
 _TOTAL = "*"  # no source id contains it
@@ -149,13 +150,16 @@ class Ledger:
 
         A job that is `stored` is not published again while that is remembered; one that died or was dropped may be.
         """
-        names = {outcome for counts in outcomes.values() for outcome in counts}
-        ended = "dead" if "dead" in names else "stored" if names & {"stored", "repeated"} else "dropped"
-        return self._close(job_id, ended, outcomes, unless_written=False) == 1
+        return int(self._run(self._settle, *self._end(job_id, _how(outcomes), outcomes))) == 1
+
+    def settle_together(self, ended: Sequence[tuple[str, Outcomes, str]]) -> None:
+        """Close jobs in one round trip, each with its result (as JSON), which is there for whoever waits for it."""
+        calls = [self._end(job_id, _how(outcomes), outcomes, result=result) for job_id, outcomes, result in ended]
+        self._run_together(self._settle, calls)
 
     def drop(self, job_id: str, outcomes: Outcomes) -> DropEnd:
         """Close a job by a rule, unless it was closed before or a writer is at it (`begin` with `to_write`)."""
-        code = self._close(job_id, "dropped", outcomes, unless_written=True)
+        code = int(self._run(self._settle, *self._end(job_id, "dropped", outcomes, unless_written=True)))
         if code == 1:
             return "dropped"
         return "closed" if code == 0 else "being written"
@@ -173,10 +177,11 @@ class Ledger:
             found: Any = self._redis.zrangebyscore(_CANCELLED, f"({since!r}", "+inf", withscores=True)
         return dict(found)
 
-    def _close(self, job_id: str, ended: str, outcomes: Outcomes, *, unless_written: bool) -> int:
+    def _end(
+        self, job_id: str, how: str, outcomes: Outcomes, *, unless_written: bool = False, result: str = ""
+    ) -> list[Any]:
         flat = [part for source, counts in outcomes.items() for pair in counts.items() for part in (source, *pair)]
-        remembered_s = int(self._limits.done_ttl_s)
-        return int(self._run(self._settle, job_id, ended, remembered_s, int(unless_written), *flat))
+        return [job_id, how, int(self._limits.done_ttl_s), int(unless_written), result, *flat]
 
     def claim_overdue(self, lane: Lane, pipeline: Pipeline, *, before: float) -> Iterator[Overdue]:
         """Jobs of a lane and pipeline that were due before an epoch time, each claimed when it is asked for.
@@ -285,7 +290,32 @@ class Ledger:
 
     def _run(self, script: Any, *arguments: Any) -> Any:
         with broker_errors():
-            return script(keys=[*_KEYS, _DONE, _PREFIX + "result:"], args=arguments)
+            return script(keys=_ALL_KEYS, args=arguments)
+
+    def _run_together(self, script: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """A script once for each of some jobs, in one round trip. What was done of it when it fails is done again."""
+        from redis.exceptions import NoScriptError
+
+        if len(calls) == 1:
+            return [self._run(script, *calls[0])]
+        with broker_errors():
+            try:
+                return self._send_together(script, calls)
+            except NoScriptError:
+                self._redis.script_load(script.script)
+                return self._send_together(script, calls)
+
+    def _send_together(self, script: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        pipe = self._redis.pipeline(transaction=False)
+        for arguments in calls:
+            pipe.evalsha(script.sha, len(_ALL_KEYS), *_ALL_KEYS, *arguments)
+        return pipe.execute()
+
+
+def _how(outcomes: Outcomes) -> str:
+    """How a job ended whose frames ended so."""
+    names = {outcome for counts in outcomes.values() for outcome in counts}
+    return "dead" if "dead" in names else "stored" if names & {"stored", "repeated"} else "dropped"
 
 
 def frames_per_source(job: Job) -> dict[str, int]:

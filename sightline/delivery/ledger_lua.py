@@ -101,16 +101,20 @@ if ARGV[5] == '1' then return 1 + redis.call('HINCRBY', sightings, ARGV[1], 1) e
 return 1 + tonumber(redis.call('HGET', sightings, ARGV[1]) or 0)
 """
 
-# ARGV: job_id, how it ended, seconds that is remembered, not if a writer is at it, then source, outcome, frames, ...
-# Returns 1; 0 if it was closed before; -1 if a writer is at it.
+# ARGV: job_id, how it ended, seconds that is remembered, not if a writer is at it, its result for whoever waits or '',
+# then source, outcome, frames, ... Returns 1; 0 if it was closed before; -1 if a writer is at it.
 _SETTLE = """
 if ARGV[4] == '1' and redis.call('HEXISTS', jobs, ARGV[1]) == 1 and redis.call('EXISTS', done) == 1 then return -1 end
+if ARGV[5] ~= '' then
+  redis.call('XADD', result, 'MAXLEN', 1, '*', 'result', ARGV[5])
+  redis.call('EXPIRE', result, ARGV[3])
+end
 local lane, payload = forget(ARGV[1])
 if not lane then return 0 end
 local ended = ARGV[2]
-for i = 5, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
+for i = 6, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
 redis.call('SET', done, ended, 'EX', ARGV[3])
-for i = 5, #ARGV, 3 do
+for i = 6, #ARGV, 3 do
   free(lane, ARGV[i], ARGV[i + 2])
   count(payload, ARGV[i] .. '|' .. ARGV[i + 1], ARGV[i + 2])
 end

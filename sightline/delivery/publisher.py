@@ -12,7 +12,7 @@ from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BacklogFullError, SightlineError
-from sightline.pipelines import registry
+from sightline.pipelines import check_items, registry
 from sightline.redis.connection import connect
 from sightline.types import FrameRef, Lane
 from sightline.wire.messages import Job, Message
@@ -47,16 +47,19 @@ class Publisher:
         )
 
     def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
-        """Publish a job with the pixels of its frames, by frame id. Publishing it again is a no-op.
+        """Publish a job with the bytes of its items, by key: of a picture that is the frame id. Publishing it again is
+        a no-op.
 
         Returns:
             The frames that were refused: in the live lane those of sources with too much open already, else none.
 
         Raises:
+            BadMessageError: its pipeline does not take such items.
             BacklogFullError: nothing was published (not in the live lane, unless the total limit is met).
             StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be. Publish again with the
                 same ids.
         """
+        check_items(job.pipeline, job.frames)
         wanted = job.frames
         job, verdict = self._admit(job.model_copy(update={"entered": True}))
         if verdict == "admitted":
@@ -103,7 +106,7 @@ class Publisher:
             raise
 
     def _put(self, job: Job, pixels: Mapping[str, bytes]) -> None:
-        wanted = {frame.frame_id: pixels[frame.frame_id] for frame in job.frames if frame.frame_id in pixels}
+        wanted = {key: pixels[key] for frame in job.frames for key in frame.keys if key in pixels}
         self.frames.put_bundle(frames_name(job.job_id), wanted)
         self._keep(job, wanted)
 

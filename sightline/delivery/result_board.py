@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from sightline.pipelines import as_results
 from sightline.redis.connection import broker_errors
 from sightline.types import JobResult
 
@@ -79,4 +80,6 @@ def _block_ms(until: float) -> int | None:
 def _parse(reply: Any) -> JobResult:
     # Without RESP3: [[key, [(entry_id, fields)]]]; with it: {key: [[(entry_id, fields)]]}
     entries = next(iter(reply.values()))[0] if isinstance(reply, dict) else reply[0][1]
-    return JobResult.model_validate_json(entries[0][1]["result"])
+    result = JobResult.model_validate_json(entries[0][1]["result"])
+    frames = as_results(result.pipeline, result.frames)
+    return result if frames is result.frames else result.model_copy(update={"frames": frames})

@@ -17,10 +17,10 @@ from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.ledger import Ledger, Overdue
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
-from sightline.pipelines import registry
+from sightline.pipelines import make_results, registry
 from sightline.pipelines.graph import Graph
 from sightline.pipelines.queues import WRITE_TASK
-from sightline.types import FrameError, FrameResult, Lane
+from sightline.types import FrameError, Lane
 from sightline.wire.messages import Job, Message
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Sweeper:
             return
         task, results = registry().first_task(job.pipeline), ()
         if overdue.is_cancelled:
-            task, results = WRITE_TASK, tuple(FrameResult(frame=frame, dropped=CANCELLED) for frame in job.frames)
+            task, results = WRITE_TASK, make_results(job.pipeline, job.frames, dropped=CANCELLED)
         elif overdue.attempt > self._max_attempts:
             task, results = WRITE_TASK, failed(job, self._exhausted()).results
         why = CANCELLED if overdue.is_cancelled else "overdue"

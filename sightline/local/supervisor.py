@@ -66,6 +66,13 @@ def _ordered_arbiter() -> Any:
             return None if self._exclusive_running_command else super().manage_watchers()
 
         @gen.coroutine
+        def stop(self) -> Any:
+            # Circus refuses to stop while it starts or looks after a watcher, and the signal would be gone.
+            while self._exclusive_running_command:
+                yield gen.sleep(0.05)
+            yield super().stop()
+
+        @gen.coroutine
         def _stop_watchers(self, close_output_streams: bool = False, watcher_iter_func: Any = None) -> Any:
             watchers = (watcher_iter_func or self.iter_watchers)(reverse=False)
             for _, group in itertools.groupby(watchers, key=lambda watcher: watcher.priority):

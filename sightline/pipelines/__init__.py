@@ -8,7 +8,23 @@ from __future__ import annotations
 from sightline.pipelines.built_in import DEFAULT
 from sightline.pipelines.field import KnownPipeline
 from sightline.pipelines.installed import registry
+from sightline.pipelines.items import check_items, check_media
+from sightline.pipelines.results import as_results, make_results
 from sightline.pipelines.routes import Registry
-from sightline.pipelines.spec import Medium, PipelineSpec, StageSpec
+from sightline.pipelines.spec import PayloadSpec, PipelineSpec, StageSpec
+from sightline.types import Medium
 
-__all__ = ["DEFAULT", "KnownPipeline", "Medium", "PipelineSpec", "Registry", "StageSpec", "registry"]
+__all__ = [
+    "DEFAULT",
+    "KnownPipeline",
+    "Medium",
+    "PayloadSpec",
+    "PipelineSpec",
+    "Registry",
+    "StageSpec",
+    "as_results",
+    "check_items",
+    "check_media",
+    "make_results",
+    "registry",
+]

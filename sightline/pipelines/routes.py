@@ -8,7 +8,7 @@ from sightline.errors import BadMessageError, SettingsError
 from sightline.pipelines.built_in import WRITE
 from sightline.pipelines.graph import Graph, graph_of
 from sightline.pipelines.queues import ARRIVE, DEAD_LETTER_TASK
-from sightline.pipelines.spec import PipelineSpec, StageSpec
+from sightline.pipelines.spec import PayloadSpec, PipelineSpec, StageSpec
 from sightline.types import Pipeline
 
 
@@ -55,6 +55,11 @@ class Registry:
         self._graphs = {name: graph for name, spec in self._specs.items() if (graph := graph_of(spec, WRITE))}
         self._firsts = {
             name: tuple(chain.head.task for chain in graph.due(())) if (graph := self._graphs.get(name)) else tasks[:1]
+            for name, tasks in self.tasks.items()
+        }
+        #: What stages of each pipeline are left by those before, in the frame store.
+        self.payloads: Mapping[str, tuple[PayloadSpec, ...]] = {
+            name: tuple(payload for task in tasks if (payload := self.stages[task].payload))
             for name, tasks in self.tasks.items()
         }
         self._following = {

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sightline.errors import SettingsError
-from sightline.types import NAME, Pipeline, Value
-
-Medium = Literal["image", "audio", "text"]
+from sightline.types import NAME, FrameResult, ItemResult, Medium, Pipeline
 
 _RULE: Final = "a name is a to z first, then a to z, 0 to 9, _ or -, at most 32"
+
+
+@dataclass(frozen=True)
+class PayloadSpec:
+    """What a stage is left by the one before beside the results, where another process stored it."""
+
+    name: str  #: of the bundle in the frame store, after the job's id
+    #: What is in it, from the results so far. Whoever ends the job asks that too, so it needs no library of the stage.
+    keys: Callable[[Sequence[ItemResult]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class StageSpec:
     after: tuple[str, ...] | None = field(default=None, compare=False)
     #: It works on what the stage before leaves beside its results, and is passed by where that left nothing.
     only_with_payload: bool = False
+    payload: PayloadSpec | None = None
     #: Bulk jobs a worker holds at once, where no setting `<name>_concurrency` says it.
     concurrency: int = 8
     #: How long it may hold a job without progress, in seconds, before another worker gets it; the stage says that it
@@ -61,16 +69,23 @@ class PipelineSpec:
     """
 
     name: Pipeline
-    accepts: tuple[Medium, ...]
-    result: type[Value]  #: of one item
+    accepts: tuple[Medium, ...]  #: each part of an item is one of these
+    result: type[ItemResult]  #: of one item; what its stages leave is this
     stages: tuple[StageSpec, ...]
     #: The model that a stage of ours uses for it, by the stage's name, where no setting says it (`plates_model`).
     models: Mapping[str, str] = field(default_factory=dict[str, str])
+    most_parts: int = 1  #: of an item
+    #: The module that stores what was found, imported by the writer alone: its `open_rows(settings)` opens the rows.
+    #: None: `storage.items.pictures` for a result that is a `FrameResult`, `storage.items.findings` for any other.
+    rows: str | None = None
 
     def __post_init__(self) -> None:
         where, seen = f"pipeline {str(self.name)!r}", set[str]()
         if not re.fullmatch(NAME, self.name):
             raise SettingsError(f"{where}: {_RULE}")
+        self._check_result(where)
+        if not self.accepts:
+            raise SettingsError(f"{where}: accepts: nothing; name image, audio or text")
         if not self.stages:
             raise SettingsError(f"{where}: stages: none given; give at least one")
         for stage in self.stages:
@@ -82,9 +97,23 @@ class PipelineSpec:
                 )
             seen.add(stage.name)
 
+    @property
+    def rows_module(self) -> str:
+        """The module that stores what it finds."""
+        return self.rows or (
+            "storage.items.pictures" if issubclass(self.result, FrameResult) else "storage.items.findings"
+        )
+
     def before(self, stage: StageSpec) -> tuple[str, ...]:
         """The names of the stages whose results it needs."""
         if stage.after is not None:
             return stage.after
         index = self.stages.index(stage)
         return (self.stages[index - 1].name,) if index else ()
+
+    def _check_result(self, where: str) -> None:
+        if not isinstance(self.result, type) or not issubclass(self.result, ItemResult):
+            raise SettingsError(f"{where}: result: {self.result!r} is no ItemResult; derive its class from that")
+        for name, its in self.result.model_fields.items():
+            if name != "frame" and its.is_required():
+                raise SettingsError(f"{where}: result: {name} has no default; give one, for an item that failed")

@@ -15,6 +15,7 @@ from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
+from sightline.settings.shown import log_settings
 from sightline.settings.sinks import SinkSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
@@ -34,4 +35,5 @@ __all__ = [
     "StorageSettings",
     "WorkerSettings",
     "load_settings",
+    "log_settings",
 ]

@@ -48,7 +48,7 @@ class ApiSettings(Group):
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",
         description="Path under which a proxy shows the API and the page, such as `/sightline`; the proxy may take it "
-        "off or leave it on.",
+        "off or leave it on. A trusted proxy may say it instead, in `X-Forwarded-Prefix`.",
     )
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
         "",
@@ -64,7 +64,8 @@ class ApiSettings(Group):
     trusted_proxies: str = Field(
         "",
         description="Proxies in front of the API, as addresses or networks: `127.0.0.1, 10.0.0.0/8`. What they say in "
-        "`X-Forwarded-For` is believed, and whoever asks through them is never taken for this machine.",
+        "`X-Forwarded-For`, `X-Forwarded-Prefix` and `X-Ingress-Path` is believed, and whoever asks through them is "
+        "never taken for this machine.",
     )
     url_fetch_timeout_s: Seconds = Field(5, description="For images submitted by URL.")
     allow_private_urls: bool = Field(False, description="Images by URL, and cameras that redirect, may be private.")

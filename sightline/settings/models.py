@@ -34,7 +34,9 @@ class ModelSettings(Group):
         "yolox-s", description="Detector of `objects`; `yolox-nano` is the fastest, `yolox-x` the most accurate."
     )
     text_model: str = Field("ppocr-text", description="Detector of `text`.")
-    models_file: Path | None = Field(None, description="A TOML file with models of your own; see `docs/models.md`.")
+    models_file: Path | None = Field(
+        None, description="A TOML file with models of your own; see `docs/reference/models.md`."
+    )
     models_dir: Path = Field(
         Path.home() / ".cache" / "sightline" / "models",
         description="Downloaded weights; where there is no network, put the files there by hand.",

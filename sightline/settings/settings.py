@@ -34,7 +34,7 @@ class Settings(
     ApiSettings,
     CameraSettings,
 ):
-    """All knobs. The page of settings in the documentation is generated from the descriptions in the groups."""
+    """All knobs. `docs/reference/settings.md` is generated from the descriptions in the groups."""
 
     title = "General"
 
@@ -58,7 +58,9 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
-        raise SettingsError(f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/settings.md") from error
+        raise SettingsError(
+            f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/reference/settings.md"
+        ) from error
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -67,4 +69,4 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
         if key.startswith(PREFIX) and key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{key}: unknown setting{hint} (all are listed in docs/settings.md)")
+            raise SettingsError(f"{key}: unknown setting{hint} (all are listed in docs/reference/settings.md)")

@@ -1,7 +1,8 @@
 """What crosses a queue: one versioned, validated, JSON-able shape for every stage. Never pixels.
 
-A producer sends `{"v": 1, "job": {...}}` to `sightline.detect`; each stage adds `results`, one per frame in the
-order of the job's frames, and passes the message on. `docs/wire.md` shows the JSON for callers without this package.
+A producer sends `{"v": 1, "job": {...}}` to the first task of a pipeline; each stage adds `results`, one per item in
+the order of the job's, and passes the message on. `docs/reference/wire.md` shows the JSON for callers without
+this package.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from sightline.errors import BadMessageError, NewerMessageError
-from sightline.pipelines import KnownPipeline
-from sightline.types import FrameRef, FrameResult, JobId, Lane, Value
+from sightline.pipelines import KnownPipeline, as_results, check_items
+from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Value
 
 MAX_FRAMES_PER_JOB = 64
 #: Parts that a stage cuts a job into, at most.
@@ -38,12 +40,12 @@ EpochSeconds = Annotated[float, BeforeValidator(_in_seconds)]
 
 
 class Job(Value):
-    """One unit of work as its owner sees it: 1..64 frames, one pipeline, one lane. Times are epoch seconds."""
+    """One unit of work as its owner sees it: 1..64 items, one pipeline, one lane. Times are epoch seconds."""
 
     job_id: JobId
     pipeline: KnownPipeline
     lane: Lane = Lane.LIVE
-    frames: Annotated[tuple[FrameRef, ...], Field(min_length=1, max_length=MAX_FRAMES_PER_JOB)]
+    frames: Annotated[tuple[Item, ...], Field(min_length=1, max_length=MAX_FRAMES_PER_JOB)]
     published_at: EpochSeconds = Field(default_factory=time.time)
     deadline_at: EpochSeconds | None = (
         None  #: later than this the job is dropped instead of processed (live pictures go stale)
@@ -51,13 +53,18 @@ class Job(Value):
     attempt: Annotated[int, Field(ge=1)] = 1
     entered: bool = False  #: its publisher entered it into the ledger; callers without one leave this out
 
+    @property
+    def keys(self) -> list[str]:
+        """Where the parts of its items lie in the frame store."""
+        return [key for item in self.frames for key in item.keys]
+
 
 class Message(Value):
     """A job on its way through the stages."""
 
     v: Literal[1] = 1
     job: Job
-    results: tuple[FrameResult, ...] = ()  #: empty before the first stage, then one per frame, in order
+    results: tuple[AnyResult, ...] = ()  #: empty before the first stage, then one per item, in order
     shard: Annotated[int, Field(ge=0, lt=MAX_SHARDS)] | None = None  #: the part of what its stage cut; None: the whole
     shards: dict[str, int] | None = None  #: how many parts stages before cut the job into, by their names
     handed_over_at: float = Field(default_factory=time.time)  #: when the previous stage published this message
@@ -65,8 +72,13 @@ class Message(Value):
     @model_validator(mode="after")
     def _one_result_per_frame(self) -> Self:
         if self.results and [r.frame.frame_id for r in self.results] != [f.frame_id for f in self.job.frames]:
-            raise ValueError("results must be empty or one per frame, in the order of job.frames")
+            raise ValueError("results must be empty or one per item, in the order of job.frames")
         return self
+
+    def with_results(self, results: Sequence[ItemResult]) -> Self:
+        """The message with these results, as its pipeline has them. Raises BadMessageError: they are no such ones."""
+        typed = as_results(self.job.pipeline, results)
+        return self if typed is self.results else self.model_copy(update={"results": typed})
 
     def dump(self) -> dict[str, Any]:
         """The JSON-able form that is put on the wire."""
@@ -84,9 +96,11 @@ class Message(Value):
 def parse_job(raw: object) -> Job:
     """Validate a job. Raises `BadMessageError` as `parse_message` does."""
     try:
-        return Job.model_validate(raw)
+        job = Job.model_validate(raw)
     except ValidationError as error:
         raise bad_message(error) from error
+    check_items(job.pipeline, job.frames)
+    return job
 
 
 def parse_message(raw: object) -> Message:
@@ -98,14 +112,17 @@ def parse_message(raw: object) -> Message:
     """
     try:
         if isinstance(raw, str):
-            return Message.model_validate_json(b64decode(raw, validate=True))
-        return Message.model_validate(raw)
+            message = Message.model_validate_json(b64decode(raw, validate=True))
+        else:
+            message = Message.model_validate(raw)
     except ValidationError as error:
         raise bad_message(error) from error
     except ValueError as error:
         raise BadMessageError(
             f"message: {raw!r:.80} is neither an object nor the base64 of its JSON", field="message"
         ) from error
+    check_items(message.job.pipeline, message.job.frames)
+    return message.with_results(message.results)
 
 
 def bad_message(error: ValidationError) -> BadMessageError:

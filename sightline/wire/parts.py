@@ -10,16 +10,16 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from sightline.errors import BadMessageError
-from sightline.types import FrameResult
+from sightline.types import AnyResult, ItemResult
 
-_RESULTS: Final = TypeAdapter(tuple[FrameResult, ...])
+_RESULTS: Final = TypeAdapter(tuple[AnyResult, ...])
 
 
 @dataclass(frozen=True)
 class Part:
     """`blobs`: what its last stage left beside the results, as its `dump` wrote it."""
 
-    results: tuple[FrameResult, ...]
+    results: tuple[ItemResult, ...]
     blobs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     shards: Mapping[str, int] = field(default_factory=dict[str, int])  #: of stages before, by their names
 

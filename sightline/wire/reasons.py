@@ -12,7 +12,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     ),
     "bad_message": (
         "The message did not have the agreed shape, or held a value that cannot be stored. Correct its sender "
-        "(docs/wire.md), then discard the letter."
+        "(docs/reference/wire.md), then discard the letter."
     ),
     "frame_missing": (
         "The pixels were not in the frame store when a worker came for them: never put there, freed, or older than "
@@ -20,7 +20,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     ),
     "model_unavailable": (
         "The model of this pipeline is unknown, missing or damaged; the message names it and where its file belongs "
-        "(docs/models.md). Put it there, then replay. After a change of settings, start the worker again first."
+        "(docs/reference/models.md). Put it there, then replay. After a change of settings, restart the worker first."
     ),
     "worker_lost": (
         "Workers died again and again while they held this job, which may be its fault: see their logs for a crash or "

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sightline.errors import StoreUnavailableError
 from storage.database.acting import note_current
 from storage.database.errors import database_errors
+from storage.database.outage import Outage
 from storage.tables import Base
 
 #: How long a writer waits for others before it gives up with `StoreUnavailableError`.
@@ -32,11 +33,12 @@ class Database:
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         # SQLite lets waiting writers poll; within one process a lock hands over without the pauses.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._outage = Outage()
 
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
         """A transaction that only reads."""
-        with database_errors(), self.engine.begin() as connection:
+        with self._errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -46,7 +48,7 @@ class Database:
         The first one of a person's act also writes its entry of the audit log (`acting`).
         """
         with self._own_turn():
-            with database_errors(), self._writing.begin() as connection:
+            with self._errors(), self._writing.begin() as connection:
                 yield connection
                 act = note_current(connection)
             if act is not None:
@@ -58,7 +60,7 @@ class Database:
 
         Otherwise that is part of every so many commits, and takes longer than most.
         """
-        with database_errors(), self._writing.connect() as connection:
+        with self._errors(), self._writing.connect() as connection:
             if self._turn is None:
                 with connection.begin():
                     yield connection
@@ -71,6 +73,17 @@ class Database:
                 raw.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
             finally:
                 raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}").close()
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        """`database_errors`; and the log says when an outage begins and ends."""
+        try:
+            with database_errors():
+                yield
+        except StoreUnavailableError as error:
+            self._outage.goes_on(error)
+            raise
+        self._outage.is_over()
 
     @contextmanager
     def _own_turn(self) -> Generator[None]:

@@ -17,7 +17,9 @@ from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.delivery.publisher import Publisher
 from sightline.ids import content_id
+from sightline.pipelines import registry
 from sightline.settings import PlaceSettings
+from sightline.types import Item
 from sightline.wire.messages import Job
 from storage.database.engine import Database, insert_into
 from storage.jobs.rows import published_at
@@ -42,7 +44,7 @@ class Accepted:
     def keep(self, job: Job, pixels: Mapping[str, bytes]) -> None:
         """Note a job. Raises `StoreUnavailableError`: it is not noted, or not known to be."""
         if self._spares is not None:
-            self._spares.put_many({_spare_key(job, frame_id): data for frame_id, data in pixels.items()})
+            self._spares.put_many({_spare_key(job.job_id, key): data for key, data in pixels.items()})
         row = {"job_id": job.job_id, "published_at": published_at(job), "job": job.model_dump(mode="json")}
         with self._database.write() as connection:
             insert = insert_into(connection, AcceptedJobs)
@@ -80,10 +82,10 @@ class Accepted:
     def forget_finished(self) -> int:
         """Drop the rows and spare pixels of finished jobs. Returns how many jobs."""
         forgotten = 0
-        while jobs := self._finished():
+        while jobs := self._some(sa.select(AcceptedJobs.job).where(_IS_FINISHED)):
             if self._spares is not None:
-                self._spares.delete_many([_spare_key(job, frame.frame_id) for job in jobs for frame in job.frames])
-            ids = [job.job_id for job in jobs]
+                self._spares.delete_many([key for job in jobs for key in _spare_keys(job)])
+            ids = [job["job_id"] for job in jobs]
             with self._database.write() as connection:
                 connection.execute(sa.delete(AcceptedJobs).where(AcceptedJobs.job_id.in_(ids), _IS_FINISHED))
             forgotten += len(jobs)
@@ -97,40 +99,44 @@ class Accepted:
         """
         pixels = self._pixels(frames, job) if self._spares is not None and self.is_open(job.job_id) else {}
         frames.put_bundle(frames_name(job.job_id), pixels)
-        return len(pixels) == len(job.frames)
+        return len(pixels) == len(job.keys)
 
     def _unfinished(self) -> Iterator[list[Job]]:
-        rows = sa.select(AcceptedJobs.job).where(~_IS_FINISHED).order_by(AcceptedJobs.job_id)
+        """Those of pipelines that are known here: of others a process that knows them takes care."""
+        known = AcceptedJobs.job["pipeline"].as_string().in_(registry().names)
+        rows = sa.select(AcceptedJobs.job).where(known, ~_IS_FINISHED).order_by(AcceptedJobs.job_id)
         last = ""
-        while jobs := self._jobs(rows.where(AcceptedJobs.job_id > last)):
+        while jobs := [Job.model_validate(job) for job in self._some(rows.where(AcceptedJobs.job_id > last))]:
             yield jobs
             last = jobs[-1].job_id
 
-    def _finished(self) -> list[Job]:
-        return self._jobs(sa.select(AcceptedJobs.job).where(_IS_FINISHED))
-
-    def _jobs(self, rows: sa.Select[dict[str, Any]]) -> list[Job]:
+    def _some(self, rows: sa.Select[dict[str, Any]]) -> list[dict[str, Any]]:
         with self._database.read() as connection:
-            return [Job.model_validate(job) for job in connection.scalars(rows.limit(_MANY))]
+            return list(connection.scalars(rows.limit(_MANY)))
 
     def _pixels(self, frames: FrameStore, job: Job) -> dict[str, bytes]:
         """What is left of them. A frame without becomes a dead letter, as any whose pixels are lost."""
-        ids = [frame.frame_id for frame in job.frames]
-        found = dict(zip(ids, frames.get_bundle(frames_name(job.job_id), ids), strict=True))
-        missing = [frame_id for frame_id, data in found.items() if data is None]
+        keys = job.keys
+        found = dict(zip(keys, frames.get_bundle(frames_name(job.job_id), keys), strict=True))
+        missing = [key for key, data in found.items() if data is None]
         if missing and self._spares is not None:
-            spares = self._spares.get_many([_spare_key(job, frame_id) for frame_id in missing])
+            spares = self._spares.get_many([_spare_key(job.job_id, key) for key in missing])
             found |= dict(zip(missing, spares, strict=True))
-        return {frame_id: data for frame_id, data in found.items() if data is not None}
+        return {key: data for key, data in found.items() if data is not None}
 
 
 def spare_keys(database: Database) -> set[str]:
-    """Where the spare pixels of all noted jobs lie in the picture store, as far as there are any."""
+    """Where the spare bytes of all noted jobs lie in the picture store, as far as there are any."""
     with database.read() as connection:
-        jobs = [Job.model_validate(job) for job in connection.scalars(sa.select(AcceptedJobs.job))]
-    return {_spare_key(job, frame.frame_id) for job in jobs for frame in job.frames}
+        return {key for job in connection.scalars(sa.select(AcceptedJobs.job)) for key in _spare_keys(job)}
 
 
-def _spare_key(job: Job, frame_id: str) -> str:
-    """Not the frame's own: that is the kept picture's, and other jobs may have the same frame."""
-    return content_id("spare", job.job_id, frame_id)
+def _spare_keys(job: dict[str, Any]) -> Iterator[str]:
+    """Of a job as it was noted, whose pipeline need not be known here."""
+    for item in job["frames"]:
+        yield from (_spare_key(job["job_id"], key) for key in Item.model_validate(item).keys)
+
+
+def _spare_key(job_id: str, key: str) -> str:
+    """Not the item's own: that is the kept picture's, and other jobs may have the same item."""
+    return content_id("spare", job_id, key)

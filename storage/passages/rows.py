@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sightline.types import Xyxy
 from storage.database.bulk import insert_rows
 from storage.passages.association import Rules, Stand, Vehicle
+from storage.passages.changes import PassageChanges
 from storage.passages.known_sightings import load_sightings
 from storage.passages.known_vehicles import motion_of
 from storage.passages.parked import forget_stands, move_stands, write_stands
@@ -44,11 +46,10 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
 
 
 @dataclass
-class Placed:
-    """What became of sightings and their passages. `passage_ids`: key of the sighting -> passage_id.
+class _Placed:
+    """What becomes of sightings and their passages, run by run; of names that `PassageChanges` has too, the same.
 
-    `known` are the texts that passages had before, `known_matches` their matches, `merged` leads from those that are
-    gone to what they are part of now, `causes` to the first new sighting behind a change, which names the change.
+    `known` are the texts that passages had before, `known_matches` their matches.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
@@ -66,15 +67,27 @@ class Placed:
     moved: dict[tuple[str, int], str | None] = field(default_factory=dict[tuple[str, int], str | None])
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
 
+    def freeze(self) -> PassageChanges:
+        return PassageChanges(
+            passage_ids=MappingProxyType(self.passage_ids),
+            new=MappingProxyType(self.new),
+            changed=MappingProxyType(self.changed),
+            before=MappingProxyType({key: (text, self.known_matches[key]) for key, text in self.known.items()}),
+            matches=MappingProxyType(self.matches),
+            final=frozenset(self.final),
+            merged=MappingProxyType(self.merged),
+            causes=MappingProxyType(self.causes),
+        )
+
 
 def place_sightings(
     connection: sa.Connection, sightings: Sequence[Sighting], rules: Rules, lists: PlateLists, now: datetime
-) -> Placed:
-    """Write the passages of sightings that are new to the database.
+) -> PassageChanges:
+    """Write the passages of sightings that are new to the database. Returns what that changed.
 
     The sources must be locked and their readings complete; the readings themselves are inserted afterwards.
     """
-    placed = Placed()
+    placed = _Placed()
     for run in associate(connection, sightings, rules):
         _place(connection, run, placed)
     tallies = placed.new | placed.changed
@@ -83,10 +96,10 @@ def place_sightings(
     _write(connection, placed, now)
     forget_stands(connection, placed.restood)
     write_stands(connection, placed.stands)
-    return placed
+    return placed.freeze()
 
 
-def _place(connection: sa.Connection, run: Run, placed: Placed) -> None:
+def _place(connection: sa.Connection, run: Run, placed: _Placed) -> None:
     """Name the vehicles of a run, and sum up those that are new or changed."""
     names = _names(run)
     new = {one.key for one in run.sightings}
@@ -155,7 +168,7 @@ def _kept(connection: sa.Connection, row: sa.RowMapping, lost: Collection[Sighti
 
 
 def _let_go(
-    connection: sa.Connection, run: Run, names: dict[Vehicle, str], lost: dict[str, list[Sighting]], placed: Placed
+    connection: sa.Connection, run: Run, names: dict[Vehicle, str], lost: dict[str, list[Sighting]], placed: _Placed
 ) -> None:
     """Passages that are no vehicle's any more go to who has most of them, or stay with what they have left.
 
@@ -180,7 +193,7 @@ def _let_go(
                     del placed.moved[one.frame_id, one.reading_index]
 
 
-def _write(connection: sa.Connection, placed: Placed, now: datetime) -> None:
+def _write(connection: sa.Connection, placed: _Placed, now: datetime) -> None:
     def row(passage_id: str, tally: Tally) -> dict[str, Any]:
         return _row(tally, placed.matches[passage_id], placed.motions.get(passage_id), now)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
-from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun, Value
+from pydantic import Field
+
+from sightline.types import Detection, FrameError, FrameResult, Item, ItemResult, Reading, StageRun, Value
 from storage.plates.text import plate_chars, refusal
 
 #: A third of the 48 px that PP-OCR scales every crop to.
@@ -51,10 +53,17 @@ class Candidate(Value):
     passage_confidence: float | None = None
 
 
-class Explanation(Value):
-    """A frame's plate and how it came about. Candidates are in the order of the detections."""
+def _is_none(value: object) -> bool:
+    return value is None
 
-    frame: FrameRef
+
+class Explanation(Value):
+    """A frame's plate and how it came about. Candidates are in the order of the detections.
+
+    Of an item that is no picture it has what was found.
+    """
+
+    frame: Item
     width: int
     height: int
     plate: str | None
@@ -62,10 +71,26 @@ class Explanation(Value):
     candidates: tuple[Candidate, ...]
     stages: tuple[StageRun, ...] = ()
     error: FrameError | None = None
+    found: Annotated[dict[str, Any] | None, Field(exclude_if=_is_none)] = None
 
     @property
     def chosen(self) -> Candidate | None:
         return next((one for one in self.candidates if one.verdict is Verdict.CHOSEN), None)
+
+
+def explain_item(result: ItemResult) -> Explanation:
+    """What came of an item that is no picture."""
+    return Explanation(
+        frame=result.frame,
+        width=0,
+        height=0,
+        plate=None,
+        why=_how_it_ended(result) or (f"found: {result.summary}" if result.summary else "nothing was found"),
+        candidates=(),
+        stages=result.stages,
+        error=result.error,
+        found=result.found,
+    )
 
 
 def explain(
@@ -202,10 +227,8 @@ def _chosen(one: Candidate, plates: int) -> dict[str, object]:
 
 def _outcome(result: FrameResult, candidates: Sequence[Candidate]) -> tuple[str | None, str]:
     """The frame's plate, and the frame in one sentence."""
-    if result.error:
-        return None, f"dead, {result.error.reason} in stage {result.error.stage}: {result.error.message}"
-    if result.dropped:
-        return None, f"dropped by the rule {result.dropped!r}"
+    if ended := _how_it_ended(result):
+        return None, ended
     plates = [one for one in candidates if one.passage_confidence is not None]
     if plates:
         best = max(plates, key=lambda one: (one.verdict is Verdict.CHOSEN, _sureness(one)))
@@ -215,6 +238,13 @@ def _outcome(result: FrameResult, candidates: Sequence[Candidate]) -> tuple[str 
     lost = ", ".join(f"box {one.index} {one.verdict.replace('_', ' ')}" for one in candidates[:8])
     more = f" and {len(candidates) - 8} more" if len(candidates) > 8 else ""
     return None, f"no plate: {lost}{more}"
+
+
+def _how_it_ended(result: ItemResult) -> str:
+    """Where it came to no rows; else empty."""
+    if result.error:
+        return f"dead, {result.error.reason} in stage {result.error.stage}: {result.error.message}"
+    return f"dropped by the rule {result.dropped!r}" if result.dropped else ""
 
 
 def _height_px(detection: Detection) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
-from sightline.types import FrameResult, JobResult, JobStatus
+from sightline.types import FrameResult, ItemResult, JobResult, JobStatus
 from storage.accounting.reconciliation import count_rows
 from storage.database.engine import Database
 from storage.database.paging import Page, between, read_page
@@ -23,7 +23,7 @@ from storage.passages.search import WILDCARDS, matches_pattern
 from storage.passages.views import PassageView, view_passage
 from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
-from storage.results.explanations import Explanation, Seat, explain
+from storage.results.explanations import Explanation, Seat, explain, explain_item
 from storage.results.views import DeadLetterView, DetectionView, FrameView, JobView, ReadingView
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
 
@@ -111,9 +111,7 @@ def list_frames(
     """Stored frames by time of capture."""
     rows = between(sa.select(Frames.__table__), Frames.captured_at, since, until)
     rows = _equal(rows, Frames.source_id, source)
-    return read_page(
-        database, rows, [Frames.captured_at, Frames.frame_id], FrameView.model_validate, limit=limit, cursor=cursor
-    )
+    return read_page(database, rows, [Frames.captured_at, Frames.frame_id], _frame, limit=limit, cursor=cursor)
 
 
 def list_jobs(
@@ -162,8 +160,8 @@ def get_job(database: Database, job_id: str) -> JobResult | None:
         return wire_results.load_job(connection, job_id)
 
 
-def get_frame(database: Database, frame_id: str) -> FrameResult | None:
-    """All that is known of a frame: stored, or else dead with its reason. None for other ids."""
+def get_frame(database: Database, frame_id: str) -> ItemResult | None:
+    """All that is known of an item: stored, or else dead with its reason. None for other ids."""
     with database.read() as connection:
         return wire_results.load_frame(connection, frame_id)
 
@@ -171,7 +169,9 @@ def get_frame(database: Database, frame_id: str) -> FrameResult | None:
 def explain_frame(database: Database, frame_id: str) -> Explanation | None:
     """Why a stored frame has the plate it has, or none, or why it is dead; None if there is no such frame."""
     result = get_frame(database, frame_id)
-    return None if result is None else explain(result, seats_of(database, frame_id))
+    if isinstance(result, FrameResult):
+        return explain(result, seats_of(database, frame_id))
+    return None if result is None else explain_item(result)
 
 
 def seats_of(database: Database, frame_id: str) -> dict[int, Seat]:
@@ -187,13 +187,13 @@ def latest_frame(database: Database, source_id: str) -> FrameView | None:
     """The newest frame of the source whose picture was kept."""
     rows = (
         sa.select(Frames.__table__)
-        .where(Frames.source_id == source_id, Frames.picture_kept)
+        .where(Frames.source_id == source_id, Frames.picture_kept, Frames.parts.is_(None))
         .order_by(Frames.captured_at.desc(), Frames.frame_id.desc())
         .limit(1)
     )
     with database.read() as connection:
         row = connection.execute(rows).mappings().first()
-    return None if row is None else FrameView.model_validate(row)
+    return None if row is None else _frame(row)
 
 
 def counts_by_source(database: Database) -> dict[str, Counter[str]]:
@@ -239,6 +239,10 @@ def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:
         ]
         literal = ""
     return "".join(parts[:-1])
+
+
+def _frame(row: sa.RowMapping) -> FrameView:
+    return FrameView.model_validate({**row, "parts": row["parts"] or ()})
 
 
 def _detection(row: sa.RowMapping) -> DetectionView:

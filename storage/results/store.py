@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from sightline.errors import BadMessageError
-from sightline.types import FrameResult, JobResult
-from sightline.wire.messages import Job, Message
+from sightline.types import JobResult
+from sightline.wire.messages import Message
 from storage.database.bulk import insert_new_rows, insert_rows
 from storage.database.engine import Database, insert_into
+from storage.items.writers import RowsOfPipelines, StoredItem, rows_module
 from storage.jobs import rows
 from storage.jobs.job_rows import DEAD, DROPPED, REPEATED, STORED, JobRecord, claim_jobs, settle_jobs
 from storage.jobs.wire_results import load_job
-from storage.passages.association import Rules
-from storage.passages.plate_lists import ListReader
-from storage.passages.rows import lock_sources, place_sightings
-from storage.plates.sightings import Sighting
 from storage.sinks.outbox import Outbox
-from storage.tables import DeadLetters, Detections, Frames, Readings, Sources
+from storage.tables import DeadLetters, Frames, Sources
 
 
 class Stored(NamedTuple):
@@ -38,30 +35,18 @@ class Stored(NamedTuple):
 
 
 class Store:
-    """Writes what the stages found. Safe to share between threads.
+    """Writes what the stages found. Safe to share between threads."""
 
-    Without `parked_gap_s` a vehicle that stands still is treated as any other.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        passage_gap_s: float,
-        outbox: Outbox | None = None,
-        *,
-        parked_gap_s: float = 0.0,
-        lists: ListReader | None = None,
-    ) -> None:
+    def __init__(self, database: Database, rows: RowsOfPipelines, outbox: Outbox | None = None) -> None:
         self._database = database
-        self._rules = Rules(timedelta(seconds=passage_gap_s), timedelta(seconds=parked_gap_s))
+        self._rows = rows
         self._outbox = outbox or Outbox()
-        self._lists = lists or ListReader()
 
     def store(self, messages: Sequence[Message], kept: Collection[str]) -> list[Stored]:
         """Store all messages in one transaction: all or none. `kept`: frame_ids whose picture is in the picture store.
 
-        Returns one `Stored` per message, in their order. Frames with an error become dead letters, dropped ones are
-        only noted in their job, the others become rows, and plates are merged into passages.
+        Returns one `Stored` per message, in their order. Items with an error become dead letters, dropped ones are
+        only noted in their job, the others become rows: which, their pipeline says.
 
         Raises:
             StoreUnavailableError: the database does not answer; nothing was stored, try again.
@@ -96,38 +81,24 @@ class Store:
     ) -> dict[str, JobRecord]:
         """Write what the claimed messages hold."""
         good = [
-            _Frame(message.job, result, rows.sightings(message.job, result))
+            StoredItem(message.job, result)
             for message in messages
             for result in message.results
             if result.error is None and result.dropped is None
         ]
         _insert_sources(connection, messages, now)
-        lock_sources(connection, {one.source_id for frame in good for one in frame.sightings})
-        new = _insert_frames(connection, good, kept, now)
-        # Children of frames that this transaction inserted: nobody else can have them, and they come sorted.
-        insert_rows(connection, Detections, [row for frame in new for row in rows.detection_rows(frame.result)])
-        sightings = [one for frame in new for one in frame.sightings]
-        placed = place_sightings(connection, sightings, self._rules, self._lists.read(connection), now)
-        spots = {one.key: one.spot for one in sightings}
-        read = [row for frame in new for row in rows.reading_rows(frame.result, placed.passage_ids, spots)]
-        insert_rows(connection, Readings, read)
-        stored = {(frame.job.job_id, frame.result.frame.frame_id) for frame in new}
+        writes = self._rows.begin(connection, good)
+        new = _insert_items(connection, good, kept, now)
+        changes = [write(connection, [one for one in new if _is_of(one, name)], now) for name, write in writes]
+        stored = {(one.job.job_id, one.key) for one in new}
         stored_before = _rows_of_failed(connection, messages)
         judged = [(message, _outcomes(message, stored, stored_before)) for message in messages]
         letters = _insert_dead_letters(connection, judged, kept, now)
-        self._outbox.write(connection, judged, letters, placed, now)
+        self._outbox.write(connection, judged, letters, changes, now)
         return {
             message.job.job_id: _record(message, outcomes, earlier.get(message.job.job_id), now)
             for message, outcomes in judged
         }
-
-
-class _Frame(NamedTuple):
-    """A frame that came through all stages."""
-
-    job: Job
-    result: FrameResult
-    sightings: list[Sighting]
 
 
 def _newest_publishes(messages: Sequence[Message]) -> dict[str, Message]:
@@ -149,18 +120,21 @@ def _insert_sources(connection: sa.Connection, messages: list[Message], now: dat
     insert_rows(connection, Sources, new, if_new=True)
 
 
-def _insert_frames(connection: sa.Connection, good: list[_Frame], kept: Collection[str], now: datetime) -> list[_Frame]:
+def _insert_items(
+    connection: sa.Connection, good: list[StoredItem], kept: Collection[str], now: datetime
+) -> list[StoredItem]:
     """Returns those that were not in the database yet, sorted by key."""
     if not good:
         return []
-    first: dict[str, _Frame] = {}
-    for frame in good:
-        first.setdefault(frame.result.frame.frame_id, frame)
-    new = [
-        rows.frame_row(frame.job, frame.result, picture_kept=frame_id in kept, now=now)
-        for frame_id, frame in sorted(first.items())
-    ]
-    return [first[frame_id] for frame_id in sorted(insert_new_rows(connection, Frames, new, "frame_id"))]
+    first: dict[str, StoredItem] = {}
+    for one in good:
+        first.setdefault(one.key, one)
+    new = [rows.item_row(one.job, one.result, picture_kept=key in kept, now=now) for key, one in sorted(first.items())]
+    return [first[key] for key in sorted(insert_new_rows(connection, Frames, new, "frame_id"))]
+
+
+def _is_of(item: StoredItem, module: str) -> bool:
+    return rows_module(item.job.pipeline) == module
 
 
 def _rows_of_failed(connection: sa.Connection, messages: list[Message]) -> set[str]:

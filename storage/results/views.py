@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from sightline.types import (
     FrameId,
-    FrameRef,
+    Item,
     JobId,
     JobStatus,
     Lane,
+    Part,
     Pipeline,
     Point,
     SequenceName,
@@ -59,7 +62,13 @@ class ReadingView(StageView):
     passage_id: str | None
 
 
+def _are_absent(parts: tuple[Part, ...]) -> bool:
+    return not parts
+
+
 class FrameView(Value):
+    """A stored item. One that is a picture is a frame."""
+
     frame_id: FrameId
     source_id: SourceId
     job_id: JobId
@@ -70,6 +79,7 @@ class FrameView(Value):
     name: str
     width: int
     height: int
+    parts: Annotated[tuple[Part, ...], Field(exclude_if=_are_absent)] = ()  #: none: it is one picture
     stages: tuple[StageRun, ...]
     picture_kept: bool
     published_at: datetime
@@ -109,7 +119,7 @@ class DeadLetterView(Value):
     state: LetterState
     job_id: JobId
     source_id: SourceId
-    frame: FrameRef | None
+    frame: Item | None
     pipeline: Pipeline | None
     lane: Lane | None
     payload: Any = None

@@ -8,7 +8,7 @@ it is at just now.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sightline.wire.events import TEST_EVENT
 from storage.accounting.removed import note_removed
 from storage.database.engine import Database
+from storage.items.columns import keys_of_parts
 from storage.passages.rows import lock_sources
 from storage.tables import (
     AcceptedJobs,
@@ -25,6 +26,7 @@ from storage.tables import (
     DeadLetters,
     Deliveries,
     Detections,
+    Findings,
     Frames,
     Jobs,
     Passages,
@@ -51,7 +53,7 @@ class OtherRemoverError(Exception):
 
 
 class Chunk(NamedTuple):
-    """What one transaction took. `pictures`: frame_ids whose pictures may go if no other row refers to them."""
+    """What one transaction took. `pictures`: keys of pictures that may go if no other row refers to them."""
 
     rows: Counter[str]
     pictures: Sequence[str] = ()
@@ -110,6 +112,7 @@ class OldJobs:
         rows = Counter(
             detections=_delete(connection, Detections, Detections.frame_id, ids),
             readings=_delete(connection, Readings, Readings.frame_id, ids),
+            findings=_delete(connection, Findings, Findings.frame_id, ids),
             dead_letters=_delete(connection, DeadLetters, DeadLetters.frame_id, ids),
             frames=_delete(connection, Frames, Frames.frame_id, ids),
             passages=remove_empty(connection, passages),
@@ -121,8 +124,7 @@ class OldJobs:
             stored=[(frame.source_id, frame.published_at) for frame in frames],
             dead=[(letter.source_id, letter.times) for letter in letters],
         )
-        pictures = {row.frame_id for row in (*frames, *letters) if row.picture_kept}
-        return Chunk(rows, sorted(pictures))
+        return Chunk(rows, _kept_of((*frames, *letters)))
 
 
 class OldPictures:
@@ -134,7 +136,7 @@ class OldPictures:
 
     def __call__(self, database: Database) -> Chunk | None:
         with removing(database) as connection:
-            rows = sa.select(Frames.frame_id, Frames.stored_at).where(
+            rows = sa.select(Frames.frame_id, Frames.parts, Frames.picture_kept, Frames.stored_at).where(
                 Frames.stored_at >= self._from, has_old_picture(self._before)
             )
             found = connection.execute(
@@ -146,7 +148,7 @@ class OldPictures:
             ids = sorted(row.frame_id for row in found)
             for table in (Frames, DeadLetters):  # letters of frames that were stored since need it no more
                 connection.execute(sa.update(table).where(table.frame_id.in_(ids)).values(picture_kept=False))
-            return Chunk(Counter(), ids)
+            return Chunk(Counter(), _kept_of(found))
 
 
 class OldLetters:
@@ -166,7 +168,7 @@ class OldLetters:
             names = [row.letter_id for row in found]
             count = _delete(connection, DeadLetters, DeadLetters.letter_id, names)
             note_removed(connection, datetime.now(UTC), dead=[(row.source_id, row.times) for row in found])
-            return Chunk(Counter(dead_letters=count), sorted({row.frame_id for row in found if row.picture_kept}))
+            return Chunk(Counter(dead_letters=count), _kept_of(found))
 
 
 class OldEvents:
@@ -245,6 +247,7 @@ _LETTER_KEYS: Final = sa.select(
     DeadLetters.times,
     DeadLetters.died_at,
     DeadLetters.picture_kept,
+    DeadLetters.result["frame"]["parts"].label("parts"),
 )
 
 
@@ -253,10 +256,17 @@ def _frames_of(connection: sa.Connection, job_ids: list[str]) -> Sequence[Row]:
     number = sa.func.count()
     found = sa.select(number).select_from(Detections).where(Detections.frame_id == Frames.frame_id).scalar_subquery()
     read = sa.select(number).select_from(Readings).where(Readings.frame_id == Frames.frame_id).scalar_subquery()
-    columns = (Frames.frame_id, Frames.job_id, Frames.source_id, Frames.published_at, Frames.picture_kept)
+    other = sa.select(number).select_from(Findings).where(Findings.frame_id == Frames.frame_id).scalar_subquery()
+    columns = (Frames.frame_id, Frames.job_id, Frames.source_id, Frames.published_at, Frames.picture_kept, Frames.parts)
     return connection.execute(
-        sa.select(*columns, (found + read).label("children")).where(Frames.job_id.in_(job_ids))
+        sa.select(*columns, (found + read + other).label("children")).where(Frames.job_id.in_(job_ids))
     ).all()
+
+
+def _kept_of(rows: Iterable[Row]) -> list[str]:
+    """The keys of what was kept of items."""
+    kept = (row for row in rows if row.picture_kept)
+    return sorted({key for row in kept for key in keys_of_parts(row.frame_id, row.parts)})
 
 
 def _fitting(job_ids: list[str], frames: Sequence[Row]) -> tuple[list[str], list[Row]]:

@@ -91,21 +91,23 @@ def orphaned_pictures(database: Database, store: FrameStore, before: datetime) -
         yield [key for key in orphans if key not in (spares or ())]
 
 
-def free_pictures(database: Database, store: FrameStore, frame_ids: Sequence[str]) -> int:
+def free_pictures(database: Database, store: FrameStore, keys: Sequence[str]) -> int:
     """Delete the pictures that no row refers to. Returns how many."""
-    gone = unreferenced(database, frame_ids)
+    gone = unreferenced(database, keys)
     store.delete_many(gone)
     return len(gone)
 
 
-def unreferenced(database: Database, frame_ids: Sequence[str]) -> list[str]:
-    if not frame_ids:
+def unreferenced(database: Database, keys: Sequence[str]) -> list[str]:
+    """Those of items that no row has kept. The key of a part begins with the id of its item."""
+    if not keys:
         return []
+    frame_ids = {key.partition(".")[0] for key in keys}
     with database.read() as connection:
         kept: set[str] = set()
         for table in (Frames, DeadLetters):
             kept |= set(connection.scalars(sa.select(table.frame_id).where(_is_kept(table, frame_ids))))
-    return [frame_id for frame_id in frame_ids if frame_id not in kept]
+    return [key for key in keys if key.partition(".")[0] not in kept]
 
 
 def _is_kept(table: type[Frames] | type[DeadLetters], frame_ids: Iterable[str]) -> sa.ColumnElement[bool]:

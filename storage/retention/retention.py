@@ -36,7 +36,7 @@ from storage.retention.expired_rows import (
     is_old_letter,
     removing,
 )
-from storage.tables import AuditLog, DeadLetters, Deliveries, Detections, Frames, Jobs, Passages, Readings
+from storage.tables import AuditLog, DeadLetters, Deliveries, Detections, Findings, Frames, Jobs, Passages, Readings
 
 #: What is younger may still be worked on, whatever the settings say.
 _YOUNGEST: Final = timedelta(hours=1)
@@ -141,6 +141,7 @@ def count_old(database: Database, pictures: FrameStore, horizons: Horizons, now:
             ("frames", sa.select(number).select_from(of_old_job.subquery())),
             ("detections", sa.select(number).select_from(Detections).where(Detections.frame_id.in_(of_old_job))),
             ("readings", sa.select(number).select_from(Readings).where(Readings.frame_id.in_(of_old_job))),
+            ("findings", sa.select(number).select_from(Findings).where(Findings.frame_id.in_(of_old_job))),
             ("passages", sa.select(number).select_from(Passages).where(Passages.final_at.is_not(None), goes, ~stays)),
         ]
         letters = sa.or_(is_old_letter(horizons.letters, before), DeadLetters.frame_id.in_(of_old_job))

@@ -9,6 +9,7 @@ Tables are imported from here alone: whoever has one has the metadata of all.
 from storage.tables.access import ApiKeys, AuditLog, PageSessions
 from storage.tables.base import Base
 from storage.tables.books import LedgerLooks, RemovedRows
+from storage.tables.findings import Findings
 from storage.tables.frames import DeadLetters, Detections, Frames, Readings
 from storage.tables.jobs import AcceptedJobs, Jobs, Sources
 from storage.tables.passages import KnownPlates, Passages, PlateRotations, Stands
@@ -22,6 +23,7 @@ __all__ = [
     "DeadLetters",
     "Deliveries",
     "Detections",
+    "Findings",
     "Frames",
     "Jobs",
     "KnownPlates",

@@ -14,7 +14,7 @@ from storage.tables.passages import Passages
 
 
 class Frames(Base):
-    """One stored frame, with what every stage did to it."""
+    """One stored item, with what every stage did to it. An item that is a picture is a frame."""
 
     __tablename__ = "frames"
 
@@ -28,6 +28,7 @@ class Frames(Base):
     name: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
+    parts: Mapped[list[Any] | None]  #: None: it is one picture, which lies under its id
     stages: Mapped[list[Any]]
     picture_kept: Mapped[bool]
     published_at: Mapped[datetime]

@@ -101,7 +101,7 @@ def test_a_dead_frame_is_replayed_once_its_model_is_there(site: Site) -> None:
         assert {(letter["reason"], letter["state"]) for letter in letters} == {("model_unavailable", "open")}
         first, second, third = (letter["letter_id"] for letter in letters)
         shown = site.cli("dead-letters", "show", first)
-        assert "docs/models.md" in shown
+        assert "docs/reference/models.md" in shown
         assert f"/v1/dead-letters/{first}/picture" in shown
         assert not list((site.folder / "frames").glob("*/*"))  # freed; the picture store has them
         site.cli("dead-letters", "discard", "--since", "1h", code=1, answer="n\n")  # asked, and thought better of it

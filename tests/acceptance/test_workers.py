@@ -116,7 +116,7 @@ async def test_sixty_four_jobs_in_flight_from_asyncio(system: System, photo: Pho
 
 
 def test_any_celery_app_can_submit_by_name(system: System, photo: Photo) -> None:
-    """As `docs/wire.md` tells it: pixels into the frame store, then one message by task name."""
+    """As `docs/reference/wire.md` tells it: pixels into the frame store, then one message by task name."""
     settings = system.settings.model_copy(update={"frames_url": system.settings.redis_url})
     system.settings = settings
     system.start("detect", "ocr", "write")

@@ -70,7 +70,12 @@ def client(settings: Settings, operator_key: str) -> Iterator[TestClient]:
 def api_url(settings: Settings, database: Database) -> Iterator[str]:
     """The API behind a real server, on the port of the settings."""
     config = uvicorn.Config(
-        create_app(settings), port=settings.api_port, http=ImpatientProtocol, log_config=None, access_log=False
+        create_app(settings),
+        port=settings.api_port,
+        http=ImpatientProtocol,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

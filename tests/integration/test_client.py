@@ -315,6 +315,13 @@ def test_what_is_no_address_is_refused_at_once(url: str) -> None:
         Sightline(url=url)
 
 
+def test_who_waits_over_redis_for_a_job_that_nobody_met_learns_so(settings: Settings) -> None:
+    with Sightline(settings) as client, pytest.raises(WaitTimeoutError) as raised:
+        client.wait("sent-into-the-blue", 0.1)
+    assert "sent to the broker of this Sightline" in str(raised.value)
+    assert "does a worker run?" in str(raised.value)
+
+
 def test_over_http_redis_is_not_asked(api_url: str, operator_key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("SIGHTLINE_API_KEY", operator_key)

@@ -102,10 +102,15 @@ class Batcher(Generic[Item, Result]):
         name: str,
         size_of: Callable[[Item], int] = lambda _: 1,
         calls_at_once: int = 1,
+        pace_ms: float = 0.0,
+        in_hand: Callable[[], int] = lambda: 0,
     ) -> None:
         """`size_of` says how much of `max_batch_size` an item takes; one that takes more than all of it runs alone.
 
         So many calls of `process` may run at once: what waits is shared among the threads that are idle.
+
+        Where each batch has a price of its own, `pace_ms` is the time from one batch to the next of bulk alone. It ends
+        early when half of what is `in_hand` waits: all items that may come from now on, and those that wait.
         """
         if max_batch_size < 1 or max_wait_ms < 0:
             raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
@@ -113,6 +118,8 @@ class Batcher(Generic[Item, Result]):
         self._process = process
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
+        self._pace_s = pace_ms / 1000
+        self._in_hand = in_hand
         self._size_of = size_of
         self._waiting = {lane: deque[Ticket[Item, Result]]() for lane in LANES}
         self._size = 0  #: of all that waits, in all lanes
@@ -121,6 +128,7 @@ class Batcher(Generic[Item, Result]):
         self._closed = False
         self._idle = 0  #: threads that wait for items
         self._busy_since: dict[int, float] = {}  #: by thread
+        self._began_at = float("-inf")  #: the last batch
         self._flushed: Counter[FlushReason] = Counter()
         self._sizes: Counter[int] = Counter()
         self._failed = 0
@@ -199,6 +207,7 @@ class Batcher(Generic[Item, Result]):
                 self._idle -= 1
                 if not self._size:
                     return None
+                self._keep_pace()
                 reason = self._top_up()
                 if self._size:  # another thread may have taken all meanwhile
                     return self._next_batch(), reason
@@ -218,16 +227,26 @@ class Batcher(Generic[Item, Result]):
             room -= size
         return batch
 
-    def _top_up(self) -> FlushReason:
-        def is_full() -> bool:
-            return self._size >= self._max_batch_size
+    def _keep_pace(self) -> None:
+        left_s = self._began_at + self._pace_s - time.monotonic()
+        if self._pace_s and left_s > 0:
+            self._changed.wait_for(lambda: not self._may_wait(), timeout=left_s)
 
-        if not is_full() and self._max_wait_s and not self._closed:
+    def _may_wait(self) -> bool:
+        if self._closed or self._is_full() or any(self._waiting[lane] for lane in LANES if lane is not Lane.BULK):
+            return False
+        return 2 * len(self._waiting[Lane.BULK]) < self._in_hand()
+
+    def _is_full(self) -> bool:
+        return self._size >= self._max_batch_size
+
+    def _top_up(self) -> FlushReason:
+        if not self._is_full() and self._max_wait_s and not self._closed:
             oldest = min(waiting[0].submitted_at for waiting in self._waiting.values() if waiting)
             left_s = oldest + self._max_wait_s - time.monotonic()
-            if not self._changed.wait_for(lambda: is_full() or self._closed, timeout=max(0.0, left_s)):
+            if not self._changed.wait_for(lambda: self._is_full() or self._closed, timeout=max(0.0, left_s)):
                 return "timeout"
-        return "full" if is_full() else "idle"
+        return "full" if self._is_full() else "idle"
 
     def _finish(self, batch: list[Ticket[Item, Result]]) -> tuple[int, int]:
         """Run one batch and settle its tickets. Returns how many items failed and how many ran alone."""
@@ -241,7 +260,7 @@ class Batcher(Generic[Item, Result]):
         return sum(self._finish([ticket])[0] for ticket in batch), len(batch)
 
     def _run_once(self, batch: list[Ticket[Item, Result]]) -> int:
-        started_at = self._busy_since[threading.get_ident()] = time.monotonic()
+        started_at = self._began_at = self._busy_since[threading.get_ident()] = time.monotonic()
         try:
             results = self._process([ticket.item for ticket in batch])
         finally:

@@ -8,7 +8,7 @@ import sys
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
-from sightline.settings import Settings, load_settings
+from sightline.settings import Settings, load_settings, log_settings
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import check_revision
@@ -19,6 +19,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         check_revision(database)
     except (SettingsError, StoreUnavailableError) as error:

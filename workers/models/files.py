@@ -96,7 +96,9 @@ def _downloaded(name: str, spec: ModelSpec, settings: ModelSettings, progress: P
     path = _download_path(spec, settings)
     if path.is_file():
         return path
-    cure = f"put it at {path} (SIGHTLINE_MODELS_DIR names the folder), or choose another model (docs/models.md)"
+    cure = (
+        f"put it at {path} (SIGHTLINE_MODELS_DIR names the folder), or choose another model (docs/reference/models.md)"
+    )
     if settings.offline:
         raise ModelError(
             f"model {name!r} is not on this machine, and SIGHTLINE_OFFLINE forbids to download it. "

@@ -1,6 +1,7 @@
 """The model registry: what is known of each model by name. `model_files.py` has the files.
 
-Names come from the table below and from the user's own TOML file (`SIGHTLINE_MODELS_FILE`); see `docs/models.md`.
+Names come from the table below and from the user's own TOML file (`SIGHTLINE_MODELS_FILE`); see
+`docs/reference/models.md`.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def find_model(name: str, settings: ModelSettings) -> ModelSpec:
     near = difflib.get_close_matches(name, registry, n=3) or sorted(registry)
     raise ModelError(
         f"unknown model {name!r}; did you mean {' or '.join(near)}? "
-        "Add your own in the file named by SIGHTLINE_MODELS_FILE (docs/models.md)",
+        "Add your own in the file named by SIGHTLINE_MODELS_FILE (docs/reference/models.md)",
         model=name,
     )
 
@@ -148,8 +149,8 @@ def _parse_entry(name: str, entry: Any, file: Path) -> ModelSpec:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{file}: models.{name}.{field}: {first['msg']} (got {first.get('input')!r})") from error
-    if spec.kind != "stub" and not spec.source:
+    if spec.kind in KINDS and spec.kind != "stub" and not spec.source:
         raise SettingsError(f"{file}: models.{name}.source is missing")
-    if spec.source.startswith(("https://", PACKAGE)):
+    if not spec.source or spec.source.startswith(("https://", PACKAGE)):
         return spec
     return spec.model_copy(update={"source": str(file.parent / Path(spec.source).expanduser())})

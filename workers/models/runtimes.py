@@ -1,7 +1,8 @@
 """Which runtime executes a model on this machine.
 
 Detectors on CUDA: torch for `.pt` files, onnxruntime for `.onnx`; on MPS torch; else OpenVINO, else onnxruntime.
-OpenVINO comes first on CPUs because it was the faster one for every model here (docs/models.md has the numbers).
+OpenVINO comes first on CPUs because it was the faster one for every model here
+(docs/reference/models.md has the numbers).
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def require_cuda(name: str, device: str, used: Sequence[str]) -> None:
         return
     sentence = (
         f"model {name!r} cannot run on the GPU: onnxruntime has no CUDA here. Run pip uninstall onnxruntime "
-        "onnxruntime-gpu, then pip install '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/models.md)"
+        "onnxruntime-gpu, then pip install '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/reference/models.md)"
     )
     if device != "auto":
         raise ModelError(sentence, model=name)

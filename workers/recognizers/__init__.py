@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sightline import entry_points
+from sightline.errors import ModelError
 from sightline.settings import ModelSettings
 from workers.recognizers.recognizer import Recognizer
 
-__all__ = ["Recognizer", "open_plates_recognizer", "open_recognizer"]
+__all__ = ["Recognizer", "open_named_recognizer", "open_plates_recognizer", "open_recognizer"]
 
 
 def open_plates_recognizer(settings: ModelSettings, text: Recognizer | None = None) -> Recognizer | None:
@@ -18,17 +19,30 @@ def open_plates_recognizer(settings: ModelSettings, text: Recognizer | None = No
         ModelError: its library or its weights are missing or damaged; says what to do about it.
         SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
     """
-    if settings.whole_plates_recognizer == "plates":
+    name = settings.whole_plates_recognizer
+    return None if name in ("", settings.recognizer) else open_named_recognizer(name, settings, text)
+
+
+def open_named_recognizer(name: str, settings: ModelSettings, text: Recognizer | None = None) -> Recognizer:
+    """Load what a pipeline reads with in place of `SIGHTLINE_RECOGNIZER`: ours for plates, or that of a package.
+
+    `text` is what is loaded for all text: what it can do here too is not loaded again.
+
+    Raises:
+        ModelError: nothing has this name, or what it needs is missing or damaged; says what to do about it.
+        SettingsError: SIGHTLINE_PLATE_COUNTRIES names a country without formats.
+    """
+    if name == "plates":
         from workers.recognizers.plates import open_plate_recognizer
 
         return open_plate_recognizer(settings)
-    if settings.whole_plates_recognizer == "voted":
+    if name == "voted":
         from workers.recognizers.voted import open_voted_recognizer
 
         return open_voted_recognizer(settings, text)
-    if settings.whole_plates_recognizer != settings.recognizer:
-        return _of_a_package(settings.whole_plates_recognizer, settings)
-    return None
+    if (other := _of_a_package(name, settings)) is not None:
+        return other
+    raise ModelError(f"recognizer {name!r} is unknown; known are plates, voted and those of packages", model=name)
 
 
 def open_recognizer(settings: ModelSettings) -> Recognizer:

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sightline.errors import FrameMissingError
-from sightline.pipelines import registry
+from sightline.pipelines import make_results, registry
 from sightline.pipelines.graph import Chain, Graph
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
-from sightline.types import FrameResult
 from sightline.wire.messages import MAX_SHARDS, Job, Message
 from sightline.wire.parts import Part, shard_key
 from workers.stages.joining import join
@@ -44,7 +43,7 @@ def joined(services: Services, graph: Graph, step: Step) -> Step:
         lambda: services.branches.gather(message.job, chain.needs), f"gather job {message.job.job_id}"
     )
     assert parts is not None
-    results = join(message.job.frames, parts, chain.needed)
+    results = join(message.job, parts, chain.needed)
     shards = {name: count for part in parts.values() for name, count in part.shards.items()}
     return replace(step, message=message.model_copy(update={"results": results, "shards": shards or None}), parts=parts)
 
@@ -111,7 +110,7 @@ def work_on_shards(stage: Stage, step: Step, services: Services) -> Step | None:
     errors = [part.results[0].error for part in parts if part.has_failed]
     merged = keep_shards(step, {**(step.message.shards or {}), name: cut.count})
     if errors and (chain.needed == "all" or len(errors) == len(parts)):
-        results = tuple(FrameResult(frame=frame, error=errors[0]) for frame in job.frames)
+        results = make_results(job.pipeline, job.frames, error=errors[0])
         end_chain(services, merged.message.model_copy(update={"results": results}), step.task)
         return None
     return keep_shards(stage.merge(merged, parts), merged.message.shards or {})

@@ -10,10 +10,11 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Final, NamedTuple
 
-from sightline.blobs.names import crop_key, frames_name
+from sightline.blobs.names import frames_name
 from sightline.blobs.store import FrameStore
 from sightline.errors import FrameMissingError, ModelError, PoisonError, SettingsError
 from sightline.pipelines import PipelineSpec, registry
+from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.settings import Settings
 from sightline.types import (

@@ -6,17 +6,17 @@ import time
 from collections.abc import Mapping, Sequence
 
 from sightline.errors import PoisonError
-from sightline.pipelines import registry
+from sightline.pipelines import PipelineSpec, registry
+from sightline.pipelines.crops import crop_keys
 from sightline.pipelines.queues import OCR_TASK
 from sightline.settings import Settings
-from sightline.types import FrameError, FrameResult, Pipeline, Reading, StageRun
+from sightline.types import FrameError, FrameResult, ItemResult, Reading, StageRun
 from sightline.wire.messages import Message
 from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batched, Batcher
 from workers.batching.outcomes import outcome_of
 from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread
-from workers.recognizers import open_plates_recognizer, open_recognizer
-from workers.stages.payloads import crop_keys
+from workers.recognizers import open_named_recognizer, open_recognizer
 from workers.stages.services import Services
 from workers.stages.step import Step
 
@@ -30,7 +30,7 @@ def open_stage(services: Services) -> OcrStage:
 
 
 class OcrStage:
-    """One recognizer and its batcher for all text, perhaps another for the crops of `plates`."""
+    """One recognizer and its batcher for all text, and those of pipelines that read with another."""
 
     task = OCR_TASK
 
@@ -39,9 +39,9 @@ class OcrStage:
         self._worker_name = worker_name
         text = open_recognizer(settings)
         self._recognizers = {settings.recognizer: text}
-        own = open_plates_recognizer(settings, text)
-        if own is not None:
-            self._recognizers[settings.whole_plates_recognizer] = own
+        self._names = {spec.name: _recognizer_of(spec, settings) for spec in registry().all() if _reads(spec)}
+        for name in {*self._names.values()} - {settings.recognizer}:
+            self._recognizers[name] = open_named_recognizer(name, settings, text)
         self.batchers: dict[str, Batcher[BgrImage, Reading]] = {
             name: Batcher(
                 recognizer.recognize,
@@ -58,9 +58,9 @@ class OcrStage:
         started_at = time.time()
         waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
         # All crops of the job go to the batcher at once, so that they share batches.
-        crops = _by_frame(step.message.results, step.payload or {})
+        crops = _by_frame(message.results, step.payload or {})
         images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
-        name = self._name_for(message.job.pipeline)
+        name = self._names[message.job.pipeline]
         model = self._recognizers[name].model
         read = [outcome_of(ticket, "ocr") for ticket in self.batchers[name].submit(images, message.job.lane)]
         results: list[FrameResult] = []
@@ -87,14 +87,6 @@ class OcrStage:
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
-
-    def _name_for(self, pipeline: Pipeline) -> str:
-        settings = self._settings
-        return (
-            settings.whole_plates_recognizer
-            if pipeline == Pipeline.PLATES and settings.whole_plates_recognizer
-            else settings.recognizer
-        )
 
     def _decode(self, key: str, data: bytes | None) -> BgrImage | FrameError:
         settings = self._settings
@@ -134,10 +126,21 @@ class OcrStage:
         return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
 
 
-def _by_frame(results: Sequence[FrameResult], crops: Crops) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
+def _reads(spec: PipelineSpec) -> bool:
+    return any(stage.task == OCR_TASK for stage in spec.stages)
+
+
+def _recognizer_of(spec: PipelineSpec, settings: Settings) -> str:
+    """The name of a pipeline's recognizer."""
+    own = getattr(settings, f"whole_{spec.name}_recognizer", "") or spec.models.get("ocr", "")
+    return own or settings.recognizer
+
+
+def _by_frame(results: Sequence[ItemResult], crops: Crops) -> list[tuple[FrameResult, list[BgrImage] | FrameError]]:
     """The crops of each frame's detections, in order, or why one of them cannot be had."""
     found: list[tuple[FrameResult, list[BgrImage] | FrameError]] = []
     for result in results:
+        assert isinstance(result, FrameResult)  # of a stage before, that cut out the crops
         keys = [] if result.error or result.dropped else crop_keys(result)
         cut = [crops[key] for key in keys]
         failed = next((one for one in cut if isinstance(one, FrameError)), None)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sightline.blobs.names import crop_key, crops_name, frames_name
+from sightline.blobs.names import frames_name, payload_name
 from sightline.pipelines import registry
 from sightline.pipelines.graph import Graph
-from sightline.types import FrameResult
 from sightline.wire.messages import Message
 from sightline.wire.parts import part_key, shard_key
 
 
 def bundles_of(message: Message) -> dict[str, list[str]]:
-    """All of it, as keys by bundle: its frames, and the payload between its stages as far as the message tells it."""
+    """All of it, as keys by bundle: its items, and the payloads between its stages as far as the message tells them."""
     job = message.job
-    bundles = {frames_name(job.job_id): [frame.frame_id for frame in job.frames]}
-    if job.pipeline in registry().with_payload:
-        bundles[payload_name(message)] = [key for result in message.results for key in crop_keys(result)]
+    bundles = {frames_name(job.job_id): job.keys}
+    for payload in registry().payloads[job.pipeline]:
+        bundles[payload_name(job.job_id, payload.name)] = payload.keys(message.results)
     if (graph := registry().graph(job.pipeline)) is not None:
         bundles[f"{job.job_id}.parts"] = [*_part_keys(message, graph)]
     return bundles
@@ -33,16 +32,10 @@ def _part_keys(message: Message, graph: Graph) -> Iterator[str]:
             yield shard_key(job_id, stage, shard)
 
 
-def payload_name(message: Message) -> str:
-    """The bundle of the payload between two stages."""
-    return crops_name(message.job.job_id)
-
-
-def payload_keys(message: Message) -> list[str]:
-    """What is in that bundle for the next stage: the crops of all frames that are still to be read."""
-    return [key for result in message.results if not result.error and not result.dropped for key in crop_keys(result)]
-
-
-def crop_keys(result: FrameResult) -> list[str]:
-    """The keys of the crops of a frame's detections, in their order."""
-    return [crop_key(result.frame.frame_id, index) for index in range(len(result.detections))]
+def payload_of(message: Message, task: str) -> tuple[str, list[str]]:
+    """The bundle in which `task` is left something, and the keys of all items that are still worked on."""
+    payload = registry().stages[task].payload
+    if payload is None:
+        return payload_name(message.job.job_id, "payload"), []
+    alive = [result for result in message.results if not result.error and not result.dropped]
+    return payload_name(message.job.job_id, payload.name), payload.keys(alive)

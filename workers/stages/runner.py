@@ -28,10 +28,10 @@ from sightline.errors import (
     NotPermittedError,
     PoisonError,
 )
-from sightline.pipelines import registry
+from sightline.pipelines import make_results, registry
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
-from sightline.types import FrameError, FrameResult, JobResult, JobStatus
+from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
 from workers.stages.branches import (
     arrive,
@@ -44,7 +44,7 @@ from workers.stages.branches import (
 )
 from workers.stages.context import JobContext
 from workers.stages.newer import NewerMessages
-from workers.stages.payloads import bundles_of, payload_keys, payload_name
+from workers.stages.payloads import bundles_of, payload_of
 from workers.stages.services import Services
 from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
 
@@ -165,7 +165,7 @@ def _check_place(message: Message, task: str) -> None:
         if message.results:
             raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
     elif not begins and not message.results:
-        raise BadMessageError(f"results: {stage_name(task)} needs one per frame, of the stage before", field="results")
+        raise BadMessageError(f"results: {stage_name(task)} needs one per item, of the stage before", field="results")
 
 
 def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
@@ -173,7 +173,7 @@ def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
     delivery, job = services.delivery, step.message.job
     if step.payload is not None:
         assert isinstance(made_by, LeavesPayload)
-        name, blobs = payload_name(step.message), made_by.dump(step.payload)
+        (name, _), blobs = payload_of(step.message, step.task), made_by.dump(step.payload)
         # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
         # frees its pixels.
         delivery.patience.insist(
@@ -194,9 +194,11 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         context = JobContext(job, hold, registry().stages[step.task], services)
         given = replace(_with_payload(stage, step, services), context=context)
         if registry().stages[step.task].shards:
-            return (work_on_shards(stage, given, services),)
-        done = stage.work(given)
-        return (done if done is None or not message.shards else keep_shards(done, message.shards),)
+            done = work_on_shards(stage, given, services)
+        else:
+            done = stage.work(given)
+            done = done if done is None or not message.shards else keep_shards(done, message.shards)
+        return (None if done is None else _as_its_pipeline_says(done),)
 
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
@@ -219,6 +221,12 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
     return worked[0]
 
 
+def _as_its_pipeline_says(step: Step) -> Step:
+    """Raises BadMessageError: the stage left results of another type."""
+    message = step.message.with_results(step.message.results)
+    return step if message is step.message else replace(step, message=message)
+
+
 def _cancelled(step: Step) -> Step:
     """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
     log.info("job %s was cancelled", step.message.job.job_id)
@@ -230,8 +238,8 @@ def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
     """The step with what another process stored for this stage."""
     if step.payload is not None or not isinstance(stage, TakesPayload):
         return step
-    keys = payload_keys(step.message)
-    blobs = services.frames.get_bundle(payload_name(step.message), keys)
+    name, keys = payload_of(step.message, step.task)
+    blobs = services.frames.get_bundle(name, keys)
     return replace(step, payload=stage.load(dict(zip(keys, blobs, strict=True))))
 
 
@@ -265,8 +273,8 @@ def drop(services: Services, message: Message, rule: str) -> None:
     services.frames.delete_bundles(bundles_of(message))
 
 
-def _dropped(message: Message, rule: str) -> tuple[FrameResult, ...]:
-    results = message.results or tuple(FrameResult(frame=frame) for frame in message.job.frames)
+def _dropped(message: Message, rule: str) -> tuple[ItemResult, ...]:
+    results = message.results or make_results(message.job.pipeline, message.job.frames)
     return tuple(result if result.error else result.model_copy(update={"dropped": rule}) for result in results)
 
 
@@ -303,9 +311,9 @@ def run_burial(stage_bury: Callable[[dict[str, Any]], None], services: Services,
 
 
 def bury(services: Services, message: Message, task: str, reason: str, text: str) -> None:
-    """Give every frame of a job an error: they become dead letters, or the stage that joins this one decides."""
-    error = FrameError(reason=reason, message=text[:500], stage=stage_name(task))
-    results = tuple(FrameResult(frame=frame, error=error) for frame in message.job.frames)
+    """Give every item of a job an error: they become dead letters, or the stage that joins this one decides."""
+    job, error = message.job, FrameError(reason=reason, message=text[:500], stage=stage_name(task))
+    results = make_results(job.pipeline, job.frames, error=error)
     end_chain(services, message.model_copy(update={"results": results}), task)
 
 

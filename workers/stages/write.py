@@ -1,4 +1,4 @@
-"""The write stage: keep pictures, store everything in one transaction, then settle, free the pixels and notify."""
+"""The write stage: keep pictures, store everything in one transaction, then notify and settle, and free the pixels."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
+from sightline.celery.lease import held_requests
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
-from sightline.errors import FrameMissingError, StoreUnavailableError
+from sightline.errors import BrokerUnavailableError, FrameMissingError, StoreUnavailableError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
-from sightline.types import FrameResult
+from sightline.types import ItemResult
 from sightline.wire.messages import Message
 from storage.database.opening import open_database
 from storage.database.revision import check_revision
+from storage.items.writers import RowsOfPipelines
 from storage.jobs.accepted import Accepted
 from storage.results.dead_letters import bury_message
 from storage.results.store import Store, Stored
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: Frames in one transaction, at most, or one job. What comes meanwhile has to wait for its end, live frames too.
 _MAX_FRAMES = 64
+#: Bulk alone is written ten times a second at most, unless half of the jobs in this process wait for it.
+_BULK_PACE_MS = 100
 
 
 def open_stage(services: Services) -> WriteStage:
@@ -49,13 +53,15 @@ class WriteStage:
         self._pictures: FrameStore = open_frame_store(settings.picture_store_url, ttl_s=None)
         self._database = open_database(settings.sqlalchemy_url)
         check_revision(self._database)
-        self._store = Store(self._database, passage_gap_s=settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
+        self._store = Store(self._database, RowsOfPipelines(settings))
         self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(
                 self._store_group,
                 max_batch_size=_MAX_FRAMES,
                 max_wait_ms=0,
                 name="write",
+                pace_ms=_BULK_PACE_MS,
+                in_hand=lambda: len(held_requests()),
                 size_of=lambda item: len(item[0].job.frames),
             )
         }
@@ -83,10 +89,7 @@ class WriteStage:
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)
-        stored = self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result().value
-        # The waiting client first: it must find the result even if the rest is repeated after a crash.
-        self._services.board.post(stored.result)
-        self._services.delivery.settle(message.job, stored.counts)
+        self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result()
         self._services.frames.delete_bundles(bundles_of(message))
 
     def bury_message(self, letter: dict[str, Any]) -> None:
@@ -119,25 +122,31 @@ class WriteStage:
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
         try:
-            return self._store.store([message for message, _ in group], kept)
-        except StoreUnavailableError as error:
+            stored = self._store.store([message for message, _ in group], kept)
+            self._services.delivery.ledger.settle_together(
+                [(each.job_id, each.counts, each.result.model_dump_json()) for each in stored]
+            )
+            return stored
+        except (StoreUnavailableError, BrokerUnavailableError) as error:
             return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
 
     def _keep_pictures(self, message: Message) -> frozenset[str]:
-        """Copy the pictures that the policy keeps. Before the commit, so that every row's picture is there."""
-        wanted = [result.frame.frame_id for result in message.results if self._is_kept(result)]
-        blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), wanted)
-        found = zip(wanted, blobs, strict=True)
-        pictures = {frame_id: data for frame_id, data in found if data is not None}
+        """Copy what the policy keeps of items. Before the commit, so that every row's picture is there. Returns the ids
+        of those that are kept whole."""
+        wanted = [result.frame for result in message.results if self._is_kept(result)]
+        keys = [key for item in wanted for key in item.keys]
+        blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), keys)
+        pictures = {key: data for key, data in zip(keys, blobs, strict=True) if data is not None}
         # When the message is repeated the pixels may be freed already and the picture kept before.
-        missing = [frame_id for frame_id in wanted if frame_id not in pictures]
+        missing = [key for key in keys if key not in pictures]
         before = zip(missing, self._pictures.get_many(missing), strict=True)
         self._pictures.put_many(pictures)
-        return frozenset(pictures) | {frame_id for frame_id, data in before if data is not None}
+        there = {*pictures, *(key for key, data in before if data is not None)}
+        return frozenset(item.frame_id for item in wanted if item.keys and there.issuperset(item.keys))
 
-    def _is_kept(self, result: FrameResult) -> bool:
+    def _is_kept(self, result: ItemResult) -> bool:
         policy = self._services.settings.keep_pictures
         if policy == "none" or result.dropped:
             return False
         # What is dead can be replayed only with its pixels.
-        return bool(policy == "all" or result.error or result.detections or result.readings)
+        return bool(policy == "all" or result.error or result.has_found)

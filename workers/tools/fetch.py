@@ -26,7 +26,7 @@ _COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.tools.fetch", description=__doc__)
-    parser.add_argument("names", nargs="*", help="names of the model registry (docs/models.md)")
+    parser.add_argument("names", nargs="*", help="names of the model registry (docs/reference/models.md)")
     names = parser.parse_args(arguments).names
     try:
         settings = load_settings()

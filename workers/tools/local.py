@@ -21,6 +21,7 @@ from sightline.types import FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
+from storage.items.writers import RowsOfPipelines
 from storage.results import queries
 from storage.results.explanations import Explanation, explain
 from storage.results.store import Store
@@ -54,7 +55,7 @@ class LocalSystem:
         url = f"sqlite:///{Path(self._folder.name) / 'local.sqlite3'}"
         upgrade(url)
         self.database = open_database(url)
-        self._store = Store(self.database, passage_gap_s=settings.passage_gap_s)
+        self._store = Store(self.database, RowsOfPipelines(settings.model_copy(update={"parked_gap_s": 0.0})))
 
     def process(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameResult, ...]:
         """Bring a job to its end. Returns one result per frame, in order. `pixels`: encoded files by frame_id.
@@ -69,7 +70,7 @@ class LocalSystem:
             assert following is not None  # nothing is sent back here
             step = following
         self._frames.pixels.clear()
-        results = step.message.results
+        results = tuple(result for result in step.message.results if isinstance(result, FrameResult))
         self._store.store([Message(job=job, results=tuple(map(self._kept, results)))], kept=())
         return results
 

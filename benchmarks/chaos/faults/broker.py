@@ -6,8 +6,9 @@ import random
 import time
 from uuid import uuid4
 
-from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.faults.fault import Fault, wait_for
 from benchmarks.chaos.machine.system import System
+from benchmarks.chaos.switches import HELD_FILE, HOLD_FILE, REFUSED_FILE
 from sightline.celery.app import create_app
 from sightline.pipelines import registry
 
@@ -32,13 +33,24 @@ class RedisDisconnect(Fault):
 
 
 class RedisRefuses(Fault):
-    """No message can be put on a list for three seconds; everything else works."""
+    """No message can be put on a list for three seconds; everything else works.
+
+    A stage has work in hand when it begins, and it lasts until a hand-over was refused.
+    """
 
     name, repeats = "redis-refuses", False
 
+    def prepare(self, system: System) -> None:
+        for name in (HELD_FILE, REFUSED_FILE):
+            (system.folder / name).unlink(missing_ok=True)
+        (system.folder / HOLD_FILE).touch()
+
     def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        wait_for(system.folder / HELD_FILE)
         system.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
+        (system.folder / HOLD_FILE).unlink()
         time.sleep(3.0)
+        wait_for(system.folder / REFUSED_FILE)
         system.redis.execute_command("ACL", "SETUSER", "default", "+lpush")
 
 

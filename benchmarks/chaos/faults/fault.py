@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
+from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.chaos.machine.system import System
+
+#: What a fault waits for may never come: where workers do everything, those that hand over may get no work.
+_WITHIN_S = 20.0
 
 
 class Fault:
@@ -22,5 +27,15 @@ class Fault:
         """What this machine or the kind of database lacks for it; empty if nothing."""
         return ""
 
+    def prepare(self, system: System) -> None:
+        """Just before the strike; the frames that are published meanwhile come after this."""
+
     def strike(self, system: System, rng: random.Random) -> None:
         raise NotImplementedError
+
+
+def wait_for(file: Path) -> None:
+    """Until a process under test left it there, so that no fault passes by unnoticed on a slow or fast machine."""
+    until = time.monotonic() + _WITHIN_S
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.01)

@@ -7,11 +7,11 @@ import signal
 import time
 from typing import ClassVar
 
-from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.faults.fault import Fault, wait_for
 from benchmarks.chaos.faults.workers import any_role
 from benchmarks.chaos.machine.clock import STEP_S, step
 from benchmarks.chaos.machine.system import System
-from benchmarks.chaos.switches import CAMERA, RECEIVER_MOOD_FILE
+from benchmarks.chaos.switches import CAMERA, MOOD_MET_FILE, RECEIVER_MOOD_FILE
 from storage.cameras import update_camera
 
 
@@ -35,13 +35,17 @@ class ReceiverDown(Fault):
 
 
 class _ReceiverMood(Fault):
+    """Lasts until an event came in it."""
+
     repeats = False
     mood: ClassVar[str]
 
     def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        file = system.folder / RECEIVER_MOOD_FILE
+        file, met = system.folder / RECEIVER_MOOD_FILE, system.folder / MOOD_MET_FILE
+        met.unlink(missing_ok=True)
         file.write_text(self.mood)
         time.sleep(3.0)
+        wait_for(met)
         file.unlink()
 
 

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.switches import FOLDER, RECEIPTS, RECEIVER_MOOD_FILE
+from benchmarks.chaos.switches import FOLDER, MOOD_MET_FILE, RECEIPTS, RECEIVER_MOOD_FILE
 from sightline.webhooks import sign
 
 #: It is our own; a sink is made with it.
@@ -81,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         mood = self._mood()
         if not hmac.compare_digest(sign(SECRET, message_id, timestamp, body), self.headers["webhook-signature"]):
             return self._answer(400)
+        if mood:
+            self.mood_file.with_name(MOOD_MET_FILE).touch()
         if mood == "receiver-500":
             return self._answer(500)
         self.receipts.take(message_id, body)

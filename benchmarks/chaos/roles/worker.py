@@ -19,16 +19,27 @@ import sightline.celery.lease
 import workers.stages.detect
 import workers.stages.services
 from benchmarks.chaos.load import POISON_WIDTH
-from benchmarks.chaos.switches import FOLDER, NO_MEMORY_FILE, RUNS_FOLDER, SLOW_FILE, SLOW_S, WITHOUT
+from benchmarks.chaos.switches import (
+    FOLDER,
+    HELD_FILE,
+    HOLD_FILE,
+    NO_MEMORY_FILE,
+    REFUSED_FILE,
+    RUNS_FOLDER,
+    SLOW_FILE,
+    SLOW_S,
+    WITHOUT,
+)  # fmt: skip
 from sightline.celery.holds import Holds
-from sightline.delivery.broker import Broker, task_id
+from sightline.delivery.broker import Broker, Payload, task_id
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger
 from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BrokerUnavailableError
+from sightline.pipelines.queues import WRITE_QUEUE
 from sightline.retry import Patience
 from sightline.testing import BgrImage, StubDetector
-from sightline.types import Detection, FrameResult
+from sightline.types import Detection, FrameResult, Lane
 from sightline.wire.messages import Job, Message
 
 log = logging.getLogger(__name__)
@@ -61,15 +72,28 @@ class FragileDetector(StubDetector):
         return True
 
 
+class NotedBroker(Broker):
+    """Leaves a file where a message is not taken."""
+
+    def send(self, task: str, message: Payload, *, task_id: str, lane: Lane) -> None:
+        try:
+            super().send(task, message, task_id=task_id, lane=lane)
+        except BrokerUnavailableError:
+            (Path(os.environ[FOLDER]) / REFUSED_FILE).touch()
+            raise
+
+
 class NotedDelivery(Delivery):
     """Appends the id of each job its stage really begins to work on to a file of this process."""
 
     def __init__(self, ledger: Ledger, broker: Broker, patience: Patience) -> None:
         super().__init__(ledger, broker, patience)
-        folder = Path(os.environ[FOLDER]) / RUNS_FOLDER
-        folder.mkdir(exist_ok=True)
+        self._folder = Path(os.environ[FOLDER])
+        runs = self._folder / RUNS_FOLDER
+        runs.mkdir(exist_ok=True)
         queue = sys.argv[sys.argv.index("-Q") + 1]
-        self._file = (folder / f"{queue}.{os.getpid()}").open("a", buffering=1)
+        self._hands_over = "," not in queue and queue != WRITE_QUEUE
+        self._file = (runs / f"{queue}.{os.getpid()}").open("a", buffering=1)
 
     def begin(
         self, job: Job, *, redelivered: bool | None = None, to_write: bool = False, held_s: float | None = None
@@ -78,7 +102,14 @@ class NotedDelivery(Delivery):
         if sightings and redelivered is not None:  # a stage that only asks for more time does not say
             self._file.write(job.job_id + "\n")
             time.sleep(_WORK_S)
+            if self._hands_over and job.deadline_at is None:
+                self._hold()
         return sightings
+
+    def _hold(self) -> None:
+        while (self._folder / HOLD_FILE).exists():
+            (self._folder / HELD_FILE).touch()
+            time.sleep(0.01)
 
 
 class ChainDelivery(NotedDelivery):
@@ -101,6 +132,7 @@ def _add_drain_alone(app: Any, patience: Patience, holds: Holds) -> None:  # noq
 
 
 def _prepare(folder: Path, without: Sequence[str]) -> None:
+    workers.stages.services.Broker = NotedBroker
     workers.stages.detect.open_detector = lambda *_: FragileDetector(folder)
     workers.stages.services.Delivery = ChainDelivery if "in-body-hand-over" in without else NotedDelivery
     if "ledger" in without:

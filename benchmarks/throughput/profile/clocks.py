@@ -19,11 +19,14 @@ import kombu.transport.redis
 from celery.signals import worker_ready
 
 import sightline.delivery.handoff
+import storage.passages.plate_rows
 import storage.results.store
 import workers.app
 import workers.stages.runner
 from sightline.blobs.folder import FolderFrameStore
-from sightline.delivery.result_board import ResultBoard
+from sightline.celery.intake import ListReader
+from sightline.celery.take import Taker
+from sightline.delivery.ledger import Ledger
 from sightline.wire.messages import Message
 from workers.batching.batcher import Batcher
 
@@ -59,31 +62,32 @@ def install() -> None:
     """Put clocks into what every worker does."""
     worker_ready.connect(_listen, weak=False)
     qos: Any = kombu.transport.redis.QoS
-    clock(kombu.transport.redis.Channel, "_brpop_read", "take a message, make Celery's request")
-    clock(qos, "append", "note it as unacknowledged")
-    clock(qos, "ack", "acknowledge it")
+    for owner, name in ((ListReader, "read"), (Taker, "begin")):
+        clock(owner, name, "take messages, make Celery's requests")
+    clock(qos, "append", "note one as unacknowledged")
+    clock(Taker, "_flush", "acknowledge them")
     clock(workers.app, "run_message", "stages: what is left")
     clock(workers.stages.runner, "parse_message", "read the message")
     clock(Message, "pack", "write the message")
     delivery: Any = sightline.delivery.handoff.Delivery
     clock(delivery, "begin", "ledger: begin")
     clock(delivery, "hand_over", "send the message")
-    clock(delivery, "settle", "ledger: settle")
     for name in ("get_bundle", "put_bundle", "delete_bundles"):
         clock(FolderFrameStore, name, "frame store")
-    clock(ResultBoard, "post", "post the result")
+    clock(Ledger, "settle_together", "ledger: settle, post the result")
     clock(Batcher, "submit", "batchers")
     clock(Batcher, "_run_once", "batchers")
     clock(storage.results.store.Store, "store", "transaction: what is left")
     store: Any = storage.results.store
     clock(store, "claim_jobs", "transaction: jobs")
     clock(store, "settle_jobs", "transaction: jobs")
-    clock(store.rows, "sightings", "transaction: passages")
-    clock(store, "place_sightings", "transaction: passages")
-    clock(store, "_insert_frames", "transaction: frames")
-    for name in ("detection_rows", "reading_rows"):
-        clock(store.rows, name, "transaction: detections, readings")
-    clock(store, "insert_rows", "transaction: detections, readings")
+    clock(store, "_insert_items", "transaction: frames")
+    plate_rows: Any = storage.passages.plate_rows
+    clock(plate_rows, "sightings", "transaction: passages")
+    clock(plate_rows, "place_sightings", "transaction: passages")
+    clock(plate_rows, "write_detections", "transaction: detections, readings")
+    clock(plate_rows, "reading_rows", "transaction: detections, readings")
+    clock(plate_rows, "insert_rows", "transaction: detections, readings")
 
 
 def _tell(*_: object) -> None:

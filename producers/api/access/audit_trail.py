@@ -69,7 +69,7 @@ class ChangesLogged(Logged):
 
 
 class LooksLogged(Logged):
-    """The same where what comes is entered elsewhere: jobs are taken while the database does not answer."""
+    """The same where what comes is a row itself, as jobs are: only looks leave an entry."""
 
     logs_changes = False
 

@@ -39,6 +39,11 @@ def is_from_here(scope: Scope, trusted: tuple[Network, ...]) -> bool:
     )
 
 
+def is_through_trusted(scope: Scope, trusted: tuple[Network, ...]) -> bool:
+    """Whether a trusted proxy asks, so that what it says of the request counts."""
+    return _is_trusted(_peer(scope), trusted)
+
+
 def address_of(scope: Scope, trusted: tuple[Network, ...]) -> str:
     """Whose request it is: the peer's address, or the one its trusted proxies took it from.
 

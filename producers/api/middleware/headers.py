@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from producers.api.middleware.prefix import is_framed
 from producers.api.middleware.problems import problem
 from sightline.ids import new_id
 
@@ -22,6 +23,11 @@ _ALWAYS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
+}
+#: Home Assistant shows the page in a frame of its own.
+_FRAMED: Final = _ALWAYS | {
+    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": _ALWAYS["Content-Security-Policy"].replace("'none'", "'self'", 1),
 }
 
 
@@ -45,7 +51,7 @@ class ResponseHeaders:
                 answering = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in _ALWAYS.items():
+                for name, value in (_FRAMED if is_framed() else _ALWAYS).items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -15,7 +15,7 @@ from producers.api.middleware.gunzip import Gunzip, NotGzipError
 from producers.api.middleware.problems import problem
 
 #: Only an upload is large; everything else is a page of JSON or a form with one field.
-_UPLOAD_PATH: Final = "/v1/jobs"
+_UPLOAD_PATHS: Final = ("/v1/jobs", "/v1/jobs/json", "/v1/jobs/image")
 _SMALL_MB: Final = 1.0
 _GZIP_NAMES: Final = (b"gzip", b"x-gzip")
 #: A sender that is silent for so long in the middle of a body has gone.
@@ -41,7 +41,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, send, self._max_mb if scope["path"] == _UPLOAD_PATH else _SMALL_MB)
+        body = _Body(scope, receive, send, self._max_mb if scope["path"] in _UPLOAD_PATHS else _SMALL_MB)
         if not await body.refuse_by_encoding() and not await body.refuse_by_length():
             with suppress(_RefusedError):
                 await self._app(scope, body.receive, body.send)

@@ -13,6 +13,7 @@ from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import Problem
 from producers.api.pages.templating import render
+from producers.api.uploads.forms import RAW_ONLY, json_schema
 from storage.access.keys import Role
 
 DESCRIPTION: Final = """Cameras and uploads become rows you can trust.
@@ -25,6 +26,21 @@ Send a key as `X-API-Key` or `Authorization: Bearer`; viewers read, operators al
 
 Every error is a problem (RFC 9457) whose `detail` names field, value and cure."""
 
+TAGS: Final = [
+    {"name": name, "description": description}
+    for name, description in (
+        ("jobs", "Images become jobs."),
+        ("results", "What was found."),
+        ("pictures", "Frames and their pictures."),
+        ("dead letters", "What could not be processed, and why."),
+        ("cameras", "Where frames come from by themselves."),
+        ("plates", "Lists of known plates."),
+        ("sinks", "Who is told of what."),
+        ("operations", "Whether every frame is accounted for."),
+        ("health", "For those who watch the process."),
+    )
+]
+
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.VIEWER))])
 
 _METHODS: Final = ("get", "post", "patch", "delete")
@@ -32,8 +48,7 @@ _METHODS: Final = ("get", "post", "patch", "delete")
 
 @router.get("/openapi.json")
 def get_document(request: Request) -> dict[str, Any]:
-    document = openapi(request.app)
-    return document | {"servers": [{"url": here("")}]} if here("") else document
+    return openapi(request.app) | {"servers": [{"url": here("") or "/"}]}
 
 
 @router.get("/docs", response_class=HTMLResponse)
@@ -52,13 +67,40 @@ def get_page(request: Request) -> Response:
 def openapi(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, made once."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            contact=app.contact,
+            license_info=app.license_info,
+        )
         schemas = document["components"]["schemas"]
-        schemas["Problem"] = Problem.model_json_schema()
+        schemas |= {"Problem": Problem.model_json_schema(), "JsonJob": json_schema()}
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        app.openapi_schema = document
+        # One kind of body for each operation, so that generated clients know what to send: others have their own path.
+        submitting = document["paths"]["/v1/jobs"]["post"]
+        submitting["parameters"] = [each for each in submitting["parameters"] if each.get("description") != RAW_ONLY]
+        app.openapi_schema = document = _plain(document)
+        return document
     return app.openapi_schema
+
+
+def _plain(schema: Any) -> Any:
+    """As more tools understand it: a tuple of equal parts, such as a box, is a list of that length, and what may be
+    left out has no default of null, which some take for a field that must be there."""
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: _plain(part) for name, part in schema.items() if (name, part) != ("default", None)}
+    parts: Any = schema.get("prefixItems")
+    if isinstance(parts, list) and all(part == parts[0] for part in parts):
+        schema["items"] = parts[0]
+        del schema["prefixItems"]
+    return schema
 
 
 def _entry(
@@ -93,7 +135,7 @@ def _command(
         parts += [
             f"-F {name}={'@' + value[0] if isinstance(value, list) else value}" for name, value in example.items()
         ]
-    elif content_type == "image/*":
+    elif content_type == "application/octet-stream":
         parts += ["-H 'Content-Type: image/jpeg'", "--data-binary @car.jpg"]
     elif content_type:
         parts += [f"-X {method.upper()}"] * (method != "post") + ["--json", f"'{json.dumps(example)}'"]

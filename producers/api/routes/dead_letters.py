@@ -12,7 +12,7 @@ from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.params import Cursor, Limit, Moment, Since, Source, Until
-from producers.api.routes.pictures import picture_response, read_picture
+from producers.api.routes.pictures import JPEG, JpegResponse, picture_response, read_picture
 from producers.api.services import Given, Services
 from producers.replay import LetterNotReplayableError, Refusal, refusals, replay_letters
 from sightline.wire.reasons import explain
@@ -103,7 +103,12 @@ def get_dead_letter(letter_id: LetterPath, services: Given) -> LetterDetail:
     return describe_letter(services, letter_id)
 
 
-@router.get("/{letter_id}/picture", summary="Its picture as it came", responses=described(404))
+@router.get(
+    "/{letter_id}/picture",
+    summary="Its picture as it came",
+    response_class=JpegResponse,
+    responses=described(404) | JPEG,
+)
 def get_dead_letter_picture(letter_id: LetterPath, services: Given) -> Response:
     """The picture as it came, whatever is wrong with it."""
     (letter,) = get_letters(services.database, [letter_id])
@@ -112,7 +117,13 @@ def get_dead_letter_picture(letter_id: LetterPath, services: Given) -> Response:
     return picture_response(read_picture(services, letter.frame.frame_id))
 
 
-@router.post("/replay", summary="Publish dead frames again", responses=described(404, 409, 429), dependencies=_OPERATOR)
+@router.post(
+    "/replay",
+    operation_id="replay_dead_letters",
+    summary="Publish dead frames again",
+    responses=described(404, 409, 429),
+    dependencies=_OPERATOR,
+)
 def replay(choice: Choice, services: Given) -> Done:
     """In the bulk lane. If one of `ids` cannot be replayed, none is; of the others those that can are."""
     page = _chosen(services, choice)
@@ -124,7 +135,13 @@ def replay(choice: Choice, services: Given) -> Done:
     return Done(count=len(page.items) - len(refused), refused=refused, next_cursor=page.next_cursor)
 
 
-@router.post("/discard", summary="Leave dead letters be", responses=described(404), dependencies=_OPERATOR)
+@router.post(
+    "/discard",
+    operation_id="discard_dead_letters",
+    summary="Leave dead letters be",
+    responses=described(404),
+    dependencies=_OPERATOR,
+)
 def discard(choice: Choice, services: Given) -> Done:
     """Mark dead letters as of no further interest. The rows stay; only the list leaves them out."""
     page = _chosen(services, choice)

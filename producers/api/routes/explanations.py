@@ -8,7 +8,7 @@ from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import require
 from producers.api.drawing.explanation import draw
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
-from producers.api.routes.pictures import FrameIdPath, JpegResponse, read_picture
+from producers.api.routes.pictures import BINARY, FrameIdPath, JpegResponse, read_picture
 from producers.api.services import Given, Services
 from storage.access.keys import Role
 from storage.results import queries
@@ -33,7 +33,12 @@ def get_explanation(frame_id: FrameIdPath, services: Given) -> Explanation:
     "/picture",
     summary="The same as a picture",
     response_class=JpegResponse,
-    responses={200: {"content": {"image/jpeg": {}}, "description": "The picture, and below it the crop of every box."}},
+    responses={
+        200: {
+            "content": {"image/jpeg": {"schema": BINARY}},
+            "description": "The picture, and below it the crop of every box.",
+        }
+    },
 )
 def get_explained_picture(frame_id: FrameIdPath, services: Given) -> Response:
     """Not kept by caches: a passage may change its mind as long as the vehicle is seen."""

@@ -15,14 +15,22 @@ from storage.database.revision import current_revision, expected_revision
 
 router = APIRouter(tags=["health"])
 
+_NO_KEY: Final[dict[str, Any]] = {"security": []}
+_NO_HTTP: Final[dict[int | str, dict[str, Any]]] = {400: {"description": "What came is no HTTP."}}
 
-@router.get("/healthz", summary="Alive")
+
+@router.get("/healthz", summary="Alive", responses=_NO_HTTP, openapi_extra=_NO_KEY)
 async def get_health() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Ready", responses={503: {"description": "`checks` names what does not answer."}})
+@router.get(
+    "/readyz",
+    summary="Ready",
+    responses=_NO_HTTP | {503: {"description": "`checks` names what does not answer."}},
+    openapi_extra=_NO_KEY,
+)
 def get_readiness(services: Given, response: Response) -> dict[str, Any]:
     """Redis, the frame store and a database with up-to-date tables answer."""
     checks = {name: _outcome(check, services) for name, check in _CHECKS.items()}

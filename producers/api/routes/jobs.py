@@ -16,7 +16,7 @@ from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.params import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given, Services
-from producers.api.uploads.forms import query_options, read_job, request_body
+from producers.api.uploads.forms import form_body, image_body, json_body, query_options, read_job
 from sightline.errors import BacklogFullError, BrokerUnavailableError
 from sightline.types import JobResult, JobStatus, Lane, Pipeline
 from sightline.wire.messages import Job
@@ -83,21 +83,21 @@ class JobList(BaseModel):
     next_cursor: str | None = None
 
 
-@router.post(
-    "",
-    summary="Submit images",
-    status_code=202,
-    response_model=JobAnswer,
-    responses={
+_SUBMITTING: Final[dict[str, Any]] = {
+    "status_code": 202,
+    "response_model": JobAnswer,
+    "responses": {
         202: {
             "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}},
             "description": "Accepted: the images end in the database, as dead letters, or dropped by a named rule.",
         }
     }
     | described(413, 415, 429),
-    openapi_extra={"requestBody": request_body()},
-    dependencies=[Depends(require(Role.OPERATOR))],
-)
+    "dependencies": [Depends(require(Role.OPERATOR))],
+}
+
+
+@router.post("", summary="Submit images", openapi_extra=form_body(), **_SUBMITTING)
 async def create_job(
     request: Request,
     services: Given,
@@ -105,26 +105,33 @@ async def create_job(
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """As files of a form, as JSON by URL or in base64, or one image as the body.
+    """As files of a form. (JSON and one image as the body are taken here too.)
 
     The same images from the same source are the same job.
 
     With `wait` the answer holds the result if it comes in time.
     """
-    job, pixels, notes = await read_job(request, services.settings, idempotency_key, given)
-    refused = await run_in_threadpool(services.publisher.publish, job, pixels)
-    del pixels  # the wait may be long
-    if len(refused) == len(job.frames):
-        source_id = job.frames[0].source_id
-        raise BacklogFullError(
-            f"backlog full for source {source_id!r} in lane live; try again later, or in another lane",
-            source_id=source_id,
-        )
-    # The same request may have been made before, and its job be finished.
-    answer = await look(services, job.job_id, wait) or _answer(job.job_id, None)
-    told = {"refused": [frame.frame_id for frame in refused] or None, "notes": notes or None}
-    answer = answer.model_copy(update=told)
-    return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
+    return await _accept(request, services, given, wait, idempotency_key)
+
+
+@router.post("/json", summary="Submit images by URL or in base64", openapi_extra=json_body(), **_SUBMITTING)
+async def create_json_job(
+    request: Request, services: Given, wait: Wait = 0, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """As JSON, by URL or in base64."""
+    return await _accept(request, services, {}, wait, idempotency_key)
+
+
+@router.post("/image", summary="Submit one image", openapi_extra=image_body(), **_SUBMITTING)
+async def create_image_job(
+    request: Request,
+    services: Given,
+    given: Annotated[dict[str, Any], Depends(query_options)],
+    wait: Wait = 0,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """As the body, with all else in the query."""
+    return await _accept(request, services, given, wait, idempotency_key)
 
 
 @router.get(
@@ -186,6 +193,25 @@ def list_jobs(
         services.database, status=status, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
     return JobList(items=page.items, next_cursor=page.next_cursor)
+
+
+async def _accept(
+    request: Request, services: Services, given: dict[str, Any], wait: float, idempotency_key: str | None
+) -> Response:
+    job, pixels, notes = await read_job(request, services.settings, idempotency_key, given)
+    refused = await run_in_threadpool(services.publisher.publish, job, pixels)
+    del pixels  # the wait may be long
+    if len(refused) == len(job.frames):
+        source_id = job.frames[0].source_id
+        raise BacklogFullError(
+            f"backlog full for source {source_id!r} in lane live; try again later, or in another lane",
+            source_id=source_id,
+        )
+    # The same request may have been made before, and its job be finished.
+    answer = await look(services, job.job_id, wait) or _answer(job.job_id, None)
+    told = {"refused": [frame.frame_id for frame in refused] or None, "notes": notes or None}
+    answer = answer.model_copy(update=told)
+    return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
 
 
 async def look(services: Services, job_id: str, wait: float) -> JobAnswer | None:

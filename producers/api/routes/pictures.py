@@ -12,7 +12,8 @@ from producers.api.drawing.annotate import annotate, cut
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.results import PassageId
 from producers.api.services import Given, Services
-from sightline.types import FrameResult
+from sightline.redaction import redact_text
+from sightline.types import AnyResult, FrameResult, ItemResult
 from storage.access.keys import Role
 from storage.results import queries
 
@@ -29,12 +30,16 @@ FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 DetectionIndex = Annotated[int, Path(ge=0, le=10_000)]
 MaxWidth = Annotated[int, Query(ge=64, le=4096, description="At most so many pixels wide.")]
 
+#: How OpenAPI says: bytes, no text.
+BINARY: Final = {"type": "string", "format": "binary"}
 _SIGNATURES: Final = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 #: A stored picture never changes.
 _FOREVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 #: What is known of a frame may: a dead one can be replayed.
 _A_WHILE: Final = {"Cache-Control": "private, max-age=3600"}
-_JPEG: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
+JPEG: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The picture."}
+}
 
 
 class JpegResponse(Response):
@@ -42,14 +47,15 @@ class JpegResponse(Response):
 
 
 @router.get("/frames/{frame_id}", summary="One frame with all that was found")
-def get_frame(frame_id: FrameIdPath, services: Given) -> FrameResult:
-    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason."""
-    return _frame(services, frame_id)
+def get_frame(frame_id: FrameIdPath, services: Given) -> AnyResult:
+    """Detections, readings, and what each stage ran and how long it took; of a dead frame the reason.
+
+    Of an item that is no picture what its pipeline finds.
+    """
+    return _item(services, frame_id)
 
 
-@router.get(
-    "/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=_JPEG
-)
+@router.get("/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=JPEG)
 def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     """JPEG, PNG or WebP. The setting `keep_pictures` decides which are kept."""
     return picture_response(read_picture(services, frame_id))
@@ -59,7 +65,7 @@ def get_picture(frame_id: FrameIdPath, services: Given) -> Response:
     "/frames/{frame_id}/annotated",
     summary="Its picture with boxes and texts",
     response_class=JpegResponse,
-    responses=_JPEG,
+    responses=JPEG,
 )
 def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280) -> Response:
     """Drawn on demand: green what was read, amber what was only found."""
@@ -71,7 +77,7 @@ def get_annotated(frame_id: FrameIdPath, services: Given, width: MaxWidth = 1280
     "/frames/{frame_id}/detections/{detection_index}/crop",
     summary="The part of its picture inside one box",
     response_class=JpegResponse,
-    responses=_JPEG,
+    responses=JPEG,
 )
 def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, services: Given) -> Response:
     """With a margin; `detection_index` counts from 0 in the order of the frame's detections."""
@@ -82,7 +88,7 @@ def get_detection_crop(frame_id: FrameIdPath, detection_index: DetectionIndex, s
 
 
 @router.get(
-    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=_JPEG
+    "/passages/{passage_id}/crop", summary="The plate of a passage", response_class=JpegResponse, responses=JPEG
 )
 def get_passage_crop(passage_id: PassageId, services: Given) -> Response:
     """Cut from the frame that was read best; it may change as long as the vehicle is seen."""
@@ -103,11 +109,24 @@ def read_picture(services: Services, frame_id: str) -> bytes:
         (picture,) = store.get_many([frame_id])
         if picture is not None:
             return picture
-    raise NotFoundError("picture", frame_id, hint="SIGHTLINE_KEEP_PICTURES decides which are kept")
+    where = redact_text(services.settings.picture_store_url)
+    raise NotFoundError(
+        "picture",
+        frame_id,
+        hint=f"this API looks in {where}; the writer must keep pictures there too (SIGHTLINE_PICTURES_URL, the same "
+        "for both), and SIGHTLINE_KEEP_PICTURES decides which are kept",
+    )
 
 
-def _frame(services: Services, frame_id: str) -> FrameResult:
+def _item(services: Services, frame_id: str) -> ItemResult:
     result = queries.get_frame(services.database, frame_id)
     if result is None:
         raise NotFoundError("frame", frame_id, hint="or it is not finished yet")
+    return result
+
+
+def _frame(services: Services, frame_id: str) -> FrameResult:
+    result = _item(services, frame_id)
+    if not isinstance(result, FrameResult):
+        raise NotFoundError("picture", frame_id, hint="the item is none")
     return result

@@ -70,7 +70,7 @@ def list_plates(services: Given, list: OneList = None) -> PlateList:
     "/export",
     summary="Known plates as CSV",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     dependencies=[Depends(require(Role.VIEWER))],
 )
 def export_plates(services: Given, list: OneList = None) -> Response:

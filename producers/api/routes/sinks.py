@@ -155,6 +155,7 @@ def remove_sink(sink_id: SinkId, services: Given) -> None:
 
 @router.post(
     "/{sink_id}/test",
+    operation_id="test_sink",
     summary="Send a test event",
     responses=described(404),
     dependencies=[Depends(require(Role.OPERATOR))],

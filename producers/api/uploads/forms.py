@@ -30,8 +30,9 @@ from sightline.types import Lane, SourceId
 from sightline.wire.messages import Job
 
 _MAX_FIELD_BYTES: Final = 4096
-_RAW_ONLY: Final = "For a body that is one image: as the field of a form."
+RAW_ONLY: Final = "For a body that is one image: as the field of a form."
 _AS_FILE: Final = "send it as a file with a name: curl -F files=@car.jpg (with @, not <)"
+_REF: Final = "#/components/schemas/{model}"
 #: More than there are, so that a wrong one is answered with the names of the right ones.
 _MAX_FIELDS: Final = 16
 
@@ -99,11 +100,11 @@ class JsonJob(JobOptions):
 
 
 def query_options(
-    pipeline: Annotated[KnownPipeline | None, Query(description=_RAW_ONLY)] = None,
-    lane: Annotated[Lane | None, Query(description=_RAW_ONLY)] = None,
-    source_id: Annotated[SourceId | None, Query(description=_RAW_ONLY)] = None,
-    captured_at: Annotated[Moment | None, Query(description=_RAW_ONLY)] = None,
-    sequence: Annotated[bool | None, Query(description=_RAW_ONLY)] = None,
+    pipeline: Annotated[KnownPipeline | None, Query(description=RAW_ONLY)] = None,
+    lane: Annotated[Lane | None, Query(description=RAW_ONLY)] = None,
+    source_id: Annotated[SourceId | None, Query(description=RAW_ONLY)] = None,
+    captured_at: Annotated[Moment | None, Query(description=RAW_ONLY)] = None,
+    sequence: Annotated[bool | None, Query(description=RAW_ONLY)] = None,
 ) -> dict[str, Any]:
     """What the query says of an image that is the body: it has no fields."""
     given = {
@@ -116,31 +117,37 @@ def query_options(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def request_body() -> dict[str, Any]:
-    """The body of `POST /v1/jobs` for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
-    form = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
-    urls = JsonJob.model_json_schema(ref_template="#/components/schemas/{model}")
+def form_body() -> dict[str, Any]:
+    """The form for the OpenAPI document: FastAPI cannot see it, it is read by hand."""
+    fields = JobOptions.model_json_schema(ref_template=_REF)["properties"]
     files = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Images."}
-    properties = {"files": files, **form["properties"]}
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["files"], "properties": properties},
-                "examples": {"photos": {"value": {"files": ["car.jpg"], "pipeline": "plates", "source_id": "gate"}}},
-            },
-            "application/json": {
-                "schema": {name: part for name, part in urls.items() if name != "$defs"},
-                "examples": {
-                    "urls": {
-                        "value": {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"}
-                    },
-                    "images": {"value": {"images": ["/9j/4AAQSkZJRg…"], "pipeline": "plates"}},
-                },
-            },
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
+    schema = {"type": "object", "required": ["files"], "properties": {"files": files, **fields}}
+    example = {"files": ["car.jpg"], "pipeline": "plates", "source_id": "gate"}
+    return _body("multipart/form-data", {"schema": schema, "examples": {"photos": {"value": example}}})
+
+
+def json_body() -> dict[str, Any]:
+    """The same for JSON."""
+    urls = {"urls": ["https://example.org/car.jpg"], "pipeline": "plates", "source_id": "gate"}
+    images = {"images": ["/9j/4AAQSkZJRg…"], "pipeline": "plates"}
+    examples = {"urls": {"value": urls}, "images": {"value": images}}
+    return _body("application/json", {"schema": {"$ref": _REF.format(model="JsonJob")}, "examples": examples})
+
+
+def json_schema() -> dict[str, Any]:
+    """`JsonJob` among the schemas of the OpenAPI document; what it refers to is there too."""
+    schema = JsonJob.model_json_schema(ref_template=_REF)
+    schema.pop("$defs", None)
+    return schema
+
+
+def image_body() -> dict[str, Any]:
+    """The same for an image as it is."""
+    return _body("application/octet-stream", {"schema": {"type": "string", "format": "binary"}})
+
+
+def _body(content_type: str, media: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {content_type: media}}}
 
 
 async def read_job(

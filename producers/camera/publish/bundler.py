@@ -31,12 +31,15 @@ class LiveBundler:
         *,
         tick_ms: float,
         deadline_s: float,
+        holds: Callable[[str], bool] = lambda _camera_id: True,
     ) -> None:
+        """`holds`: whether this process may publish what the camera gives; another one may have taken it over."""
         self._publisher = publisher
         self._slots = slots
         self._wake = wake
         self._tick_s = tick_ms / 1000
         self._deadline_s = deadline_s
+        self._holds = holds
         self._trouble: str | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -64,6 +67,9 @@ class LiveBundler:
                 continue
             if frame.ref.captured_at.timestamp() < oldest:  # the publish before this one hung
                 slot.counters.count_dropped("stale")
+                continue
+            if not self._holds(frame.ref.source_id):
+                slot.counters.count_dropped("broker_unavailable")  # or the lease would have been renewed
                 continue
             by_pipeline[slot.pipeline].append((slot, frame))
         return by_pipeline

@@ -13,8 +13,8 @@ from sightline.types import Detection, FrameError, FrameRef, FrameResult, Lane, 
 from sightline.wire.messages import Job, Message
 from storage.access.keys import create_key
 from storage.database.engine import Database
-from storage.results.store import Store
 from tests.integration.api.uploading import Key, jpeg
+from tests.stores import open_store
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def stored(settings: Settings, database: Database) -> FrameResult:
     job = Job(job_id="job-000001", pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=frames)
     publisher = Publisher.from_settings(settings)
     publisher.ledger.admit(job)
-    (outcome,) = Store(database, passage_gap_s=10).store([Message(job=job, results=(result, bad))], {"frame-0001"})
+    (outcome,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=(result, bad))], {"frame-0001"})
     publisher.ledger.settle(job.job_id, outcome.counts)
     open_frame_store(settings.picture_store_url, ttl_s=None).put_many({"frame-0001": jpeg()})
     return result

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -39,11 +40,21 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture(params=["taken off", "left on"])
 def outside(request: pytest.FixtureRequest, api_url: str, tmp_path: Path) -> Iterator[str]:
     """The address of nginx, whose `location` is that of the documentation."""
+    (location, *_) = locations()
+    location = location.replace("http://127.0.0.1:8080/", f"{api_url}/" if request.param == "taken off" else api_url)
+    with nginx(location, tmp_path / "nginx") as url:
+        yield url
+
+
+def locations() -> list[str]:
+    return re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/reference/api.md").read_text("utf-8"), re.DOTALL)
+
+
+@contextmanager
+def nginx(location: str, folder: Path) -> Iterator[str]:
     if NGINX is None:
         pytest.skip("nginx is not installed")
-    (location,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/api.md").read_text("utf-8"), re.DOTALL)
-    location = location.replace("http://127.0.0.1:8080/", f"{api_url}/" if request.param == "taken off" else api_url)
-    folder, port = tmp_path / "nginx", free_port()
+    port = free_port()
     folder.mkdir()
     (folder / "nginx.conf").write_text(
         CONFIG.format(user=getpass.getuser(), folder=folder, port=port, location=location)
@@ -59,9 +70,11 @@ def outside(request: pytest.FixtureRequest, api_url: str, tmp_path: Path) -> Ite
             assert process.poll() is None, (folder / "error.log").read_text()
             assert time.monotonic() < until
             time.sleep(0.05)
-    yield url
-    process.terminate()
-    process.wait(10)
+    try:
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def test_everything_leads_there(outside: str, operator_key: str) -> None:

@@ -33,6 +33,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("POST", "/v1/jobs"): Rule(ACT),
+    ("POST", "/v1/jobs/json"): Rule(ACT),
+    ("POST", "/v1/jobs/image"): Rule(ACT),
     ("GET", "/v1/jobs"): Rule(LOOK, "list_jobs"),
     ("GET", "/v1/jobs/{job_id}"): Rule(LOOK, "get_job"),
     ("GET", "/v1/jobs/{job_id}/events"): Rule(LOOK, "listen_to_job"),
@@ -74,6 +76,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/sinks/{sink_id}/replay"): Rule(ACT, "replay_sink"),
     ("GET", "/v1/queues"): SETTINGS,
     ("GET", "/v1/audit"): SETTINGS,
+    ("GET", "/v1/status"): SETTINGS,
+    ("GET", "/metrics"): SETTINGS,
     ("GET", "/v1/audit-log"): Rule(Role.ADMIN, "list_audit_log"),
     # The page, which the OpenAPI document leaves out.
     ("GET", "/"): Rule(LOOK, "get_page"),  # without a key it leads to /login

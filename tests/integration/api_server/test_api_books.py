@@ -18,7 +18,7 @@ from sightline.types import FrameError, FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.results.store import Store
+from tests.stores import open_store
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def finish(client: TestClient, settings: Settings, *, settle: bool) -> None:
     results = tuple(FrameResult(frame=frame, error=dead if frame is frames[2] else None) for frame in frames)
     ledger.admit(job)
     database = open_database(settings.sqlalchemy_url)
-    (stored,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+    (stored,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
     database.close()
     if settle:
         ledger.settle(job.job_id, stored.counts)

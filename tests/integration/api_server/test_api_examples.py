@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, as they stand, against a real API."""
+"""The examples of docs/reference/api.md, as they stand, against a real API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.integration.api.uploading import jpeg
 from tests.unit.test_docs import ROOT, code_blocks
 
-PAGE = ROOT / "docs/api.md"
+PAGE = ROOT / "docs/reference/api.md"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from storage.results.dead_letters import bury_message
-from storage.results.store import Store
+from tests.stores import open_store
 
 PICTURE = make_picture("AB12CD")
 NAMES = ["first", "second", "third"]
@@ -49,7 +49,7 @@ class World:
         """As the write stage ends a job: dead for a reason, or stored."""
         error = FrameError(reason=reason, message="no weights", stage="detect") if reason else None
         results = tuple(FrameResult(frame=frame, error=error) for frame in job.frames)
-        (stored,) = Store(self.database, passage_gap_s=10).store([Message(job=job, results=results)], kept or ())
+        (stored,) = open_store(self.database, passage_gap_s=10).store([Message(job=job, results=results)], kept or ())
         self.publisher.ledger.settle(job.job_id, stored.counts)
         self.publisher.frames.delete_bundles({frames_name(job.job_id): [frame.frame_id for frame in job.frames]})
 
@@ -87,7 +87,7 @@ def test_a_letter_is_shown_with_its_reason_in_words(world: World) -> None:
         "open",
         1,
     )
-    assert "docs/models.md" in letter["explanation"]
+    assert "docs/reference/models.md" in letter["explanation"]
     picture = world.client.get(letter["links"]["picture"])
     assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/png")
     assert world.client.get(letter["links"]["job"]).json()["status"] == "dead"

@@ -9,8 +9,8 @@ from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from storage.passages.plate_lists import new_plate, to_csv
 from storage.plates.confusions import confusion_cost
-from storage.results.store import Store
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 DENIED = {"list": "deny", "plate": "kab 4721", "note": "stolen"}
 DENIED_MATCH = {"list": "deny", "matched": "KAB4721", "by": "vote"}
@@ -55,7 +55,7 @@ def test_what_is_wrong_is_named(client: TestClient, path: str, body: dict[str, o
 
 def test_passages_tell_their_list_and_are_found_by_likeness(client: TestClient, database: Database) -> None:
     client.post("/v1/plates", json=DENIED)
-    store = Store(database, passage_gap_s=10)
+    store = open_store(database, passage_gap_s=10)
     for number, plate in enumerate(["KAB4721", "KA84721", "XY99ZZ"]):
         store.store([message(frame_result([plate], at_s=number * 60))], ())
     denied = client.get("/v1/passages", params={"list": "deny"}).json()["items"]
@@ -79,7 +79,7 @@ def test_passages_tell_their_list_and_are_found_by_likeness(client: TestClient, 
 
 def test_the_page_says_which_reading_showed_a_plate_that_was_outvoted(client: TestClient, database: Database) -> None:
     client.post("/v1/plates", json=DENIED)
-    store = Store(database, passage_gap_s=10)
+    store = open_store(database, passage_gap_s=10)
     for number, plate in enumerate(["KAB4727", "KAB4721", "KAB4727"]):
         store.store([message(frame_result([(plate, 1.0)], at_s=number / 5))], ())
     (passage,) = client.get("/v1/passages", params={"list": "deny"}).json()["items"]

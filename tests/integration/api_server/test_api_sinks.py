@@ -14,10 +14,10 @@ from sightline.settings import Settings
 from sightline.webhooks import new_secret
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
-from storage.results.store import Store
 from storage.sinks.outbox import Outbox
 from storage.sinks.sinks import disable_sink, get_sink
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 HOOK = {"sink_id": "hook", "url": "http://user:hunter2@10.0.0.9/token-in-the-path"}
 
@@ -89,7 +89,7 @@ def test_who_may_look_may_not_change(settings: Settings, database: Database) -> 
 
 def test_counts_are_shown_and_a_range_is_replayed(client: TestClient, database: Database) -> None:
     client.post("/v1/sinks", json=HOOK)
-    Store(database, 10, Outbox(sinks_every_s=0)).store([message(frame_result())], ())
+    open_store(database, 10, Outbox(sinks_every_s=0)).store([message(frame_result())], ())
     sink = client.get("/v1/sinks/hook").json()
     assert (sink["pending"], sink["sent"], sink["dead"], sink["last_error"]) == (1, 0, 0, None)
     page = client.get("/live").text

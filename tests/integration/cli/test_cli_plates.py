@@ -11,8 +11,8 @@ import pytest
 from sightline.cli import main
 from storage.database.engine import Database
 from storage.plates.confusions import confusion_cost
-from storage.results.store import Store
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 Type = Callable[..., tuple[int, str, str]]
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_wrong_changes_nothing_and_says_where(sightline: Type, tm
 
 def test_passages_are_found_by_likeness_nearest_first(sightline: Type, database: Database) -> None:
     sightline("plates", "add", "deny", "KAB4721")
-    store = Store(database, passage_gap_s=10)
+    store = open_store(database, passage_gap_s=10)
     for number, plate in enumerate(["KA84721", "KAB4721", "XY99ZZ"]):
         store.store([message(frame_result([plate], at_s=number * 60))], ())
     alike = confusion_cost("B", "8")

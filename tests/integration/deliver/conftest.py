@@ -17,9 +17,9 @@ import pytest
 
 from sightline.settings import Settings, load_settings
 from storage.database.engine import Database
-from storage.results.store import Store
 from storage.sinks.outbox import Outbox
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 from workers.deliver.deliverer import Deliverer
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def see(database: Database) -> Callable[..., None]:
     """Store one frame with this plate."""
-    store = Store(database, 10.0, Outbox(sinks_every_s=0))
+    store = open_store(database, 10.0, Outbox(sinks_every_s=0))
 
     def see(text: str, at_s: float = 0, source: str = "gate") -> None:
         store.store([message(frame_result([text], at_s=at_s, source=source))], ())

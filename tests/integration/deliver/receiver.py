@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[3] / "docs/sinks.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/sinks.md"
 
 
 def verify_from_the_docs() -> Callable[[str, Any, bytes], dict[str, Any]]:

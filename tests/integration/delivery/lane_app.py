@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from sightline.celery.app import create_app
+from sightline.celery.intake import add_intake
 from sightline.celery.lanes import add_lane_steps
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.redis.connection import connect
@@ -15,6 +16,7 @@ settings = load_settings()
 redis = connect(settings.redis_url)
 app = create_app(settings)
 add_lane_steps(app)
+add_intake(app, lambda queue, raw, error: redis.rpush("refused", f"{queue}: {error}: {raw}"))
 
 
 @app.task(name=DETECT_TASK)

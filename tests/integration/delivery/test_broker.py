@@ -84,7 +84,7 @@ def test_a_message_without_a_queue_is_not_sent(redis_url: str, rabbitmq_url: str
 
 
 def test_any_celery_app_can_send_to_a_lane(redis_url: str, rabbitmq_url: str) -> None:
-    """As `docs/wire.md` tells it."""
+    """As `docs/reference/wire.md` tells it."""
     broker = Broker(create_app(load_settings(redis_url=redis_url, broker_url=rabbitmq_url)))
     broker.depths()  # as workers do, this makes the queues
     queue = Queue("gpu.detect.live", queue_arguments={"x-queue-type": "quorum"}, no_declare=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from sightline.blobs.folder import FolderFrameStore
-from sightline.blobs.names import crop_key, crops_name, frames_name
+from sightline.blobs.names import frames_name, payload_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
+from sightline.pipelines.crops import crop_key
 
 
 @pytest.fixture(params=["redis", "folder", "fsspec"])
@@ -42,7 +43,7 @@ def test_a_bundle_is_put_had_and_freed_together(store: FrameStore) -> None:
     assert store.get_bundle(name, ["frame-2"]) == [b""]
     assert store.get_bundle(frames_name("job-00002"), ["frame-3", "missing"]) == [b"by itself", None]
     assert store.get_bundle(name, []) == []
-    store.delete_bundles({name: keys, crops_name("job-00001"): []})
+    store.delete_bundles({name: keys, payload_name("job-00001", "crops"): []})
     assert store.get_bundle(name, ["frame-1", "frame-2"]) == [None, None]
     store.delete_bundles({frames_name("job-00002"): ["frame-3"]})
     assert store.get_many(["frame-3"]) == [None]

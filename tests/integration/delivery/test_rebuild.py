@@ -18,7 +18,7 @@ from sightline.wire.messages import Job, Message
 from storage.accounting.ledger_snapshots import lost_frames
 from storage.database.engine import Database
 from storage.jobs.accepted import Accepted
-from storage.results.store import Store
+from tests.stores import open_store
 from workers.housekeeping.rebuild import Rebuild
 
 
@@ -51,7 +51,7 @@ def picture(settings: Settings, text: str, source_id: str, lane: Lane = Lane.BUL
 def finish(database: Database, publisher: Publisher, job: Job, *, settle: bool = True) -> None:
     """As the writer does."""
     results = tuple(FrameResult(frame=frame) for frame in job.frames)
-    (stored,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+    (stored,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
     if settle:
         publisher.ledger.settle(job.job_id, stored.counts)
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sightline.blobs.names import crop_key, crops_name, frames_name
+from sightline.blobs.names import frames_name, payload_name
 from sightline.ids import new_id
 from sightline.pipelines import registry
+from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import Detection, FrameRef, FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
@@ -82,7 +83,7 @@ def with_pixels(services: Services) -> Message:
     given = Message.model_validate(message())
     frame = given.job.frames[0]
     services.frames.put_bundle(frames_name(given.job.job_id), {frame.frame_id: b"frame"})
-    services.frames.put_bundle(crops_name(given.job.job_id), {crop_key(frame.frame_id, 0): b"crop"})
+    services.frames.put_bundle(payload_name(given.job.job_id, "crops"), {crop_key(frame.frame_id, 0): b"crop"})
     return given.model_copy(update={"results": (FrameResult(frame=frame, detections=(box,)),)})
 
 

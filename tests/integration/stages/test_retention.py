@@ -24,8 +24,8 @@ from sightline.types import FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 from storage.access.audit_log import list_entries
 from storage.database.engine import Database
-from storage.results.store import Store
 from storage.tables import Frames, Jobs
+from tests.stores import open_store
 from workers.housekeeping.retention import Retention
 
 
@@ -49,7 +49,7 @@ def store_job(database: Database, pictures: FrameStore, job_id: str, days: float
     pictures.put_many({frame.frame_id: b"x" for frame in frames})
     results = tuple(FrameResult(frame=frame) for frame in frames)
     kept = {frame.frame_id for frame in frames}
-    (stored,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], kept)
+    (stored,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], kept)
     if ledger is not None:
         ledger.settle(job.job_id, stored.counts)
     then = datetime.now(UTC) - timedelta(days=days)

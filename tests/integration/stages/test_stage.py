@@ -239,7 +239,7 @@ def test_liveness_ends_a_worker_whose_model_hangs(services: Services) -> None:
 def test_a_late_copy_of_a_finished_job_frees_what_its_first_run_left(services: Services) -> None:
     given = with_pixels(services)
     services.delivery.begin(given.job)
-    services.delivery.settle(given.job, {"gate": {"stored": 1}})
+    services.delivery.ledger.settle(given.job.job_id, {"gate": {"stored": 1}})
     stage = raising(AssertionError("not to be run"))
     stage.task = OCR_TASK
     run_stage(stage, services, given.dump(), redelivered=True)
@@ -250,7 +250,7 @@ def test_a_job_that_is_finished_but_for_its_pixels_frees_them_when_it_can(servic
     given = with_pixels(services)
 
     def settle_and_fail_to_free(_message: Message) -> None:
-        services.delivery.settle(given.job, {"gate": {"stored": 1}})
+        services.delivery.ledger.settle(given.job.job_id, {"gate": {"stored": 1}})
         raise StoreUnavailableError("down")
 
     stage = FakeStage(settle_and_fail_to_free)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from sightline.blobs.names import crop_key, crops_name, frames_name
+from sightline.blobs.names import frames_name, payload_name
 from sightline.errors import BadImageError, StoreUnavailableError
+from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
@@ -43,7 +44,7 @@ def test_a_live_job_of_which_a_copy_was_dropped_meanwhile_is_not_stored(services
     services.delivery.ledger.admit(job)
 
     def lose(_message: Message) -> None:
-        services.delivery.settle(job, {"gate": {"dropped:stale": 2}})
+        services.delivery.ledger.settle(job.job_id, {"gate": {"dropped:stale": 2}})
 
     stages = in_process(
         FakeStage(lambda _: None, found),
@@ -69,7 +70,7 @@ def test_a_copy_cannot_drop_what_a_writer_is_at(services: Services, lone_writer:
         copy = raising(AssertionError("too late for it"))
         run_message({DETECT_TASK: copy}, DETECT_TASK, services, late.dump(), redelivered=True)
         assert services.frames.get_bundle(name, keys) == [b"pixels"] * 2
-        services.delivery.settle(job, {"gate": {"stored": 2}})
+        services.delivery.ledger.settle(job.job_id, {"gate": {"stored": 2}})
 
     stages = in_process(
         FakeStage(lambda _: None, found),
@@ -104,7 +105,7 @@ def test_what_another_process_goes_on_with_is_sent_and_its_crops_are_stored(serv
     run_message(in_process(FakeStage(lambda _: None, found)), DETECT_TASK, services, raw, redelivered=False)
     assert services.delivery.broker.depths()["cpu.ocr"] == 1
     job = Message.model_validate(raw).job
-    (crop,) = services.frames.get_bundle(crops_name(job.job_id), [crop_key(job.frames[0].frame_id, 0)])
+    (crop,) = services.frames.get_bundle(payload_name(job.job_id, "crops"), [crop_key(job.frames[0].frame_id, 0)])
     assert crop == b"dumped a crop"
 
 
@@ -172,7 +173,7 @@ def test_a_job_that_was_finished_elsewhere_meanwhile_is_not_gone_on_with(
     given = with_pixels(services)
 
     def finished_meanwhile(_message: Message) -> None:
-        services.delivery.settle(given.job, {"gate": {"stored": 1}})
+        services.delivery.ledger.settle(given.job.job_id, {"gate": {"stored": 1}})
         began_at = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: began_at + 16)
 

@@ -11,7 +11,7 @@ from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.celery.app import create_app
 from sightline.delivery.publisher import Publisher
-from sightline.errors import StoreUnavailableError
+from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.retry import Patience
 from sightline.settings import load_settings
@@ -80,3 +80,35 @@ def test_a_group_that_met_an_absent_database_is_not_tried_one_by_one(
             future.result(5)
     stage.close()
     assert groups == [5]
+
+
+def test_a_group_is_settled_together_once_redis_is_there_again(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are there already when Redis is not: what was stored is stored once, and settled once."""
+    settings = load_settings(data_dir=tmp_path, redis_url=redis_url)
+    upgrade(settings.sqlalchemy_url)
+    services = open_services(create_app(settings), settings, "test", Patience())
+    stage, ledger = WriteStage(services), services.delivery.ledger
+    jobs = [JOB.model_copy(update={"job_id": f"job-00000{number}"}) for number in range(3)]
+    group = [(Message(job=job, results=(DEAD,)), frozenset[str]()) for job in jobs]
+    for job in jobs:
+        ledger.admit(job)
+
+    def refuse(_ended: object) -> None:
+        raise BrokerUnavailableError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "settle_together", refuse)
+        for ticket in stage.batchers["write"].submit(group):
+            with pytest.raises(BrokerUnavailableError):
+                ticket.result(5)
+    assert ledger.open_frames() == {"gate": 3}
+    for ticket in stage.batchers["write"].submit(group):
+        ticket.result(5)
+    stage.close()
+    assert ledger.counts() == {"gate": {"published": 3, "dead": 3}}
+    assert [services.board.wait(job.job_id, 0.01) is not None for job in jobs] == [True] * 3
+    database = open_database(settings.sqlalchemy_url)
+    assert [letter.times for letter in queries.list_dead_letters(database).items] == [1] * 3
+    database.close()

@@ -16,6 +16,7 @@ from storage.database.revision import upgrade
 from storage.results.store import Store
 from storage.tables import Base
 from tests.integration.storage.postgres import find_binaries, running_server
+from tests.stores import open_store
 
 GAP_S = 10.0
 _numbers = itertools.count()
@@ -79,7 +80,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def store(database: Database) -> Store:
-    return Store(database, GAP_S)
+    return open_store(database, GAP_S)
 
 
 def _on_postgres(url: str, *commands: str) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import sqlalchemy as sa
@@ -17,12 +18,14 @@ from sightline.errors import StoreUnavailableError
 from sightline.wire.messages import Message
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.passages import plate_rows
 from storage.results import queries
 from storage.results import store as store_module
 from storage.results.store import Store, Stored
 from storage.tables import Detections, Frames, Jobs, Passages, Readings
 from tests.integration.storage.at_once import run_all
 from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 THREADS = 6
 
@@ -136,7 +139,7 @@ def test_the_same_frames_in_different_jobs_at_once(database: Database, store: St
 def test_two_processes_write_at_once(database: Database, database_url: str) -> None:
     """Separate engines share neither locks nor pools."""
     others = [open_database(database_url) for _ in range(3)]
-    stores = [Store(other, 10.0) for other in others]
+    stores = [open_store(other, 10.0) for other in others]
     sent = bundles(9)
     run_all(
         [
@@ -150,10 +153,17 @@ def test_two_processes_write_at_once(database: Database, database_url: str) -> N
 
 
 @pytest.mark.parametrize(
-    "step", ["_insert_frames", "place_sightings", "_insert_dead_letters", "settle_jobs", "_stored"]
+    ("module", "step"),
+    [
+        (store_module, "_insert_items"),
+        (plate_rows, "place_sightings"),
+        (store_module, "_insert_dead_letters"),
+        (store_module, "settle_jobs"),
+        (store_module, "_stored"),
+    ],
 )
 def test_a_crash_inside_the_transaction_leaves_nothing(
-    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch, step: str
+    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
     class Crash(BaseException):
         pass
@@ -163,7 +173,7 @@ def test_a_crash_inside_the_transaction_leaves_nothing(
 
     sent = message(frame_result(), frame_result(error="bad_image"))
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, step, crash)
+        patched.setattr(module, step, crash)
         with pytest.raises(Crash):
             store.store([sent], ())
     assert count(database, Jobs) == count(database, Frames) == count(database, Passages) == 0
@@ -176,17 +186,17 @@ def test_a_crash_after_the_commit_counts_as_stored_again(database: Database, dat
     code = (
         "import os, sys\n"
         "from sightline.wire.messages import Message\n"
-        "from storage.database.engine import open_database\n"
-        "from storage.results.store import Store\n"
+        "from storage.database.opening import open_database\n"
+        "from tests.stores import open_store\n"
         "message = Message.model_validate_json(sys.stdin.read())\n"
-        "Store(open_database(sys.argv[1]), 10.0).store([message], ())\n"
+        "open_store(open_database(sys.argv[1]), 10.0).store([message], ())\n"
         "os._exit(9)"
     )
     root = Path(__file__).parents[3]
     died = subprocess.run([sys.executable, "-c", code, database_url], input=sent.model_dump_json().encode(), cwd=root)
     assert died.returncode == 9
 
-    (stored,) = Store(database, 10.0).store([sent], ())
+    (stored,) = open_store(database, 10.0).store([sent], ())
     assert stored.counts == {"gate": Counter({"stored": 1, "dropped:too_late": 1})}
     assert stored.result.frames == sent.results
     assert queries.list_passages(database).items[0].reading_count == 1

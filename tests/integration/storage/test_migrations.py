@@ -16,11 +16,11 @@ from storage.jobs.rows import letter_id
 from storage.passages.search import find_passages
 from storage.results import queries
 from storage.results.queries import list_dead_letters
-from storage.results.store import Store
 from storage.tables import Base, Passages
 from tests.integration.storage.at_once import run_all
 from tests.integration.storage.bundles import frame_result, message
 from tests.integration.storage.pictures import frame
+from tests.stores import open_store
 
 
 def test_migrations_and_tables_agree(database: Database) -> None:
@@ -85,7 +85,7 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
     (passage,) = find_passages(database, "A812CD", max_distance=0.7).items
     assert (passage.text, passage.direction, passage.match) == ("AB12CD", "unknown", None)
     assert queries.list_passages(database, text="?B12C?").items[0].passage_id == passage.passage_id
-    Store(database, 10, parked_gap_s=60).store([message(frame_result(["AB12CD"], at_s=3))], ())
+    open_store(database, 10, parked_gap_s=60).store([message(frame_result(["AB12CD"], at_s=3))], ())
     (grown,) = queries.list_passages(database).items
     with database.read() as connection:
         votes = connection.scalar(sa.select(Passages.votes))
@@ -194,7 +194,7 @@ def test_passages_from_before_know_their_sequence_and_contests_are_gone(empty_ur
     box = (10.5, 20.0, 110.0, 50.25)
     again = [frame(("AB12CD", box), at_s=3, source=source, sequence=None if source == "files" else "live")
         for source in ("gate", "yard", "files")]  # fmt: skip
-    Store(database, 10, parked_gap_s=60).store([message(*again)], ())
+    open_store(database, 10, parked_gap_s=60).store([message(*again)], ())
     counts = {
         source: [(view.passage_id, view.reading_count) for view in queries.list_passages(database, source=source).items]
         for source in ("gate", "yard", "files")

@@ -30,6 +30,7 @@ from tests.integration.storage.at_once import run_all
 from tests.integration.storage.bundles import frame_result, message, unique
 from tests.integration.storage.conftest import GAP_S
 from tests.integration.storage.pictures import PROPERTY, Taken, frame, pictures, store_scattered
+from tests.stores import open_store
 
 GAP = timedelta(seconds=GAP_S)
 LEASE = timedelta(seconds=30)
@@ -57,7 +58,7 @@ def later(seconds: float = 60) -> datetime:
 @pytest.fixture
 def store(database: Database) -> Store:
     """It hears of a sink at once."""
-    return Store(database, GAP_S, Outbox(sinks_every_s=0))
+    return open_store(database, GAP_S, Outbox(sinks_every_s=0))
 
 
 def test_without_sinks_nothing_is_noted(database: Database, store: Store) -> None:
@@ -67,7 +68,7 @@ def test_without_sinks_nothing_is_noted(database: Database, store: Store) -> Non
 
 
 def test_a_writer_hears_of_a_sink_within_its_time(database: Database) -> None:
-    store = Store(database, GAP_S, Outbox(sinks_every_s=3600))
+    store = open_store(database, GAP_S, Outbox(sinks_every_s=3600))
     store.store([message(frame_result())], ())
     sink(database)
     store.store([message(frame_result(["XY99ZZ"]))], ())

@@ -69,6 +69,7 @@ def test_every_fault_of_every_seed_finds_its_victim(
     names = [name for name in FAULTS if name != "database-kill" or database == "postgresql"]
     for seed in SEEDS:
         for number, fault in enumerate(plan_faults(seed, len(names), names)):
+            fault.prepare(machine.system)
             fault.strike(machine.system, random.Random(f"round {seed} {number}"))
     assert machine.struck == set(machine.system.parts)
     machine.system.database.close()

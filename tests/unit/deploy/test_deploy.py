@@ -203,6 +203,18 @@ def test_every_key_in_redis_is_somebodys() -> None:
     assert [key for key in sorted(keys) if not any(fnmatch(key, pattern) for pattern in patterns)] == []
 
 
+@pytest.mark.parametrize("said", ["Redis server v=6.2.14 sha=00000000:0", "no version at all"])
+def test_an_old_redis_is_refused_in_words(tmp_path: Path, said: str) -> None:
+    server = tmp_path / "redis-server"
+    server.write_text(f"#!/bin/sh\necho '{said}'\n")
+    server.chmod(0o755)
+    command = ["sh", str(ROOT / "deploy/redis/start.sh")]
+    done = subprocess.run(command, env=os.environ | {"REDIS_SERVER": str(server)}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "needs Redis 7" in done.stderr
+    assert str(server) in done.stderr
+
+
 def test_settings_in_deployment_files_exist() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for path in (COMPOSE_FILE, ROOT / "deploy/Dockerfile"):
@@ -315,7 +327,7 @@ def test_the_ci_script_is_executable_and_parses() -> None:
 
 #: Targets of the Makefile that are no checks, and why.
 NOT_IN_CI = {
-    "help setup setup-dev demo up docs clean": "they check nothing",
+    "help setup setup-dev demo up clean": "they check nothing",
     "lint types": "parts of `make test`",
     "bench bench-lanes bench-search bench-retention accuracy passages weights": "they measure, and judge nothing",
     "soak": "half an hour",

@@ -1,9 +1,14 @@
-"""What stays out of the log."""
+"""What stays out of the log, and what a role says at its start."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from sightline.settings import load_settings, log_settings
 
 SCRIPT = """
 import logging, warnings
@@ -22,3 +27,16 @@ def test_only_the_warning_that_was_answered_is_left_out() -> None:
     said = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stderr
     assert said.count("WARNING py.warnings") == 1
     assert "this is new" in said
+
+
+def test_what_a_role_was_told_is_said_once_without_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / "run.env").write_text("SIGHTLINE_API_URL=http://127.0.0.1:1\n")
+    log_settings(
+        load_settings(data_dir=tmp_path, redis_url="redis://worker:hunter2@queues/0", api_key="sl_1", threads=2)
+    )
+    assert "SIGHTLINE_REDIS_URL=redis://***@queues/0" in caplog.text
+    assert "SIGHTLINE_THREADS=2" in caplog.text
+    assert "restart to change them" in caplog.text
+    for secret in ("hunter2", "sl_1", "SIGHTLINE_API_URL"):  # the last is in the file that the process found by itself
+        assert secret not in caplog.text

@@ -73,7 +73,7 @@ def test_what_is_no_message_is_refused(raw: object) -> None:
 def test_results_are_one_per_frame_in_order() -> None:
     message = parse_message(raw_message())
     other = FrameRef(frame_id="frame-0002", source_id="gate", captured_at=datetime.now(UTC))
-    with pytest.raises(BadMessageError, match="one per frame"):
+    with pytest.raises(BadMessageError, match="one per item"):
         parse_message(Message(job=message.job).dump() | {"results": [FrameResult(frame=other).model_dump(mode="json")]})
 
 

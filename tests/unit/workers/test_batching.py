@@ -299,3 +299,32 @@ def test_close_drains_every_lane():
     gate.passes.release(100)
     assert it.close(timeout_s=10)
     assert values(tickets) == [2] * 15
+
+
+@pytest.mark.parametrize("lanes", [[Lane.BULK, Lane.LIVE], [Lane.BULK] * 4], ids=["a higher lane", "half of all"])
+def test_bulk_alone_keeps_its_pace_until_there_is_a_reason(lanes: list[Lane]) -> None:
+    batches: list[list[int]] = []
+
+    def process(items: list[int]) -> list[int]:
+        batches.append(sorted(items))
+        return items
+
+    it: Batcher[int, int] = Batcher(
+        process, max_batch_size=64, max_wait_ms=0, name="test", pace_ms=600_000, in_hand=lambda: 8
+    )
+    values(it.submit([0]))  # the first waits for nothing
+    tickets = [ticket for number, lane in enumerate(lanes) for ticket in it.submit([number], lane)]
+    assert sorted(values(tickets)) == list(range(len(lanes)))
+    assert batches == [[0], list(range(len(lanes)))]
+    values(it.submit([9], Lane.INTERACTIVE))
+    last = it.submit([10])
+    assert it.close(timeout_s=10)
+    assert values(last) == [10]
+
+
+def test_the_pace_ends() -> None:
+    it: Batcher[int, int] = Batcher(
+        lambda items: items, max_batch_size=64, max_wait_ms=0, name="test", pace_ms=20, in_hand=lambda: 8
+    )
+    assert [values(it.submit([number])) for number in range(3)] == [[0], [1], [2]]
+    assert it.close(timeout_s=10)

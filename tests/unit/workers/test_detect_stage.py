@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import workers.stages.detect
-from sightline.blobs.names import crop_key
 from sightline.errors import ModelError
+from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore, StubDetector, make_frame_refs, make_picture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import workers.stages.ocr
-from sightline.blobs.names import crop_key
+from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import OCR_TASK, WRITE_TASK
 from sightline.settings import Settings
 from sightline.testing import make_frame_refs
@@ -43,7 +43,7 @@ def test_plates_may_have_a_recognizer_of_their_own(
     monkeypatch: pytest.MonkeyPatch, setting: Any, pipeline: Pipeline, reader: str, is_stored: bool
 ):
     monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: Named("general"))
-    monkeypatch.setattr(workers.stages.ocr, "open_plates_recognizer", _open_own)
+    monkeypatch.setattr(workers.stages.ocr, "open_named_recognizer", lambda *_: Named("own"))
     (frame,) = make_frame_refs(1)
     key, crop = crop_key(frame.frame_id, 0), np.zeros((20, 40, 3), np.uint8)
     stage = OcrStage(Settings(plates_recognizer=setting), "ocr")
@@ -76,7 +76,3 @@ def test_a_frame_whose_crop_is_gone_or_damaged_is_dead_and_the_others_are_read(
         stage.close()
     assert [[reading.text for reading in result.readings] for result in results] == [["general"], [], []]
     assert [result.error and result.error.reason for result in results] == [None, "frame_missing", "bad_image"]
-
-
-def _open_own(settings: Settings, _text: Any) -> Named | None:
-    return Named("own") if settings.plates_recognizer else None

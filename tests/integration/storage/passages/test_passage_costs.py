@@ -19,6 +19,7 @@ from storage.results.store import Store
 from tests.integration.storage.bundles import message
 from tests.integration.storage.conftest import GAP_S
 from tests.integration.storage.pictures import LEFT, frame, moved
+from tests.stores import open_store
 
 MANY = 2000
 MORE_AT_MOST = 1.5
@@ -72,7 +73,7 @@ def store_all(store: Store, results: Sequence[FrameResult]) -> None:
 
 
 def test_the_last_photo_of_a_moment_costs_what_the_first_does(database: Database, steps: Callable[[], int]) -> None:
-    store = Store(database, GAP_S, parked_gap_s=60)
+    store = open_store(database, GAP_S, parked_gap_s=60)
     cost(store, [photo(0)], steps)  # opens the connection, prepares statements
     first = cost(store, [photo(number) for number in range(1, 11)], steps)
     store_all(store, [photo(number) for number in range(11, MANY)])
@@ -85,7 +86,7 @@ def test_the_last_photo_of_a_moment_costs_what_the_first_does(database: Database
 
 def test_a_film_costs_the_same_at_its_end(database: Database, steps: Callable[[], int]) -> None:
     """A vehicle each five seconds, four pictures of each."""
-    store = Store(database, GAP_S, parked_gap_s=60)
+    store = open_store(database, GAP_S, parked_gap_s=60)
 
     def pictures(vehicles: range) -> list[FrameResult]:
         return [
@@ -104,7 +105,7 @@ def test_a_film_costs_the_same_at_its_end(database: Database, steps: Callable[[]
 def test_a_vehicle_that_stands_for_hours_costs_the_same_at_the_end(
     database: Database, steps: Callable[[], int]
 ) -> None:
-    store = Store(database, GAP_S, parked_gap_s=60)
+    store = open_store(database, GAP_S, parked_gap_s=60)
 
     def pictures(numbers: range) -> list[FrameResult]:
         return [frame((plate(0), moved(LEFT, number % 3), 0.99), at_s=number * 5) for number in numbers]

@@ -27,6 +27,7 @@ from tests.integration.storage.pictures import (
     pictures,
     store_scattered,
 )
+from tests.stores import open_store
 
 PARKED_S = 60.0
 #: Characters of which none is drawn like another one. Some are confused all the same: 8 and B, 5 and S, 2 and Z.
@@ -38,7 +39,7 @@ chances = st.integers(0, 1 << 32).map(random.Random)
 
 @pytest.fixture
 def store(database: Database) -> Store:
-    return Store(database, GAP_S, parked_gap_s=PARKED_S)
+    return open_store(database, GAP_S, parked_gap_s=PARKED_S)
 
 
 @settings(PROPERTY, max_examples=40)

@@ -19,13 +19,14 @@ from tests.integration.storage.bundles import NOON, message
 from tests.integration.storage.conftest import GAP_S
 from tests.integration.storage.passages.test_passages import seen
 from tests.integration.storage.pictures import LEFT, MIDDLE, RIGHT, frame, moved
+from tests.stores import open_store
 
 PARKED_S = 60.0
 
 
 @pytest.fixture
 def store(database: Database) -> Store:
-    return Store(database, GAP_S, parked_gap_s=PARKED_S)
+    return open_store(database, GAP_S, parked_gap_s=PARKED_S)
 
 
 def test_two_cars_with_similar_plates_side_by_side_stay_two(database: Database, store: Store) -> None:

@@ -23,6 +23,7 @@ from storage.sinks.outbox import Outbox, finalize_passages
 from tests.integration.storage.bundles import NOON, frame_result, message
 from tests.integration.storage.conftest import GAP_S
 from tests.integration.storage.test_outbox import later, outbox, sink
+from tests.stores import open_store
 
 
 def plates(count: int) -> list[str]:
@@ -106,7 +107,7 @@ def test_a_plate_whose_vote_changes_is_found_under_its_new_text(database: Databa
 
 
 def test_a_match_is_stored_with_the_passage_and_told(database: Database) -> None:
-    store = Store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
+    store = open_store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
     sink(database)
     store.store([message(frame_result(["KAB4721"]))], ())
     assert add_plates(database, [new_plate("deny", "kab 4727", note="stolen")]) == 1
@@ -133,7 +134,7 @@ def test_a_match_is_stored_with_the_passage_and_told(database: Database) -> None
 
 
 def test_a_denied_plate_that_was_outvoted_is_a_match_and_said_at_once(database: Database) -> None:
-    store = Store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
+    store = open_store(database, GAP_S, Outbox(sinks_every_s=0), lists=ListReader(every_s=0))
     sink(database)
     add_plates(database, [new_plate("deny", "BA482XY"), new_plate("allow", "BA781XY", tolerance=0)])
     for at_s, reading in enumerate(["BA731XY", "BA731XY", "BA781XY"]):

@@ -23,6 +23,7 @@ from storage.sinks.sinks import add_sink, new_sink
 from storage.tables import AuditLog, Deliveries, Passages, PlateRotations
 from tests.integration.storage.bundles import frame_result, message
 from tests.integration.storage.retention.aging import NOW, SETTINGS, count, put_aged, remove
+from tests.stores import open_store
 
 
 def test_what_is_old_goes_whole_and_what_is_young_stays(database: Database, store: Store) -> None:
@@ -103,7 +104,7 @@ def test_a_job_that_is_noted_as_accepted_stays(database: Database, store: Store)
 
 def test_events_that_wait_stay_however_old(database: Database) -> None:
     add_sink(database, new_sink(sink_id="hook", url="http://127.0.0.1:9/", events=[Event.FRAME_STORED]))
-    store = Store(database, 10.0, Outbox(sinks_every_s=0))
+    store = open_store(database, 10.0, Outbox(sinks_every_s=0))
     for number in range(4):
         store.store([message(frame_result(source=f"cam{number}"))], ())
     waiting, sent, given_up, recent = deliveries.take_due(

@@ -51,3 +51,18 @@ def test_a_worker_has_threads_that_bulk_may_not_have():
 def test_a_priority_belongs_to_the_lane_in_whose_list_it_lies():
     found = [lane_of(priority) for priority in (None, 0, 2, 3, 5, 6, 9)]
     assert found == [*[Lane.INTERACTIVE] * 3, *[Lane.LIVE] * 2, *[Lane.BULK] * 2]
+
+
+@pytest.mark.parametrize("busy", [(Lane.LIVE, Lane.BULK), (Lane.INTERACTIVE, Lane.BULK), tuple(Lane)])
+def test_no_lane_waits_longer_where_several_are_taken_at_once(busy: tuple[Lane, ...]):
+    turns, taken = Turns(), list[Lane]()
+    while len(taken) < 900:
+        most, order = turns.together()
+        at_once = [lane for lane, count in order if lane in busy for _ in range(count)][:most]
+        for lane in at_once:
+            turns.took(lane)
+        taken += at_once
+    of = PATIENCE + len(busy) - 1
+    for start in range(900 - of):
+        assert set(taken[start : start + of]) == set(busy)
+    assert Counter(taken).most_common(1)[0][0] is busy[0]

@@ -72,7 +72,7 @@ def test_what_a_stream_is_before_it_is_added(
 ) -> None:
     asked: list[Any] = []
 
-    def call(*arguments: Any, body: Any, timeout_s: float) -> Any:
+    def call(*arguments: Any, body: Any, waits_s: float) -> Any:
         asked.append((*arguments[1:], body))
         return FOUND
 

@@ -110,3 +110,43 @@ def test_what_has_one_page_only_says_so(
     for arguments in (["passages", "KAB4721", "--like", "1"], ["jobs", "--status", "open"]):
         assert sightline(monkeypatch, *arguments, "--limit", "1001") == 2
         assert "--limit: at most 1000" in capsys.readouterr().err
+
+
+def test_status_is_one_screen(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers["/status"] = {
+        "frames_per_s": 12.34,
+        "open_frames": 7,
+        "oldest_open_s": 3.21,
+        "waiting": {"gpu.detect": 2},
+        "dead_letters": 1,
+        "database_bytes": 4_200_000,
+        "picture_disk": {"bytes": 50_000_000_000, "free_bytes": 20_000_000_000},
+    }
+    assert sightline(monkeypatch, "status") == 0
+    said = [line.rstrip().split("  ")[-1].strip() for line in capsys.readouterr().out.splitlines()]
+    assert said == ["now", "12.3", "7", "3.2 s", "2", "1", "4.2 MB", "20.0 of 50.0 GB free"]
+    assert sightline(monkeypatch, "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == answers["/status"]
+
+
+def test_a_job_tells_where_its_time_went(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = {"stage": "detect", "queue_wait_ms": 812.345, "inference_ms": 20.55, "batch_size": 4, "model": "m"}
+    frames: list[dict[str, Any]] = [
+        {"frame": {"frame_id": "f1", "name": "car.jpg"}, "stages": [stage], "readings": [{"text": "KAB4721"}]},
+        {"frame": {"frame_id": "f2"}, "error": {"stage": "detect", "message": "cut off"}},
+        {"frame": {"frame_id": "f3"}, "dropped": "stale"},
+    ]
+    result = {"status": "dead", "pipeline": "plates", "finished_at": "2026-05-01T12:00:00Z", "frames": frames}
+    answers["/jobs/j1"] = {"status": "dead", "result": result}
+    answers["/jobs/j2"] = {"status": "open"}
+    assert sightline(monkeypatch, "jobs", "show", "j1") == 0
+    said = capsys.readouterr().out
+    for part in ("car.jpg", "812.3", "20.6", "KAB4721", "dead in detect: cut off", "dropped: stale"):
+        assert part in said
+    assert sightline(monkeypatch, "jobs", "show", "j2") == 0
+    assert "j2: open; it has no result yet" in capsys.readouterr().out
+    assert sightline(monkeypatch, "jobs", "--limit", "3", "show", "j1") == 2

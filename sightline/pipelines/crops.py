@@ -1,0 +1,27 @@
+"""Crops: what detect leaves for ocr. Only their names; cutting and reading them is the stages' own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sightline.pipelines.spec import PayloadSpec
+from sightline.types import FrameResult, ItemResult
+
+
+def crop_key(frame_id: str, detection_index: int) -> str:
+    """Where the crop of a frame's detection lies in the frame store."""
+    return f"{frame_id}.c{detection_index}"
+
+
+def crop_keys(result: ItemResult) -> list[str]:
+    """The keys of the crops of a frame's detections, in their order."""
+    found = result.detections if isinstance(result, FrameResult) else ()
+    return [crop_key(result.frame.frame_id, index) for index in range(len(found))]
+
+
+def _all_keys(results: Sequence[ItemResult]) -> list[str]:
+    return [key for result in results for key in crop_keys(result)]
+
+
+CROPS: Final = PayloadSpec("crops", _all_keys)

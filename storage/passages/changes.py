@@ -1,0 +1,83 @@
+"""What a transaction changed about passages, and the events that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sightline.wire.events import Event
+from storage.items.changes import NewEvent
+from storage.passages.plate_lists import Match
+from storage.passages.summary import Tally
+from storage.passages.views import PassageState, PassageView, to_match
+
+
+@dataclass(frozen=True, slots=True)
+class PassageChanges:
+    """All by passage_id, but for `passage_ids`: key of the sighting -> passage_id.
+
+    `before` is the text and the match that a passage had, `matches` those that new and changed ones have now. `merged`
+    leads from those that are gone to what they are part of, `causes` to the first new sighting behind a change, which
+    names the change. `final` are those that had ended before.
+    """
+
+    passage_ids: Mapping[str, str]
+    new: Mapping[str, Tally]
+    changed: Mapping[str, Tally]
+    before: Mapping[str, tuple[str, Match | None]]
+    matches: Mapping[str, Match | None]
+    final: frozenset[str]
+    merged: Mapping[str, str]
+    causes: Mapping[str, str]
+
+    def events(self, wanted: frozenset[Event]) -> Iterator[NewEvent]:
+        """New passages, and those of which the plate, the match or the extent is another now."""
+        if Event.PASSAGE_NEW in wanted:
+            for passage_id, tally in sorted(self.new.items(), key=_first_seen):
+                data = passage_data(self._view(passage_id, tally))
+                yield NewEvent(Event.PASSAGE_NEW, tally.source_id, (passage_id,), data)
+        if Event.PASSAGE_UPDATE in wanted:
+            for passage_id, tally in sorted(self.changed.items(), key=_first_seen):
+                merged = sorted(gone for gone, survivor in self.merged.items() if survivor == passage_id)
+                text, match = self.before[passage_id]
+                was, now = (text, _known_plate(match)), (tally.text, _known_plate(self.matches[passage_id]))
+                if merged or was != now:
+                    data = passage_data(self._view(passage_id, tally)) | {"merged_passage_ids": merged}
+                    # A sighting is new once: the first one behind a change names it.
+                    identity = (passage_id, self.causes[passage_id])
+                    yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data)
+
+    def _view(self, passage_id: str, tally: Tally) -> PassageView:
+        return PassageView(
+            passage_id=passage_id,
+            source_id=tally.source_id,
+            text=tally.text,
+            origin=tally.origin,
+            confidence=tally.confidence,
+            first_seen=tally.first_seen,
+            last_seen=tally.last_seen,
+            reading_count=tally.reading_count,
+            best_frame_id=tally.best.frame_id,
+            best_xyxy=tally.best.xyxy,
+            direction=tally.direction,
+            state=PassageState.FINAL if passage_id in self.final else PassageState.OPEN,
+            match=to_match(self.matches[passage_id]),
+        )
+
+
+def passage_data(view: PassageView) -> dict[str, Any]:
+    """What an event says of a passage."""
+    frame = f"/v1/frames/{view.best_frame_id}"
+    links = {"frame": frame, "picture": f"{frame}/annotated", "crop": f"/v1/passages/{view.passage_id}/crop"}
+    return view.model_dump(mode="json") | {"links": links}
+
+
+def _known_plate(match: Match | None) -> tuple[str, str] | None:
+    """Which plate of which list it is; how near it came is no news."""
+    return match and (match.list_name, match.plate)
+
+
+def _first_seen(entry: tuple[str, Tally]) -> tuple[datetime, str]:
+    return entry[1].first_seen, entry[0]

@@ -1,0 +1,85 @@
+"""How the system does, in numbers, for people and for Prometheus."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from sightline.delivery.ledger import Ledger, LedgerLimits
+from sightline.ids import new_id
+from sightline.redis.connection import connect
+from sightline.settings import Settings
+from sightline.types import FrameRef, FrameResult, Lane, Pipeline
+from sightline.wire.messages import Job
+from storage.accounting import throughput
+from storage.database.engine import Database
+
+
+@pytest.fixture
+def open_job(settings: Settings) -> Job:
+    """A job that was published a minute ago, and nobody works on it."""
+    frames = tuple(FrameRef(frame_id=new_id(), source_id="gate", captured_at=datetime.now(UTC)) for _ in range(3))
+    published_at = (datetime.now(UTC) - timedelta(minutes=1)).timestamp()
+    job = Job(
+        job_id=new_id(),
+        pipeline=Pipeline.PLATES,
+        lane=Lane.BULK,
+        frames=frames,
+        published_at=published_at,
+        entered=True,
+    )
+    assert Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)).admit(job) == "admitted"
+    return job
+
+
+def test_an_idle_system_has_no_oldest_job(client: TestClient, settings: Settings) -> None:
+    (settings.data_dir / "pictures").mkdir()
+    status = client.get("/v1/status").json()
+    assert (status["open_frames"], status["oldest_open_s"], status["dead_letters"]) == (0, None, 0)
+    assert set(status["waiting"]) == {"gpu.detect", "cpu.ocr", "db.write"}
+    assert status["database_bytes"] > 100_000
+    assert 0 < status["picture_disk"]["free_bytes"] <= status["picture_disk"]["bytes"]
+
+
+def test_open_work_and_its_age_are_told(client: TestClient, stored: FrameResult, open_job: Job) -> None:
+    status = client.get("/v1/status").json()
+    assert status["open_frames"] == 3
+    assert status["oldest_open_s"] >= 60
+    assert status["dead_letters"] == 1
+    assert status["picture_disk"] is not None
+
+
+def test_throughput_is_what_ended_in_that_time(database: Database, stored: FrameResult) -> None:
+    """The two frames of the stored job ended just now, whenever they were taken."""
+    assert throughput.frames_per_s(database, over_s=3600) == pytest.approx(2 / 3600)
+
+
+def test_prometheus_reads_the_same(client: TestClient, stored: FrameResult, open_job: Job) -> None:
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    (open_frames,) = families["sightline_open_frames"].samples
+    assert open_frames.value == 3
+    assert families["sightline_oldest_open_seconds"].samples[0].value >= 60
+    queues = {sample.labels["queue"] for sample in families["sightline_queue_messages"].samples}
+    assert queues == {"gpu.detect", "cpu.ocr", "db.write"}
+    frames = {
+        (sample.labels["outcome"], sample.labels["reason"]): sample.value
+        for sample in families["sightline_frames"].samples
+        if sample.name == "sightline_frames_total"
+    }
+    assert (frames["published", ""], frames["stored", ""], frames["dead", ""]) == (5, 1, 1)
+
+
+def test_numbers_want_a_key_elsewhere(client: TestClient) -> None:
+    for path in ("/v1/status", "/metrics"):
+        assert client.get(path, headers={"X-API-Key": "sl_wrong"}).status_code == 401
+
+
+def test_a_missing_picture_says_where_was_looked(client: TestClient, settings: Settings) -> None:
+    detail = client.get("/v1/frames/frame-0001/picture").json()["detail"]
+    assert settings.picture_store_url in detail
+    assert "SIGHTLINE_PICTURES_URL" in detail

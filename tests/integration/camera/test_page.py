@@ -1,0 +1,43 @@
+"""`docs/how-to/cameras.md`: its commands run as they stand, against the API in this process."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from sightline.cli import app
+from sightline.cli import cameras as cli
+from tests.cameras import write_clip
+
+PAGE = (Path(__file__).parents[3] / "docs/how-to/cameras.md").read_text("utf-8")
+
+
+def _commands() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.partition("  #")[0] for line in lines if line.startswith("sightline ")]
+
+
+def test_the_commands_of_the_page_run(client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", seconds=1)
+
+    def call(_settings: Any, method: str, path: str, *, body: Any = None, **_: Any) -> Any:
+        if path == "/cameras/test":
+            body = {"url": str(clip)}  # there is no camera at 10.0.0.7
+        answer = client.request(method, f"/v1{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    monkeypatch.setattr(cli, "call_api", call)
+    commands = _commands()
+    assert len(commands) > 1
+    for command in commands:
+        done = CliRunner().invoke(app, shlex.split(command)[1:])
+        assert done.exit_code == 0, f"{command}\n{done.output}"
