@@ -64,6 +64,14 @@ def write_clip(path: Path, plates: list[str]) -> None:
         container.mux(stream.encode())
 
 
+def draw_street(plate: str, progress: float | None) -> Image:
+    """The street of the clips, empty or with a car on its way to the camera, 0 to 1."""
+    image = _street()
+    if progress is not None:
+        _draw_car(image, _approaching(plate, progress, _PAINTS[0]))
+    return image
+
+
 def _approaching(plate: str, progress: float, paint: Color) -> Car:
     return Car(plate, WIDTH * (0.42 + 0.12 * progress), HEIGHT * (0.62 + 0.3 * progress), 260 + 420 * progress, paint)
 

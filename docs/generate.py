@@ -1,4 +1,4 @@
-"""`python -m docs.generate [--check]`: write the pages that follow from the code: settings and commands.
+"""`python -m docs.generate [--check]`: write the pages that follow from the code: settings, commands and rooms.
 
 A block of any page that says which file it shows (```python title="examples/…") is written anew from that file.
 
@@ -8,6 +8,7 @@ With `--check` nothing is written; exit status 1 says which page is out of date.
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import os
 import re
@@ -58,13 +59,43 @@ def cli_page() -> str:
     return "\n\n".join([heading, _WRITTEN_BY.format(origin="`sightline/cli/`").strip(), codes, body]) + "\n"
 
 
+def rooms_page() -> str:
+    """Every folder of the product with what it is for, and the first line of each of its modules."""
+    parts = [
+        "# Where things live\n",
+        _WRITTEN_BY.format(origin="the docstrings of packages and modules"),
+        "A folder is one concern, a *room*; a file is one noun. A room imports rooms on lower floors only: these are\n"
+        "in [`pyproject.toml`](../../pyproject.toml), and `lint-imports` checks them. Begin where your question is.\n",
+    ]
+    for package in ("sightline", "storage", "workers", "producers"):
+        parts.append(f"## {package}\n")
+        for room in sorted({path.parent for path in (FOLDER.parent / package).rglob("*.py")}):
+            if "migrations" not in room.parts:
+                parts += _room(room, is_package=room.name == package)
+    return "\n".join(parts)
+
+
+def _room(room: Path, *, is_package: bool) -> list[str]:
+    place = room.relative_to(FOLDER.parent)
+    files = [path for path in sorted(room.glob("*.py")) if path.name != "__init__.py"]
+    rows = [f"| [`{path.stem}`](../../{path.relative_to(FOLDER.parent)}) | {_first_line(path)} |" for path in files]
+    heading = [] if is_package else [f"### {place}\n"]
+    return [*heading, f"{_first_line(room / '__init__.py')}\n", "| module | |\n| --- | --- |", *rows, ""]
+
+
+def _first_line(path: Path) -> str:
+    """Of its docstring, up to the end of its first paragraph."""
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return " ".join(docstring.partition("\n\n")[0].split()).replace("|", "\\|")
+
+
 def _with_files(text: str) -> str:
     """A page with each block that names a file as that file is now."""
     shown = re.compile(r'^(```\w+ title="([^"]+)"\n).*?^```', re.MULTILINE | re.DOTALL)
     return shown.sub(lambda block: f"{block[1]}{(FOLDER.parent / block[2]).read_text('utf-8')}```", text)
 
 
-PAGES = {"reference/settings.md": settings_page, "reference/cli.md": cli_page}
+PAGES = {"reference/settings.md": settings_page, "reference/cli.md": cli_page, "reference/rooms.md": rooms_page}
 
 
 def _groups() -> dict[str, list[str]]:

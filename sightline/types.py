@@ -170,7 +170,9 @@ class Reading(Value):
     """One recognized text. `detection_index` points into the frame's detections.
 
     `sharpness` of its crop is the variance of the Laplacian of its gray values, the crop scaled to 48 px in height;
-    None where it was not measured.
+    None where it was not measured. `alternatives` has up to three characters with their likelihoods for each character
+    of `text`, the one that was read first; empty where the recognizer does not tell. `country` is the likely one of a
+    plate: ISO 3166 in small letters, such as `sk` or `us-tx`.
     """
 
     text: str
@@ -178,6 +180,9 @@ class Reading(Value):
     char_confidences: tuple[Confidence, ...] = ()
     detection_index: int | None = None
     sharpness: Annotated[float, Field(ge=0)] | None = None
+    alternatives: tuple[tuple[tuple[str, Confidence], ...], ...] = ()
+    country: str | None = None
+    country_confidence: Confidence | None = None
 
 
 class FrameError(Value):

@@ -32,6 +32,12 @@ class CameraExistsError(SightlineError):
         self.camera_id = camera_id
 
 
+_Share = Annotated[float, Field(ge=0, le=1)]
+Rotation = Literal[0, 90, 180, 270]
+Polygon = Annotated[tuple[tuple[_Share, _Share], ...], Field(min_length=3, max_length=100)]
+Mask = Annotated[tuple[Polygon, ...], Field(max_length=20)]
+
+
 class Camera(Value):
     """Settings of one camera. `url` may hold a password and is never shown."""
 
@@ -45,6 +51,8 @@ class Camera(Value):
     motion: bool = True  #: skip pictures in which nothing moves
     enabled: bool = True
     loop: bool = False  #: start a file again at its end
+    rotation: Rotation = 0  #: degrees clockwise by which its pictures are turned to be upright
+    mask: Mask = ()  #: what is looked at, in shares of the upright picture; nothing: all of it
 
 
 def add_camera(database: Database, camera: Camera) -> Camera:
@@ -135,7 +143,8 @@ def _get(connection: sa.Connection, camera_id: str, *, lock: bool = False) -> Ca
 
 
 def _camera(row: sa.RowMapping) -> Camera:
-    return Camera.model_validate({"camera_id": row["source_id"]} | {name: row[name] for name in _row_names()})
+    given = {name: row[name] for name in _row_names() if row[name] is not None}  # None: of before the column was there
+    return Camera.model_validate({"camera_id": row["source_id"]} | given)
 
 
 def _row(camera: Camera) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def open_store(
     *,
     parked_gap_s: float = 0.0,
     lists: ListReader | None = None,
+    countries: tuple[str, ...] = (),
 ) -> Store:
     """A store whose transactions may find passages after so long."""
-    plates = PlateRows(passage_gap_s, parked_gap_s=parked_gap_s, lists=lists)
+    plates = PlateRows(passage_gap_s, parked_gap_s=parked_gap_s, lists=lists, countries=countries)
     return Store(database, RowsOfPipelines(Settings(), {"storage.passages.plate_rows": plates}), outbox)

@@ -11,19 +11,22 @@ from typing import Any
 from benchmarks.guard.figures import Count, Figure, Ratio
 from benchmarks.guard.jobs import make_message
 from sightline.celery.app import create_app
+from sightline.celery.take import Share, Taker
 from sightline.delivery.broker import Broker
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.publisher import Publisher
 from sightline.local.embedded_redis import prepare_redis
-from sightline.pipelines.queues import WRITE_TASK
+from sightline.pipelines.queues import DETECT_QUEUE, LANE_PRIORITIES, WRITE_TASK
 from sightline.redis.connection import connect
 from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.testing import MemoryFrameStore
+from sightline.types import Lane
 
 #: What a job of one frame takes: its scripts, and the messages of its stages.
 _SCRIPTS, _SENDS = 4, 2
+_TOGETHER = 16  #: messages
 
 
 @contextmanager
@@ -37,6 +40,8 @@ def queue_figures(folder: Path) -> Generator[list[Figure]]:
     ledger, broker = Ledger(connect(server.url), LedgerLimits.from_settings(settings)), Broker(app)
     publisher = Publisher(ledger, MemoryFrameStore(), broker)
     delivery = Delivery(ledger, broker, Patience())
+    connection = app.connection_for_read()
+    counted = [0]
     script = client.register_script("return redis.call('LPUSH', KEYS[1], ARGV[1])")
     payload = make_message(1).pack()
 
@@ -67,20 +72,59 @@ def queue_figures(folder: Path) -> Generator[list[Figure]]:
         calls: Any = client.info("commandstats")
         return sum(found["calls"] for command, found in calls.items() if command != "cmdstat_info")
 
+    def together() -> Callable[[], Any]:
+        """As a worker with threads for all takes, settles and acknowledges what waits."""
+        for key in client.keys(f"{DETECT_QUEUE}*"):  # of other figures
+            client.delete(key)
+        messages = [make_message(1) for _ in range(_TOGETHER)]
+        for message in messages:
+            publisher.publish(message.job, {frame.frame_id: b"pixels" for frame in message.job.frames})
+
+        def call() -> None:
+            before = rounds()
+            taken = 0
+            while taken < _TOGETHER:
+                taker.begin([DETECT_QUEUE], [Share(LANE_PRIORITIES[Lane.BULK], _TOGETHER)], _TOGETHER)
+                popped = taker.read()
+                taken += len(popped)
+                for one in popped:
+                    channel.qos.ack(one.tag)
+            ledger.settle_together([(message.job.job_id, {"gate": {"stored": 1}}, "{}") for message in messages])
+            taker.tick()
+            counted[0] += rounds() - before - 1  # the look itself
+
+        return call
+
+    def rounds() -> int:
+        """How often Redis read from a socket: once a round trip."""
+        stats: Any = client.info("stats")
+        return int(stats["total_reads_processed"])
+
     def received() -> int:
         stats: Any = client.info("stats")
         return int(stats["total_net_input_bytes"])
 
     try:
         delivery.patience.insist(ledger.generation, "reach the Redis of this run")
+        channel: Any = connection.channel()
+        channel.client.connection = channel.client.connection_pool.get_connection()
+        taker = Taker(channel)
         what = "publish, begin, hand over, begin, settle"
         where = "sightline/delivery/publisher.py, broker.py, ledger.py, delivery.py, messages.py"
         yield [
             Ratio("queue", f"{what} to bare scripts and send_task", where, ours, bare, pairs=40),
             Count("queue commands", f"what Redis does for {what}", where, ours, commands),
             Count("queue bytes", f"what Redis is sent for {what}", where, ours, received),
+            Count(
+                "round trips",
+                f"of a worker to Redis for taking, settling and acknowledging {_TOGETHER} messages that wait",
+                "sightline/celery/take.py, sightline/delivery/ledger.py",
+                together,
+                lambda: counted[0],
+            ),
         ]
     finally:
+        connection.release()
         publisher.close()
         client.close()
         process.terminate()

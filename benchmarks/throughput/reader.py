@@ -41,7 +41,8 @@ class Reader:
         limit = self._settings.max_image_mpx
         images = [decode(picture, max_mpx=limit) for picture in pictures]
         detections = self._detector.detect(images)
-        margin = self._detector.model.crop_margin
+        context = self._recognizer.model.context
+        margin = self._detector.model.crop_margin if context is None else context
         crops = [
             crop(image, one, margin=margin) for image, found in zip(images, detections, strict=True) for one in found
         ]

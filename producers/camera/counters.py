@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from datetime import UTC, datetime
 
-from producers.camera.status import CameraState, CameraStatus
+from producers.camera.status import CameraState, CameraStatus, Condition
 
 _FPS_WINDOW_S = 5.0
 
@@ -18,6 +18,7 @@ class CameraCounters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._state: CameraState = "starting"
+        self.condition: Condition | None = None  #: set by the reader
         self._frames_read = 0
         self._unreadable = 0
         self._sampled = 0
@@ -78,6 +79,7 @@ class CameraCounters:
         with self._lock:
             return CameraStatus(
                 state=self._state,
+                condition=self.condition if self._state == "running" else None,
                 frames_read=self._frames_read,
                 unreadable=self._unreadable,
                 sampled=self._sampled,

@@ -64,11 +64,14 @@ def probe_camera(url: str, options: SourceOptions, look_s: float = LOOK_S) -> Ca
         source.close()
 
 
+_Stamp = tuple[float, float | None]  #: when it came, and as the stream says
+
+
 class _Look:
     def __init__(self, shown: str, opened_s: float) -> None:
         self._test = CameraTest(url=shown, opened_s=round(opened_s, 2))
-        self._stamps: list[float] = []
-        self._key_stamps: list[float] = []
+        self._stamps: list[_Stamp] = []
+        self._key_stamps: list[_Stamp] = []
         self._came = self._damaged = 0
         self._image: BgrImage | None = None
 
@@ -94,17 +97,15 @@ class _Look:
                 self._count(grab)
                 yield grab
         except SourceError:
-            if not self._stamps:
+            if self._image is None:
                 raise
 
     def _count(self, grab: Grab) -> None:
         self._came += 1
         self._damaged += grab.damaged
-        at_s = grab.at_s if grab.stamp_s is None else grab.stamp_s
-        if not grab.damaged:
-            self._stamps.append(at_s)
+        self._stamps.append((grab.at_s, grab.stamp_s))
         if grab.is_key:
-            self._key_stamps.append(at_s)
+            self._key_stamps.append((grab.at_s, grab.stamp_s))
 
     def _told(self, source: Source, first_picture_s: float) -> CameraTest:
         image = self._image
@@ -151,10 +152,13 @@ def _hints(test: CameraTest) -> Iterator[str]:
         )
 
 
-def _rate(stamps: list[float]) -> float | None:
-    if len(stamps) < 2 or stamps[-1] <= stamps[0]:
+def _rate(stamps: list[_Stamp]) -> float | None:
+    """A second, by what the stream says; where it says too little, by when they came. The two are different clocks."""
+    said = [stamp_s for _, stamp_s in stamps if stamp_s is not None]
+    times = said if len(said) > 1 else [at_s for at_s, _ in stamps]
+    if len(times) < 2 or times[-1] <= times[0]:
         return None
-    return _round((len(stamps) - 1) / (stamps[-1] - stamps[0]))
+    return _round((len(times) - 1) / (times[-1] - times[0]))
 
 
 def _round(value: float) -> float:

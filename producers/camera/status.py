@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TTL_S = 15
 
+#: What is wrong with the pictures of a camera that sends some.
+Condition = Literal["frozen", "dark", "covered"]
 CameraState = Literal["starting", "running", "reconnecting", "paused", "ended", "offline"]
 
 
@@ -28,6 +30,7 @@ class CameraStatus(Value):
     """
 
     state: CameraState = "offline"
+    condition: Condition | None = None  #: what is wrong with what it sees; None: nothing, or not looked at
     frames_read: int = 0  #: frames the source delivered
     unreadable: int = 0  #: of these, arrived damaged: no reading of them could be trusted
     sampled: int = 0  #: of these, taken at the wanted rate

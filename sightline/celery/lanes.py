@@ -27,6 +27,7 @@ from sightline.celery.lease import held_requests
 from sightline.celery.take import Share, Taker
 from sightline.celery.transport import keep_one_client, lists_of
 from sightline.pipelines import registry
+from sightline.pipelines.queues import LANE_PRIORITIES
 from sightline.types import Lane
 
 log = logging.getLogger(__name__)
@@ -157,7 +158,10 @@ class LanePop(bootsteps.StartStopStep):
             pop.threads = parent.pool.num_processes
 
     def _note(self, request: Any, **_: Any) -> None:
-        self._turns.took(_popped_lane(request))
+        lane = _popped_lane(request)
+        self._turns.took(lane)
+        if self._pop is not None:
+            self._pop.last_lane = lane
 
 
 class _Pop:
@@ -173,6 +177,7 @@ class _Pop:
         self._client_id: int | None = None
         self.taker: Taker | None = None  #: takes several at once
         self.threads = 1  #: of the worker
+        self.last_lane = LANES[0]  #: of what was popped
 
     def begin(self, timeout: float | None = None) -> None:
         channel = self._channel
@@ -183,12 +188,13 @@ class _Pop:
             return
         channel._in_poll = channel.client.connection
         channel._brpop_sent_at = monotonic()
-        if self.taker is not None and self.taker.is_due:
+        self._without_bulk = not self._has_room_for_bulk()
+        is_bulk_all = self._without_bulk and self.last_lane is Lane.BULK  # then there is nothing to take now
+        if self.taker is not None and self.taker.is_due and not is_bulk_all:
             self._take(self.taker, queues)
             return
         timeout = channel.brpop_timeout if timeout is None else timeout
         lanes = self._turns.order()
-        self._without_bulk = not self._has_room_for_bulk()
         if self._without_bulk:
             lanes = [lane for lane in lanes if lane is not Lane.BULK]
             timeout = timeout if self._learn_client_id() else _LOOK_AGAIN_S
@@ -206,10 +212,10 @@ class _Pop:
             if lane is Lane.BULK:
                 of_lane = min(of_lane, max(0, bulk))
                 bulk -= of_lane
-            shares.append(Share([key for queue in queues for key in lists_of(channel, queue, lane)], of_lane))
+            shares.append(Share(LANE_PRIORITIES[lane], of_lane))
         # kombu asked before whether there is room for one; what is acknowledged may count until the next.
         room = min(self.threads - len(held), channel.qos.can_consume_max_estimate() or 1)
-        taker.begin(shares, max(1, min(most, room)))
+        taker.begin(queues, shares, max(1, min(most, room)))
 
     def tick(self) -> None:
         """At each turn of the worker's loop."""
@@ -228,6 +234,8 @@ class _Pop:
         from redis.exceptions import RedisError
 
         self._without_bulk = False
+        if self.taker is not None:
+            self.taker.noticed(1)  # bulk may wait for it
         with suppress(RedisError):  # then it ends by its time-out
             self._other_client.client_unblock(self._client_id)
 

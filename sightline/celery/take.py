@@ -23,39 +23,44 @@ from sightline.redis.clients import is_refusal
 
 log = logging.getLogger(__name__)
 
-# KEYS: what is unacknowledged, its index, then lists. ARGV: now, most in all, first half of the tags, how many tags are
-# acknowledged, these, how many shares there are, how many messages are in each, then of which share each list is.
+# KEYS: what is unacknowledged, its index, then queues. ARGV: now, most in all, first half of the tags, what is between
+# a queue and a number in the name of a list, how many tags are acknowledged, these, then of each share: most, and the
+# first and the last number of its lists.
 # Of a list no more than half is taken at once, so that idle workers share what little there is. Only what kombu can
 # read again is noted. On a full Redis a script may go on that has written something, and to pop is to write.
 _TAKE: Final = """
-local unacked, index, now, most, name, acked = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local unacked, index, now, most, name, sep = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local acked = tonumber(ARGV[5])
 if acked > 0 then
-  redis.call('HDEL', unacked, unpack(ARGV, 5, 4 + acked))
-  redis.call('ZREM', index, unpack(ARGV, 5, 4 + acked))
+  redis.call('HDEL', unacked, unpack(ARGV, 6, 5 + acked))
+  redis.call('ZREM', index, unpack(ARGV, 6, 5 + acked))
 end
-local at, share = 5 + acked, {}
-for i = 1, tonumber(ARGV[at]) do share[i] = tonumber(ARGV[at + i]) end
-at = at + #share
 local function is_envelope(entry)
   local read, found = pcall(cjson.decode, entry)
   return read and type(found) == 'table' and type(found.headers) == 'table' and type(found.properties) == 'table'
     and type(found.properties.delivery_info) == 'table'
 end
 local taken = {}
-for i = 3, #KEYS do
-  local part = tonumber(ARGV[at + i - 2])
-  local room = math.min(most, share[part])
-  if room > 0 then room = math.min(room, math.ceil(redis.call('LLEN', KEYS[i]) / 2)) end
-  if room > 0 then
-    for _, entry in ipairs(redis.call('RPOP', KEYS[i], room)) do
-      most, share[part] = most - 1, share[part] - 1
-      local tag = ''
-      if is_envelope(entry) then
-        tag = name .. #taken
-        redis.call('HSET', unacked, tag, '[' .. entry .. ',"","' .. string.match(KEYS[i], '^[^\\6]*') .. '"]')
-        redis.call('ZADD', index, now, tag)
-      end
-      for _, value in ipairs({KEYS[i], entry, tag}) do taken[#taken + 1] = value end
+local function take(queue, list, room)
+  for _, entry in ipairs(redis.call('RPOP', list, room)) do
+    local tag = ''
+    if is_envelope(entry) then
+      tag = name .. #taken
+      redis.call('HSET', unacked, tag, '[' .. entry .. ',"","' .. queue .. '"]')
+      redis.call('ZADD', index, now, tag)
+    end
+    for _, value in ipairs({list, entry, tag}) do taken[#taken + 1] = value end
+  end
+end
+for at = 6 + acked, #ARGV, 3 do
+  local share = tonumber(ARGV[at])
+  for place = 3, #KEYS do
+    for number = ARGV[at + 1], ARGV[at + 2] do
+      local list = number > 0 and KEYS[place] .. sep .. number or KEYS[place]
+      local room = math.min(most, share)
+      if room > 0 then room = math.min(room, math.ceil(redis.call('LLEN', list) / 2)) end
+      if room > 0 then take(KEYS[place], list, room) end
+      most, share = most - math.max(room, 0), share - math.max(room, 0)
     end
   end
 end
@@ -65,9 +70,9 @@ _SHA: Final = sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 class Share(NamedTuple):
-    """Lists, the first first, and how many messages may be taken of all of them together."""
+    """Of each queue the lists with these numbers, and how many messages may be taken of all of them together."""
 
-    lists: Sequence[str]
+    numbers: range
     most: int
 
 
@@ -96,15 +101,14 @@ class Taker:
         self._restore, channel.qos.restore_by_tag = channel.qos.restore_by_tag, self.restore
         channel.qos.ack = self.ack
 
-    def begin(self, shares: Sequence[Share], most: int) -> None:
-        """Send the script on the connection that pops."""
+    def begin(self, queues: Sequence[str], shares: Sequence[Share], most: int) -> None:
+        """Send the script on the connection that pops. The first share and the first queue come first."""
         channel = self._channel
         self._sent_acks, self._acked = self._acked, []
         self._asked, self.is_asked = most, True
-        lists = [(key, place) for place, share in enumerate(shares, 1) for key in share.lists]
-        keys = [channel.unacked_key, channel.unacked_index_key, *(key for key, _ in lists)]
-        arguments = [time.time(), most, f"{uuid4()}:", len(self._sent_acks), *self._sent_acks, len(shares)]
-        arguments += [*(share.most for share in shares), *(place for _, place in lists)]
+        keys = (channel.unacked_key, channel.unacked_index_key, *queues)
+        arguments: list[Any] = [time.time(), most, f"{uuid4()}:", channel.sep, len(self._sent_acks), *self._sent_acks]
+        arguments += [value for numbers, of_all in shares for value in (of_all, numbers[0], numbers[-1])]
         channel.client.connection.send_command("EVALSHA", _SHA, len(keys), *keys, *arguments)
 
     def read(self, **options: Any) -> list[Popped]:

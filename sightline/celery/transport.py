@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sightline.pipelines import registry
@@ -45,6 +46,10 @@ class Transport(Protocol):
 
     def send(self, app: Celery, task: str, kwargs: dict[str, Any], *, task_id: str, lane: Lane) -> None:
         """Put one message on the queue of its task. Safe to call from several threads."""
+        ...
+
+    def channel(self, app: Celery) -> AbstractContextManager[Any]:
+        """A channel to look at queues. Safe to call from several threads."""
         ...
 
     def consumed(self, queues: set[str]) -> list[str]:
@@ -115,6 +120,10 @@ class RedisTransport:
         # To the exchange without a name: it takes nothing of the channel that threads would have to share.
         channel.basic_publish(message, exchange="", routing_key=registry().routes[task])
 
+    @contextmanager
+    def channel(self, app: Celery) -> Iterator[Any]:
+        yield self._open_channel(app)  # a new one each time cost more than all the looks of a sweep
+
     def _open_channel(self, app: Celery) -> Any:
         if self._channel is None:
             channel = app.connection_for_write().channel()
@@ -176,6 +185,11 @@ class RabbitTransport:
             queue=_lane_queue(registry().routes[task], lane),
             mandatory=True,  # a message without a queue would be confirmed and gone
         )
+
+    @contextmanager
+    def channel(self, app: Celery) -> Iterator[Any]:
+        with app.connection_for_read() as connection:
+            yield connection.channel()
 
     def consumed(self, queues: set[str]) -> list[str]:
         return [_lane_queue(queue, lane) for queue in sorted(queues) for lane in Lane]

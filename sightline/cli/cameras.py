@@ -40,6 +40,16 @@ MinFps = Annotated[
     float | None,
     typer.Option(min=0.1, max=60, help="Rate to fall to while the workers do not keep up or nothing moves."),
 ]
+Rotation = Annotated[
+    int | None, typer.Option(help="Degrees clockwise that make its pictures upright: 90, 180, 270; 0: as they are.")
+]
+Mask = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What is looked at, a polygon such as '0,0.5 1,0.5 1,1 0,1': x,y in shares of the upright picture. Again "
+        "for one more; '' for all."
+    ),
+]
 Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
 
 
@@ -55,6 +65,7 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
     columns = {
         "camera_id": "camera",
         "state": "state",
+        "condition": "condition",
         "pipeline": "pipeline",
         "limits": "fps wanted",
         "budget_fps": "fps now",
@@ -111,6 +122,8 @@ def add(
     preset: Preset = "live",
     motion: Annotated[bool, typer.Option(help="Skip frames in which nothing moves.")] = True,
     loop: Annotated[bool, typer.Option(help="Start a video file again at its end.")] = False,
+    rotation: Rotation = None,
+    mask: Mask = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -124,6 +137,8 @@ def add(
         "preset": preset,
         "motion": motion,
         "loop": loop,
+        "rotation": rotation or 0,
+        "mask": _polygons(mask or []),
     }
     _done(call_api(settings_for(data), "POST", "/cameras", body=body), f"{name} added", as_json=as_json)
 
@@ -138,11 +153,21 @@ def change(
         float | None, typer.Option(min=0.1, max=60, help="New lower limit; as much as --fps: the rate stays.")
     ] = None,
     motion: Annotated[bool | None, typer.Option(help="Skip frames in which nothing moves.")] = None,
+    rotation: Rotation = None,
+    mask: Mask = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Change a camera."""
-    given = {"url": url and _address(url), "pipeline": pipeline, "fps": fps, "min_fps": min_fps, "motion": motion}
+    given = {
+        "url": url and _address(url),
+        "pipeline": pipeline,
+        "fps": fps,
+        "min_fps": min_fps,
+        "motion": motion,
+        "rotation": rotation,
+        "mask": None if mask is None else _polygons(mask),
+    }
     body = {field: value for field, value in given.items() if value is not None}
     _done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
@@ -181,6 +206,18 @@ def _address(url: str) -> str:
         f"url: there is no file {url!r} here; of a file on the machine of the camera process give the absolute path",
         field="url",
     )
+
+
+def _polygons(texts: list[str]) -> list[list[list[float]]]:
+    """Raises `BadMessageError`."""
+    try:
+        return [[[float(share) for share in corner.split(",")] for corner in text.split()] for text in texts if text]
+    except ValueError as error:
+        raise BadMessageError(
+            f"mask: {' | '.join(texts)!r} is no polygon; write corners as x,y with blanks between, such as "
+            "'0,0.5 1,0.5 1,1 0,1'",
+            field="mask",
+        ) from error
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,9 @@ _UNUSED = {"text_model": "stub", "objects_model": "stub"}
 
 def capacity(
     fps: Annotated[float, typer.Option(help="Frames a second of each camera.")] = 5.0,
-    p95_ms: Annotated[float, typer.Option(help="Of all frames 95 % are stored so soon after being published.")] = 1000,
+    p95_ms: Annotated[
+        float, typer.Option(help="95 % of all frames are stored within this time after being published.")
+    ] = 1000,
     workers: Annotated[
         str, typer.Option(help="Processes by role; a role left out has one.")
     ] = "detect=1,ocr=1,write=1",

@@ -43,6 +43,7 @@ def passages(
         ),
     ] = None,
     list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
+    country: Annotated[str | None, typer.Option(help="Only those likely of it, such as sk, us or us-tx.")] = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -51,12 +52,12 @@ def passages(
     data: Data = None,
 ) -> None:
     """Vehicles that passed: one plate each, voted from all its readings."""
-    if like is not None and (text is None or list_name is not None):
-        raise BadMessageError("--like: give the plate to compare with, and no --list", field="like")
+    if like is not None and (text is None or list_name is not None or country is not None):
+        raise BadMessageError("--like: give the plate to compare with, and no --list or --country", field="like")
     if like is not None:
         require_one_page(limit, "--like")
     query = {"text": text, "source": source, "since": since, "until": until}
-    query |= {"list": list_name} if like is None else {"max_distance": like}
+    query |= {"list": list_name, "country": country} if like is None else {"max_distance": like}
     path = "/passages" if like is None else "/passages/like"
     rows = list_items(settings_for(data), path, query, limit=limit)
     columns = {
@@ -67,6 +68,7 @@ def passages(
         "reading_count": "readings",
         "confidence": "confidence",
         "direction": "direction",
+        "country": "country",
         "state": "state",
         "on_list": "list",
     } | ({} if like is None else {"distance": "distance"})

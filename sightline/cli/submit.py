@@ -85,9 +85,9 @@ def submit(
 ) -> None:
     """Submit photos and videos. Submitting the same ones again adds nothing.
 
-    A photo was taken when its camera says (EXIF), else when its file was written. A frame of a video was taken when the
-    recording began, as the video says, else when its file was written, plus its position. Passages are ordered by these
-    times.
+    A photo's capture time is what its camera wrote into it (EXIF), else its file's modification time. That of a video's
+    frame is the start of the recording (as the video says, else from its file's modification time) plus its position.
+    Passages are ordered by these times.
 
     Photos stand alone: two with different plates are two cars. The frames of a video follow each other: a plate that is
     read differently in the next frame may be the same car. --sequence says that all these files follow each other, in

@@ -46,6 +46,8 @@ class Passage(Answer):
     direction: str
     state: Literal["open", "final"]  #: more readings may come; none came for a while, late ones still join
     match: Match | None  #: None if it is on no list
+    country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
+    country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`
 
 
@@ -61,6 +63,7 @@ class CameraStatus(Answer):
     dropped: dict[str, int] = {}
     published: int = 0
     saved_percent: float = 0.0
+    condition: str | None = None  #: `frozen`, `dark`, `covered`; None: nothing is wrong with its pictures
     fps: float = 0.0  #: frames read per second, over the last seconds
     budget_fps: float | None = None  #: frames taken per second now; None: not read
     last_frame_at: datetime | None = None
@@ -79,6 +82,8 @@ class Camera(Answer):
     motion: bool
     enabled: bool
     loop: bool
+    rotation: int = 0
+    mask: tuple[tuple[tuple[float, float], ...], ...] = ()  #: what is looked at, in shares of the upright picture
     status: CameraStatus | None  #: None while Redis does not answer
 
 

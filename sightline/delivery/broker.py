@@ -56,8 +56,8 @@ class Broker:
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
-        with _broker_errors(), self._app.connection_for_read() as connection:
-            yield connection.channel()
+        with _broker_errors(), self._transport.channel(self._app) as channel:
+            yield channel
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class ApiSettings(Group):
     rate_limit_per_s: Annotated[float, Field(ge=0)] = Field(
         50,
         description="Requests a second of one key, or of one address without a key; 0: any number. "
-        "Whoever asks from this machine is not limited.",
+        "Requests from this machine are not limited.",
     )
     rate_limit_burst: Count = Field(500, description="So many may come at once before that.")
     trusted_proxies: str = Field(

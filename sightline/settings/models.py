@@ -54,7 +54,7 @@ class ModelSettings(Group):
     plate_countries: str = Field(
         "",
         description="Countries whose formats decide between characters that look alike (O and 0), such as `sk,cz`. "
-        "Empty: a plate must fit no format of any country before a character is changed.",
+        "Empty: those of all countries, which fit nearly everything and decide next to nothing.",
     )
     paddleocr_dir: Path | None = Field(
         None, description="Folder with `inference.onnx` and `inference.yml` for PaddleOCR."

@@ -24,7 +24,7 @@ class StorageSettings(Group):
     )
     keep_results_days: Days = Field(
         365,
-        description="Jobs, frames, what was found on them and passages are deleted so long after they were stored; "
+        description="Jobs, frames, what was found on them, and passages are deleted this long after they were stored; "
         "0: never. See `docs/how-to/retention.md`, also for the next three.",
     )
     keep_pictures_days: Days = Field(

@@ -19,14 +19,14 @@ class WorkerSettings(Group):
     detect_concurrency: Count = Field(
         16,
         description="Bulk jobs a detect worker holds at once; more fill larger batches. "
-        "A quarter more may be held in all, so that other lanes need not wait for bulk. "
-        "Of a worker with several roles the largest of these numbers counts.",
+        "Interactive and live jobs get 25 % extra threads. "
+        "For a worker with several roles the largest of these numbers counts.",
     )
     ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
     write_concurrency: Count = Field(8, description="The same for a database writer.")
     model_timeout_s: Seconds = Field(60, description="A model call longer than this ends the worker process.")
     stall_timeout_s: Seconds = Field(
-        120, description="A worker that finishes nothing for so long while messages wait ends itself."
+        120, description="A worker that finishes nothing for this long, while messages wait, ends itself."
     )
 
     def concurrency(self, roles: Iterable[str]) -> int:

@@ -16,3 +16,6 @@ class LoadedModel(Value):
     most_at_once: int | None = None  #: pictures in one call: more would take memory and no less time
     calls_at_once: int = 1  #: calls that may run side by side, and are faster so
     crop_margin: float = 0.0  #: what is cut around its boxes too, as a share of their height
+    #: Of a detector: what is cut at most, for recognizers that want more than `crop_margin`. Of a recognizer: what it
+    #: wants around a box, as a share of its height; None: `crop_margin`.
+    context: float | None = None

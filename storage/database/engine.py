@@ -56,7 +56,7 @@ class Database:
 
     @contextmanager
     def write_aside(self) -> Generator[sa.Connection]:
-        """The same for who is in no hurry and writes much: others have their turn before SQLite tidies up its log.
+        """Like `write`, for background bulk writes: SQLite's WAL checkpoint runs after the lock is released.
 
         Otherwise that is part of every so many commits, and takes longer than most.
         """

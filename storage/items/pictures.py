@@ -111,6 +111,9 @@ def _reading_row(index: int, reading: Reading) -> Row:
         "normalized": normalize(reading.text),
         "confidence": reading.confidence,
         "char_confidences": reading.char_confidences,
+        "alternatives": reading.alternatives or None,
+        "country": reading.country and clean(reading.country),
+        "country_confidence": reading.country_confidence,
         "detection_index": reading.detection_index,
         "sharpness": reading.sharpness,
     }
@@ -144,4 +147,7 @@ def _reading(row: sa.RowMapping) -> Reading:
         char_confidences=row["char_confidences"],
         detection_index=row["detection_index"],
         sharpness=row["sharpness"],
+        alternatives=row["alternatives"] or (),
+        country=row["country"],
+        country_confidence=row["country_confidence"],
     )

@@ -41,10 +41,11 @@ _NOTHING: Final = timedelta(0)
 
 
 class Rules(NamedTuple):
-    """How far apart readings of one passage may be; `parked_gap` where it stood still."""
+    """How far apart readings of one passage may be; `parked_gap` where it stood still. `countries`: whose plates."""
 
     gap: timedelta
     parked_gap: timedelta
+    countries: tuple[str, ...] = ()
 
 
 class Spot(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sightline.plate_countries import Country
 from sightline.wire.events import Event
 from storage.items.changes import NewEvent
 from storage.passages.plate_lists import Match
@@ -18,9 +19,9 @@ from storage.passages.views import PassageState, PassageView, to_match
 class PassageChanges:
     """All by passage_id, but for `passage_ids`: key of the sighting -> passage_id.
 
-    `before` is the text and the match that a passage had, `matches` those that new and changed ones have now. `merged`
-    leads from those that are gone to what they are part of, `causes` to the first new sighting behind a change, which
-    names the change. `final` are those that had ended before.
+    `before` is the text and the match that a passage had, `matches` and `countries` those that new and changed ones
+    have now. `merged` leads from those that are gone to what they are part of, `causes` to the first new sighting
+    behind a change, which names the change. `final` are those that had ended before.
     """
 
     passage_ids: Mapping[str, str]
@@ -28,6 +29,7 @@ class PassageChanges:
     changed: Mapping[str, Tally]
     before: Mapping[str, tuple[str, Match | None]]
     matches: Mapping[str, Match | None]
+    countries: Mapping[str, Country | None]
     final: frozenset[str]
     merged: Mapping[str, str]
     causes: Mapping[str, str]
@@ -50,6 +52,7 @@ class PassageChanges:
                     yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data)
 
     def _view(self, passage_id: str, tally: Tally) -> PassageView:
+        country = self.countries[passage_id]
         return PassageView(
             passage_id=passage_id,
             source_id=tally.source_id,
@@ -62,6 +65,8 @@ class PassageChanges:
             best_frame_id=tally.best.frame_id,
             best_xyxy=tally.best.xyxy,
             direction=tally.direction,
+            country=country and country.code,
+            country_confidence=country and country.confidence,
             state=PassageState.FINAL if passage_id in self.final else PassageState.OPEN,
             match=to_match(self.matches[passage_id]),
         )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from sightline.plate_countries import Countries, parse_countries
 from sightline.settings import Settings
 from sightline.types import Detection, FrameResult, Reading
 from storage.database.bulk import insert_rows
@@ -25,14 +26,27 @@ __all__ = ["PlateRows", "load_found", "open_rows", "sightings"]
 
 
 def open_rows(settings: Settings) -> PlateRows:
-    return PlateRows(settings.passage_gap_s, parked_gap_s=settings.parked_gap_s)
+    countries = parse_countries(settings.plate_countries)
+    return PlateRows(settings.passage_gap_s, parked_gap_s=settings.parked_gap_s, countries=countries)
 
 
 class PlateRows:
-    """Detections, readings and passages. Without `parked_gap_s` a vehicle that stands still is treated as any other."""
+    """Detections, readings and passages.
 
-    def __init__(self, passage_gap_s: float, *, parked_gap_s: float = 0.0, lists: ListReader | None = None) -> None:
-        self._rules = Rules(timedelta(seconds=passage_gap_s), timedelta(seconds=parked_gap_s))
+    Without `parked_gap_s` a vehicle that stands still is treated as any other. `countries`: whose plates are seen, with
+    none of them all. Raises SettingsError if one is not known.
+    """
+
+    def __init__(
+        self,
+        passage_gap_s: float,
+        *,
+        parked_gap_s: float = 0.0,
+        lists: ListReader | None = None,
+        countries: tuple[str, ...] = (),
+    ) -> None:
+        Countries(countries)  # refuses unknown ones now, not with the first plate
+        self._rules = Rules(timedelta(seconds=passage_gap_s), timedelta(seconds=parked_gap_s), countries)
         self._lists = lists or ListReader()
 
     def begin(self, connection: sa.Connection, items: Sequence[StoredItem]) -> Write:

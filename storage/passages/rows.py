@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
+from sightline.plate_countries import Country, likely_country
 from sightline.types import Xyxy
 from storage.database.bulk import insert_rows
 from storage.passages.association import Rules, Stand, Vehicle
@@ -66,6 +67,7 @@ class _Placed:
     #: Readings that are part of another passage now, or of none.
     moved: dict[tuple[str, int], str | None] = field(default_factory=dict[tuple[str, int], str | None])
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
+    countries: dict[str, Country | None] = field(default_factory=dict[str, Country | None])
 
     def freeze(self) -> PassageChanges:
         return PassageChanges(
@@ -74,6 +76,7 @@ class _Placed:
             changed=MappingProxyType(self.changed),
             before=MappingProxyType({key: (text, self.known_matches[key]) for key, text in self.known.items()}),
             matches=MappingProxyType(self.matches),
+            countries=MappingProxyType(self.countries),
             final=frozenset(self.final),
             merged=MappingProxyType(self.merged),
             causes=MappingProxyType(self.causes),
@@ -92,6 +95,7 @@ def place_sightings(
         _place(connection, run, placed)
     tallies = placed.new | placed.changed
     placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in tallies.items()}
+    placed.countries = {key: likely_country(tally.text, rules.countries) for key, tally in tallies.items()}
     add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
     _write(connection, placed, now)
     forget_stands(connection, placed.restood)
@@ -195,7 +199,11 @@ def _let_go(
 
 def _write(connection: sa.Connection, placed: _Placed, now: datetime) -> None:
     def row(passage_id: str, tally: Tally) -> dict[str, Any]:
-        return _row(tally, placed.matches[passage_id], placed.motions.get(passage_id), now)
+        country = placed.countries[passage_id]
+        return _row(tally, placed.matches[passage_id], placed.motions.get(passage_id), now) | {
+            "country": country and country.code,
+            "country_confidence": country and country.confidence,
+        }
 
     if placed.new:
         rows = [

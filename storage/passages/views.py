@@ -35,6 +35,7 @@ class PassageView(Value):
     """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1.
 
     `origin`: at least one reading says just this plate, or it is composed of readings that each lack something.
+    `country`: the likely one by the form of the plate, ISO 3166 in small letters; None if no country writes it so.
     """
 
     passage_id: str
@@ -48,6 +49,8 @@ class PassageView(Value):
     best_frame_id: FrameId  #: the frame whose crop is best to look at: sure, sharp and large
     best_xyxy: Xyxy | None  #: where the plate is on it
     direction: Direction
+    country: str | None
+    country_confidence: float | None
     state: PassageState
     match: MatchView | None  #: None if it is on no list
 
@@ -58,12 +61,22 @@ class FoundPassageView(PassageView):
     distance: float
 
 
+class LikelyPassageView(PassageView):
+    """A passage that may have the plate that was searched for; `likelihood`, 0..1, by all its readings."""
+
+    likelihood: float
+
+
 def view_passage(row: Mapping[Any, Any]) -> PassageView:
     return PassageView.model_validate(_passage_fields(row))
 
 
 def view_found(row: Mapping[Any, Any], distance: float) -> FoundPassageView:
     return FoundPassageView.model_validate(_passage_fields(row) | {"distance": distance})
+
+
+def view_likely(row: Mapping[Any, Any], likelihood: float) -> LikelyPassageView:
+    return LikelyPassageView.model_validate(_passage_fields(row) | {"likelihood": round(likelihood, 4)})
 
 
 def to_match(found: Match | None) -> MatchView | None:

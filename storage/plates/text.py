@@ -11,12 +11,15 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
+from sightline.plate_formats import LONGEST, SHORTEST, fits_a_format
 from storage.plates.confusions import CHARACTERS, confusion_cost
 
-MIN_PLATE_CHARS: Final = 4
-MAX_PLATE_CHARS: Final = 9
-#: Words are everywhere in a street, and plates that say one are rare: without a digit it takes a detector of plates
-#: that boxed it, and a reading this sure.
+MIN_PLATE_CHARS: Final = SHORTEST
+MAX_PLATE_CHARS: Final = LONGEST
+#: Other texts must have the form of some country's plates.
+_USUAL_CHARS: Final = range(4, 10)
+#: Words are everywhere in a street, and plates that say one are rare, and so are plates of three characters: these take
+#: a detector of plates that boxed them, and a reading this sure.
 SURE_OF_LETTERS: Final = 0.95
 #: Confidences are summed as whole thousandths: sums of integers do not depend on their order.
 WEIGHT_OF_CERTAINTY: Final = 1000
@@ -79,11 +82,19 @@ def refusal(text: str, confidence: float = 0.0, *, label: str = "") -> str | Non
     plate = plate_chars(text)
     if not MIN_PLATE_CHARS <= len(plate) <= MAX_PLATE_CHARS:
         return f"{len(plate)} of A-Z and 0-9, plates have {MIN_PLATE_CHARS} to {MAX_PLATE_CHARS}"
-    if any(char.isdigit() for char in plate):
+    if not may_be_plate(plate):
+        return f"{len(plate)} of A-Z and 0-9, and no country writes them so"
+    if len(plate) >= _USUAL_CHARS.start and any(char.isdigit() for char in plate):
         return None
+    rare = "no digit" if len(plate) >= _USUAL_CHARS.start else f"only {len(plate)} of A-Z and 0-9"
     if "plate" not in label.lower():
-        return "no digit"
-    return None if confidence >= SURE_OF_LETTERS else f"no digit, and read with {confidence:.2f}"
+        return rare
+    return None if confidence >= SURE_OF_LETTERS else f"{rare}, and read with {confidence:.2f}"
+
+
+def may_be_plate(plate: str) -> bool:
+    """Whether a plate may be as long as this: as most are, or as a country writes them."""
+    return len(plate) in _USUAL_CHARS or fits_a_format(plate)
 
 
 def weight(confidence: float) -> int:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, NotRequired, TypedDict
 from rapidfuzz.distance import Levenshtein
 
 from storage.plates.confusions import p_alike
-from storage.plates.text import MAX_PLATE_CHARS, MIN_PLATE_CHARS, WEIGHT_OF_CERTAINTY
+from storage.plates.text import WEIGHT_OF_CERTAINTY, may_be_plate
 
 #: Of more different texts the least sure ones are forgotten.
 MAX_TEXTS: Final = 32
@@ -219,7 +219,7 @@ def _changed(text: str, votes: Votes) -> Iterator[str]:
             asked[_Edit(edit.tag, edit.src_pos, char)] += votes[read]["count"]
     for edit, _ in sorted(asked.items(), key=lambda item: (-item[1], item[0]))[:_CHANGES]:
         changed = text[: edit.at] + edit.char + text[edit.at + (edit.tag != "insert") :]
-        if MIN_PLATE_CHARS <= len(changed) <= MAX_PLATE_CHARS:
+        if may_be_plate(changed):
             yield changed
 
 

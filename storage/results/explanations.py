@@ -102,8 +102,8 @@ def explain(
 ) -> Explanation:
     """Judge every box of a frame. `seats`: index of the reading -> its passage.
 
-    A stored frame holds only what passed the limits of its worker, and has none to give. A result with everything
-    below them comes with the limits that say what would have been left out.
+    Omit the limits for stored frames: the worker applied them. Give them for a result that still has everything below
+    them; they decide what would have been left out.
     """
     readings = {each.detection_index: index for index, each in enumerate(result.readings)}
     judged: list[Candidate] = []

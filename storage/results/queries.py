@@ -33,6 +33,7 @@ def list_passages(
     *,
     text: str | None = None,
     list_name: str | None = None,
+    country: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
@@ -41,10 +42,15 @@ def list_passages(
 ) -> Page[PassageView]:
     """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character.
 
-    `list_name`: only those that were on this list of known plates when they were stored.
+    `list_name`: only those that were on this list of known plates when they were stored; `country`: only those likely
+    of it, or of a part of it.
     """
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
     rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
+    if country is not None:
+        rows = rows.where(
+            sa.or_(Passages.country == country, Passages.country.startswith(f"{country}-", autoescape=True))
+        )
     if text is not None:
         rows = rows.where(_matches(Passages.text, text, plate_chars))
         if any(char in WILDCARDS for char in text) and (fits := matches_pattern(database, text)) is not None:

@@ -58,6 +58,9 @@ class ReadingView(StageView):
     text: str
     confidence: float
     char_confidences: tuple[float, ...]
+    alternatives: tuple[tuple[tuple[str, float], ...], ...] | None  #: of each character; None where nobody told
+    country: str | None
+    country_confidence: float | None
     detection_index: int | None
     passage_id: str | None
 

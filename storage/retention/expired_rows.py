@@ -1,8 +1,7 @@
 """Takes what is old out of the tables: each call of a remover is one short transaction of a bounded number of rows.
 
-A job goes whole, with its frames and all that was found on them: so it never says of a frame that it is stored that is
-not there. Several processes may remove at the same time; on PostgreSQL they take turns, and leave to the writer what
-it is at just now.
+Deleting a job with its frames, and all that was found on them, means no job row lists a missing frame. Several
+processes may remove at the same time. On PostgreSQL they take turns, and skip rows that a writer is using.
 """
 
 from __future__ import annotations

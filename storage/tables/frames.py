@@ -96,6 +96,9 @@ class Readings(Base):
     normalized: Mapped[str]  #: what text search compares: capital letters and digits only
     confidence: Mapped[float]
     char_confidences: Mapped[list[Any]]
+    alternatives: Mapped[list[Any] | None]  #: of each character, see `Reading`
+    country: Mapped[str | None]
+    country_confidence: Mapped[float | None]
     detection_index: Mapped[int | None]
     sharpness: Mapped[float | None]
     spot: Mapped[int | None]  #: where a plate is, see `places`

@@ -26,6 +26,8 @@ class Sources(Base):
     motion: Mapped[bool | None]
     enabled: Mapped[bool | None]
     loop: Mapped[bool | None]
+    rotation: Mapped[int | None]
+    mask: Mapped[list[Any] | None]
 
 
 class Jobs(Base):

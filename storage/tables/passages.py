@@ -39,6 +39,8 @@ class Passages(Base):
     votes: Mapped[dict[str, Any]]  #: see `votes.Votes`
     path: Mapped[list[Any] | None]  #: its first and last place, see `passage_rows`
     direction: Mapped[str] = mapped_column(server_default="unknown")
+    country: Mapped[str | None]  #: the likely one of `text`, see `plate_countries`
+    country_confidence: Mapped[float | None]
     #: `text` without what readers mix up; what search looks for
     folded: Mapped[str] = mapped_column(server_default=_EMPTY)
     motion: Mapped[list[Any] | None]  #: where it was last, see `known_vehicles.motion_of`
@@ -57,6 +59,7 @@ class Passages(Base):
         Index(None, "first_seen"),
         Index(None, "text", "first_seen", postgresql_ops={"text": "text_pattern_ops"}),
         Index(None, "folded", "first_seen"),
+        Index(None, "country", "first_seen"),
         Index("ix_passages_listed", "list_name", "first_seen", sqlite_where=_LISTED, postgresql_where=_LISTED),
     )
 

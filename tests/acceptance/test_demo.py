@@ -34,6 +34,6 @@ def test_sigterm_ends_all_that_was_started(tmp_path: Path) -> None:
         started = psutil.Process(demo.pid).children(recursive=True)
         time.sleep(0.1)
     demo.send_signal(signal.SIGTERM)
-    demo.wait(60)
-    _, alive = psutil.wait_procs(started, timeout=20)
+    demo.wait(80)
+    _, alive = psutil.wait_procs(started, timeout=30)
     assert [process.cmdline() for process in alive] == []

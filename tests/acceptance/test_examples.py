@@ -74,7 +74,7 @@ def test_the_example_reads_displays_in_a_worker(
     system.start("worker")
     try:
         with Sightline(system.settings) as client:
-            result = client.submit(picture, pipeline="text").wait(30)
+            result = client.submit(picture, pipeline="text").wait(90)
     finally:
         system.stop()
     (reading,) = result.readings
@@ -135,7 +135,7 @@ def test_django_reads_at_once_or_later(system: System) -> None:
 
     assert client.post("/read", photo(make_picture("AB12CD"))).json() == {"plates": ["AB12CD"]}
     job_id = client.post("/accept", photo(make_picture("EF34GH"))).json()["job_id"]
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while (answer := client.get(f"/result/{job_id}")).status_code == 202:
         assert time.monotonic() < until
     assert answer.json() == {"status": "stored", "plates": ["EF34GH"]}
@@ -170,7 +170,7 @@ def test_a_celery_app_with_a_broker_of_its_own_gets_the_result(system: System, m
     monkeypatch.setattr(shop.keep_plates, "apply_async", lambda arguments, countdown: sent.append(arguments))
     job_id = shop.read_plates.apply([str(path)]).get()
     assert sent == [[job_id]]
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while not (done := shop.keep_plates.apply(sent[0], retries=200)).successful():
         assert isinstance(done.result, WaitTimeoutError), done.result
         assert time.monotonic() < until

@@ -28,6 +28,7 @@ from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from producers.api.app import create_app
+from producers.camera.lease import CameraLeases
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.status import CameraStatus, write_statuses
 from sightline import JobStatus, Sightline
@@ -169,6 +170,10 @@ def test_every_role_works_under_its_own_user(
         ended_files.add("gate", "first")
         assert ended_files.has("gate", "first")
         ended_files.forget("gate")
+        leases = CameraLeases(server.client("producer"))
+        assert leases.renew(["gate"]).keep == ["gate"]
+        leases.release(["gate"])
+        leases.leave()
         ledger.oldest_open(Lane.LIVE, registry().names, since=0)
         (letter,) = [one for one in api.get("/v1/dead-letters").json()["items"] if one["reason"] == "bad_image"]
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1

@@ -178,6 +178,7 @@ def test_how_old_pictures_are_is_told_by_the_clock_of_the_camera(serve_rtsp: Ser
     serve_rtsp(write_clip(tmp_path / "clip.mp4", seconds=20), port)
     found = probe_camera(rtsp_url(port), SourceOptions())
     assert (found.error, found.kind, found.codec, found.width, found.stated_fps) == (None, "RTSP", "H.264", 320, 10)
+    assert found.measured_fps == pytest.approx(10, abs=0.5)
     assert found.latency_s is not None
     assert 0 <= found.latency_s < 60
     assert found.picture

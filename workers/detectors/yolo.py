@@ -18,7 +18,7 @@ from sightline.wire.models import LoadedModel
 from workers.detectors.heads import HEADS
 from workers.detectors.letterbox import Placement, letterbox, resize
 from workers.detectors.openvino_session import OpenvinoSession
-from workers.detectors.scale_fusion import LEAST_CONFIDENCE, agree
+from workers.detectors.scale_fusion import LEAST_CONFIDENCE, agree, large_ones
 from workers.detectors.sessions import OnnxruntimeSession, Rows, Session
 from workers.models.coco import LABELS as COCO_LABELS
 from workers.models.files import ModelFile, resolve
@@ -41,6 +41,7 @@ class YoloDetector:
         self._longest = [file.spec.input_size]
         if file.spec.second_look and not session.input_size:
             self._longest.append(file.spec.second_look)
+        self._last_look = None if session.input_size else file.spec.last_look
         self.model = LoadedModel(
             name=file.name,
             sha256=file.sha256,
@@ -50,6 +51,7 @@ class YoloDetector:
             most_at_once=session.most_at_once,
             calls_at_once=session.calls_at_once,
             crop_margin=file.spec.crop_margin,
+            context=file.spec.context,
         )
         self._session = session
         self._min_confidence = min_confidence
@@ -60,7 +62,13 @@ class YoloDetector:
         looks = [self._look(images, small, longest) for longest in self._longest]
         if len(looks) == 1:
             return looks[0]
-        return [agree(of_image, self._min_confidence) for of_image in zip(*looks, strict=True)]
+        found = [agree(of_image, self._min_confidence) for of_image in zip(*looks, strict=True)]
+        empty = [index for index, of_image in enumerate(found) if not of_image]
+        if self._last_look and empty:
+            again = self._look([images[one] for one in empty], [small[one] for one in empty], self._last_look)
+            for index, of_image in zip(empty, again, strict=True):
+                found[index] = large_ones(of_image, images[index].shape[1])
+        return found
 
     def _shrunk(self, image: BgrImage) -> BgrImage:
         """As large as the closest look needs it: the others take far less time from there than from the image."""

@@ -49,10 +49,14 @@ class ModelSpec(Value):
     input_size: Annotated[int, Field(ge=32, le=8192)] = 640  #: longest side in pixels
     #: Longest side in pixels of a second look at every picture; what both looks see is surer. None: one look.
     second_look: Annotated[int, Field(ge=32, le=8192)] | None = None
+    #: With two looks: longest side of one more at pictures in which both found nothing, for what fills the picture.
+    last_look: Annotated[int, Field(ge=32, le=8192)] | None = None
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
     call_ms: Annotated[float, Field(ge=0)] = 0.0  #: of a stub: how long it sleeps in a call, as if a GPU worked
     #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
     crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
+    #: What is cut at most, for recognizers that want to see more around a box; others get `crop_margin`.
+    context: Annotated[float, Field(ge=0, le=2)] | None = None
     runtimes: tuple[Runtime, ...] = ()  #: what may execute it; empty: all that can
 
     @field_validator("source")
@@ -84,8 +88,10 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         source=str(_WEIGHTS / "plates-detector.pt"),
         labels=("plate",),
         second_look=384,
-        min_confidence=0.35,
+        last_look=192,
+        min_confidence=0.4,
         crop_margin=0.15,
+        context=0.5,
     ),
     "plates-recognizer": ModelSpec(
         kind="plate-recognition", source=str(_WEIGHTS / "plates-recognizer.onnx"), input_size=160

@@ -11,8 +11,8 @@ from typing import NamedTuple
 class Room:
     """So many pictures may be decoded and not yet done with. Safe to share between threads.
 
-    Jobs that have begun come first: all begun at once, all would end at once. Others wait in line until there is room
-    for the whole job, or half of the room.
+    Jobs in progress get memory first, so jobs finish one by one. Others wait in line until there is room for the whole
+    job, or half of the room.
     """
 
     def __init__(self, pictures: int) -> None:

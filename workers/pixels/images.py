@@ -109,8 +109,9 @@ def crop(image: BgrImage, detection: Detection, *, margin: float = 0.0) -> BgrIm
     """Cut a detection out of its frame. Never empty, always a copy.
 
     With corners the text is rectified: tilted or skewed text comes out level, and text that runs upwards or downwards
-    is turned by a quarter. Without corners the box is cut, clipped to the image. `margin` is a share of the box height
-    that is added on all four sides (negative: taken away).
+    is turned by a quarter. Without corners the box is cut. `margin` is a share of the box height that is added on all
+    four sides (negative: taken away); where the image ends its edge is repeated, so that the box is always in the
+    middle.
     """
     if detection.corners is not None:
         corners = _grown(np.array(detection.corners, np.float64), margin)
@@ -118,6 +119,27 @@ def crop(image: BgrImage, detection: Detection, *, margin: float = 0.0) -> BgrIm
         if min(size) >= 1:
             return _rectified(image, corners, size)
     return _cut(image, detection.xyxy, margin)
+
+
+def with_margin(cut: BgrImage, detection: Detection, margin: float) -> BgrImage:
+    """The crop of a box that was cut with any margin, with this one: edges are cut off, or repeated where they lack.
+
+    A crop of a detection with corners stays as it is: it was straightened.
+    """
+    if detection.corners is not None:
+        return cut
+    x1, y1, x2, y2 = detection.xyxy
+    height, width = cut.shape[:2]
+    pad = 2 * margin * (y2 - y1)
+    down, across = math.floor((height - (y2 - y1) - pad) / 2), math.floor((width - (x2 - x1) - pad) / 2)
+    off_y, off_x = min(max(down, 0), (height - 1) // 2), min(max(across, 0), (width - 1) // 2)
+    inside = cut[off_y : height - off_y, off_x : width - off_x]
+    beyond = (max(-down, 0),) * 2 + (max(-across, 0),) * 2
+    if not any(beyond):
+        return inside
+    return np.asarray(
+        cv2.copyMakeBorder(inside, *(max(0, side) for side in beyond), borderType=cv2.BORDER_REPLICATE), np.uint8
+    )
 
 
 def sharpness(image: BgrImage) -> float:
@@ -141,11 +163,19 @@ def _cut(image: BgrImage, xyxy: tuple[float, float, float, float], margin: float
     height, width = image.shape[:2]
     x1, y1, x2, y2 = xyxy
     pad = margin * (y2 - y1)
-    left = min(max(math.floor(x1 - pad), 0), width - 1)
-    top = min(max(math.floor(y1 - pad), 0), height - 1)
-    right = min(max(math.ceil(x2 + pad), left + 1), width)
-    bottom = min(max(math.ceil(y2 + pad), top + 1), height)
-    return image[top:bottom, left:right].copy()
+    left, top, right, bottom = math.floor(x1 - pad), math.floor(y1 - pad), math.ceil(x2 + pad), math.ceil(y2 + pad)
+    inside_left, inside_top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+    inside_right, inside_bottom = min(max(right, inside_left + 1), width), min(max(bottom, inside_top + 1), height)
+    inside = image[inside_top:inside_bottom, inside_left:inside_right]
+    beyond = [
+        max(0, inside_top - top),
+        max(0, bottom - inside_bottom),
+        max(0, inside_left - left),
+        max(0, right - inside_right),
+    ]
+    if margin <= 0 or not any(beyond):
+        return inside.copy()
+    return np.asarray(cv2.copyMakeBorder(inside, *beyond, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _grown(corners: npt.NDArray[np.float64], margin: float) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from workers.models.files import ModelFile, resolve
 from workers.models.registry import Runtime, find_model
 from workers.models.runtimes import choose_runtime, onnxruntime_options, openvino_config, share_threads
 from workers.pixels.images import BgrImage
+from workers.recognizers.ctc import Decoded, Probabilities, decode
 from workers.recognizers.formats import Formats, open_formats
 
 _MODEL = "plates-recognizer"
@@ -28,14 +29,8 @@ WIDTH_PX, HEIGHT_PX = 160, 64
 #: Every crop is read so often, with this share of its height cut off all around: a box is never exact, and what of a
 #: frame or of a neighbor is in the picture changes what is read. The surest reading counts.
 _TRIMS = (0.0, 0.05, 0.1)
-#: Classes 1..36 of the network; class 0 is CTC's blank.
-CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-class Decoded(NamedTuple):
-    text: str
-    confidences: tuple[float, ...]  #: of each character
-    alternatives: tuple[tuple[tuple[str, float], ...], ...]  #: of each character, the likeliest first
+_WORTH_KEEPING = 0.005  #: likelihood of another character from which it is told
+MARGIN = 0.15  #: what is around a box in a crop, as a share of its height
 
 
 class PlateRecognizer:
@@ -57,6 +52,7 @@ class PlateRecognizer:
             runtime=runtime,
             input_size=(WIDTH_PX, HEIGHT_PX),
             calls_at_once=len(share_threads(threads)) if runtime == "openvino" else 1,
+            context=MARGIN,
         )
         self.formats = formats or Formats()
         self._max_batch_size = max_batch_size
@@ -75,12 +71,15 @@ class PlateRecognizer:
 
     def decode(self, crops: Sequence[BgrImage]) -> list[Decoded]:
         """Like `recognize`, with the alternatives of every character."""
-        found: list[Decoded] = []
+        return [surest(views) for views in self.look(crops)]
+
+    def look(self, crops: Sequence[BgrImage]) -> list[Probabilities]:
+        """What the network says of each crop: (views, steps, classes), see `ctc`."""
+        found: list[Probabilities] = []
         for start in range(0, len(crops), self._max_batch_size):
             part = crops[start : start + self._max_batch_size]
-            batch = np.stack([prepare(_trimmed(crop, trim)) for crop in part for trim in _TRIMS])
-            readings = [decode(one) for one in self._forward(batch)]
-            found.extend(max(own, key=_sureness) for own in zip(*[iter(readings)] * len(_TRIMS), strict=True))
+            batch = np.stack([prepare(trimmed(crop, trim)) for crop in part for trim in _TRIMS])
+            found.extend(np.split(self._forward(batch), len(part)))
         return found
 
 
@@ -112,48 +111,38 @@ def prepare(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(scaled, np.uint8)
 
 
-def decode(probabilities: npt.NDArray[np.float32], *, alternatives: int = 3) -> Decoded:
-    """Greedy CTC of one crop's (steps, classes): runs of one class are one character, blanks fall out.
-
-    A character's confidence is the best of its run, and its alternatives are those of that step.
-    """
-    classes = probabilities.argmax(1)
-    starts = np.flatnonzero(np.diff(classes, prepend=-1))
-    text: list[str] = []
-    ranked: list[tuple[tuple[str, float], ...]] = []
-    for start, end in zip(starts, [*starts[1:], len(classes)], strict=True):
-        found = classes[start]
-        if found == 0:
-            continue
-        peak = probabilities[start + probabilities[start:end, found].argmax()]
-        best = np.argsort(-peak[1:])[:alternatives]
-        text.append(CHARACTERS[found - 1])
-        ranked.append(tuple((CHARACTERS[i], min(float(peak[i + 1]), 1.0)) for i in best.tolist()))
-    return Decoded("".join(text), tuple(one[0][1] for one in ranked), tuple(ranked))
-
-
 def reading_of(decoded: Decoded, formats: Formats) -> Reading:
     """A decoded text, with the characters that the formats decide. Such a character counts what both were given."""
     if not decoded.text:
         return Reading(text="", confidence=0.0)
     text = formats.resolve(decoded.text, decoded.alternatives)
-    confidences = tuple(
-        sure if new == old else min(1.0, sure + dict(alternatives).get(new, 0.0))
-        for old, new, sure, alternatives in zip(
-            decoded.text, text, decoded.confidences, decoded.alternatives, strict=True
-        )
+    confidences: list[float] = []
+    alternatives: list[tuple[tuple[str, float], ...]] = []
+    for old, new, sure, ranked in zip(decoded.text, text, decoded.confidences, decoded.alternatives, strict=True):
+        both = sure if new == old else min(1.0, sure + dict(ranked).get(new, 0.0))
+        others = ((char, round(p, 3)) for char, p in ranked if char != new and p >= _WORTH_KEEPING)
+        confidences.append(both)
+        alternatives.append(((new, round(both, 3)), *others))
+    country = formats.likeliest(text)
+    return Reading(
+        text=text,
+        confidence=sum(confidences) / len(confidences),
+        char_confidences=tuple(confidences),
+        alternatives=tuple(alternatives),
+        country=country and country.code,
+        country_confidence=country and round(country.confidence, 3),
     )
-    return Reading(text=text, confidence=sum(confidences) / len(confidences), char_confidences=confidences)
 
 
-def _trimmed(crop: npt.NDArray[np.uint8], trim: float) -> npt.NDArray[np.uint8]:
-    """The crop without its edges; one too small for that as it is."""
+def surest(views: Probabilities) -> Decoded:
+    """What the view says that is surest of its characters, on average."""
+    return max(map(decode, views), key=lambda one: one.mean)
+
+
+def trimmed(crop: npt.NDArray[np.uint8], trim: float) -> npt.NDArray[np.uint8]:
+    """The crop without its edges, a share of its height; one too small for that as it is."""
     off = round(trim * crop.shape[0])
     return crop[off : crop.shape[0] - off, off : crop.shape[1] - off] if min(crop.shape[:2]) > 4 * off else crop
-
-
-def _sureness(reading: Decoded) -> float:
-    return sum(reading.confidences) / max(1, len(reading.confidences))
 
 
 def _onnxruntime(path: Path, threads: int) -> Any:

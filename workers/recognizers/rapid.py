@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,12 @@ from workers.models.rapid import open_rapidocr
 from workers.models.registry import Runtime, find_model
 from workers.models.runtimes import choose_runtime, share_threads
 from workers.pixels.images import BgrImage
+from workers.recognizers.ctc import CHARACTERS, Probabilities
 
 _MODEL = "ppocr-rec"
 _HEIGHT = 48  #: pixels; every crop is scaled to it
 _MIN_WIDTH, _WIDTH_STEP, _MAX_WIDTH = 320, 80, 3200
+_T = TypeVar("_T")
 _BLANK = 0  #: the class that means "no character here"
 
 
@@ -47,29 +49,38 @@ class RapidRecognizer:
         self._free = SimpleQueue[Any]()
         for rapid in rapids:
             self._free.put(rapid)
+        self._of_plates = _columns(self._characters)
 
     def recognize(self, crops: Sequence[BgrImage]) -> list[Reading]:
+        return self._each(crops, self._decode)
+
+    def plate_probabilities(self, crops: Sequence[BgrImage]) -> list[Probabilities]:
+        """How likely each step of each crop is which letter or digit; all other signs are blanks. See `ctc`."""
+        return self._each(crops, self._plate_steps)
+
+    def _each(self, crops: Sequence[BgrImage], read: Callable[[npt.NDArray[np.float32]], _T]) -> list[_T]:
+        """What is read from the (steps, characters) of each crop."""
         widths = [_padded_width(crop) for crop in crops]
-        readings: dict[int, Reading] = {}
+        readings: dict[int, _T] = {}
         for width in sorted(set(widths)):
             indices = [index for index, own in enumerate(widths) if own == width]
             for start in range(0, len(indices), self._max_batch_size):
                 part = indices[start : start + self._max_batch_size]
-                readings.update(zip(part, self._read([crops[index] for index in part], width), strict=True))
+                readings.update(zip(part, self._read([crops[index] for index in part], width, read), strict=True))
         return [readings[index] for index in range(len(crops))]
 
-    def _read(self, crops: list[BgrImage], width: int) -> list[Reading]:
+    def _read(self, crops: list[BgrImage], width: int, read: Callable[[npt.NDArray[np.float32]], _T]) -> list[_T]:
         rapid = self._free.get()
         try:
             tensor = np.stack([rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
             scores: Any = rapid.session(tensor)  # (N, steps, characters); lent: the next call writes over it
-            classes, confidences = scores.argmax(axis=2), scores.max(axis=2)
+            return [read(one) for one in scores]
         finally:
             self._free.put(rapid)
-        return [self._decode(*one) for one in zip(classes, confidences, strict=True)]
 
-    def _decode(self, classes: npt.NDArray[np.int64], confidences: npt.NDArray[np.float32]) -> Reading:
+    def _decode(self, steps: npt.NDArray[np.float32]) -> Reading:
         """Greedy CTC: a class that repeats is one character, blanks fall out."""
+        classes, confidences = steps.argmax(axis=1), steps.max(axis=1)
         changed = np.concatenate([[True], classes[1:] != classes[:-1]])
         kept = changed & (classes != _BLANK)
         characters = [
@@ -77,6 +88,13 @@ class RapidRecognizer:
             for index, confidence in zip(classes[kept].tolist(), confidences[kept].tolist(), strict=True)
         ]
         return _reading(characters)
+
+    def _plate_steps(self, steps: npt.NDArray[np.float32]) -> Probabilities:
+        found = np.zeros((len(steps), len(CHARACTERS) + 1), np.float32)
+        for column, indices in enumerate(self._of_plates, 1):
+            found[:, column] = steps[:, indices].sum(axis=1)
+        found[:, 0] = np.maximum(0, 1 - found[:, 1:].sum(axis=1))
+        return found
 
 
 def open_rapid_recognizer(settings: ModelSettings) -> RapidRecognizer:
@@ -88,6 +106,11 @@ def open_rapid_recognizer(settings: ModelSettings) -> RapidRecognizer:
     runtime = choose_runtime(_MODEL, find_model(_MODEL, settings), settings)
     file = resolve(_MODEL, settings, suffix=".onnx")
     return RapidRecognizer(file, runtime, threads=settings.threads, max_batch_size=settings.max_batch_size)
+
+
+def _columns(characters: Sequence[str]) -> list[list[int]]:
+    """For each of `CHARACTERS`: the classes that mean it, capital or small."""
+    return [[index for index, char in enumerate(characters) if char.upper() == wanted] for wanted in CHARACTERS]
 
 
 def _reading(characters: list[tuple[str, float]]) -> Reading:

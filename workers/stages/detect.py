@@ -117,6 +117,7 @@ class DetectStage:
         results: list[FrameResult] = []
         crops: dict[str, BgrImage] = {}
         cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
+        margin = max(detector.model.crop_margin, detector.model.context or 0.0)
         with closing(self._look(job, loaded)) as looks:
             for frame, seen in zip(job.frames, looks, strict=True):
                 if isinstance(seen, FrameError):
@@ -125,7 +126,7 @@ class DetectStage:
                 picture, found = seen
                 results.append(self._result(frame, picture, found, detector, waited_s))
                 if cuts_crops:
-                    crops |= _crops(frame, picture.image, found.value, detector.model.crop_margin)
+                    crops |= _crops(frame, picture.image, found.value, margin)
         following = registry().next_task(job.pipeline, DETECT_TASK, has_payload=bool(crops))
         return Step(following, Message(job=job, results=tuple(results)), crops or None)
 

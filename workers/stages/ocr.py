@@ -10,12 +10,13 @@ from sightline.pipelines import PipelineSpec, registry
 from sightline.pipelines.crops import crop_keys
 from sightline.pipelines.queues import OCR_TASK
 from sightline.settings import Settings
-from sightline.types import FrameError, FrameResult, ItemResult, Reading, StageRun
+from sightline.types import FrameError, FrameResult, ItemResult, Pipeline, Reading, StageRun
 from sightline.wire.messages import Message
 from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batched, Batcher
 from workers.batching.outcomes import outcome_of
-from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread
+from workers.models.registry import find_model
+from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread, with_margin
 from workers.recognizers import open_named_recognizer, open_recognizer
 from workers.stages.services import Services
 from workers.stages.step import Step
@@ -37,6 +38,9 @@ class OcrStage:
     def __init__(self, settings: Settings, worker_name: str) -> None:
         self._settings = settings
         self._worker_name = worker_name
+        spec = find_model(settings.plates_model, settings)
+        #: What recognizers without wishes get around a box; None: what was cut, which is no more.
+        self._usual_margin = None if spec.context is None else spec.crop_margin
         text = open_recognizer(settings)
         self._recognizers = {settings.recognizer: text}
         self._names = {spec.name: _recognizer_of(spec, settings) for spec in registry().all() if _reads(spec)}
@@ -59,9 +63,16 @@ class OcrStage:
         waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
         # All crops of the job go to the batcher at once, so that they share batches.
         crops = _by_frame(message.results, step.payload or {})
-        images = [image for _, cut in crops if isinstance(cut, list) for image in cut]
         name = self._names[message.job.pipeline]
         model = self._recognizers[name].model
+        usual = self._usual_margin if message.job.pipeline == Pipeline.PLATES else None
+        margin = usual if model.context is None else model.context
+        images = [
+            image if margin is None else with_margin(image, box, margin)
+            for result, cut in crops
+            if isinstance(cut, list)
+            for image, box in zip(cut, result.detections, strict=True)
+        ]
         read = [outcome_of(ticket, "ocr") for ticket in self.batchers[name].submit(images, message.job.lane)]
         results: list[FrameResult] = []
         for result, cut in crops:
@@ -70,7 +81,10 @@ class OcrStage:
                 continue
             mine, read = read[: len(cut)], read[len(cut) :]
             # Pixels are at hand here, and nowhere later.
-            measured = [sharpness(image) for image in cut]
+            measured = [
+                sharpness(image if usual is None else with_margin(image, box, usual))
+                for image, box in zip(cut, result.detections, strict=True)
+            ]
             failed = next((item for item in mine if isinstance(item, FrameError)), None)
             if failed is not None:
                 results.append(result.model_copy(update={"error": failed}))

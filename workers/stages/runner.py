@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from celery.exceptions import Reject
 
@@ -172,8 +172,7 @@ def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
     """Send a step to whoever consumes its queue. Returns when its payload is stored and the broker has the message."""
     delivery, job = services.delivery, step.message.job
     if step.payload is not None:
-        assert isinstance(made_by, LeavesPayload)
-        (name, _), blobs = payload_of(step.message, step.task), made_by.dump(step.payload)
+        (name, _), blobs = payload_of(step.message, step.task), cast("LeavesPayload", made_by).dump(step.payload)
         # While it waits the job asks for more time. If it was finished elsewhere it is sent all the same: who takes it
         # frees its pixels.
         delivery.patience.insist(
@@ -236,11 +235,11 @@ def _cancelled(step: Step) -> Step:
 
 def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
     """The step with what another process stored for this stage."""
-    if step.payload is not None or not isinstance(stage, TakesPayload):
+    if step.payload is not None or not hasattr(stage, "load"):  # `isinstance` of a protocol takes too long for here
         return step
     name, keys = payload_of(step.message, step.task)
     blobs = services.frames.get_bundle(name, keys)
-    return replace(step, payload=stage.load(dict(zip(keys, blobs, strict=True))))
+    return replace(step, payload=cast("TakesPayload", stage).load(dict(zip(keys, blobs, strict=True))))
 
 
 def _is_stale(job: Job) -> bool:

@@ -134,6 +134,8 @@ class WriteStage:
         """Copy what the policy keeps of items. Before the commit, so that every row's picture is there. Returns the ids
         of those that are kept whole."""
         wanted = [result.frame for result in message.results if self._is_kept(result)]
+        if not wanted:
+            return frozenset()
         keys = [key for item in wanted for key in item.keys]
         blobs = self._services.frames.get_bundle(frames_name(message.job.job_id), keys)
         pictures = {key: data for key, data in zip(keys, blobs, strict=True) if data is not None}

@@ -45,7 +45,7 @@ def measure(folder: Path, settings: Settings, seconds: float) -> dict[str, Any]:
     recognizer = open_plates_recognizer(settings) or open_recognizer(settings)
     detector.warm()
     found = [detector.detect([image])[0] for image in images]
-    margin = detector.model.crop_margin
+    margin = detector.model.crop_margin if recognizer.model.context is None else recognizer.model.context
     crops = [crop(image, one, margin=margin) for image, each in zip(images, found, strict=True) for one in each]
     many = min(_MANY, settings.max_batch_size)
     share_s = seconds / (4 if crops else 2)

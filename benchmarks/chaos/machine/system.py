@@ -206,7 +206,7 @@ class System:
 
 
 def _python(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"benchmarks.chaos.{module}", *arguments]
+    return [sys.executable, "-m", f"benchmarks.chaos.roles.{module}", *arguments]
 
 
 def _prepare_postgres(folder: Path) -> Any:

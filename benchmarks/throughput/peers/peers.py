@@ -89,7 +89,13 @@ def _serving(work: Work, name: str, port: int) -> Iterator[tuple[subprocess.Pope
     log = folder / "log"
     given = {PACKAGES: os.pathsep.join(site.getsitepackages()), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
     with log.open("wb") as file:
-        command = [str(work.peers_python), "-m", f"benchmarks.throughput.{PEERS[name][1]}", str(port), str(folder)]
+        command = [
+            str(work.peers_python),
+            "-m",
+            f"benchmarks.throughput.peers.{PEERS[name][1]}",
+            str(port),
+            str(folder),
+        ]
         server = subprocess.Popen(command, cwd=folder, env=os.environ | given, stdout=file, stderr=file)
     try:
         yield server, log

@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sightline-where-", ignore_cleanup_errors=True) as name:
         os.environ[_REPORT] = str(Path(name) / "clocks.json")
         work = Work(pictures, frames, Path(name))
-        with running(work, given=given, fused=True, app=f"benchmarks.throughput.{app}") as system:
+        with running(work, given=given, fused=True, app=f"benchmarks.throughput.profile.{app}") as system:
             system.run(work.pictures, min(8 * WARM_UP_FRAMES, frames), options.bundle)
             before, meter = _clocks(system), system.meter()
             began_s = time.thread_time()

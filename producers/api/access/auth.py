@@ -102,7 +102,7 @@ def require(role: Role) -> Callable[[Request], Awaitable[None]]:
 
 
 async def caller_of(request: Request) -> Caller:
-    """Who asks. Raises a 401 where nobody is known who may."""
+    """Return the caller. Raises a 401 if unauthenticated."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         known = request.state.caller = await _find_caller(request)

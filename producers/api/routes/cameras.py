@@ -28,7 +28,7 @@ from sightline.redaction import redact_url
 from sightline.types import Pipeline, SourceId
 from storage import cameras
 from storage.access.keys import Role
-from storage.cameras import Camera
+from storage.cameras import Camera, Mask, Rotation
 
 router = APIRouter(route_class=ChangesLogged, prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
 
@@ -42,6 +42,10 @@ MinFps = Annotated[
         description="While the workers do not keep up or nothing moves, `fps` falls to this. Null: it does not fall.",
     ),
 ]
+_MASK: Final = Field(
+    description="Polygons of what is looked at, each a list of [x, y] in shares of the upright picture, 0 to 1; the "
+    "rest is painted black. Empty: all is looked at."
+)
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 _TEST_TIMEOUT_S: Final = 8.0
 _MOST_TESTS: Final = 2
@@ -75,6 +79,8 @@ class NewCamera(BaseModel):
     motion: bool = True
     enabled: bool = True
     loop: bool = False
+    rotation: Rotation = 0
+    mask: Annotated[Mask, _MASK] = ()
 
 
 class CameraUrl(BaseModel):
@@ -100,6 +106,8 @@ class CameraChange(BaseModel):
     motion: bool | None = None
     enabled: bool | None = None
     loop: bool | None = None
+    rotation: Rotation | None = None
+    mask: Annotated[Mask, _MASK] | None = None
 
 
 class CameraView(BaseModel):
@@ -114,6 +122,8 @@ class CameraView(BaseModel):
     motion: bool
     enabled: bool
     loop: bool
+    rotation: Rotation
+    mask: Mask
     status: CameraStatus | None  #: None while Redis does not answer
 
 

@@ -13,8 +13,9 @@ from producers.api.params import Cursor, Limit, Since, Source, Until
 from producers.api.services import Given
 from storage.access.keys import Role
 from storage.database.paging import Page
+from storage.passages.likely import find_likely
 from storage.passages.search import find_passages
-from storage.passages.views import FoundPassageView, PassageView
+from storage.passages.views import FoundPassageView, LikelyPassageView, PassageView
 from storage.results import queries
 from storage.results.views import DetectionView, ReadingView
 
@@ -37,6 +38,10 @@ def list_passages(
     since: Since = None,
     until: Until = None,
     list: Annotated[str | None, Query(max_length=32, description="Only those on this list of known plates.")] = None,
+    country: Annotated[
+        str | None,
+        Query(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="Only those likely of it: `sk`, `us`, `us-tx`."),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[PassageView]:
@@ -45,6 +50,7 @@ def list_passages(
         services.database,
         text=text,
         list_name=list,
+        country=country,
         source=source,
         since=since,
         until=until,
@@ -74,6 +80,21 @@ def list_similar_passages(
     return find_passages(
         services.database, text, max_distance=max_distance, source=source, since=since, until=until, limit=limit
     )
+
+
+@router.get("/passages/likely", summary="Vehicles that may have a plate")
+def list_likely_passages(
+    services: Given,
+    text: Annotated[
+        str, Query(min_length=3, max_length=64, description="A plate in any spelling; `?` stands for one character.")
+    ],
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+) -> Page[LikelyPassageView]:
+    """The likeliest first, by what was read and what else was thought of. There are no further pages."""
+    return find_likely(services.database, text, source=source, since=since, until=until, limit=limit)
 
 
 @router.get("/passages/{passage_id}", summary="One passage", responses=described(404))

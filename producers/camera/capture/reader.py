@@ -8,7 +8,9 @@ import time
 import traceback
 from collections.abc import Callable
 
+from producers.camera.capture.health import Health
 from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
+from producers.camera.capture.view import View
 from producers.camera.counters import CameraCounters
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.publish.budget import Budget
@@ -64,7 +66,9 @@ class Reader:
         self._open_source = open_source
         self._url = camera.url.get_secret_value()
         # Names the frames of an archive: a field that changes none of them must not change their names.
-        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude={"min_fps"}) + self._url
+        unnamed = {"min_fps"} | {name for name in ("rotation", "mask") if not getattr(camera, name)}
+        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude=unnamed) + self._url
+        self._view = View(camera.rotation, camera.mask)
         self._stop = threading.Event()
         self._backoff = Backoff()
         self._seq = 0
@@ -145,6 +149,7 @@ class Reader:
     def _read(self, source: Source, edition: str) -> None:
         sampler = Sampler(self.camera.fps)
         gate = MotionGate() if self.camera.motion else None
+        health = Health() if self.camera.preset == "live" else None
         first_frame_s: float | None = None
         if self.camera.preset == "archive":
             self._seq = 0
@@ -161,14 +166,16 @@ class Reader:
             if time.monotonic() - first_frame_s > GOOD_RUN_S:
                 self._backoff.reset()
             if sampler.takes(grab.at_s):
-                self._take(grab, gate, source, edition)
+                self._take(self._view.of(grab), gate, health, source, edition)
 
-    def _take(self, grab: Grab, gate: MotionGate | None, source: Source, edition: str) -> None:
+    def _take(self, grab: Grab, gate: MotionGate | None, health: Health | None, source: Source, edition: str) -> None:
         self._counters.count_sampled()
         if not self.budget.takes(grab.at_s):
             self._counters.count_thinned()
             return
         try:
+            if health is not None and health.wants(grab.at_s):
+                self._note_health(health, grab)
             if gate is not None and not self._passes(gate, grab):
                 self._counters.count_gated()
                 return
@@ -194,6 +201,12 @@ class Reader:
         passes = gate.passes(grab.gray(GRAY_WIDTH), grab.at_s, self.budget.slowdown)
         self.budget.note_motion(gate.moved_at_s)
         return passes
+
+    def _note_health(self, health: Health, grab: Grab) -> None:
+        health.look(grab.gray(GRAY_WIDTH), grab.at_s)
+        if health.condition != self._counters.condition:
+            log.warning("camera %s: %s", self.camera.camera_id, health.condition or "sees again")
+            self._counters.condition = health.condition
 
     def _note_ended(self, ended_files: EndedFiles, edition: str) -> None:
         try:

@@ -30,8 +30,13 @@ class StreamFacts:
 class Grab(Protocol):
     """One frame a source delivered. Its pixels cost nothing until they are asked for."""
 
-    at_s: float  #: seconds on the source's own clock
-    captured_at: datetime
+    @property
+    def at_s(self) -> float:
+        """Seconds on the source's own clock."""
+        ...
+
+    @property
+    def captured_at(self) -> datetime: ...
 
     @property
     def stamp_s(self) -> float | None:

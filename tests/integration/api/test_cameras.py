@@ -30,3 +30,15 @@ def test_an_address_that_cannot_be_right_is_refused(client: TestClient, url: str
 def test_streams_of_every_kind_may_be_cameras(client: TestClient, url: str) -> None:
     added = client.post("/v1/cameras", json={"camera_id": "gate", "url": url, "enabled": False})
     assert (added.status_code, added.json()["url"]) == (201, url)
+
+
+def test_how_a_camera_hangs_and_what_is_looked_at(client: TestClient) -> None:
+    mask = [[[0, 0.5], [1, 0.5], [1, 1]]]
+    new = {"camera_id": "gate", "url": "rtsp://10.0.0.7/s", "enabled": False, "rotation": 180, "mask": mask}
+    added = client.post("/v1/cameras", json=new).json()
+    assert (added["rotation"], added["mask"]) == (180, mask)
+    assert client.patch("/v1/cameras/gate", json={"mask": []}).json()["mask"] == []
+    for wrong in ({"rotation": 45}, {"mask": [[[0, 0], [1, 1]]]}, {"mask": [[[0, 0], [1, 1], [0, 2]]]}):
+        assert client.patch("/v1/cameras/gate", json=wrong).status_code == 422
+    page = client.get("/").text
+    assert "turned by 180°" in page

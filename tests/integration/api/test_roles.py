@@ -43,6 +43,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/v1/passages/{passage_id}/crop"): Rule(LOOK, "get_passage_crop"),
     ("GET", "/v1/passages/like"): Rule(LOOK, "list_similar_passages"),
+    ("GET", "/v1/passages/likely"): Rule(LOOK, "list_likely_passages"),
     ("GET", "/v1/plates"): Rule(LOOK, "list_plates"),
     ("GET", "/v1/plates/export"): Rule(LOOK, "export_plates"),
     ("POST", "/v1/plates"): Rule(ACT, "add_plate"),

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.guard import __main__ as guard
 from benchmarks.guard.figures import Ratio
 from sightline.delivery.handoff import Delivery
+from sightline.delivery.ledger import Ledger
 from sightline.delivery.publisher import Publisher
 from sightline.wire.messages import Message
 from storage.results.store import Store
@@ -61,6 +62,13 @@ def test_more_commands_fail_it(
 ) -> None:
     _repeat(monkeypatch, Delivery, "begin", "queue")
     assert "TOO MUCH: what Redis does for publish" in capsys.readouterr().out
+
+
+def test_more_round_trips_fail_it(
+    known: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _repeat(monkeypatch, Ledger, "settle_together", "queue")
+    assert "TOO MUCH: of a worker to Redis for taking" in capsys.readouterr().out
 
 
 def test_more_statements_fail_it(

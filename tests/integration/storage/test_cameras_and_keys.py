@@ -30,6 +30,16 @@ from tests.integration.storage.bundles import frame_result, message
 GATE = Camera(camera_id="gate", url=SecretStr("rtsp://me:secret@10.0.0.5/stream"), fps=2.5, motion=False)
 
 
+def test_how_a_camera_is_looked_at_is_kept(database: Database) -> None:
+    mask = (((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)),)
+    add_camera(database, GATE.model_copy(update={"rotation": 90, "mask": mask}))
+    assert (get_camera(database, "gate").rotation, get_camera(database, "gate").mask) == (90, mask)
+    for change, words in (({"mask": (((0, 0), (1, 1)),)}, "mask"), ({"rotation": 45}, "rotation")):
+        with pytest.raises(BadMessageError, match=words):
+            update_camera(database, "gate", **change)
+    assert update_camera(database, "gate", rotation=0, mask=()) == GATE
+
+
 def test_a_camera_comes_back_as_it_was_added(database: Database) -> None:
     yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive")
     add_camera(database, yard)

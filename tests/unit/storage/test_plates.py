@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
+from sightline.plate_formats import BY_LENGTH
 from storage.plates.confusions import confusion_cost
 from storage.plates.text import most_errors, normalize, plate_chars, plate_distance, read_plate
 
@@ -17,9 +20,11 @@ from storage.plates.text import most_errors, normalize, plate_chars, plate_dista
         ("А123ВС77", "A123BC77"),  # Cyrillic look-alikes
         ("京A12345", "A12345"),
         ("12-345-67", "1234567"),
-        ("AB1", None),  # too short
+        ("AB1", None),  # short: only in a box of a plate, and read surely
+        ("MH12DE1433", "MH12DE1433"),  # ten, as India writes them
         ("ABCDEF", None),  # no digit
-        ("ABC1234567", None),  # too long
+        ("ABC1234567", None),  # ten, as nobody writes them
+        ("ABC12345678", None),  # too long
         ("", None),
         ("12:34:56", None),  # a clock in the picture
         ("7:45", None),
@@ -51,6 +56,24 @@ def test_letters_alone_need_a_box_of_a_plate_and_a_sure_reading(
     label: str, confidence: float, plate: str | None
 ) -> None:
     found = read_plate("G-WAGEN", confidence, label=label)
+    assert (found and found.text) == plate
+
+
+def test_every_format_is_a_plate() -> None:
+    """In a plate detector's box, read surely; longer and shorter texts than most too."""
+    for form in chain.from_iterable(BY_LENGTH.values()):
+        text = "".join(allowed[-1] for allowed in form.places)
+        assert read_plate(text, 0.99, label="plate") is not None, (form.country, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "confidence", "plate"),
+    [("BA1", "plate", 0.99, "BA1"), ("BA1", "plate", 0.8, None), ("BA1", "", 0.99, None), ("B12", "plate", 0.99, None)],
+)
+def test_three_characters_need_a_format_a_box_of_a_plate_and_a_sure_reading(
+    text: str, label: str, confidence: float, plate: str | None
+) -> None:
+    found = read_plate(text, confidence, label=label)
     assert (found and found.text) == plate
 
 

@@ -60,6 +60,35 @@ def test_plates_may_have_a_recognizer_of_their_own(
     assert result.stages[0].model == reader
 
 
+@pytest.mark.parametrize(
+    ("context", "pipeline", "shape"),
+    [
+        (0.5, Pipeline.PLATES, (40, 60)),  # a box of 40 x 20 and half of its height around it
+        (None, Pipeline.PLATES, (26, 46)),  # what `plates-detector` says for recognizers without wishes
+        (None, Pipeline.TEXT, (40, 60)),  # as it was cut
+    ],
+)
+def test_a_recognizer_sees_as_much_around_a_box_as_it_wants(
+    monkeypatch: pytest.MonkeyPatch, context: float | None, pipeline: Pipeline, shape: tuple[int, int]
+) -> None:
+    class Measuring(Named):
+        def recognize(self, crops: list[Any]) -> list[Reading]:
+            return [Reading(text="{} {}".format(*crop.shape), confidence=0.9) for crop in crops]
+
+    reader = Measuring("reader")
+    reader.model = reader.model.model_copy(update={"context": context})
+    monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: reader)
+    (frame,) = make_frame_refs(1)
+    job = Job(job_id="job-00001", pipeline=pipeline, frames=(frame,))
+    message = Message(job=job, results=(FrameResult(frame=frame, detections=(CAR,)),))
+    stage = OcrStage(Settings(plates_recognizer=""), "ocr")
+    try:
+        left = stage.work(Step(OCR_TASK, message, {crop_key(frame.frame_id, 0): np.zeros((40, 60, 3), np.uint8)}))
+    finally:
+        stage.close()
+    assert left.message.results[0].readings[0].text == "{} {}".format(*shape)
+
+
 def test_a_frame_whose_crop_is_gone_or_damaged_is_dead_and_the_others_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -82,6 +82,24 @@ GROUPS: dict[str, tuple[str, ...]] = {
     + ("opentype/bebas-neue/BebasNeue-Bold.otf", "opentype/yanone-kaffeesatz/YanoneKaffeesatz-Bold.otf"),
     "mandatory": _STROKES + _ROAD[2:4] * 6 + _TECHNICAL[1:3] * 2 + _SANS[:4],
 }
+#: never trained with, see `use_held_out`
+HELD_OUT = (
+    "truetype/dejavu/DejaVuSansCondensed-Bold.ttf",
+    "truetype/freefont/FreeSansBold.ttf",
+    "truetype/freefont/FreeMonoBold.ttf",
+    "truetype/lato/Lato-Bold.ttf",
+    "truetype/jetbrains-mono/JetBrainsMono-Regular.ttf",
+    "truetype/open-sans/OpenSans-Semibold.ttf",
+    "truetype/roadgeek/RG2014F.ttf",
+    "truetype/liberation/LiberationMono-Bold.ttf",
+    "truetype/adf/GilliusADF-Bold.otf",
+    "opentype/urw-base35/NimbusSansNarrow-Bold.otf",
+    "opentype/urw-base35/URWGothic-Demi.otf",
+    "opentype/inter/Inter-Bold.otf",
+    "opentype/b612/B612-Bold.otf",
+    "opentype/cabin/Cabin-SemiBold.otf",
+    "opentype/dosis/Dosis-SemiBold.otf",
+)
 #: for names, slogans and advertisements, which are not part of the text
 CAPTIONS = (
     *_SANS,
@@ -96,6 +114,12 @@ CAPTIONS = (
 )
 
 
+def use_held_out() -> None:
+    """From here on, in this process, plates are drawn in letters that nothing was trained with."""
+    for name in GROUPS:
+        GROUPS[name] = HELD_OUT
+
+
 def fonts_dir() -> Path:
     return Path(os.environ.get("TRAINING_FONTS_DIR", "/usr/share/fonts"))
 
@@ -106,7 +130,9 @@ def check_fonts() -> None:
     Raises:
         FileNotFoundError: names the Debian packages to install.
     """
-    wanted = {name for group in (*GROUPS.values(), CAPTIONS) for name in group if not name.startswith("strokes/")}
+    wanted = {
+        name for group in (*GROUPS.values(), HELD_OUT, CAPTIONS) for name in group if not name.startswith("strokes/")
+    }
     missing = {
         PACKAGES[name.rsplit("/", 1)[0].removesuffix("/unhinted")]
         for name in wanted

@@ -13,7 +13,7 @@ from sightline.types import Reading
 from training.plates.measuring.measure import Photo, load_photos, open_named, report, shares
 from workers.recognizers.formats import Formats
 from workers.recognizers.plates import PlateRecognizer, reading_of
-from workers.recognizers.voted import VotedRecognizer
+from workers.recognizers.voted import CONTEXT, open_voted_recognizer
 
 _HEAD = """# plates-recognizer
 
@@ -66,14 +66,16 @@ def _steps(weights: Path, folder: Path) -> list[str]:
     own = open_named(str(weights), load_settings())
     assert isinstance(own, PlateRecognizer)
     other = open_named("rapidocr", load_settings())
-    voted = VotedRecognizer(own, other, own.formats)
+    voted = open_voted_recognizer(load_settings())  # the weights are where it looks for them
+    in_context = load_photos(folder, CONTEXT)
+    both = voted.recognize([photo.crop for photo in in_context])
     rows = ["| step | margin | dev exact | dev eq | test exact | test eq |", "| --- | --- | --- | --- | --- | --- |"]
     details: list[str] = []
     for margin in _MARGINS:
         photos = load_photos(folder, margin)
         crops = [photo.crop for photo in photos]
         decoded = own.decode(crops)
-        alone, both = own.recognize(crops), voted.recognize(crops)
+        alone = own.recognize(crops)
         known = [
             reading_of(one, Formats(_COUNTRIES.get(photo.group, ())))
             for one, photo in zip(decoded, photos, strict=True)
@@ -83,11 +85,11 @@ def _steps(weights: Path, folder: Path) -> list[str]:
             _row("this, no formats", margin, photos, [Reading(text=one.text, confidence=0) for one in decoded]),
             _row("this, formats of all countries (`plates`)", margin, photos, alone),
             _row("this, formats of the photos' own countries", margin, photos, known),
-            _row("this and PP-OCR, formats of all (`voted`)", margin, photos, both),
         ]
         if margin == _MARGINS[-1]:
-            for title, readings in (("`plates`", alone), ("`voted`", both)):
-                details += ["", f"{title}, margin {margin}:", "", "```text", report(photos, readings), "```"]
+            details += ["", f"`plates`, margin {margin}:", "", "```text", report(photos, alone), "```"]
+    rows.append(_row("this and PP-OCR, formats of all (`voted`)", CONTEXT, in_context, both))
+    details += ["", f"`voted`, margin {CONTEXT}:", "", "```text", report(in_context, both), "```"]
     return [*rows, *details]
 
 

@@ -118,16 +118,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.plates.measuring.measure", description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--recognizer", default="plates", help="a name of SIGHTLINE_RECOGNIZER, or a .onnx file")
-    parser.add_argument("--margin", type=float, default=0.0, help="share of the box height added on all sides")
+    parser.add_argument("--margin", type=float, help="share of the box height added on all sides; else as it wants")
     parser.add_argument("--failures", action="store_true", help="list the failures of the dev half")
     args = parser.parse_args()
     recognizer = open_named(args.recognizer, load_settings())
-    photos = load_photos(args.photos, args.margin)
+    margin = (recognizer.model.context or 0.0) if args.margin is None else args.margin
+    photos = load_photos(args.photos, margin)
     recognizer.recognize([photo.crop for photo in photos[:2]])
     began = time.perf_counter()
     readings = recognizer.recognize([photo.crop for photo in photos])
     each_ms = (time.perf_counter() - began) / len(photos) * 1000
-    print(f"{args.recognizer}, margin {args.margin}, {len(photos)} photos, {each_ms:.1f} ms a crop")
+    print(f"{args.recognizer}, margin {margin}, {len(photos)} photos, {each_ms:.1f} ms a crop")
     print(report(photos, readings))
     for photo, reading in zip(photos, readings, strict=True):
         if args.failures and photo.is_dev and plain(reading.text).translate(_EQUAL) != photo.plate.translate(_EQUAL):

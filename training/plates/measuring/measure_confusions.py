@@ -73,8 +73,13 @@ def overhangs(detector: Detector, scenes: Iterable[int], seed: int) -> list[Over
     return sorted(found)
 
 
-def draw_cuts(seed: int, indices: Iterable[int], boxes: list[Overhang], margin: float) -> Iterator[Cut]:
-    """Plates as they are cut out; `margin` is what the detector wants around its boxes, in their heights."""
+def draw_cuts(
+    seed: int, indices: Iterable[int], boxes: list[Overhang], margin: float, context: float | None = None
+) -> Iterator[Cut]:
+    """Plates as they are cut out; `margin` is what the detector wants around its boxes, in their heights.
+
+    `context` is what the recognizer wants, where that is more.
+    """
     heights = [box.height_px for box in boxes]
     for index in indices:
         rng = np.random.default_rng([seed, index])
@@ -82,7 +87,8 @@ def draw_cuts(seed: int, indices: Iterable[int], boxes: list[Overhang], margin: 
         near = int(np.searchsorted(heights, height_px)) + int(rng.integers(-_LIKE_IT, _LIKE_IT + 1))
         left, top, right, bottom = boxes[int(np.clip(near, 0, len(boxes) - 1))].sides
         pad = margin * (1 + top + bottom)
-        sides = np.array([left + pad, top + pad, right + pad, bottom + pad], np.float64)
+        more = pad if context is None else context * (1 + top + bottom)
+        sides = np.array([left + more, top + more, right + more, bottom + more], np.float64)
         cut = draw_cut(rng, height_px=height_px, box=lambda _rng, size: sides * size[1])  # noqa: B023
         if MIN_PLATE_CHARS <= len(cut.text) <= MAX_PLATE_CHARS:
             image = np.asarray(cv2.cvtColor(cut.image, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -145,7 +151,7 @@ def main() -> None:
     recognizer = open_plates_recognizer(settings) or open_recognizer(settings)
     boxes = overhangs(detector, track(range(args.scenes), "boxing plates", transient=True), args.seed)
     indices = track(range(args.crops), "drawing and reading", transient=True)
-    cuts = draw_cuts(args.seed, indices, boxes, detector.model.crop_margin)
+    cuts = draw_cuts(args.seed, indices, boxes, detector.model.crop_margin, recognizer.model.context)
     counts, plates, unread = count_readings(cuts, recognizer, settings.min_reading_confidence)
     made = {
         "by": f"python -m training.plates.measuring.measure_confusions --crops {args.crops} --scenes {args.scenes} "

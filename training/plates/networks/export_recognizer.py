@@ -19,7 +19,8 @@ from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 
 from training.plates.networks.halve import halve
 from training.plates.networks.network import PlateNet
-from workers.recognizers.plates import CHARACTERS, HEIGHT_PX, WIDTH_PX
+from workers.recognizers.ctc import CHARACTERS
+from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
 
 
 class _Exported(nn.Module):

@@ -12,7 +12,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional as F  # noqa: N812  # pyright: ignore[reportMissingImports]
 
-from workers.recognizers.plates import CHARACTERS
+from workers.recognizers.ctc import CHARACTERS
 
 ROWS, COLUMNS = 2, 40
 CLASSES = len(CHARACTERS) + 1  #: class 0 is CTC's blank

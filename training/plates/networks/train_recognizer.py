@@ -20,7 +20,7 @@ from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional as F  # noqa: N812  # pyright: ignore[reportMissingImports]
 
 from training.plates.networks.network import PlateNet
-from workers.recognizers.plates import CHARACTERS, decode
+from workers.recognizers.ctc import CHARACTERS, decode
 
 _BATCH = 32
 _HELD_OUT = 1024  #: last crops of the set, never trained on

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from producers.camera.probe import probe_camera
+from producers.camera.probe import _rate, probe_camera
 from producers.camera.sources.source import SourceOptions
 from tests.cameras import picture
 from tests.videos import damage_packet, make_video
@@ -63,3 +63,10 @@ def test_what_does_not_work_is_told_in_the_answer(url: str, words: str) -> None:
     assert words in (found.error or "")
     assert found.picture is None
     assert "s3cret" not in found.model_dump_json()
+
+
+def test_a_first_picture_without_a_time_stamp_does_not_spoil_the_rate() -> None:
+    """As FFmpeg gives the first one of RTSP: the clock of the stream and ours have nothing to do with each other."""
+    assert _rate([(13_000.0, None), (13_000.1, 0.0), (13_000.3, 0.1), (13_000.3, 0.2)]) == 10
+    assert _rate([(13_000.0, None), (13_000.5, None), (13_001.0, 7.0)]) == 2
+    assert _rate([(1.0, 5.0)]) is None

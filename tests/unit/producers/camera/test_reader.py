@@ -130,6 +130,20 @@ def test_frames_are_sampled_encoded_and_named(start: Start) -> None:
     assert script.closed == 1
 
 
+def test_pictures_are_sent_upright_and_what_is_outside_of_the_mask_moves_nobody(start: Start) -> None:
+    kept = Kept()
+    upper = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.3), (0.0, 0.3))  # the box moves below
+    film: list[Still | Exception] = [Still(n / 10, image=np.rot90(picture(n))) for n in range(40)]
+    _, counters = start(camera(motion=True, rotation=90, mask=(upper,)), kept, open_source=Script(film))
+    wait_until(lambda: counters.status().state == "ended")
+    assert 1 <= len(kept.frames) <= 12
+    image = cv2.imdecode(np.frombuffer(kept.frames[-1].jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == (240, 320, 3)
+    assert image[:60].min() > 60
+    assert image[90:].max() < 30
+
+
 def test_a_still_scene_is_gated(start: Start) -> None:
     kept = Kept()
     _, counters = start(camera(motion=True), kept, open_source=Script([Still(n / 10) for n in range(40)]))

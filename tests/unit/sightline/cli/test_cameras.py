@@ -94,3 +94,15 @@ def test_a_stream_that_does_not_work_is_told_and_ends_with_status_1(
         cameras.look("rtsp://10.0.0.7/s")
     assert ended.value.exit_code == 1
     assert "password is wrong" in capsys.readouterr().err
+
+
+def test_masks_are_written_as_corners(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[Any] = []
+    monkeypatch.setattr(cameras, "call_api", lambda *_, body: bodies.append(body))
+    cameras.add("gate", "rtsp://host/1", rotation=90, mask=["0,0.5 1,0.5 1,1"])
+    cameras.change("gate", mask=[""])
+    cameras.change("gate", fps=2.0)
+    assert (bodies[0]["rotation"], bodies[0]["mask"]) == (90, [[[0, 0.5], [1, 0.5], [1, 1]]])
+    assert bodies[1:] == [{"mask": []}, {"fps": 2.0}]
+    with pytest.raises(BadMessageError, match="write corners as x,y with blanks between"):
+        cameras.add("gate", "rtsp://host/1", mask=["0;0 1;1"])

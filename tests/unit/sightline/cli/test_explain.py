@@ -17,7 +17,7 @@ CANDIDATE: dict[str, Any] = {
     "height_px": 24.3,
     "reading": {"text": "KAB [bold] 4721", "confidence": 0.98},
     "verdict": "not_a_plate",
-    "why": "10 of A-Z and 0-9, plates have 4 to 9",
+    "why": "10 of A-Z and 0-9, and no country writes them so",
 }
 EXPLANATION: dict[str, Any] = {
     "frame": {

@@ -66,8 +66,8 @@ def test_a_cameras_setting_and_what_was_measured_are_two_things(
     answers["/cameras"] = {"items": [camera, camera | {"camera_id": "hall", "min_fps": None, "status": None}]}
     assert sightline(monkeypatch, "cameras", "list") == 0
     assert [" ".join(row.split()) for row in capsys.readouterr().out.splitlines()] == [
-        "camera state pipeline fps wanted fps now fps read read unreadable sampled thinned still dropped published "
-        "saved url last error",
+        "camera state condition pipeline fps wanted fps now fps read read unreadable sampled thinned still dropped "
+        "published saved url last error",
         "gate running plates 0.5 to 5 2.50 24.90 100 3 20 9 4 0 7 65 % rtsp://***@host/1",
         "hall plates 5.00 rtsp://***@host/1",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -287,6 +288,27 @@ def test_a_second_look_confirms_the_first(tmp_path: Path, runtime: str):
     assert found[0][0].xyxy == pytest.approx(wide, abs=2.1)
     assert found[1][0].xyxy == pytest.approx(tall, abs=4.1)
     assert found[0][0].confidence == pytest.approx(1.0)
+
+
+def test_where_two_looks_find_nothing_a_last_one_looks_for_what_fills_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_raw_rectangle_model(tmp_path / "own.onnx")
+    detector = open_model(tmp_path, file, "openvino", "second_look = 128\nlast_look = 192", kind="yolo-raw")
+    look, asked = detector._look, list[tuple[int, int]]()
+
+    def look_from_afar(images: Any, small: Any, longest: int) -> Any:
+        asked.append((longest, len(images)))
+        found = look(images, small, longest)
+        is_seen = [longest == 192 or image.shape[1] == 96 for image in images]
+        return [each if seen else [] for seen, each in zip(is_seen, found, strict=True)]
+
+    monkeypatch.setattr(detector, "_look", look_from_afar)
+    large, usual, nothing = (20, 10, 90, 40), (30, 100, 70, 180), None
+    found = detector.detect([picture(128, 72, large), picture(96, 256, usual), picture(128, 72, nothing)])
+    assert [len(detections) for detections in found] == [1, 1, 0]
+    assert found[0][0].xyxy == pytest.approx(large, abs=2.1)
+    assert asked == [(64, 3), (128, 3), (192, 2)]
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1000, 1500), (511, 333)])

@@ -9,7 +9,7 @@ import pytest
 from sightline.errors import BadImageError
 from sightline.types import Detection
 from tests.fuzz.pictures import odd_pictures
-from workers.pixels.images import BgrImage, crop, decode, decode_small, encode_jpeg
+from workers.pixels.images import BgrImage, crop, decode, decode_small, encode_jpeg, with_margin
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,30 @@ def test_crop_cuts_the_box(photo: BgrImage):
 def test_margin_is_a_share_of_the_height(photo: BgrImage):
     assert np.array_equal(crop(photo, box(50, 60, 150, 100), margin=0.25), photo[50:110, 40:160])
     assert np.array_equal(crop(photo, box(50, 60, 150, 100), margin=-0.25), photo[70:90, 60:140])
+
+
+def test_what_is_missing_around_a_box_is_the_edge_of_the_photo_again(photo: BgrImage) -> None:
+    cut = crop(photo, box(0, 10, 60, 30), margin=0.5)
+    assert cut.shape == (40, 80, 3)
+    assert np.array_equal(cut[:, 10:], photo[0:40, 0:70])
+    assert np.array_equal(cut[:, :10], np.repeat(photo[0:40, :1], 10, axis=1))
+
+
+@pytest.mark.parametrize("wanted", [0.0, 0.15, 0.5])
+@pytest.mark.parametrize("given", [0.15, 0.5])
+def test_a_crop_has_the_margin_that_is_wanted(photo: BgrImage, given: float, wanted: float) -> None:
+    where = box(60, 60, 140, 100)
+    made = with_margin(crop(photo, where, margin=given), where, wanted)
+    direct = crop(photo, where, margin=wanted)
+    assert made.shape == direct.shape
+    if wanted <= given:
+        assert np.array_equal(made, direct)
+
+
+def test_a_straightened_crop_keeps_its_margin(photo: BgrImage) -> None:
+    where = box(60, 60, 140, 100, corners=((60, 60), (140, 60), (140, 100), (60, 100)))
+    cut = crop(photo, where)
+    assert with_margin(cut, where, 0.5) is cut
 
 
 @pytest.mark.parametrize(
