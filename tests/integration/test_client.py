@@ -31,6 +31,7 @@ from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
 from storage.database.engine import Database
+from storage.items.writers import RowsOfPipelines
 from storage.passages.views import FoundPassageView
 from storage.results.store import Store
 from tests.conftest import free_port
@@ -77,7 +78,7 @@ def finish(settings: Settings, database: Database) -> Iterator[Finish]:
 
     def finish_(job: Job) -> None:
         results = tuple(_result(frame) for frame in job.frames)
-        (outcome,) = Store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+        (outcome,) = Store(database, RowsOfPipelines(settings)).store([Message(job=job, results=results)], set())
         publisher.ledger.settle(job.job_id, outcome.counts)
         now = datetime.now(UTC)
         board.post(
