@@ -36,6 +36,7 @@ from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStat
 if TYPE_CHECKING:
     from sightline.client.answers import Audit, Camera, Passage
     from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
+    from sightline.delivery.delta_stream import StreamEvent
     from sightline.settings import Settings, load_settings
 
 __version__ = "0.1.0"
@@ -66,6 +67,7 @@ __all__ = [
     "Sightline",
     "SightlineError",
     "StoreUnavailableError",
+    "StreamEvent",
     "SubmittedJob",
     "WaitTimeoutError",
     "load_settings",
@@ -78,6 +80,7 @@ _LAZY = {
     "Camera": "sightline.client.answers",
     "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
+    "StreamEvent": "sightline.delivery.delta_stream",
     "SubmittedJob": "sightline.client.client",
     "Settings": "sightline.settings",
     "load_settings": "sightline.settings",

@@ -32,6 +32,7 @@ from producers.api.routes import (
     erasure,
     explanations,
     health,
+    job_events,
     jobs,
     pictures,
     plates,
@@ -70,7 +71,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.looks = Looks()
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
-    parts = (jobs, results, explanations, dead_letters, cameras, plates, sinks, erasure, books, audit_log)
+    parts = (jobs, job_events, results, explanations, dead_letters, cameras, plates, sinks, erasure, books, audit_log)
     for router in (*(part.router for part in parts), jobs.endings):
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew

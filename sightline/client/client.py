@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from sightline.client.answers import Audit, Camera, Passage
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
-from sightline.errors import BadMessageError
+from sightline.errors import BadMessageError, WaitTimeoutError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings, load_settings
@@ -25,6 +25,7 @@ from sightline.types import JobResult, Lane, Pipeline
 from sightline.wire.messages import Job
 
 if TYPE_CHECKING:
+    from sightline.delivery.delta_stream import StreamEvent
     from sightline.delivery.publisher import Publisher
 Moment = datetime | str
 Opened = TypeVar("Opened")
@@ -51,6 +52,10 @@ class SubmittedJob:
             WaitTimeoutError: it is not there yet; the job goes on.
         """
         return self._client.wait(self.job_id, timeout_s)
+
+    def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
+        """See `Sightline.stream`."""
+        return self._client.stream(self.job_id, last_id, silent_s=silent_s)
 
     def cancel(self) -> bool:
         """Have it dropped as `cancelled`; see `Sightline.cancel`."""
@@ -132,17 +137,25 @@ class Sightline:
             raise self._jobs.timed_out(job_id, timeout_s)
         return result
 
+    def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
+        """Listen to a job: events until the one with its result. To go on after a break, give the last `event.id`.
+
+        Raises WaitTimeoutError after `silent_s` of silence; the job goes on.
+        """
+        event = None
+        for event in self._jobs.stream(job_id, last_id, silent_s):
+            yield event
+        if not (event and event.result):
+            raise self._jobs.timed_out(job_id, silent_s)
+
     def cancel(self, job_id: str) -> bool:
         """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.
 
-        Its result says how it ended: what was just being written is `stored` all the same. Cancelling twice does no
-        harm.
+        Its result says how it ended: what was being written is `stored` all the same. Cancelling twice does no harm.
 
-        Returns:
-            False if there is nothing to cancel: the job ended before, or there never was one with this id.
+        Returns False if there is nothing to cancel: the job ended before, or there never was one with this id.
 
-        Raises:
-            BrokerUnavailableError: it is not known to be cancelled; try again.
+        Raises BrokerUnavailableError: it is not known to be cancelled; try again.
         """
         return self._jobs.cancel(job_id)
 
@@ -257,9 +270,16 @@ class AsyncSightline:
         """See `Sightline.wait`."""
         result = await self._waiting.wait(job_id, timeout_s)
         if result is None:
-            jobs = self._sync._jobs  # pyright: ignore[reportPrivateUsage]
-            raise await asyncio.to_thread(jobs.timed_out, job_id, timeout_s)
+            raise await asyncio.to_thread(self._timed_out, job_id, timeout_s)
         return result
+
+    async def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
+        """See `Sightline.stream`."""
+        event = None
+        async for event in self._waiting.stream(job_id, last_id, silent_s):
+            yield event
+        if event is None or event.result is None:
+            raise await asyncio.to_thread(self._timed_out, job_id, silent_s)
 
     async def cancel(self, job_id: str) -> bool:
         """See `Sightline.cancel`."""
@@ -297,6 +317,9 @@ class AsyncSightline:
         waiting = self._opened.pop(asyncio.get_running_loop(), None)
         if waiting is not None:
             await waiting.close()
+
+    def _timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
+        return self._sync._jobs.timed_out(job_id, timeout_s)  # pyright: ignore[reportPrivateUsage]
 
     @property
     def _waiting(self) -> Any:
@@ -340,6 +363,10 @@ class AsyncSubmittedJob:
     async def wait(self, timeout_s: float = 30.0) -> JobResult:
         """See `SubmittedJob.wait`."""
         return await self._client.wait(self.job_id, timeout_s)
+
+    def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
+        """See `SubmittedJob.stream`."""
+        return self._client.stream(self.job_id, last_id, silent_s=silent_s)
 
     async def cancel(self) -> bool:
         """See `SubmittedJob.cancel`."""

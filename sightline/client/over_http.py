@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
 from sightline.client.http import ApiClient, AsyncApiClient
 from sightline.delivery.cancellations import CANCELLED
+from sightline.delivery.delta_stream import StreamEvent
 from sightline.errors import WaitTimeoutError
 from sightline.pipelines import parse_result
 from sightline.settings import Settings
@@ -17,6 +19,7 @@ from sightline.wire.messages import Job
 
 #: The API waits for no longer.
 _WAIT_S: Final = 60.0
+MAX_SILENT_S: Final = 3600.0
 
 
 class OverHttp:
@@ -55,6 +58,12 @@ class OverHttp:
         result = _result(self._api.call("POST", f"{_path(job_id)}/cancel"))
         return result is None or any(frame.dropped == CANCELLED for frame in result.frames)
 
+    def stream(self, job_id: str, last_id: str, silent_s: float) -> Iterator[StreamEvent]:
+        """See `OverRedis.stream`."""
+        query = {"last_id": last_id, "silent": min(silent_s, MAX_SILENT_S)}
+        for data in self._api.events(f"{_path(job_id)}/events", query, silent_s=silent_s + _WAIT_S):
+            yield StreamEvent.model_validate_json(data, extra="ignore")
+
     def close(self) -> None:
         self._api.close()
 
@@ -73,6 +82,12 @@ class AsyncOverHttp:
             result = _result(await self._api.call("GET", _path(job_id), query={"wait": wait_s}, waits_s=wait_s))
             if result is not None or time.monotonic() >= until:
                 return result
+
+    async def stream(self, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[StreamEvent]:
+        """See `OverRedis.stream`."""
+        query = {"last_id": last_id, "silent": min(silent_s, MAX_SILENT_S)}
+        async for data in self._api.events(f"{_path(job_id)}/events", query, silent_s=silent_s + _WAIT_S):
+            yield StreamEvent.model_validate_json(data, extra="ignore")
 
     async def close(self) -> None:
         await self._api.close()

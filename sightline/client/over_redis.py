@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 
+from sightline.delivery.delta_stream import AsyncDeltaStream, DeltaStream, StreamEvent
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
 from sightline.errors import BacklogFullError, WaitTimeoutError
@@ -37,6 +39,10 @@ class OverRedis:
     def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """The result; None when `timeout_s` passed first."""
         return self._board.wait(job_id, timeout_s)
+
+    def stream(self, job_id: str, last_id: str, silent_s: float) -> Iterator[StreamEvent]:
+        """Ends without a result after so much silence."""
+        return DeltaStream(self._redis, ttl_s=self._settings.result_ttl_s).listen(job_id, last_id, silent_s=silent_s)
 
     def timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
         """The error of whoever waited in vain for a job: it goes on, or nobody has met it."""
@@ -82,6 +88,10 @@ class AsyncOverRedis:
     async def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """See `OverRedis.wait`."""
         return await self._board.wait(job_id, timeout_s)
+
+    def stream(self, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[StreamEvent]:
+        """See `OverRedis.stream`."""
+        return AsyncDeltaStream(self._redis).listen(job_id, last_id, silent_s=silent_s)
 
     async def close(self) -> None:
         await self._redis.aclose()

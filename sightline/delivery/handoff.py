@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sightline.delivery.broker import Broker, Payload, task_id
@@ -38,9 +38,11 @@ class Delivery:
         assert begun is not None
         return begun
 
-    def hand_over(self, task: str, job: Job, results: Iterable[ItemResult]) -> None:
+    def hand_over(
+        self, task: str, job: Job, results: Iterable[ItemResult], shards: Mapping[str, int] | None = None
+    ) -> None:
         """Send the next stage's message. Blocks until the broker has it: that is the back-pressure."""
-        message = Message(job=job, results=tuple(results)).pack()
+        message = Message(job=job, results=tuple(results), shards=dict(shards) if shards else None).pack()
         self._send(task, message, task_id(job.job_id, task), job.lane)
 
     def bury_message(self, letter: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pydantic import ValidationError
 
 from sightline.delivery import ledger_lua as scripts
+from sightline.delivery.arrivals import Arrivals
 from sightline.errors import BacklogFullError
 from sightline.ids import made_at, new_id
 from sightline.pipelines import registry
@@ -91,7 +92,8 @@ class Ledger:
         self._redis = redis
         self._limits = limits
         self._lines = [_line(lane, pipeline) for lane in Lane for pipeline in registry().names]
-        sources = scripts.sources(self._lines)
+        self.arrivals = Arrivals(redis, job_timeout_s=limits.job_timeout_s)
+        sources = scripts.sources(self._lines, registry().graphs)
         self._admit, self._begin, self._settle, self._claim, self._withdraw, self._cancel = (
             redis.register_script(sources[name]) for name in ("admit", "begin", "settle", "claim", "withdraw", "cancel")
         )

@@ -29,6 +29,7 @@ local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
 local cancelled = 'sightline:cancelled'
 local lines = {'@LINES@'}
+local forking = {@FORKING@}
 local function lane_of(line) return string.match(line, '^[^:]*') end
 local function count(payload, field, frames)
   redis.call('HINCRBY', counts, field, frames)
@@ -57,6 +58,7 @@ local function forget(job_id)  -- returns the lane it was entered in and its pay
   if not payload then return nil end
   for _, key in ipairs({jobs, attempts, sightings}) do redis.call('HDEL', key, job_id) end
   for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
+  if forking[string.match(payload, '"pipeline":"([^"]+)"')] then redis.call('DEL', 'sightline:arrived:' .. job_id) end
   return string.match(payload, '"lane":"(%a+)"'), payload
 end
 """.replace("@HOUR@", str(HOUR_S)).replace("@KEPT@", str(HOURS_KEPT_S))
@@ -79,7 +81,7 @@ if tonumber(redis.call('HGET', open, lane .. '|*') or 0) + all > tonumber(ARGV[5
 enter(ARGV[2], ARGV[3], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
 redis.call('HSET', jobs, ARGV[1], ARGV[3])
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
-redis.call('DEL', done, result)  -- it died or was dropped before: this is a new try
+redis.call('DEL', done, result, 'sightline:deltas:' .. ARGV[1])  -- it died or was dropped before: this is a new try
 return {'admitted', ''}
 """
 
@@ -170,7 +172,8 @@ _BODIES: Final = {
 }
 
 
-def sources(lines: Iterable[str]) -> dict[str, str]:
-    """The scripts by name, for a ledger of these lines."""
+def sources(lines: Iterable[str], forking: Iterable[str]) -> dict[str, str]:
+    """The scripts by name, for a ledger of these lines; `forking`: the pipelines whose stages fork or join."""
     head = _HEAD.replace("@LINES@", "', '".join(lines))
+    head = head.replace("@FORKING@", ", ".join(f"['{pipeline}']=true" for pipeline in forking))
     return {name: head + body for name, body in _BODIES.items()}

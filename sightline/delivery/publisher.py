@@ -65,8 +65,8 @@ class Publisher:
         if verdict == "admitted":
             self._put_new(job, pixels)
             message = Message(job=job).pack()
-            task = registry().first_task(job.pipeline)
-            self.broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
+            for task in registry().first_tasks(job.pipeline):
+                self.broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
         elif verdict == "open":
             # An earlier try may have died between the ledger and the pixels; the sweeper sends its message.
             # The earlier try may have been accepted without some frames.

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable
 
 from sightline.blobs.store import FrameStore
+from sightline.delivery.branches import Branches, failed
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.ledger import Ledger, Overdue
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.pipelines import make_results, registry
+from sightline.pipelines.graph import Graph
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.types import FrameError, Lane
-from sightline.wire.messages import Message
+from sightline.wire.messages import Job, Message
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Sweeper:
         self._ledger = ledger
         self._broker = broker
         self._frames = frames
+        self._branches = Branches(ledger.arrivals, frames, broker)
         self._interval_s = interval_s
         self._max_attempts = max_attempts
         self._afterwards = afterwards
@@ -67,20 +70,37 @@ class Sweeper:
 
     def _send(self, overdue: Overdue) -> None:
         job = overdue.job.model_copy(update={"attempt": overdue.attempt})
+        graph = registry().graph(job.pipeline)
+        if graph is not None and not overdue.is_cancelled:
+            self._send_chains(job, graph)
+            return
         task, results = registry().first_task(job.pipeline), ()
         if overdue.is_cancelled:
             task, results = WRITE_TASK, make_results(job.pipeline, job.frames, dropped=CANCELLED)
         elif overdue.attempt > self._max_attempts:
-            error = FrameError(
-                reason="attempts_exhausted",
-                message=f"no end after {self._max_attempts} attempts; see the workers' logs",
-                stage="sweep",
-            )
-            task, results = WRITE_TASK, make_results(job.pipeline, job.frames, error=error)
+            task, results = WRITE_TASK, failed(job, self._exhausted()).results
         why = CANCELLED if overdue.is_cancelled else "overdue"
         log.warning("job %s is %s: attempt %d to %s", job.job_id, why, overdue.attempt, task)
         message = Message(job=job, results=results).pack()
         self._broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
+
+    def _send_chains(self, job: Job, graph: Graph) -> None:
+        """Send what of a forking pipeline did not arrive. A chain that used up its attempts arrives as failed."""
+        arrivals = self._ledger.arrivals
+        for chain in graph.due(arrivals.arrived(job)):
+            attempt = 1 + arrivals.sent_again(job, chain.name)
+            log.warning("job %s is overdue in %s: attempt %d", job.job_id, chain.name, attempt)
+            if attempt <= self._max_attempts:
+                self._branches.send(job.model_copy(update={"attempt": attempt}), chain)
+            elif chain.is_last:
+                message = Message(job=job, results=failed(job, self._exhausted()).results).pack()
+                self._broker.send(WRITE_TASK, message, task_id=task_id(job.job_id, WRITE_TASK), lane=job.lane)
+            else:
+                self._branches.arrive(job, chain, failed(job, self._exhausted()))
+
+    def _exhausted(self) -> FrameError:
+        text = f"no end after {self._max_attempts} attempts; see the workers' logs"
+        return FrameError(reason="attempts_exhausted", message=text, stage="sweep")
 
     def _run(self) -> None:
         rounds = 0

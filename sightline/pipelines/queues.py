@@ -16,6 +16,7 @@ WRITE_QUEUE: Final = "db.write"
 DETECT_TASK: Final = "sightline.detect"
 OCR_TASK: Final = "sightline.ocr"
 WRITE_TASK: Final = "sightline.write"
+ARRIVE: Final = "sightline.arrive"  #: no task: where a chain of a forking pipeline ends
 DEAD_LETTER_TASK: Final = "sightline.dead_letter"  #: a message that is no job, for the dead letters
 
 #: Redis serves the lowest number first (one list per number); RabbitMQ the highest: `delivery` turns it round there.

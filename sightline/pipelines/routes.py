@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from sightline.errors import BadMessageError, SettingsError
 from sightline.pipelines.built_in import WRITE
-from sightline.pipelines.queues import DEAD_LETTER_TASK
+from sightline.pipelines.graph import Graph, graph_of
+from sightline.pipelines.queues import ARRIVE, DEAD_LETTER_TASK
 from sightline.pipelines.spec import PayloadSpec, PipelineSpec, StageSpec
 from sightline.types import Pipeline
 
@@ -23,7 +24,7 @@ class Registry:
             if spec.name in self._specs:
                 raise SettingsError(f"pipeline {str(spec.name)!r} is there twice; give one of them another name")
             self._specs[spec.name] = spec
-            for depth, stage in enumerate(_line(spec)):
+            for depth, stage in enumerate(spec.stages):
                 if stages.setdefault(stage.name, stage) != stage:
                     raise SettingsError(
                         f"pipeline {str(spec.name)!r}: stage {stage.name!r} is another than {stages[stage.name]}; "
@@ -45,12 +46,17 @@ class Registry:
         }
         #: The tasks of each pipeline, in order.
         self.tasks: Mapping[str, tuple[str, ...]] = {
-            name: tuple(stage.task for stage in (*_line(spec), WRITE)) for name, spec in self._specs.items()
+            name: tuple(stage.task for stage in (*spec.stages, WRITE)) for name, spec in self._specs.items()
         }
         #: Those of which a stage leaves something for the next beside its results.
         self.with_payload = frozenset(
             name for name, tasks in self.tasks.items() if any(self.stages[task].only_with_payload for task in tasks)
         )
+        self._graphs = {name: graph for name, spec in self._specs.items() if (graph := graph_of(spec, WRITE))}
+        self._firsts = {
+            name: tuple(chain.head.task for chain in graph.due(())) if (graph := self._graphs.get(name)) else tasks[:1]
+            for name, tasks in self.tasks.items()
+        }
         #: What stages of each pipeline are left by those before, in the frame store.
         self.payloads: Mapping[str, tuple[PayloadSpec, ...]] = {
             name: tuple(payload for task in tasks if (payload := self.stages[task].payload))
@@ -58,7 +64,8 @@ class Registry:
         }
         self._following = {
             (name, task, has_payload): self._after(tasks, task, has_payload=has_payload)
-            for name, tasks in self.tasks.items()
+            for name in self.tasks
+            for tasks in self._lines(name)
             for task in tasks[:-1]
             for has_payload in (False, True)
         }
@@ -77,29 +84,39 @@ class Registry:
         return spec
 
     def first_task(self, pipeline: str) -> str:
-        """The task a job of this pipeline begins with."""
+        """The task a job of this pipeline begins with; the first, if it begins with several."""
         return self.tasks[pipeline][0]
 
+    def first_tasks(self, pipeline: str) -> tuple[str, ...]:
+        """All tasks a job of this pipeline begins with."""
+        return self._firsts[pipeline]
+
+    def graph(self, pipeline: str) -> Graph | None:
+        """How its stages fork and join; None where they follow each other."""
+        return self._graphs.get(pipeline)
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The pipelines that have one."""
+        return tuple(self._graphs)
+
     def next_task(self, pipeline: str, task: str, *, has_payload: bool = True) -> str:
-        """The task that follows `task`; `has_payload`: that it left a payload."""
+        """The task that follows `task`; `has_payload`: that it left a payload. `ARRIVE` at the end of a chain."""
         return self._following[pipeline, task, has_payload]
 
     def wants_payload(self, pipeline: str, task: str) -> bool:
         """Whether the stage after `task` works on the payload that it leaves."""
-        return self.stages[self.next_task(pipeline, task)].only_with_payload
+        following = self.stages.get(self.next_task(pipeline, task))
+        return following is not None and following.only_with_payload
+
+    def _lines(self, pipeline: str) -> list[tuple[str, ...]]:
+        """The tasks that one message passes, and what comes then."""
+        graph = self._graphs.get(pipeline)
+        if graph is None:
+            return [self.tasks[pipeline]]
+        chains = [(tuple(stage.task for stage in chain.stages), chain.is_last) for chain in graph.chains]
+        return [tasks if is_last else (*tasks, ARRIVE) for tasks, is_last in chains]
 
     def _after(self, tasks: tuple[str, ...], task: str, *, has_payload: bool) -> str:
         following = tasks[tasks.index(task) + 1 :]
-        return next(one for one in following if has_payload or not self.stages[one].only_with_payload)
-
-
-def _line(spec: PipelineSpec) -> tuple[StageSpec, ...]:
-    """Its stages one after the other. Raises SettingsError where they fork or join: nobody runs that yet."""
-    for number, stage in enumerate(spec.stages):
-        wanted = (spec.stages[number - 1].name,) if number else ()
-        if spec.before(stage) != wanted:
-            raise SettingsError(
-                f"pipeline {str(spec.name)!r}: stage {stage.name!r}: after: stages that fork or join are not run yet; "
-                "let each follow the one before"
-            )
-    return spec.stages
+        return next(one for one in following if has_payload or one == ARRIVE or not self.stages[one].only_with_payload)

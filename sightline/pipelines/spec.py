@@ -24,13 +24,16 @@ class PayloadSpec:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """A step. Stages of one name are one stage, in however many pipelines: same queue, same code."""
+    """A step. Stages of one name are one stage, in however many pipelines: same queue, same code.
+
+    What it comes after, and what it needs of that, may differ from one pipeline to the next.
+    """
 
     name: str  #: `detect`; also the role of a worker that does nothing else
     queue: str  #: `gpu.detect`
     module: str  #: of the workers, imported by those that consume the queue: its `open_stage(services)` opens the stage
     #: The stages whose results it needs. None: the one before it, if there is one.
-    after: tuple[str, ...] | None = None
+    after: tuple[str, ...] | None = field(default=None, compare=False)
     #: It works on what the stage before leaves beside its results, and is passed by where that left nothing.
     only_with_payload: bool = False
     payload: PayloadSpec | None = None
@@ -41,6 +44,12 @@ class StageSpec:
     #: How long it may hold a job without progress, in seconds, before another worker gets it; the stage says that it
     #: advances with `step.context.progress()`. None: the time-outs of the settings, which suit work of seconds.
     held_s: float | None = None
+    #: Where it joins several stages, or its own shards: whether it can do with what some of them found.
+    needs: Literal["all", "any"] = field(default="all", compare=False)
+    #: It may cut a job into parts, which workers treat side by side; see `workers.stages.step.CutsShards`.
+    shards: bool = False
+    #: It says pieces of its answer while it works, with `step.context.emit`.
+    streams: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):

@@ -20,6 +20,8 @@ from sightline.pipelines import KnownPipeline, are_of, as_results, check_items, 
 from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Value
 
 MAX_FRAMES_PER_JOB = 64
+#: Parts that a stage cuts a job into, at most.
+MAX_SHARDS: Final = 256
 VERSION: Final = 1
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -63,6 +65,8 @@ class Message(Value):
     v: Literal[1] = 1
     job: Job
     results: tuple[AnyResult, ...] = ()  #: empty before the first stage, then one per item, in order
+    shard: Annotated[int, Field(ge=0, lt=MAX_SHARDS)] | None = None  #: the part of what its stage cut; None: the whole
+    shards: dict[str, int] | None = None  #: how many parts stages before cut the job into, by their names
     handed_over_at: float = Field(default_factory=time.time)  #: when the previous stage published this message
 
     @model_validator(mode="after")
@@ -84,7 +88,8 @@ class Message(Value):
 
     def dump(self) -> dict[str, Any]:
         """The JSON-able form that is put on the wire."""
-        return self.model_dump(mode="json", exclude_defaults=False)
+        ours = {name for name in ("shard", "shards") if getattr(self, name) is None}  # nothing a caller would give
+        return self.model_dump(mode="json", exclude_defaults=False, exclude=ours)
 
     def pack(self) -> str:
         """The same as text, for between our own processes.

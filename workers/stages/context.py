@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from sightline.celery.holds import Hold
 from sightline.errors import JobCancelledError
+from sightline.pipelines import StageSpec
 from sightline.wire.messages import Job
 from workers.stages.services import Services
+
+T = TypeVar("T")
 
 
 class Context:
@@ -28,19 +34,31 @@ class Context:
             JobCancelledError: the job was cancelled, or ended elsewhere; let it pass.
         """
 
+    def emit(self, data: Any) -> None:
+        """Say a piece of the answer (whatever JSON can hold) to whoever listens, of a stage whose spec `streams`.
+
+        It is no result: only what the stage returns is stored. If the stage starts over, listeners are told.
+
+        Raises:
+            JobCancelledError: the job was cancelled; let it pass.
+        """
+
 
 class JobContext(Context):
     """Of a job off a queue."""
 
-    def __init__(self, job: Job, hold: Hold, held_s: float | None, services: Services) -> None:
-        """`held_s` is the stage's, see `StageSpec`."""
+    def __init__(self, job: Job, hold: Hold, spec: StageSpec, services: Services) -> None:
         self._job = job
         self._hold = hold
-        self._held_s = held_s
+        self._held_s = spec.held_s
         self._services = services
         self._done = float("-inf")
-        hold.begin(held_s)
+        hold.begin(spec.held_s)
         self._asked_at = hold.since
+        self._stage = spec.name
+        self._attempt, self._said = "", 0
+        if spec.streams:
+            self._attempt = self._insist(lambda: services.deltas.begin(job.job_id, spec.name))
 
     def check(self) -> None:
         self._services.cancellations.check(self._job)
@@ -57,3 +75,16 @@ class JobContext(Context):
         self._asked_at = self._hold.since
         if self._services.delivery.begin(self._job, held_s=self._held_s) <= 0:
             raise JobCancelledError(f"job {self._job.job_id} was cancelled, or ended elsewhere")
+
+    def emit(self, data: Any) -> None:
+        self.check()
+        if not self._attempt:
+            raise RuntimeError(f"stage {self._stage!r}: emit: its StageSpec does not say streams=True")
+        self._said += 1
+        job_id, number = self._job.job_id, self._said
+        self._insist(lambda: self._services.deltas.add(job_id, self._stage, self._attempt, number, data))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        said = self._services.delivery.patience.insist(lambda: (call(),), f"stream job {self._job.job_id}")
+        assert said is not None
+        return said[0]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sightline.blobs.names import frames_name, payload_name
 from sightline.pipelines import registry
+from sightline.pipelines.graph import Graph
 from sightline.wire.messages import Message
+from sightline.wire.parts import part_key, shard_key
 
 
 def bundles_of(message: Message) -> dict[str, list[str]]:
@@ -13,7 +17,19 @@ def bundles_of(message: Message) -> dict[str, list[str]]:
     bundles = {frames_name(job.job_id): job.keys}
     for payload in registry().payloads[job.pipeline]:
         bundles[payload_name(job.job_id, payload.name)] = payload.keys(message.results)
+    if (graph := registry().graph(job.pipeline)) is not None:
+        bundles[f"{job.job_id}.parts"] = [*_part_keys(message, graph)]
     return bundles
+
+
+def _part_keys(message: Message, graph: Graph) -> Iterator[str]:
+    """What chains and shards put down, and what shards were given."""
+    job_id = message.job.job_id
+    yield from (part_key(job_id, chain.name) for chain in graph.chains if not chain.is_last)
+    for stage, count in (message.shards or {}).items():
+        for shard in range(count):
+            yield part_key(job_id, stage, shard)
+            yield shard_key(job_id, stage, shard)
 
 
 def payload_of(message: Message, task: str) -> tuple[str, list[str]]:

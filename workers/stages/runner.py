@@ -29,10 +29,19 @@ from sightline.errors import (
     PoisonError,
 )
 from sightline.pipelines import make_results, registry
-from sightline.pipelines.queues import WRITE_TASK
+from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
 from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
+from workers.stages.branches import (
+    arrive,
+    end_chain,
+    is_joining,
+    joined,
+    keep_shards,
+    seen_again,
+    work_on_shards,
+)
 from workers.stages.context import JobContext
 from workers.stages.newer import NewerMessages
 from workers.stages.payloads import bundles_of, payload_of
@@ -90,18 +99,28 @@ def run_message(
 
 def _run(stages: Mapping[str, Stage], first: Step, services: Services, hold: Hold, *, is_suspect: bool) -> None:
     job, step = first.message.job, first
-    to_write = first.task == WRITE_TASK
+    to_write, graph = first.task == WRITE_TASK, registry().graph(job.pipeline)
     sightings = services.delivery.begin(
-        job, redelivered=is_suspect, to_write=to_write, held_s=registry().stages[first.task].held_s
+        job,
+        redelivered=is_suspect and graph is None,
+        to_write=to_write,
+        held_s=registry().stages[first.task].held_s,
     )
+    if graph is not None and is_suspect and sightings > 0:
+        sightings = 1 + seen_again(services, graph, first)
     begun_at = time.monotonic()
     if sightings > services.settings.max_attempts and not to_write:
         error = _WorkerLostError(f"its workers died {sightings - 1} times while they held it")
-        bury(services, job, first.task, error.reason, str(error))
+        bury(services, first.message, first.task, error.reason, str(error))
         return
     is_open, made_by = sightings != 0, None
     if sightings < 0:
         step = _cancelled(step)
+    elif is_open and graph is not None and is_joining(graph, first):
+        step = joined(services, graph, first)
+        if not to_write and all(result.error for result in step.message.results):
+            end_chain(services, step.message, first.task)
+            return
     while is_open and (stage := stages.get(step.task)):
         following = _work(stage, step, services, hold)
         if following is None:
@@ -112,7 +131,7 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, hold: Hol
         is_long = time.monotonic() - begun_at > services.settings.job_timeout_s / 4
         to_write = step.task == WRITE_TASK
         may_be_dropped = to_write and job.deadline_at is not None  # by who got a copy: until now, not from now on
-        held_s = registry().stages[step.task].held_s
+        held_s = registry().stages[step.task].held_s if step.task in stages else None
         if is_long or may_be_dropped or held_s:
             begun, begun_at = services.delivery.begin(job, to_write=to_write, held_s=held_s), time.monotonic()
             is_open = begun != 0
@@ -120,7 +139,10 @@ def _run(stages: Mapping[str, Stage], first: Step, services: Services, hold: Hol
                 step = _cancelled(step)
         elif services.cancellations.has(job):
             step = _cancelled(step)
-    if is_open:
+    if is_open and step.task == ARRIVE:
+        assert made_by is not None
+        arrive(services, step, made_by, first.message.shard)
+    elif is_open:
         hand_over(services, step, made_by)
     else:
         _free(services, step.message)  # a late copy of a job that is finished
@@ -135,10 +157,14 @@ def _check_place(message: Message, task: str) -> None:
     pipeline = message.job.pipeline
     if task not in registry().tasks[pipeline]:
         raise BadMessageError(f"job.pipeline: {pipeline} has no stage {stage_name(task)}", field="job.pipeline")
-    if task == registry().tasks[pipeline][0]:
+    graph = registry().graph(pipeline)
+    if message.shard is not None and (graph is None or not registry().stages[task].shards):
+        raise BadMessageError(f"shard: {stage_name(task)} of {pipeline} has no shards; leave it out", field="shard")
+    begins = task == registry().tasks[pipeline][0] if graph is None else graph.chain_of(task).head.task == task
+    if begins and task != WRITE_TASK:
         if message.results:
             raise BadMessageError("results: nothing was found yet where a job begins; leave them out", field="results")
-    elif not message.results:
+    elif not begins and not message.results:
         raise BadMessageError(f"results: {stage_name(task)} needs one per item, of the stage before", field="results")
 
 
@@ -152,7 +178,7 @@ def hand_over(services: Services, step: Step, made_by: Stage | None) -> None:
         delivery.patience.insist(
             lambda: services.frames.put_bundle(name, blobs), f"store {name}", between=lambda: delivery.begin(job) > 0
         )
-    delivery.hand_over(step.task, job, step.message.results)
+    delivery.hand_over(step.task, job, step.message.results, step.message.shards)
 
 
 def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | None:
@@ -164,9 +190,14 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         if stage.task != WRITE_TASK and _is_stale(job):
             drop(services, message, "stale")
             return (None,)
-        context = JobContext(job, hold, held_s, services)
-        following = stage.work(replace(_with_payload(stage, step, services), context=context))
-        return (None if following is None else _as_its_pipeline_says(following),)
+        context = JobContext(job, hold, registry().stages[step.task], services)
+        given = replace(_with_payload(stage, step, services), context=context)
+        if registry().stages[step.task].shards:
+            done = work_on_shards(stage, given, services)
+        else:
+            done = stage.work(given)
+            done = done if done is None or not message.shards else keep_shards(done, message.shards)
+        return (None if done is None else _as_its_pipeline_says(done),)
 
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
@@ -179,7 +210,7 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
         log.warning("job %s is dead in %s: %s", job.job_id, stage.task, error)
-        bury(services, job, stage.task, error.reason, str(error))
+        bury(services, message, stage.task, error.reason, str(error))
         return None
     except JobCancelledError:
         return _cancelled(step)
@@ -198,7 +229,8 @@ def _as_its_pipeline_says(step: Step) -> Step:
 def _cancelled(step: Step) -> Step:
     """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
     log.info("job %s was cancelled", step.message.job.job_id)
-    return Step(WRITE_TASK, step.message.model_copy(update={"results": _dropped(step.message, CANCELLED)}))
+    changes = {"results": _dropped(step.message, CANCELLED), "shard": None}
+    return Step(WRITE_TASK, step.message.model_copy(update=changes))
 
 
 def _with_payload(stage: Stage, step: Step, services: Services) -> Step:
@@ -277,10 +309,11 @@ def run_burial(stage_bury: Callable[[dict[str, Any]], None], services: Services,
         services.delivery.patience.insist(lambda: stage_bury(letter), "store a dead letter")
 
 
-def bury(services: Services, job: Job, task: str, reason: str, message: str) -> None:
-    """Send every frame of a job to the dead letters, by way of the writer: it alone has the database."""
-    error = FrameError(reason=reason, message=message[:500], stage=stage_name(task))
-    services.delivery.hand_over(WRITE_TASK, job, make_results(job.pipeline, job.frames, error=error))
+def bury(services: Services, message: Message, task: str, reason: str, text: str) -> None:
+    """Give every item of a job an error: they become dead letters, or the stage that joins this one decides."""
+    job, error = message.job, FrameError(reason=reason, message=text[:500], stage=stage_name(task))
+    results = make_results(job.pipeline, job.frames, error=error)
+    end_chain(services, message.model_copy(update={"results": results}), task)
 
 
 def stage_name(task: str) -> str:

@@ -12,8 +12,10 @@ from redis import Redis
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.celery.holds import Holds
+from sightline.delivery.branches import Branches
 from sightline.delivery.broker import Broker
 from sightline.delivery.cancellations import Cancellations
+from sightline.delivery.delta_stream import DeltaStream
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.result_board import ResultBoard
@@ -34,6 +36,8 @@ class Services:
     worker_name: str
     cancellations: Cancellations
     holds: Holds
+    branches: Branches
+    deltas: DeltaStream
 
 
 def open_services(
@@ -49,14 +53,17 @@ def open_services(
     redis, broker = connect(settings.redis_url), Broker(app)
     _connect_now(redis, broker, concurrency)
     ledger = Ledger(redis, LedgerLimits.from_settings(settings))
+    frames = open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s)
     return Services(
         settings=settings,
         delivery=Delivery(ledger, broker, patience),
-        frames=open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
+        frames=frames,
         board=ResultBoard(redis, result_ttl_s=settings.result_ttl_s),
         worker_name=settings.worker_name or worker_name,
         cancellations=Cancellations(ledger),
         holds=holds or Holds(),
+        branches=Branches(ledger.arrivals, frames, broker),
+        deltas=DeltaStream(redis, ttl_s=settings.result_ttl_s),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
 from sightline.wire.messages import Message
+from sightline.wire.parts import Part
 from workers.batching.batcher import Batcher
 from workers.stages.context import Context
 
@@ -22,6 +23,11 @@ class Step:
     #: What only the stages understand. It is passed on as it is within a process. None: there is none, or it lies in
     #: the frame store.
     payload: Any = None
+    #: What each chain left that this stage joins, by the chain's name (that of its last stage). What they found is also
+    #: put together in `message.results`.
+    parts: Mapping[str, Part] = field(default_factory=dict[str, Part])
+    #: Of a stage that cuts shards: what this shard is, as `split` gave it.
+    shard: bytes | None = None
     #: Only where a stage is given it: what it may tell and ask meanwhile.
     context: Context = NOBODY
 
@@ -58,4 +64,20 @@ class TakesPayload(Protocol):
 
     def load(self, blobs: Mapping[str, bytes | None]) -> Any:
         """The payload, from what was stored of it; None where a key has no bytes any more."""
+        ...
+
+
+@runtime_checkable
+class CutsShards(Protocol):
+    """A stage that cuts a job into shards (`StageSpec.shards`). `work` is given one of them in `step.shard`."""
+
+    def split(self, step: Step) -> Sequence[bytes]:
+        """1 to 256 shards. A single one is worked on at once."""
+        ...
+
+    def merge(self, step: Step, parts: Sequence[Part]) -> Step:
+        """What the next stage is given, from what `work` left of each shard, in the order of `split`.
+
+        Where its spec `needs` any, some may have failed: those results have an error each.
+        """
         ...

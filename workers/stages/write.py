@@ -112,8 +112,11 @@ class WriteStage:
             return False
         if not self._accepted.restore_pixels(self._services.frames, job):
             return False
-        first = registry().first_task(job.pipeline)
-        self._services.delivery.hand_over(first, job.model_copy(update={"attempt": attempt}), ())
+        delivery = self._services.delivery
+        if registry().graph(job.pipeline) is not None:
+            delivery.ledger.arrivals.forget(job.job_id)  # what arrived did so without those pixels
+        for first in registry().first_tasks(job.pipeline):
+            delivery.hand_over(first, job.model_copy(update={"attempt": attempt}), ())
         return True
 
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:

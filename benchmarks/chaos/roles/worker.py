@@ -115,8 +115,8 @@ class NotedDelivery(Delivery):
 class ChainDelivery(NotedDelivery):
     """Hands over as Celery's `chain` does: the message is sent, or it is not, and its own is acknowledged anyway."""
 
-    def hand_over(self, task: str, job: Job, results: Any) -> None:
-        message = Message(job=job, results=tuple[FrameResult, ...](results)).pack()
+    def hand_over(self, task: str, job: Job, results: Any, shards: Any = None) -> None:
+        message = Message(job=job, results=tuple[FrameResult, ...](results), shards=shards).pack()
         try:
             self.broker.send(task, message, task_id=task_id(job.job_id, task), lane=job.lane)
         except BrokerUnavailableError as error:

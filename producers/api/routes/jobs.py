@@ -143,7 +143,7 @@ async def create_image_job(
 )
 async def get_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Response:
     """With `wait` the answer comes as soon as the result does."""
-    answer = await _look(services, job_id, wait)
+    answer = await look(services, job_id, wait)
     if answer is None:
         raise NotFoundError("job", job_id)
     return _respond(answer)
@@ -165,7 +165,7 @@ async def cancel_job(job_id: JobIdPath, services: Given, wait: Wait = 0) -> Resp
     answer holds the result if it comes in time.
     """
     is_told = await run_in_threadpool(services.publisher.ledger.cancel, job_id)
-    answer = await _look(services, job_id, wait)
+    answer = await look(services, job_id, wait)
     if answer is None:
         raise NotFoundError("job", job_id)
     if answer.result is None and not is_told:
@@ -208,13 +208,13 @@ async def _accept(
             source_id=source_id,
         )
     # The same request may have been made before, and its job be finished.
-    answer = await _look(services, job.job_id, wait) or _answer(job.job_id, None)
+    answer = await look(services, job.job_id, wait) or _answer(job.job_id, None)
     told = {"refused": [frame.frame_id for frame in refused] or None, "notes": notes or None}
     answer = answer.model_copy(update=told)
     return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
 
 
-async def _look(services: Services, job_id: str, wait: float) -> JobAnswer | None:
+async def look(services: Services, job_id: str, wait: float) -> JobAnswer | None:
     """How a job stands, or will within `wait` seconds. None if there is none."""
     try:
         result = await services.board.wait(job_id, 0)

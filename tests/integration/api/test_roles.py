@@ -37,6 +37,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/jobs/image"): Rule(ACT),
     ("GET", "/v1/jobs"): Rule(LOOK, "list_jobs"),
     ("GET", "/v1/jobs/{job_id}"): Rule(LOOK, "get_job"),
+    ("GET", "/v1/jobs/{job_id}/events"): Rule(LOOK, "listen_to_job"),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),
     ("GET", "/v1/passages"): Rule(LOOK, "list_passages"),
     ("GET", "/v1/passages/{passage_id}"): Rule(LOOK, "get_passage"),

@@ -287,7 +287,7 @@ def test_a_frame_that_died_is_dead_also_where_the_others_are_stale(services: Ser
     stage = raising(AssertionError("nothing is to be done"))
     stage.task = OCR_TASK
     sent: list[tuple[str, tuple[FrameResult, ...]]] = []
-    services.delivery.hand_over = lambda task, _job, found: sent.append((task, tuple(found)))  # pyright: ignore
+    services.delivery.hand_over = lambda task, _job, found, _shards=None: sent.append((task, tuple(found)))  # pyright: ignore
     run_stage(stage, services, Message(job=job, results=results).dump(), redelivered=False)
     ((task, found),) = sent
     assert task == WRITE_TASK

@@ -77,7 +77,10 @@ def test_names_are_plain(name: str) -> None:
     [
         (spec(COUNT, name="plates"), "'plates' is there twice"),
         (spec(StageSpec("ocr", "cpu.mine", "mine")), "'ocr' is another than"),
-        (spec(COUNT, StageSpec("sum", "cpu.sum", "x", after=())), "'sum': after: stages that fork or join"),
+        (
+            spec(COUNT, StageSpec("sum", "cpu.sum", "x", after=(), only_with_payload=True)),
+            "'sum': only_with_payload: a payload is left for a stage that follows one other",
+        ),
     ],
 )
 def test_what_does_not_go_with_ours_is_refused(more: PipelineSpec, text: str) -> None:

@@ -1,0 +1,130 @@
+"""Which chains and shards of a job have arrived, in Redis: whoever makes them complete sends what comes next.
+
+One hash a job, which the ledger deletes with the job: a field for each chain that arrived, and of a stage with shards
+how many there are and which arrived. Arriving again changes nothing and tells the same: a crash between arriving and
+sending is delivered again, arrives again, sends again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sightline.redis.connection import broker_errors
+from sightline.wire.messages import Job
+
+if TYPE_CHECKING:
+    import redis
+
+#: A hash whose job was never settled (Redis lost the rest of it) goes by itself.
+_KEPT_S: Final = 7 * 24 * 3600
+
+# KEYS: arrivals, open jobs, due times of the job's line. ARGV: job_id, field, when the job is due, seconds it is kept.
+# Returns all that arrived; nothing if the job is not open.
+_ARRIVE: Final = """
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return {} end
+redis.call('HSET', KEYS[1], ARGV[2], 1)
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('ZADD', KEYS[3], 'XX', 'GT', ARGV[3], ARGV[1])
+return redis.call('HKEYS', KEYS[1])
+"""
+
+# The same of a shard. ARGV[5]: the stage. Returns how many arrived and how many there are.
+_ARRIVE_SHARD: Final = """
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return {0, -1} end
+if redis.call('HSETNX', KEYS[1], ARGV[2], 1) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[5] .. '#arrived', 1) end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('ZADD', KEYS[3], 'XX', 'GT', ARGV[3], ARGV[1])
+return {redis.call('HGET', KEYS[1], ARGV[5] .. '#arrived'), redis.call('HGET', KEYS[1], ARGV[5] .. '#shards') or -1}
+"""
+
+# KEYS: arrivals, open jobs. ARGV: job_id, field, seconds it is kept. Counts in a field; 0 if the job is not open.
+_COUNT: Final = """
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
+"""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Of one stage of a job."""
+
+    count: int
+    missing: tuple[int, ...]  #: those that did not arrive yet
+
+
+class Arrivals:
+    """All methods raise `BrokerUnavailableError` when Redis does not answer."""
+
+    def __init__(self, redis: redis.Redis, *, job_timeout_s: float) -> None:
+        self._redis = redis
+        self._job_timeout_s = job_timeout_s
+        self._arrive = redis.register_script(_ARRIVE)
+        self._arrive_shard = redis.register_script(_ARRIVE_SHARD)
+        self._count = redis.register_script(_COUNT)
+
+    def arrive(self, job: Job, chain: str) -> set[str]:
+        """A chain has arrived. Returns all that have; none if the job is not open any more."""
+        return {name for name in self._note(self._arrive, job, chain) if "#" not in name}
+
+    def arrive_shard(self, job: Job, stage: str, shard: int) -> bool:
+        """A shard has arrived. Returns whether all have."""
+        arrived, count = self._note(self._arrive_shard, job, f"{stage}#{shard}", stage)
+        return int(arrived) == int(count)
+
+    def cut(self, job: Job, stage: str, count: int) -> None:
+        """Note how many shards a stage has, before any is sent. The first number holds."""
+        with broker_errors():
+            pipe = self._redis.pipeline()
+            pipe.hsetnx(_key(job.job_id), f"{stage}#shards", count)
+            pipe.expire(_key(job.job_id), _KEPT_S)
+            pipe.execute()
+
+    def shards(self, job: Job, stage: str) -> Shards | None:
+        """None: the stage has not cut the job yet."""
+        with broker_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hget(_key(job.job_id), f"{stage}#shards")
+            pipe.hkeys(_key(job.job_id))
+            cut, found = pipe.execute()
+        if cut is None:
+            return None
+        count = int(cut)
+        return Shards(count, tuple(shard for shard in range(count) if f"{stage}#{shard}" not in found))
+
+    def arrived(self, job: Job) -> set[str]:
+        """The chains that have."""
+        with broker_errors():
+            found: Any = self._redis.hkeys(_key(job.job_id))
+        return {name for name in found if "#" not in name}
+
+    def seen_again(self, job: Job, what: str) -> int:
+        """A chain or shard is seen again after its worker died. Returns how often it was, at least once."""
+        return max(1, self._add(job, f"{what}#seen"))
+
+    def sent_again(self, job: Job, chain: str) -> int:
+        """A chain is sent again because it is overdue. Returns how often it was."""
+        return self._add(job, f"{chain}#sent")
+
+    def forget(self, job_id: str) -> None:
+        """The job starts over."""
+        with broker_errors():
+            self._redis.delete(_key(job_id))
+
+    def _add(self, job: Job, field: str) -> int:
+        with broker_errors():
+            return int(
+                self._count(keys=[_key(job.job_id), "sightline:jobs"], args=[job.job_id, field, _KEPT_S])  # pyright: ignore[reportArgumentType]
+            )
+
+    def _note(self, script: Any, job: Job, field: str, *more: str) -> Any:
+        keys = [_key(job.job_id), "sightline:jobs", f"sightline:due:{job.lane}:{job.pipeline}"]
+        arguments = [job.job_id, field, time.time() + self._job_timeout_s, _KEPT_S, *more]
+        with broker_errors():
+            return script(keys=keys, args=arguments)
+
+
+def _key(job_id: str) -> str:
+    return f"sightline:arrived:{job_id}"
