@@ -13,7 +13,7 @@ import uvicorn
 from producers.api.access.origin import is_loopback
 from producers.api.app import create_app
 from producers.api.middleware.protocol import ImpatientProtocol
-from producers.api.services import Services, open_services
+from producers.api.services import ApiServices, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
 from sightline.settings import load_settings, log_settings
@@ -48,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def _warn_of_exposure(services: Services) -> None:
+def _warn_of_exposure(services: ApiServices) -> None:
     host = services.settings.api_host
     log.warning("listening on %s: everything but /healthz and /readyz needs a key", host)
     try:

@@ -40,13 +40,13 @@ from producers.api.routes import (
     sinks,
     status,
 )
-from producers.api.services import Services, open_services
+from producers.api.services import ApiServices, open_services
 from sightline.settings import Settings
 
 _OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID")
 
 
-def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
+def create_app(settings: Settings, services: ApiServices | None = None) -> FastAPI:
     """The app. `services` are opened from the settings unless given (tests give theirs)."""
     opened = services or open_services(settings)
 

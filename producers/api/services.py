@@ -25,7 +25,7 @@ _MAX_WAITING: Final = 400
 
 
 @dataclass(frozen=True)
-class Services:
+class ApiServices:
     settings: Settings
     database: Database
     accepted: Accepted
@@ -42,12 +42,12 @@ class Services:
         self.database.close()
 
 
-def open_services(settings: Settings) -> Services:
+def open_services(settings: Settings) -> ApiServices:
     """Connects lazily: the API starts, and says so in `/readyz`, while Redis or the database is down."""
     database = open_database(settings.sqlalchemy_url)
     accepted = Accepted.from_settings(database, settings)
     async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
-    return Services(
+    return ApiServices(
         settings=settings,
         database=database,
         accepted=accepted,
@@ -59,8 +59,8 @@ def open_services(settings: Settings) -> Services:
     )
 
 
-def get_services(request: Request) -> Services:
+def get_services(request: Request) -> ApiServices:
     return request.app.state.services
 
 
-Given = Annotated[Services, Depends(get_services)]
+Given = Annotated[ApiServices, Depends(get_services)]

@@ -20,7 +20,7 @@ from sightline.cli.output import err, out
 from sightline.errors import SettingsError
 from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
-from sightline.local.supervisor import Role, supervise
+from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
 from sightline.settings import PREFIX, ApiSettings, Settings, WorkerSettings, load_settings
 
@@ -77,18 +77,18 @@ def _parse_workers(texts: list[str]) -> dict[str, list[str]]:
     return workers
 
 
-def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str, list[str]]) -> Iterator[Role]:
+def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str, list[str]]) -> Iterator[RoleProcess]:
     python = sys.executable
-    yield Role("redis", redis.command, stop_last=2, grace_s=4)
+    yield RoleProcess("redis", redis.command, stop_last=2, grace_s=4)
     yield from (_worker(name, roles, settings) for name, roles in workers.items())
-    yield Role("api", (python, "-m", "producers.api"), grace_s=3)
-    yield Role("camera", (python, "-m", "producers.camera"), grace_s=5)
-    yield Role("deliver", (python, "-m", "workers.deliver"), grace_s=5)
+    yield RoleProcess("api", (python, "-m", "producers.api"), grace_s=3)
+    yield RoleProcess("camera", (python, "-m", "producers.camera"), grace_s=5)
+    yield RoleProcess("deliver", (python, "-m", "workers.deliver"), grace_s=5)
     if settings.flower_port:
         flower = ("flower", "--address=127.0.0.1", f"--port={settings.flower_port}", "--read_only=True")
         # Its warnings say, four at a time, that workers which are just starting do not answer yet.
         quiet = ("--enable_events=False", "--max_tasks=5000", "--logging=error")
-        yield Role(
+        yield RoleProcess(
             "flower",
             (python, "-m", "celery", "-q", "-A", "workers.app", *flower, *quiet),
             grace_s=2,
@@ -96,13 +96,13 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str
         )
 
 
-def _worker(name: str, roles: list[str], settings: WorkerSettings) -> Role:
+def _worker(name: str, roles: list[str], settings: WorkerSettings) -> RoleProcess:
     queues = [registry().roles[role] for role in roles]
     command = worker_command(name, *queues, concurrency=settings.concurrency(roles))
     # Celery warns root because of pickle; our workers take nothing but JSON.
     warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"
     environment = {"PYTHONWARNINGS": warnings.strip(",")}
-    return Role(name, command, stop_last=1, grace_s=6, environment=environment | worker_environment(*queues))
+    return RoleProcess(name, command, stop_last=1, grace_s=6, environment=environment | worker_environment(*queues))
 
 
 def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:

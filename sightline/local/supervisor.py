@@ -18,7 +18,7 @@ _COLORS = itertools.cycle((36, 32, 33, 35, 34, 96, 92, 95))
 
 
 @dataclass(frozen=True)
-class Role:
+class RoleProcess:
     """One process to keep running. Roles with a higher `stop_last` stop later, and start earlier."""
 
     name: str
@@ -28,7 +28,7 @@ class Role:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def supervise(roles: Iterable[Role], environment: Mapping[str, str]) -> None:
+def supervise(roles: Iterable[RoleProcess], environment: Mapping[str, str]) -> None:
     """Run the roles until SIGINT or SIGTERM, then stop them all. Blocks."""
     from circus.watcher import Watcher
 

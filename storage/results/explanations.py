@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     WEAK_BOX = "weak_box"  #: the detector was not sure enough, so nobody tried to read it
 
 
-class Seat(NamedTuple):
+class PassageRef(NamedTuple):
     """The passage that a reading belongs to, as it stands now."""
 
     passage_id: str
@@ -95,7 +95,7 @@ def explain_item(result: ItemResult) -> Explanation:
 
 def explain(
     result: FrameResult,
-    seats: Mapping[int, Seat],
+    seats: Mapping[int, PassageRef],
     *,
     min_confidence: float | None = None,
     min_reading_confidence: float | None = None,
@@ -145,7 +145,7 @@ def _weak(index: int, detection: Detection, limit: float) -> Candidate:
 
 
 def _judge(
-    index: int, detection: Detection, reading: Reading | None, seat: Seat | None, limit: float | None
+    index: int, detection: Detection, reading: Reading | None, seat: PassageRef | None, limit: float | None
 ) -> Candidate:
     height_px = _height_px(detection)
     plate: str | None = None

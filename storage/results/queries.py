@@ -23,7 +23,7 @@ from storage.passages.search import WILDCARDS, matches_pattern
 from storage.passages.views import PassageView, view_passage
 from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
-from storage.results.explanations import Explanation, Seat, explain, explain_item
+from storage.results.explanations import Explanation, PassageRef, explain, explain_item
 from storage.results.views import DeadLetterView, DetectionView, FrameView, JobView, ReadingView
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
 
@@ -180,13 +180,13 @@ def explain_frame(database: Database, frame_id: str) -> Explanation | None:
     return None if result is None else explain_item(result)
 
 
-def seats_of(database: Database, frame_id: str) -> dict[int, Seat]:
+def seats_of(database: Database, frame_id: str) -> dict[int, PassageRef]:
     """The passages of a frame's readings as they stand now, by index of the reading."""
     columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
     rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)
     with database.read() as connection:
         found = connection.execute(rows.where(Readings.frame_id == frame_id)).all()
-    return {row[0]: Seat(*row[1:]) for row in found}
+    return {row[0]: PassageRef(*row[1:]) for row in found}
 
 
 def latest_frame(database: Database, source_id: str) -> FrameView | None:

@@ -21,7 +21,7 @@ from storage.sinks.sinks import Sink, to_sink
 from storage.tables import Deliveries, Sinks
 
 
-class Delivery(NamedTuple):
+class DueDelivery(NamedTuple):
     """One event for one sink. `attempts`: the one it was taken for included."""
 
     delivery_id: str
@@ -59,13 +59,13 @@ def due_sinks(database: Database, now: datetime) -> list[tuple[Sink, bool]]:
         return [(to_sink(row), bool(row["due"])) for row in connection.execute(rows).mappings()]
 
 
-def take_due(database: Database, sink_id: str, *, limit: int, lease: timedelta, now: datetime) -> list[Delivery]:
+def take_due(database: Database, sink_id: str, *, limit: int, lease: timedelta, now: datetime) -> list[DueDelivery]:
     """The oldest due rows of a sink, which nobody else gets before the lease ends."""
     columns = (Deliveries.delivery_id, Deliveries.topic, Deliveries.payload, Deliveries.attempts + 1)
     due = sa.select(*columns).where(Deliveries.sink == sink_id, Deliveries.next_attempt_at <= now)
     due = due.order_by(Deliveries.next_attempt_at, Deliveries.created_at).limit(limit)
     with database.write() as connection:
-        taken = [Delivery(*row) for row in connection.execute(due.with_for_update(skip_locked=True))]
+        taken = [DueDelivery(*row) for row in connection.execute(due.with_for_update(skip_locked=True))]
         if taken:
             connection.execute(
                 sa.update(Deliveries)
@@ -81,7 +81,7 @@ def settle(
     *,
     sent: Sequence[str] = (),
     failed: Sequence[Failure] = (),
-    untried: Sequence[Delivery] = (),
+    untried: Sequence[DueDelivery] = (),
     now: datetime,
 ) -> None:
     """Note what became of taken rows, in one transaction that may be repeated."""

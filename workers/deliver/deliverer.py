@@ -16,7 +16,7 @@ from storage.database.engine import Database
 from storage.sinks.deliveries import due_sinks
 from storage.sinks.outbox import finalize_passages
 from storage.sinks.sinks import Sink
-from workers.deliver.lane import Lane, pause
+from workers.deliver.runner import SinkRunner, pause
 from workers.deliver.sender import open_sender
 from workers.health import PATTERN
 
@@ -34,8 +34,8 @@ class Deliverer:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._lanes: dict[str, Lane] = {}
-        self._ending: list[Lane] = []
+        self._lanes: dict[str, SinkRunner] = {}
+        self._ending: list[SinkRunner] = []
         self._refused: dict[str, Sink] = {}
         self._health_file = Path(tempfile.gettempdir()) / PATTERN.replace("*", str(os.getpid()))
         self._finalize_at = 0.0
@@ -75,11 +75,11 @@ class Deliverer:
                 if due and lane is not None:
                     lane.wake()
 
-    def _begin(self, sink: Sink) -> Lane | None:
+    def _begin(self, sink: Sink) -> SinkRunner | None:
         if self._refused.get(sink.sink_id) == sink:
             return None
         try:
-            lane = Lane(sink, open_sender(sink, self._settings), self._database, self._settings)
+            lane = SinkRunner(sink, open_sender(sink, self._settings), self._database, self._settings)
         except SettingsError as error:
             log.error("sink %s cannot be served: %s", sink.sink_id, error)
             self._refused[sink.sink_id] = sink

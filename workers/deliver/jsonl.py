@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from storage.sinks.deliveries import Delivery
+from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
 from workers.deliver.sender import NotDeliveredError
 
@@ -25,7 +25,7 @@ class JsonlSender:
     async def open(self) -> None:
         pass
 
-    async def send(self, delivery: Delivery) -> None:
+    async def send(self, delivery: DueDelivery) -> None:
         day = datetime.fromisoformat(delivery.payload["timestamp"]).astimezone(UTC).date()
         line = json.dumps({"id": delivery.delivery_id} | delivery.payload, ensure_ascii=False) + "\n"
         try:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from storage.sinks.deliveries import Delivery
+from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
 from workers.deliver.sender import NotDeliveredError
 
@@ -53,7 +53,7 @@ class MqttSender:
         self._client.connect_async(*self._address, keepalive=_KEEPALIVE_S)
         self._client.loop_start()
 
-    async def send(self, delivery: Delivery) -> None:
+    async def send(self, delivery: DueDelivery) -> None:
         await self._wait_for_connection()
         event = json.dumps({"id": delivery.delivery_id} | delivery.payload)
         publishes = [self._client.publish(f"{self._prefix}/events", event, _QOS)]

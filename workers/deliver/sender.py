@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from sightline.errors import RetryableError, SettingsError, SightlineError
 from sightline.settings import SinkSettings
 from sightline.wire.events import SinkKind
-from storage.sinks.deliveries import Delivery
+from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
 
 
@@ -27,7 +27,7 @@ class Sender(Protocol):
         """Called once, before anything is sent. Does not wait for the receiver."""
         ...
 
-    async def send(self, delivery: Delivery) -> None:
+    async def send(self, delivery: DueDelivery) -> None:
         """Return when the receiver has it. Raises NotDeliveredError, TargetGoneError."""
         ...
 

@@ -12,7 +12,7 @@ import httpx
 
 import sightline
 from sightline.webhooks import sign
-from storage.sinks.deliveries import Delivery
+from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
 from workers.deliver.sender import NotDeliveredError, TargetGoneError
 
@@ -37,7 +37,7 @@ class WebhookSender:
     async def open(self) -> None:
         pass
 
-    async def send(self, delivery: Delivery) -> None:
+    async def send(self, delivery: DueDelivery) -> None:
         body = json.dumps(delivery.payload, separators=(",", ":")).encode()
         timestamp = int(time.time())
         headers = {

@@ -1,4 +1,4 @@
-"""Room for decoded pictures: what bounds the memory of a worker, however many jobs it holds."""
+"""DecodeBudget for decoded pictures: what bounds the memory of a worker, however many jobs it holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 
-class Room:
+class DecodeBudget:
     """So many pictures may be decoded and not yet done with. Safe to share between threads.
 
     Jobs in progress get memory first, so jobs finish one by one. Others wait in line until there is room for the whole
@@ -21,9 +21,9 @@ class Room:
         self._line = deque[_Waiting]()
         self._lock = threading.Lock()
 
-    def share(self, of_job: int) -> Share:
+    def share(self, of_job: int) -> Reservation:
         """For a job of so many pictures."""
-        return Share(self, of_job)
+        return Reservation(self, of_job)
 
     def wait(self, pictures: int, of_job: int) -> None:
         """Take room for the first pictures of a job, when it is its turn."""
@@ -61,16 +61,16 @@ class _Waiting(NamedTuple):
     changed: threading.Condition
 
 
-class Share:
+class Reservation:
     """What one thread has of a room; at its end it has none."""
 
-    def __init__(self, room: Room, of_job: int) -> None:
+    def __init__(self, room: DecodeBudget, of_job: int) -> None:
         self.of_job = of_job
         self._room = room
         self._held = 0
         self._spare = 0  #: of these, for pictures to come
 
-    def __enter__(self) -> Share:
+    def __enter__(self) -> Reservation:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -31,7 +31,7 @@ from workers.batching.outcomes import outcome_of
 from workers.detectors import Detector, open_detector
 from workers.models.files import must_be_fetched
 from workers.models.opening import Opening
-from workers.pixels.decode_budget import Room
+from workers.pixels.decode_budget import DecodeBudget
 from workers.pixels.images import BgrImage, Picture, crop, decode_small, encode_jpeg, use_one_thread
 from workers.stages.services import Services
 from workers.stages.step import Step
@@ -65,7 +65,7 @@ class _Loaded(NamedTuple):
 
     detector: Detector
     batcher: Batcher[BgrImage, list[Detection]]
-    rooms: Mapping[Lane, Room]  #: for decoded pictures
+    rooms: Mapping[Lane, DecodeBudget]  #: for decoded pictures
 
 
 class DetectStage:
@@ -157,7 +157,7 @@ class DetectStage:
         )
         # While the model looks at some, the next batches are decoded. With room for just one more, live frames waited
         # for its decoding beside bulk of single frames. No lane waits for the room of another.
-        return _Loaded(detector, batcher, {lane: Room(4 * most * model.calls_at_once) for lane in Lane})
+        return _Loaded(detector, batcher, {lane: DecodeBudget(4 * most * model.calls_at_once) for lane in Lane})
 
     def _look(self, job: Job, loaded: _Loaded) -> Generator[_Seen]:
         """What is seen on each frame, in order.

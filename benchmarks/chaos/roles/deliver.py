@@ -9,20 +9,20 @@ from typing import Any
 
 from benchmarks.chaos.switches import WITHOUT
 from sightline.ids import new_id
-from storage.sinks.deliveries import Delivery
-from workers.deliver import lane
+from storage.sinks.deliveries import DueDelivery
+from workers.deliver import runner
 from workers.deliver.__main__ import main
 from workers.deliver.webhook import WebhookSender
 
 _send = WebhookSender.send
 
 
-async def _send_again_under_new_id(self: Any, delivery: Delivery) -> None:
+async def _send_again_under_new_id(self: Any, delivery: DueDelivery) -> None:
     await _send(self, delivery if delivery.attempts == 1 else delivery._replace(delivery_id=new_id()))
 
 
 if __name__ == "__main__":
-    lane.BATCH_S, lane.MARGIN_S = 2.0, 3.0
+    runner.BATCH_S, runner.MARGIN_S = 2.0, 3.0
     if "webhook-id" in os.environ.get(WITHOUT, "").split(","):
         WebhookSender.send = _send_again_under_new_id
     raise SystemExit(main())

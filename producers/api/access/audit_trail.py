@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from producers.api.access.auth import Caller, caller_of
-from producers.api.services import Services, get_services
+from producers.api.services import ApiServices, get_services
 from sightline.errors import SightlineError
 from sightline.redaction import HIDDEN, redact_text
 from storage.access.audit_log import record
@@ -82,7 +82,7 @@ class Looks:
     def __init__(self) -> None:
         self._noted: dict[tuple[str, str | None, str | None], float] = {}
 
-    def note(self, services: Services, act: Act) -> None:
+    def note(self, services: ApiServices, act: Act) -> None:
         """Raises StoreUnavailableError: then nothing may be shown."""
         who, now = (act.actor, act.key_id, act.address), time.monotonic()
         if now - self._noted.get(who, -self.EVERY_S) < self.EVERY_S:

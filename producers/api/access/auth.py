@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 from producers.api.access.origin import is_from_here, is_loopback
-from producers.api.services import Services, get_services
+from producers.api.services import ApiServices, get_services
 from storage.access.keys import ApiKey, Role, check_key, check_session
 from storage.database.engine import Database
 
@@ -51,21 +51,21 @@ class KeyChecker:
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[float, Caller]] = {}
 
-    def caller_of(self, services: Services, key: str) -> Caller | None:
+    def caller_of(self, services: ApiServices, key: str) -> Caller | None:
         return self._find(services, b"key", key, check_key)
 
     def remembered(self, key: str) -> Caller | None:
         """Whose key this is, if that was asked a moment ago: without a look into the database, which needs a thread."""
         return self._remembered(b"key", key)
 
-    def caller_of_session(self, services: Services, token: str) -> Caller | None:
+    def caller_of_session(self, services: ApiServices, token: str) -> Caller | None:
         return self._find(services, b"session", token, check_session)
 
     def forget(self) -> None:
         self._known.clear()
 
     def _find(
-        self, services: Services, kind: bytes, secret: str, check: Callable[[Database, str], ApiKey | None]
+        self, services: ApiServices, kind: bytes, secret: str, check: Callable[[Database, str], ApiKey | None]
     ) -> Caller | None:
         if (caller := self._remembered(kind, secret)) is not None:
             return caller
@@ -138,7 +138,7 @@ def key_of(headers: Headers) -> str:
     return header or (token.strip() if scheme.lower() == "bearer" else "")
 
 
-def _is_local_look(request: Request, services: Services) -> bool:
+def _is_local_look(request: Request, services: ApiServices) -> bool:
     """From this machine, to a server bound to it alone."""
     settings = services.settings
     return (

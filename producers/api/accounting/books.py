@@ -14,7 +14,7 @@ from producers.api.access.auth import require
 from producers.api.accounting.hours import Audit, SourceAudit, audit_hours
 from producers.api.middleware.problems import ALWAYS
 from producers.api.params import Since, Until
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from storage.access.keys import Role
 from storage.accounting.ledger_snapshots import lost_frames
 from storage.results import queries
@@ -56,7 +56,7 @@ def get_audit(services: Given, since: Since = None, until: Until = None) -> Audi
     return _audit(services, since, until)
 
 
-def _audit(services: Services, since: datetime | None, until: datetime | None) -> Audit:
+def _audit(services: ApiServices, since: datetime | None, until: datetime | None) -> Audit:
     if since is not None or until is not None:
         return audit_hours(services, since, until)
     # The database last: rows are written before the ledger counts them.

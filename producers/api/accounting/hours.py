@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from producers.api.services import Services
+from producers.api.services import ApiServices
 from sightline.delivery.ledger import frames_per_source
 from sightline.delivery.ledger_lua import HOUR_S, HOURS_KEPT_S
 from sightline.errors import BadMessageError
@@ -49,7 +49,7 @@ class Audit(BaseModel):
     missing: list[MissingFrame] = []  #: the frames that should have a row, as far as they are known
 
 
-def audit_hours(services: Services, since: datetime | None, until: datetime | None) -> Audit:
+def audit_hours(services: ApiServices, since: datetime | None, until: datetime | None) -> Audit:
     """Raises BadMessageError: the range is empty, or older than what is kept."""
     hours = _hours(since, until)
     start, end = (datetime.fromtimestamp(hour * HOUR_S, UTC) for hour in (hours.start, hours.stop))

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from producers.api.routes.cameras import CameraView, camera_views
 from producers.api.routes.sinks import SinkView, sink_views
-from producers.api.services import Services
+from producers.api.services import ApiServices
 from sightline.errors import RetryableError
 from sightline.pipelines import registry
 from storage.passages.views import PassageView
@@ -40,7 +40,7 @@ class Overview:
     letter_count: int | None = None  #: dead letters that are neither stored since nor discarded
 
 
-def make_overview(services: Services, note_look: Callable[[], None]) -> Overview:
+def make_overview(services: ApiServices, note_look: Callable[[], None]) -> Overview:
     """Ask for every part. Where Redis or the database does not answer, the rest is shown.
 
     What is in the database is shown only once `note_look` has noted who looks.
@@ -64,7 +64,7 @@ def make_overview(services: Services, note_look: Callable[[], None]) -> Overview
     )
 
 
-def _cameras(services: Services) -> tuple[tuple[CameraView, FrameView | None], ...]:
+def _cameras(services: ApiServices) -> tuple[tuple[CameraView, FrameView | None], ...]:
     return tuple((view, queries.latest_frame(services.database, view.camera_id)) for view in camera_views(services))
 
 

@@ -15,7 +15,7 @@ from producers.api.access.audit_trail import ChangesLogged
 from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, described
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from producers.camera.address import check_credentials
 from producers.camera.probe import CameraTest, probe_camera
 from producers.camera.sources.opening import STREAM_SCHEMES
@@ -212,12 +212,12 @@ def _tests_at_once() -> CapacityLimiter:
     return CapacityLimiter(_MOST_TESTS)
 
 
-def camera_views(services: Services) -> list[CameraView]:
+def camera_views(services: ApiServices) -> list[CameraView]:
     """All cameras as they are shown. Raises `StoreUnavailableError`; without Redis only the statuses are missing."""
     return _views(services, cameras.list_cameras(services.database))
 
 
-def _views(services: Services, rows: Sequence[Camera]) -> list[CameraView]:
+def _views(services: ApiServices, rows: Sequence[Camera]) -> list[CameraView]:
     try:
         statuses = read_statuses(services.redis, [row.camera_id for row in rows])
     except BrokerUnavailableError:  # the rows are in the database, and may be changed there
@@ -225,7 +225,7 @@ def _views(services: Services, rows: Sequence[Camera]) -> list[CameraView]:
     return [_shown(row, statuses.get(row.camera_id)) for row in rows]
 
 
-def _view(services: Services, camera: Camera) -> CameraView:
+def _view(services: ApiServices, camera: Camera) -> CameraView:
     return _views(services, [camera])[0]
 
 

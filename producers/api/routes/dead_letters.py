@@ -13,7 +13,7 @@ from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.params import Cursor, Limit, Moment, Since, Source, Until
 from producers.api.routes.pictures import JPEG, JpegResponse, picture_response, read_picture
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from producers.replay import LetterNotReplayableError, Refusal, refusals, replay_letters
 from sightline.wire.reasons import explain
 from storage.access.keys import Role
@@ -149,7 +149,7 @@ def discard(choice: Choice, services: Given) -> Done:
     return Done(count=count, next_cursor=page.next_cursor)
 
 
-def describe_letter(services: Services, letter_id: str) -> LetterDetail:
+def describe_letter(services: ApiServices, letter_id: str) -> LetterDetail:
     """Raises LetterNotFoundError."""
     (letter,) = get_letters(services.database, [letter_id])
     links = {"self": here(f"/v1/dead-letters/{letter_id}")}
@@ -160,7 +160,7 @@ def describe_letter(services: Services, letter_id: str) -> LetterDetail:
     return LetterDetail(**dict(letter), explanation=explain(letter.reason), links=links)
 
 
-def _chosen(services: Services, choice: Choice) -> Page[DeadLetterView]:
+def _chosen(services: ApiServices, choice: Choice) -> Page[DeadLetterView]:
     if choice.ids:
         return Page[DeadLetterView](items=tuple(get_letters(services.database, choice.ids)))
     return queries.list_dead_letters(

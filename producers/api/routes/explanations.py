@@ -9,7 +9,7 @@ from producers.api.access.auth import require
 from producers.api.drawing.explanation import draw
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.pictures import BINARY, FrameIdPath, JpegResponse, read_picture
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from storage.access.keys import Role
 from storage.results import queries
 from storage.results.explanations import Explanation
@@ -46,7 +46,7 @@ def get_explained_picture(frame_id: FrameIdPath, services: Given) -> Response:
     return JpegResponse(draw(read_picture(services, frame_id), explanation), headers={"Cache-Control": "no-store"})
 
 
-def _explanation(services: Services, frame_id: str) -> Explanation:
+def _explanation(services: ApiServices, frame_id: str) -> Explanation:
     explanation = queries.explain_frame(services.database, frame_id)
     if explanation is None:
         raise NotFoundError("frame", frame_id, hint="or it is not finished yet")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from sightline.errors import SettingsError, SightlineError
 from sightline.redis.connection import broker_errors
 from storage.database.revision import current_revision, expected_revision
@@ -39,7 +39,7 @@ def get_readiness(services: Given, response: Response) -> dict[str, Any]:
     return {"status": "ready" if ready else "not ready", "checks": checks}
 
 
-def _outcome(check: Callable[[Services], object], services: Services) -> str:
+def _outcome(check: Callable[[ApiServices], object], services: ApiServices) -> str:
     try:
         check(services)
     except SettingsError:
@@ -49,12 +49,12 @@ def _outcome(check: Callable[[Services], object], services: Services) -> str:
     return "ok"
 
 
-def _ping(services: Services) -> None:
+def _ping(services: ApiServices) -> None:
     with broker_errors():
         services.redis.ping()
 
 
-def _check_tables(services: Services) -> None:
+def _check_tables(services: ApiServices) -> None:
     if current_revision(services.database) != _expected_revision():
         raise SettingsError
 
@@ -62,7 +62,7 @@ def _check_tables(services: Services) -> None:
 #: Looked up once: it is part of the code, and takes Alembic's import.
 _expected_revision = functools.cache(expected_revision)
 
-_CHECKS: Final[dict[str, Callable[[Services], object]]] = {
+_CHECKS: Final[dict[str, Callable[[ApiServices], object]]] = {
     "redis": _ping,
     "frame_store": lambda services: services.publisher.frames.get_many(["readiness"]),
     "database": _check_tables,

@@ -13,7 +13,7 @@ from producers.api.access.audit_trail import LooksLogged
 from producers.api.access.auth import require
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.jobs import JobIdPath, look
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from sightline.delivery.delta_stream import AsyncDeltaStream, StreamEvent
 from storage.access.keys import Role
 from storage.results import queries
@@ -52,7 +52,7 @@ async def listen_to_job(
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-async def _events(services: Services, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[str]:
+async def _events(services: ApiServices, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[str]:
     stream, left_s = AsyncDeltaStream(services.async_redis), silent_s
     while left_s > 0:
         async for event in stream.listen(job_id, last_id, silent_s=min(_KEEP_ALIVE_S, left_s)):

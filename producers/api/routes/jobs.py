@@ -15,7 +15,7 @@ from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.params import Cursor, Limit, Since, Source, Until
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from producers.api.uploads.forms import form_body, image_body, json_body, query_options, read_job
 from sightline.errors import BacklogFullError, BrokerUnavailableError
 from sightline.types import JobResult, JobStatus, Lane, Pipeline
@@ -196,7 +196,7 @@ def list_jobs(
 
 
 async def _accept(
-    request: Request, services: Services, given: dict[str, Any], wait: float, idempotency_key: str | None
+    request: Request, services: ApiServices, given: dict[str, Any], wait: float, idempotency_key: str | None
 ) -> Response:
     job, pixels, notes = await read_job(request, services.settings, idempotency_key, given)
     refused = await run_in_threadpool(services.publisher.publish, job, pixels)
@@ -214,7 +214,7 @@ async def _accept(
     return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
 
 
-async def look(services: Services, job_id: str, wait: float) -> JobAnswer | None:
+async def look(services: ApiServices, job_id: str, wait: float) -> JobAnswer | None:
     """How a job stands, or will within `wait` seconds. None if there is none."""
     try:
         result = await services.board.wait(job_id, 0)

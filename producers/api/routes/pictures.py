@@ -11,7 +11,7 @@ from producers.api.access.auth import require
 from producers.api.drawing.annotate import annotate, cut
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.results import PassageId
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from sightline.redaction import redact_text
 from sightline.types import AnyResult, FrameResult, ItemResult
 from storage.access.keys import Role
@@ -104,7 +104,7 @@ def picture_response(picture: bytes) -> Response:
     return Response(picture, media_type=media_type, headers=_FOREVER)
 
 
-def read_picture(services: Services, frame_id: str) -> bytes:
+def read_picture(services: ApiServices, frame_id: str) -> bytes:
     """The kept picture, or the one of a frame that is still being worked on."""
     for store in (services.pictures, services.publisher.frames):
         (picture,) = store.get_many([frame_id])
@@ -119,14 +119,14 @@ def read_picture(services: Services, frame_id: str) -> bytes:
     )
 
 
-def _item(services: Services, frame_id: str) -> ItemResult:
+def _item(services: ApiServices, frame_id: str) -> ItemResult:
     result = queries.get_frame(services.database, frame_id)
     if result is None:
         raise NotFoundError("frame", frame_id, hint="or it is not finished yet")
     return result
 
 
-def _frame(services: Services, frame_id: str) -> FrameResult:
+def _frame(services: ApiServices, frame_id: str) -> FrameResult:
     result = _item(services, frame_id)
     if not isinstance(result, FrameResult):
         raise NotFoundError("picture", frame_id, hint="the item is none")

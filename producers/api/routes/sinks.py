@@ -16,7 +16,7 @@ from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, described
 from producers.api.params import Moment
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from sightline.errors import BadMessageError
 from sightline.types import SourceId
 from sightline.wire.events import PASSAGE_EVENTS, Event, SinkKind
@@ -177,7 +177,7 @@ async def send_test(
     return Tested(sent=sent, error=error)
 
 
-def _begin_test(services: Services, sink_id: str) -> str:
+def _begin_test(services: ApiServices, sink_id: str) -> str:
     if not sinks.get_sink(services.database, sink_id).enabled:
         raise BadMessageError(f"sink_id: {sink_id!r} is paused or disabled; resume it first", field="sink_id")
     return deliveries.add_test(services.database, sink_id)
@@ -196,13 +196,13 @@ def replay_sink(sink_id: SinkId, between: Range, services: Given) -> Replayed:
     return Replayed(queued=deliveries.replay(services.database, sink_id, between.since, until))
 
 
-def sink_views(services: Services) -> list[SinkView]:
+def sink_views(services: ApiServices) -> list[SinkView]:
     rows = sinks.list_sinks(services.database)
     counts = deliveries.count_deliveries(services.database) if rows else {}
     return [SinkView(**_fields(row, counts.get(row.sink_id, SinkCounts()))) for row in rows]
 
 
-def _view(services: Services, sink: Sink) -> SinkView:
+def _view(services: ApiServices, sink: Sink) -> SinkView:
     return SinkView(**_fields(sink, deliveries.count_deliveries(services.database).get(sink.sink_id, SinkCounts())))
 
 

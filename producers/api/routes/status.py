@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from producers.api.access.auth import require
 from producers.api.middleware.problems import ALWAYS
-from producers.api.services import Given, Services
+from producers.api.services import ApiServices, Given
 from storage.access.keys import Role
 from storage.accounting import throughput
 from storage.results.dead_letters import count_troubles
@@ -78,7 +78,7 @@ def get_metrics(services: Given) -> Response:
 
 
 class _Collector:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: ApiServices) -> None:
         self._services = services
 
     def collect(self) -> Iterator[Metric]:
@@ -113,7 +113,7 @@ def _gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
 
-def _picture_disk(services: Services) -> Disk | None:
+def _picture_disk(services: ApiServices) -> Disk | None:
     url = urlsplit(services.settings.picture_store_url)
     folder = Path(unquote(url.path))
     if url.scheme != "file" or not folder.is_dir():

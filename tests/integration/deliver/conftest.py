@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[3]
 #: Leases end soon, so that a test need not wait for them.
 PROGRAM = """
 import sys
-from workers.deliver import lane
-lane.BATCH_S, lane.MARGIN_S = 0.5, 0.2
+from workers.deliver import runner
+runner.BATCH_S, runner.MARGIN_S = 0.5, 0.2
 from workers.deliver.__main__ import main
 sys.exit(main())
 """

@@ -13,16 +13,16 @@ import pytest
 from sightline.settings import Settings
 from storage.database.engine import Database
 from storage.sinks import deliveries
-from storage.sinks.deliveries import Delivery
+from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import add_sink, new_sink
 from tests.integration.deliver.conftest import delivering, wait_for
 from workers.deliver.jsonl import JsonlSender
 from workers.deliver.sender import NotDeliveredError
 
 
-def delivery(number: int, timestamp: str = "2026-05-01T12:00:00+00:00") -> Delivery:
+def delivery(number: int, timestamp: str = "2026-05-01T12:00:00+00:00") -> DueDelivery:
     payload = {"type": "passage.new", "timestamp": timestamp, "data": {"source_id": "gate", "text": f"Ä{number}"}}
-    return Delivery(f"id-{number}", "passage.new", payload, 1)
+    return DueDelivery(f"id-{number}", "passage.new", payload, 1)
 
 
 def sender(folder: Path) -> JsonlSender:

@@ -24,7 +24,7 @@ from benchmarks.accuracy.truth import Photo, read_photos
 from sightline.errors import SettingsError
 from sightline.types import Detection, FrameRef, FrameResult, Reading, Xyxy
 from storage.plates.text import read_plate
-from storage.results.explanations import Seat, explain
+from storage.results.explanations import PassageRef, explain
 
 ON_PLATE, BESIDE, FAR = (100.0, 50.0, 200.0, 80.0), (150.0, 50.0, 250.0, 80.0), (300.0, 200.0, 400.0, 230.0)
 
@@ -47,7 +47,7 @@ def judged(of: Photo, *found: tuple[Xyxy, str, float]) -> Judged:
     )
     result = FrameResult(frame=frame, width=640, height=480, detections=detections, readings=readings)
     seats = {
-        index: Seat(f"p{index}", plate.text, reading.confidence, 1)
+        index: PassageRef(f"p{index}", plate.text, reading.confidence, 1)
         for index, reading in enumerate(readings)
         if (plate := read_plate(reading.text, reading.confidence))
     }

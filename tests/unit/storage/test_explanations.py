@@ -8,7 +8,7 @@ import pytest
 
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, Xyxy
 from storage.plates.text import read_plate
-from storage.results.explanations import Explanation, Seat, Verdict, explain
+from storage.results.explanations import Explanation, PassageRef, Verdict, explain
 
 FRAME = FrameRef(frame_id="frame-00001", source_id="gate", captured_at=datetime(2026, 1, 1, tzinfo=UTC))
 BOX, FAR = (100.0, 50.0, 200.0, 80.0), (300.0, 200.0, 400.0, 230.0)
@@ -33,7 +33,7 @@ def result(*found: tuple[Xyxy, str, float], box_confidence: float = 0.9) -> Fram
 def alone(of: FrameResult) -> Explanation:
     """With a passage for each reading that is sure enough and looks like a plate."""
     seats = {
-        index: Seat(f"p{index}", plate.text, reading.confidence, 1)
+        index: PassageRef(f"p{index}", plate.text, reading.confidence, 1)
         for index, reading in enumerate(of.readings)
         if reading.confidence >= 0.5 and (plate := read_plate(reading.text, reading.confidence))
     }
@@ -88,7 +88,7 @@ def test_a_plate_in_two_boxes_is_split() -> None:
 
 def test_a_reading_that_its_passage_outvotes() -> None:
     of = result((BOX, "A812CD", 0.9))
-    found = explain(of, {0: Seat("passage-1", "AB12CD", 0.95, 7)})
+    found = explain(of, {0: PassageRef("passage-1", "AB12CD", 0.95, 7)})
     assert verdicts(found) == [Verdict.VOTED_OUT]
     assert found.candidates[0].why == "7 readings of this passage voted AB12CD"
     assert (found.plate, found.why) == ("AB12CD", "plate AB12CD, from box 0")

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from workers.pixels.decode_budget import Room
+from workers.pixels.decode_budget import DecodeBudget
 
 
 def test_who_holds_some_is_told_that_there_is_no_room() -> None:
-    room = Room(8)
+    room = DecodeBudget(8)
     with room.share(8) as share:
         assert share.take(4)
         assert share.take(4)
@@ -21,7 +21,7 @@ def test_who_holds_some_is_told_that_there_is_no_room() -> None:
 
 
 def test_who_holds_none_waits_until_another_is_done_with_some() -> None:
-    room, has_begun = Room(4), threading.Event()
+    room, has_begun = DecodeBudget(4), threading.Event()
 
     def other() -> bool:
         with room.share(8) as share:
@@ -39,7 +39,7 @@ def test_who_holds_none_waits_until_another_is_done_with_some() -> None:
 
 
 def test_who_has_begun_comes_before_who_has_not() -> None:
-    room = Room(8)
+    room = DecodeBudget(8)
     with ThreadPoolExecutor(1) as pool, room.share(8) as begun, room.share(8) as other:
         assert begun.take(4)
         assert begun.take(1)
@@ -52,7 +52,7 @@ def test_who_has_begun_comes_before_who_has_not() -> None:
 
 
 def test_a_small_job_needs_no_more_room_than_it_has_pictures() -> None:
-    room = Room(8)
+    room = DecodeBudget(8)
     with ThreadPoolExecutor(1) as pool, room.share(32) as begun, room.share(1) as other:
         assert begun.take(7)
         assert pool.submit(other.take, 1).result(5)
@@ -60,7 +60,7 @@ def test_a_small_job_needs_no_more_room_than_it_has_pictures() -> None:
 
 
 def test_room_is_kept_for_the_next_pictures_of_a_job_until_it_is_given_back() -> None:
-    room = Room(8)
+    room = DecodeBudget(8)
     with ThreadPoolExecutor(1) as pool, room.share(32) as begun, room.share(32) as other:
         assert begun.take(4)
         assert begun.take(4)
@@ -76,7 +76,7 @@ def test_room_is_kept_for_the_next_pictures_of_a_job_until_it_is_given_back() ->
 
 
 def test_who_waits_longer_is_next_however_much_it_needs() -> None:
-    room = Room(8)
+    room = DecodeBudget(8)
     with ThreadPoolExecutor(2) as pool, room.share(32) as begun, room.share(32) as large, room.share(1) as small:
         assert begun.take(8)
         first = pool.submit(large.take, 4)
@@ -92,7 +92,7 @@ def test_who_waits_longer_is_next_however_much_it_needs() -> None:
 
 
 def test_more_than_all_the_room_takes_all_of_it() -> None:
-    room = Room(2)
+    room = DecodeBudget(2)
     with room.share(8) as share:
         assert share.take(4)
         assert not share.take(1)
@@ -101,7 +101,7 @@ def test_more_than_all_the_room_takes_all_of_it() -> None:
 
 
 def test_what_is_held_at_the_end_is_given_back() -> None:
-    room = Room(4)
+    room = DecodeBudget(4)
     with pytest.raises(ValueError, match="damaged"):
         _fail_with_all_of(room)
     with room.share(8) as share:
@@ -109,7 +109,7 @@ def test_what_is_held_at_the_end_is_given_back() -> None:
 
 
 def test_many_that_take_and_give_back_never_wait_for_each_other() -> None:
-    room, most, held, turn = Room(8), 0, 0, threading.Lock()
+    room, most, held, turn = DecodeBudget(8), 0, 0, threading.Lock()
 
     def job(_: int) -> int:
         nonlocal most, held
@@ -136,7 +136,7 @@ def test_many_that_take_and_give_back_never_wait_for_each_other() -> None:
     assert 0 < most <= 8
 
 
-def _fail_with_all_of(room: Room) -> None:
+def _fail_with_all_of(room: DecodeBudget) -> None:
     with room.share(8) as share:
         assert share.take(4)
         raise ValueError("damaged")

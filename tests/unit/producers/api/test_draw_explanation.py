@@ -11,7 +11,7 @@ import pytest
 from producers.api.drawing.explanation import draw
 from sightline.errors import BadImageError
 from sightline.types import Detection, FrameRef, FrameResult, Reading
-from storage.results.explanations import Seat, explain
+from storage.results.explanations import PassageRef, explain
 
 FRAME = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -24,7 +24,7 @@ def drawn(count: int, text: str = "KAB 4721", xyxy: tuple[float, float, float, f
     detections = tuple(Detection(xyxy=xyxy, label="plate", class_id=0, confidence=0.9) for _ in range(count))
     readings = (Reading(text=text, confidence=0.9, detection_index=0),) if count else ()
     result = FrameResult(frame=FRAME, width=640, height=360, detections=detections, readings=readings)
-    explanation = explain(result, {0: Seat("p", "KAB4721", 0.9, 1)} if text == "KAB 4721" else {})
+    explanation = explain(result, {0: PassageRef("p", "KAB4721", 0.9, 1)} if text == "KAB 4721" else {})
     image = cv2.imdecode(np.frombuffer(draw(picture(), explanation), np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     return image

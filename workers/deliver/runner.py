@@ -16,7 +16,7 @@ from sightline.settings import Settings
 from sightline.wire.events import TEST_EVENT
 from storage.database.engine import Database
 from storage.sinks import deliveries
-from storage.sinks.deliveries import Delivery, Failure
+from storage.sinks.deliveries import DueDelivery, Failure
 from storage.sinks.sinks import Sink, disable_sink
 from workers.deliver.breaker import Breaker, backoff_s
 from workers.deliver.sender import NotDeliveredError, Sender, TargetGoneError, with_links
@@ -38,11 +38,11 @@ class _Outcome:
 
     sent: list[str] = field(default_factory=list[str])
     failed: list[Failure] = field(default_factory=list[Failure])
-    untried: list[Delivery] = field(default_factory=list[Delivery])
+    untried: list[DueDelivery] = field(default_factory=list[DueDelivery])
     gone: str = ""
 
 
-class Lane:
+class SinkRunner:
     """Runs from `start` until `stop`, or until its receiver says that it is gone."""
 
     def __init__(self, sink: Sink, sender: Sender, database: Database, settings: Settings) -> None:
@@ -102,8 +102,8 @@ class Lane:
             await self._stored(lambda: deliveries.hasten(self._database, self.sink.sink_id, datetime.now(UTC)))
         return True
 
-    async def _send_all(self, batch: list[Delivery]) -> _Outcome:
-        by_source: dict[str, list[Delivery]] = defaultdict(list)
+    async def _send_all(self, batch: list[DueDelivery]) -> _Outcome:
+        by_source: dict[str, list[DueDelivery]] = defaultdict(list)
         for delivery in batch:
             by_source[delivery.source_id].append(delivery)
         outcome = _Outcome()
@@ -113,7 +113,7 @@ class Lane:
                 group.create_task(self._send_source(queue, outcome, ends_at))
         return outcome
 
-    async def _send_source(self, queue: list[Delivery], outcome: _Outcome, ends_at: float) -> None:
+    async def _send_source(self, queue: list[DueDelivery], outcome: _Outcome, ends_at: float) -> None:
         for delivery in queue:
             async with self._slots:
                 late = asyncio.get_running_loop().time() > ends_at
@@ -122,7 +122,7 @@ class Lane:
                 else:
                     await self._send(delivery, outcome)
 
-    async def _send(self, delivery: Delivery, outcome: _Outcome) -> None:
+    async def _send(self, delivery: DueDelivery, outcome: _Outcome) -> None:
         limit = 1 if delivery.topic == TEST_EVENT else self._settings.delivery_max_attempts
         if delivery.attempts > limit:
             # Who took it before never came to say what happened.
@@ -150,7 +150,7 @@ class Lane:
             self._breaker.succeeded()
             outcome.sent.append(delivery.delivery_id)
 
-    def _take(self, limit: int) -> list[Delivery]:
+    def _take(self, limit: int) -> list[DueDelivery]:
         return deliveries.take_due(
             self._database, self.sink.sink_id, limit=limit, lease=self._lease, now=datetime.now(UTC)
         )
