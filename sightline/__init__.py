@@ -35,7 +35,8 @@ from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStat
 
 if TYPE_CHECKING:
     from sightline.client.answers import Audit, Camera, Passage
-    from sightline.client.client import AsyncSightline, AsyncSubmittedJob, Sightline, SubmittedJob
+    from sightline.client.awaited import AsyncSightline, AsyncSubmittedJob
+    from sightline.client.client import Sightline, SubmittedJob
     from sightline.delivery.delta_stream import StreamEvent
     from sightline.settings import Settings, load_settings
 
@@ -74,8 +75,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "AsyncSightline": "sightline.client.client",
-    "AsyncSubmittedJob": "sightline.client.client",
+    "AsyncSightline": "sightline.client.awaited",
+    "AsyncSubmittedJob": "sightline.client.awaited",
     "Audit": "sightline.client.answers",
     "Camera": "sightline.client.answers",
     "Passage": "sightline.client.answers",

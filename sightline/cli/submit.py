@@ -28,7 +28,6 @@ from rich.text import Text
 from sightline.cli.output import JsonFlag, err, line, out, print_json
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
-from sightline.cli.remote import STDIN, is_remote, read_remote, read_stdin_text
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
@@ -45,6 +44,7 @@ from sightline.settings import Settings
 from sightline.submission.files import SUFFIXES, find_burst, find_files, is_text, read_frames
 from sightline.submission.jobs import NewItem, make_job
 from sightline.submission.left_out import LeftOut, find_left_out, say_left_out
+from sightline.submission.remote import STDIN, is_remote, read_remote, read_stdin_text
 from sightline.submission.sequences import SUBMITTED
 from sightline.submission.texts import TEXT_SUFFIXES, NewText, read_text
 from sightline.types import FrameResult, ItemResult, Lane, Pipeline, SourceId

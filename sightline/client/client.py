@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sightline.client.answers import Audit, Camera, Passage
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
-from sightline.errors import BadMessageError, WaitTimeoutError
+from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings, load_settings
@@ -27,10 +24,9 @@ from sightline.wire.messages import Job
 if TYPE_CHECKING:
     from sightline.delivery.delta_stream import StreamEvent
     from sightline.delivery.publisher import Publisher
+
 Moment = datetime | str
 Opened = TypeVar("Opened")
-#: Passages for which a thread is asked at once.
-_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ class Sightline:
         """
         result = self._jobs.wait(job_id, timeout_s)
         if result is None:
-            raise self._jobs.timed_out(job_id, timeout_s)
+            raise self._jobs._timed_out(job_id, timeout_s)
         return result
 
     def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
@@ -146,7 +142,7 @@ class Sightline:
         for event in self._jobs.stream(job_id, last_id, silent_s):
             yield event
         if not (event and event.result):
-            raise self._jobs.timed_out(job_id, silent_s)
+            raise self._jobs._timed_out(job_id, silent_s)
 
     def cancel(self, job_id: str) -> bool:
         """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.
@@ -234,143 +230,6 @@ class Sightline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class AsyncSightline:
-    """The client for asyncio. Publishing and asking run in a thread; waiting holds one connection, no thread."""
-
-    def __init__(self, settings: Settings | None = None, *, url: str | None = None, api_key: str | None = None) -> None:
-        self._sync = Sightline(settings, url=url, api_key=api_key)
-        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
-
-    async def submit(
-        self,
-        *images: Image,
-        text: str | Sequence[str] = (),
-        pipeline: Pipeline | str = DEFAULT,
-        lane: Lane | str = Lane.INTERACTIVE,
-        source_id: str = "python",
-        captured_at: datetime | None = None,
-        sequence: bool = False,
-    ) -> AsyncSubmittedJob:
-        """See `Sightline.submit`."""
-        submitted = await asyncio.to_thread(
-            self._sync.submit,
-            *images,
-            text=text,
-            pipeline=pipeline,
-            lane=lane,
-            source_id=source_id,
-            captured_at=captured_at,
-            sequence=sequence,
-        )
-        return AsyncSubmittedJob(submitted.job, self, submitted.notes)
-
-    async def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
-        """See `Sightline.wait`."""
-        result = await self._waiting.wait(job_id, timeout_s)
-        if result is None:
-            raise await asyncio.to_thread(self._timed_out, job_id, timeout_s)
-        return result
-
-    async def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
-        """See `Sightline.stream`."""
-        event = None
-        async for event in self._waiting.stream(job_id, last_id, silent_s):
-            yield event
-        if event is None or event.result is None:
-            raise await asyncio.to_thread(self._timed_out, job_id, silent_s)
-
-    async def cancel(self, job_id: str) -> bool:
-        """See `Sightline.cancel`."""
-        return await asyncio.to_thread(self._sync.cancel, job_id)
-
-    async def passages(
-        self,
-        text: str | None = None,
-        *,
-        like: float | None = None,
-        on_list: str | None = None,
-        source: str | None = None,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        limit: int = 100,
-    ) -> AsyncIterator[Passage]:
-        """See `Sightline.passages`."""
-        found = self._sync.passages(
-            text, like=like, on_list=on_list, source=source, since=since, until=until, limit=limit
-        )
-        while some := await asyncio.to_thread(list, islice(found, _AT_ONCE)):
-            for passage in some:
-                yield passage
-
-    async def cameras(self) -> list[Camera]:
-        """See `Sightline.cameras`."""
-        return await asyncio.to_thread(self._sync.cameras)
-
-    async def audit(self, since: Moment | None = None, until: Moment | None = None) -> Audit:
-        """See `Sightline.audit`."""
-        return await asyncio.to_thread(self._sync.audit, since, until)
-
-    async def close(self) -> None:
-        self._sync.close()
-        waiting = self._opened.pop(asyncio.get_running_loop(), None)
-        if waiting is not None:
-            await waiting.close()
-
-    def _timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
-        return self._sync._jobs.timed_out(job_id, timeout_s)  # pyright: ignore[reportPrivateUsage]
-
-    @property
-    def _waiting(self) -> Any:
-        """Connections belong to an event loop, and loops to a process."""
-        if self._sync.is_over_http:
-            from sightline.client.over_http import AsyncOverHttp as Over
-        else:
-            from sightline.client.over_redis import AsyncOverRedis as Over
-        loop = asyncio.get_running_loop()
-        if loop not in self._opened:
-            self._opened[loop] = Over(self._sync.settings)
-        return self._opened[loop]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_sync": self._sync}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"_opened": WeakKeyDictionary()}
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-@dataclass(frozen=True)
-class AsyncSubmittedJob:
-    """The same as `SubmittedJob`, awaited."""
-
-    job: Job
-    _client: AsyncSightline
-    notes: tuple[str, ...] = ()
-
-    @property
-    def job_id(self) -> str:
-        return self.job.job_id
-
-    async def wait(self, timeout_s: float = 30.0) -> JobResult:
-        """See `SubmittedJob.wait`."""
-        return await self._client.wait(self.job_id, timeout_s)
-
-    def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
-        """See `SubmittedJob.stream`."""
-        return self._client.stream(self.job_id, last_id, silent_s=silent_s)
-
-    async def cancel(self) -> bool:
-        """See `SubmittedJob.cancel`."""
-        return await self._client.cancel(self.job_id)
 
 
 def _check_arguments(settings: object, url: object, api_key: object) -> None:

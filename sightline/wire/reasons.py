@@ -14,6 +14,9 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "The message did not have the agreed shape, or held a value that cannot be stored. Correct its sender "
         "(docs/reference/wire.md), then discard the letter."
     ),
+    "bad_text": (
+        "A text in the frame store is no UTF-8. Write it as UTF-8 and submit it again, then discard the letter."
+    ),
     "frame_missing": (
         "The pixels were not in the frame store when a worker came for them: never put there, freed, or older than "
         "SIGHTLINE_FRAME_TTL_S. Submit the picture again."

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import main
-from sightline.client.client import AsyncSightline, Sightline
+from sightline.client.awaited import AsyncSightline
+from sightline.client.client import Sightline
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.redis.connection import connect
 from sightline.settings import Settings

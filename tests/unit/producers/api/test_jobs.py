@@ -33,5 +33,5 @@ async def test_a_job_that_ends_between_two_looks_is_found(
     )
     rows = iter(looks)
     monkeypatch.setattr(jobs.queries, "get_job", lambda *_: next(rows))
-    answer = await jobs._look(services, JOB_ID, 0)
+    answer = await jobs.look(services, JOB_ID, 0)
     assert (answer and answer.status) == (JobStatus.STORED if STORED in looks else None)
