@@ -110,7 +110,7 @@ class AsyncSightline:
             await waiting.close()
 
     def _timed_out(self, job_id: str, timeout_s: float) -> WaitTimeoutError:
-        return self._sync._jobs._timed_out(job_id, timeout_s)  # pyright: ignore[reportPrivateUsage]
+        return self._sync._jobs.timed_out(job_id, timeout_s)  # pyright: ignore[reportPrivateUsage]
 
     @property
     def _waiting(self) -> Any:

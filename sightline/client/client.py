@@ -130,7 +130,7 @@ class Sightline:
         """
         result = self._jobs.wait(job_id, timeout_s)
         if result is None:
-            raise self._jobs._timed_out(job_id, timeout_s)
+            raise self._jobs.timed_out(job_id, timeout_s)
         return result
 
     def stream(self, job_id: str, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
@@ -142,7 +142,7 @@ class Sightline:
         for event in self._jobs.stream(job_id, last_id, silent_s):
             yield event
         if not (event and event.result):
-            raise self._jobs._timed_out(job_id, silent_s)
+            raise self._jobs.timed_out(job_id, silent_s)
 
     def cancel(self, job_id: str) -> bool:
         """Have a job dropped as `cancelled`: what waits is not begun, what is worked on ends at its next step.

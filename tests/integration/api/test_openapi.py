@@ -11,7 +11,7 @@ from tests.integration.api.uploading import jpeg
 
 #: They are the names of functions in generated clients: one that is here does not change.
 OPERATIONS = {
-    *("create_job", "create_json_job", "create_image_job", "get_job", "list_jobs", "cancel_job"),
+    *("create_job", "create_json_job", "create_image_job", "get_job", "list_jobs", "cancel_job", "listen_to_job"),
     *(
         "list_passages",
         "list_similar_passages",
