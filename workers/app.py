@@ -76,7 +76,7 @@ class Worker:
             services.delivery.broker,
             self._patience,
             queues,
-            lambda: [batcher for stage in self.stages.values() for batcher in stage.batchers.values()],
+            lambda: [runner for stage in self.stages.values() for runner in stage.runners.values()],
             model_timeout_s=self._settings.model_timeout_s,
             stall_timeout_s=max(self._settings.stall_timeout_s, longest_s),
             advances=lambda: self._holds.advances,

@@ -31,7 +31,7 @@ from workers.stages.step import Step
 
 class Tell:
     task = "sightline.tell"
-    batchers = {}
+    runners = {}
     def work(self, step):
         for number in range(10):
             step.context.emit(number)

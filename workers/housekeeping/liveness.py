@@ -20,7 +20,7 @@ from typing import Any
 from sightline.delivery.broker import Broker
 from sightline.errors import BrokerUnavailableError
 from sightline.retry import Patience
-from workers.batching.batcher import Batcher
+from workers.batching.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def health_file(pid: int) -> Path:
 class Liveness:
     """Watches one worker process. Call `finished` after each task.
 
-    `batchers` are those of the models now open; `advances` counts what stages say of long work.
+    `runners` are those of the models now open; `advances` counts what stages say of long work.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Liveness:
         broker: Broker,
         patience: Patience,
         queues: Iterable[str],
-        batchers: Callable[[], Iterable[Batcher[Any, Any]]],
+        runners: Callable[[], Iterable[Runner[Any, Any]]],
         *,
         model_timeout_s: float,
         stall_timeout_s: float,
@@ -53,7 +53,7 @@ class Liveness:
         self._broker = broker
         self._patience = patience
         self._queues = tuple(queues)
-        self._batchers = batchers
+        self._runners = runners
         self._model_timeout_s = model_timeout_s
         self._stall_timeout_s = stall_timeout_s
         self._advances = advances
@@ -72,12 +72,13 @@ class Liveness:
     def check(self) -> None:
         """One look: note progress, or end the process."""
         now = time.monotonic()
-        batchers = tuple(self._batchers())
-        for batcher in batchers:
-            if batcher.busy_since is not None and now - batcher.busy_since > self._model_timeout_s:
-                self._end_process(f"a call in batcher {batcher.name!r} takes longer than {self._model_timeout_s:g} s")
+        runners = tuple(self._runners())
+        for runner in runners:
+            since = runner.busy_since
+            if since is not None and now - since > self._model_timeout_s:
+                self._end_process(f"a call in {runner.name!r} takes longer than {self._model_timeout_s:g} s")
                 return
-        done = self._finished + self._advances() + sum(batcher.stats.batches for batcher in batchers)
+        done = self._finished + self._advances() + sum(runner.stats.items for runner in runners)
         if done != self._seen or self._patience.is_waiting or not self._messages_wait():
             self._seen, self._progress_at = done, now
             self._file.touch()

@@ -101,7 +101,7 @@ class DetectStage:
                     opening.get(wait=True)
 
     @property
-    def batchers(self) -> dict[str, Batcher[BgrImage, list[Detection]]]:
+    def runners(self) -> dict[str, Batcher[BgrImage, list[Detection]]]:
         """Those of the models that are open."""
         return {name: loaded.batcher for name, opening in self._openings.items() if (loaded := opening.opened)}
 
@@ -135,7 +135,7 @@ class DetectStage:
         return {key: encode_jpeg(image, quality=_CROP_JPEG_QUALITY) for key, image in payload.items()}
 
     def close(self) -> None:
-        for batcher in self.batchers.values():
+        for batcher in self.runners.values():
             batcher.close()
 
     def _open(self, name: str) -> _Loaded:

@@ -46,7 +46,7 @@ class OcrStage:
         self._names = {spec.name: _recognizer_of(spec, settings) for spec in registry().all() if _reads(spec)}
         for name in {*self._names.values()} - {settings.recognizer}:
             self._recognizers[name] = open_named_recognizer(name, settings, text)
-        self.batchers: dict[str, Batcher[BgrImage, Reading]] = {
+        self.runners: dict[str, Batcher[BgrImage, Reading]] = {
             name: Batcher(
                 recognizer.recognize,
                 max_batch_size=settings.max_batch_size,
@@ -73,7 +73,7 @@ class OcrStage:
             if isinstance(cut, list)
             for image, box in zip(cut, result.detections, strict=True)
         ]
-        read = [outcome_of(ticket, "ocr") for ticket in self.batchers[name].submit(images, message.job.lane)]
+        read = [outcome_of(ticket, "ocr") for ticket in self.runners[name].submit(images, message.job.lane)]
         results: list[FrameResult] = []
         for result, cut in crops:
             if isinstance(cut, FrameError):
@@ -99,7 +99,7 @@ class OcrStage:
         return {key: self._decode(key, data) for key, data in blobs.items()}
 
     def close(self) -> None:
-        for batcher in self.batchers.values():
+        for batcher in self.runners.values():
             batcher.close()
 
     def _decode(self, key: str, data: bytes | None) -> BgrImage | FrameError:

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from sightline.wire.messages import Message
 from sightline.wire.parts import Part
-from workers.batching.batcher import Batcher
+from workers.batching.runner import Runner
 from workers.stages.context import Context
 
 NOBODY: Final = Context()
@@ -38,7 +38,7 @@ class Stage(Protocol):
     task: str
 
     @property
-    def batchers(self) -> Mapping[str, Batcher[Any, Any]]:
+    def runners(self) -> Mapping[str, Runner[Any, Any]]:
         """What the liveness check watches, by name."""
         ...
 

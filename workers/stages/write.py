@@ -54,7 +54,7 @@ class WriteStage:
         self._database = open_database(settings.sqlalchemy_url)
         check_revision(self._database)
         self._store = Store(self._database, RowsOfPipelines(settings))
-        self.batchers: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
+        self.runners: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(
                 self._store_group,
                 max_batch_size=_MAX_FRAMES,
@@ -89,7 +89,7 @@ class WriteStage:
         if self._is_worth_another_try(message):
             return
         kept = self._keep_pictures(message)
-        self.batchers["write"].submit([(message, kept)], message.job.lane)[0].result()
+        self.runners["write"].submit([(message, kept)], message.job.lane)[0].result()
         self._services.frames.delete_bundles(bundles_of(message))
 
     def bury_message(self, letter: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class WriteStage:
     def close(self) -> None:
         self._sweeper.stop()
         self._retention.stop()
-        self.batchers["write"].close()
+        self.runners["write"].close()
         self._database.close()
 
     def _is_worth_another_try(self, message: Message) -> bool:

@@ -57,7 +57,7 @@ class Finds:
 
     def __init__(self, name: str, services: Services, first: Callable[[Step], None] = lambda _: None) -> None:
         self.task = f"sightline.{name}"
-        self.batchers: dict[str, Batcher[Any, Any]] = {}
+        self.runners: dict[str, Batcher[Any, Any]] = {}
         self.worked: list[Step] = []
         self._name = name
         self._first = first
@@ -114,7 +114,7 @@ class Writes:
     task = WRITE_TASK
 
     def __init__(self, services: Services) -> None:
-        self.batchers: dict[str, Batcher[Any, Any]] = {}
+        self.runners: dict[str, Batcher[Any, Any]] = {}
         self.came: list[Message] = []
         self._services = services
 

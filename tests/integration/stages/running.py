@@ -30,7 +30,7 @@ class FakeStage:
     def __init__(self, work: Callable[[Message], None], following: Callable[[Step], Step | None] | None = None) -> None:
         self._work = work
         self._following = following
-        self.batchers: dict[str, Batcher[Any, Any]] = {}
+        self.runners: dict[str, Batcher[Any, Any]] = {}
 
     def work(self, step: Step) -> Step | None:
         self._work(step.message)

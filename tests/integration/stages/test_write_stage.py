@@ -74,7 +74,7 @@ def test_a_group_that_met_an_absent_database_is_not_tried_one_by_one(
         raise StoreUnavailableError("locked")
 
     monkeypatch.setattr(stage._store, "store", refuse)
-    futures = stage.batchers["write"].submit([(Message(job=JOB, results=(DEAD,)), frozenset[str]())] * 5)
+    futures = stage.runners["write"].submit([(Message(job=JOB, results=(DEAD,)), frozenset[str]())] * 5)
     for future in futures:
         with pytest.raises(StoreUnavailableError):
             future.result(5)
@@ -100,11 +100,11 @@ def test_a_group_is_settled_together_once_redis_is_there_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "settle_together", refuse)
-        for ticket in stage.batchers["write"].submit(group):
+        for ticket in stage.runners["write"].submit(group):
             with pytest.raises(BrokerUnavailableError):
                 ticket.result(5)
     assert ledger.open_frames() == {"gate": 3}
-    for ticket in stage.batchers["write"].submit(group):
+    for ticket in stage.runners["write"].submit(group):
         ticket.result(5)
     stage.close()
     assert ledger.counts() == {"gate": {"published": 3, "dead": 3}}

@@ -188,7 +188,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
 
 def test_a_model_that_must_be_downloaded_is_not_waited_for(published: Published) -> None:
     stage = DetectStage(published.settings, published.frames, "test", send_back=published.sent_back.append)
-    assert (published.downloads, list(stage.batchers)) == (0, ["stub"])  # until somebody wants it
+    assert (published.downloads, list(stage.runners)) == (0, ["stub"])  # until somebody wants it
     for _ in range(3):
         assert stage.work(published.step(Pipeline.OBJECTS)) is None
     assert len(published.sent_back) == 3
@@ -197,7 +197,7 @@ def test_a_model_that_must_be_downloaded_is_not_waited_for(published: Published)
     assert other.message.results[0].error is None
     published.arrives.set()
     done = published.work_until_done(stage)
-    assert (published.downloads, sorted(stage.batchers)) == (1, ["own", "stub"])
+    assert (published.downloads, sorted(stage.runners)) == (1, ["own", "stub"])
     assert done.message.results[0].stages[0].model == "own"
     stage.close()
 

@@ -20,7 +20,7 @@ def open_stage(services: Services) -> CountStage:
 
 class CountStage:
     task = "sightline.count"
-    batchers: ClassVar[dict[str, Any]] = {}  # what a model would work through
+    runners: ClassVar[dict[str, Any]] = {}  # what a model would work through
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,0 +1,134 @@
+"""A runner for engines that batch by themselves, as servers of language models do (continuous batching).
+
+Such an engine is given items one by one and works on many at once. Batched before, they would wait for each other
+twice. Here they only stand in line by lane, and the engine gets the next one whenever it has a place.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sightline.celery.fairness import LANES, Turns
+from sightline.types import Lane
+from workers.batching.batcher import Batched, Ticket
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class EngineStats:
+    """Counters since the start, taken at one moment."""
+
+    items: int
+    failed: int
+    waiting: int
+    in_engine: int
+
+
+class EngineRunner(Generic[Item, Result]):
+    """Hands items to `begin`, which gives a future at once and raises only where the item alone is at fault.
+
+    At most `max_in_engine` are in the engine; higher lanes are next, and lower ones have their share.
+    """
+
+    def __init__(self, begin: Callable[[Item], Future[Result]], *, max_in_engine: int, name: str) -> None:
+        if max_in_engine < 1:
+            raise ValueError(f"max_in_engine >= 1 expected, got {max_in_engine}")
+        self.name = name
+        self._begin = begin
+        self._max_in_engine = max_in_engine
+        self._waiting = {lane: deque[Ticket[Item, Result]]() for lane in LANES}
+        self._turns = Turns()
+        self._changed = threading.Condition()
+        self._in_engine = self._items = self._failed = 0
+        self._advanced_at = 0.0
+        self._is_filling = False
+        self._closed = False
+
+    def submit(self, items: Sequence[Item], lane: Lane = Lane.BULK) -> list[Ticket[Item, Result]]:
+        """See `Runner.submit`."""
+        now, changed = time.monotonic(), threading.Condition(threading.Lock())
+        tickets = [Ticket[Item, Result](item, 1, now, changed) for item in items]
+        with self._changed:
+            if self._closed:
+                raise RuntimeError(f"engine {self.name!r} is closed")
+            self._waiting[lane].extend(tickets)
+        self._fill()
+        return tickets
+
+    def advanced(self) -> None:
+        """The engine says so with each piece of an answer: long answers are no hang."""
+        self._advanced_at = time.monotonic()
+
+    @property
+    def busy_since(self) -> float | None:
+        """Since when it has items and none of them advanced or ended."""
+        return self._advanced_at if self._in_engine else None
+
+    @property
+    def stats(self) -> EngineStats:
+        with self._changed:
+            waiting = sum(map(len, self._waiting.values()))
+            return EngineStats(self._items, self._failed, waiting, self._in_engine)
+
+    def close(self, timeout_s: float | None = None) -> bool:
+        """See `Runner.close`."""
+        with self._changed:
+            self._closed = True
+            return self._changed.wait_for(lambda: not self._in_engine and not self._next_lane(), timeout_s)
+
+    def _fill(self) -> None:
+        """Give the engine what it has places for. One thread does; whoever comes meanwhile has left its work to it."""
+        with self._changed:
+            if self._is_filling:
+                return
+            self._is_filling = True
+        while ticket := self._take():
+            begun_at = time.monotonic()
+            try:
+                future = self._begin(ticket.item)
+            except Exception as error:  # noqa: BLE001 - an engine may raise anything; the others are innocent
+                self._end(ticket, error)
+            else:
+                future.add_done_callback(lambda done, of=ticket, at=begun_at: self._ended(of, at, done))
+
+    def _take(self) -> Ticket[Item, Result] | None:
+        with self._changed:
+            lane = self._next_lane() if self._in_engine < self._max_in_engine else None
+            if lane is None:
+                self._is_filling = False
+                return None
+            self._turns.took(lane)
+            if not self._in_engine:
+                self.advanced()  # an idle engine hung nowhere
+            self._in_engine += 1
+            return self._waiting[lane].popleft()
+
+    def _next_lane(self) -> Lane | None:
+        return next((lane for lane in self._turns.order() if self._waiting[lane]), None)
+
+    def _ended(self, ticket: Ticket[Item, Result], begun_at: float, future: Future[Result]) -> None:
+        error = future.exception()
+        if error is None:
+            now = time.monotonic()
+            wait_ms = (begun_at - ticket.submitted_at) * 1000
+            self._end(ticket, Batched(future.result(), self._in_engine, (now - begun_at) * 1000, wait_ms))
+        else:
+            self._end(ticket, error)
+        self._fill()
+
+    def _end(self, ticket: Ticket[Item, Result], outcome: Batched[Result] | BaseException) -> None:
+        self.advanced()
+        with self._changed:
+            self._in_engine -= 1
+            self._items += 1
+            self._failed += isinstance(outcome, BaseException)
+            self._changed.notify_all()
+        Ticket.settle([(ticket, outcome)])
