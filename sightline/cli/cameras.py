@@ -99,7 +99,12 @@ def look(
         settings_for(data), "POST", "/cameras/test", body={"url": _address(url)}, waits_s=_TEST_TIMEOUT_S
     )
     if picture is not None and found["picture"] is not None:
-        picture.write_bytes(base64.b64decode(found["picture"]))
+        try:
+            picture.write_bytes(base64.b64decode(found["picture"]))
+        except OSError as error:
+            raise BadMessageError(
+                f"--picture {picture}: {error.strerror}; choose another file", field="picture"
+            ) from error
     if as_json:
         print_json(found)
     elif found["error"] is not None:

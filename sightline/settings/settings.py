@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 
 from sightline.errors import SettingsError
@@ -53,14 +54,27 @@ def load_settings(**overrides: Any) -> Settings:
     """
     _refuse_unknown(os.environ)
     data_dir = Path(overrides.get("data_dir") or os.environ.get(PREFIX + "DATA_DIR") or "data")
+    run_env = data_dir / "run.env"
+    if _is_key_for_another(run_env, overrides):
+        overrides["api_key"] = ""
     try:
-        return Settings(_env_file=data_dir / "run.env", **overrides)  # pyright: ignore[reportCallIssue]
+        return Settings(_env_file=run_env, **overrides)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
         raise SettingsError(
             f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/reference/settings.md"
         ) from error
+
+
+def _is_key_for_another(run_env: Path, overrides: Mapping[str, Any]) -> bool:
+    """Whether the key of this machine's API would go to another one: it is in `run.env`, the address is not."""
+    key, url = PREFIX + "API_KEY", PREFIX + "API_URL"
+    asked = overrides.get("api_url") or os.environ.get(url)
+    if not asked or overrides.get("api_key") is not None or os.environ.get(key) or not run_env.is_file():
+        return False
+    known = dotenv_values(run_env)
+    return key in known and str(asked).rstrip("/") != str(known.get(url)).rstrip("/")
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

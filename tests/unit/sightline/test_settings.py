@@ -48,3 +48,17 @@ def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
     assert PREFIX == "SIGHTLINE_"
+
+
+@pytest.mark.parametrize("url", ["http://elsewhere:8080", "http://127.0.0.1:9999"])
+def test_the_key_of_this_machine_goes_to_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Whoever asks another API by its address must name its key as well."""
+    (tmp_path / "run.env").write_text("SIGHTLINE_API_URL=http://127.0.0.1:8080\nSIGHTLINE_API_KEY=sl_local\n")
+    assert load_settings(data_dir=tmp_path).api_key.get_secret_value() == "sl_local"
+    assert load_settings(data_dir=tmp_path, api_url="http://127.0.0.1:8080/").api_key.get_secret_value() == "sl_local"
+    assert load_settings(data_dir=tmp_path, api_url=url).api_key.get_secret_value() == ""
+    assert load_settings(data_dir=tmp_path, api_url=url, api_key="sl_its").api_key.get_secret_value() == "sl_its"
+    monkeypatch.setenv("SIGHTLINE_API_URL", url)
+    assert load_settings(data_dir=tmp_path).api_key.get_secret_value() == ""
+    monkeypatch.setenv("SIGHTLINE_API_KEY", "sl_its")
+    assert load_settings(data_dir=tmp_path).api_key.get_secret_value() == "sl_its"
