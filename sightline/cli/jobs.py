@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -12,6 +13,7 @@ from sightline.cli.queries import Data, Limit, Since, Until, if_empty, require_o
 from sightline.client.http import call_api, list_items
 from sightline.delivery.cancellations import CANCELLED
 from sightline.errors import BadMessageError
+from sightline.settings import Settings
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -107,19 +109,24 @@ def cancel(
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
-    """Have jobs dropped. Exit code 1 if one ended otherwise: what was just being written is stored.
+    """Have jobs dropped. Exit code 1 if one ended otherwise: what was just being written is stored, or nobody knows it.
 
     What waits is not begun; what is worked on ends at its next step.
     """
     settings = settings_for(data)
-    answers = [
-        call_api(settings, "POST", f"/jobs/{job_id}/cancel", query={"wait": _WAIT_S}, waits_s=_WAIT_S)
-        for job_id in job_ids
-    ]
-    rows = [{"job_id": answer["job_id"], "ended": _ended(answer)} for answer in answers]
+    rows = [{"job_id": job_id, "ended": _cancel(settings, job_id)} for job_id in job_ids]
     print_rows(rows, {"job_id": "job", "ended": "ended"}, as_json=as_json, empty="")
     if any(row["ended"] not in (CANCELLED, "not yet") for row in rows):
         raise typer.Exit(1)
+
+
+def _cancel(settings: Settings, job_id: str) -> str:
+    """How it ended. One that there is not must not keep the others."""
+    path = f"/jobs/{quote(job_id, safe='')}/cancel"
+    try:
+        return _ended(call_api(settings, "POST", path, query={"wait": _WAIT_S}, waits_s=_WAIT_S))
+    except BadMessageError as error:
+        return str(error)
 
 
 def _ended(answer: Mapping[str, Any]) -> str:
