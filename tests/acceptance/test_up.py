@@ -282,7 +282,7 @@ with Sightline() as client:
 
 
 def test_the_bare_celery_example_works_as_printed(machine: Machine, photo: Photo, tmp_path: Path) -> None:
-    (example, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "wire.md").read_text(), re.DOTALL)
+    (example, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/reference/wire.md").read_text(), re.DOTALL)
     (tmp_path / "data").symlink_to(machine.folder)
     (tmp_path / "car.jpg").write_bytes(photo("TRN 5164", 2))
     code = example.replace('"source_id": "gate"', '"source_id": "wire"')
