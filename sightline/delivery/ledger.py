@@ -94,8 +94,9 @@ class Ledger:
         self._lines = [_line(lane, pipeline) for lane in Lane for pipeline in registry().names]
         self.arrivals = Arrivals(redis, job_timeout_s=limits.job_timeout_s)
         sources = scripts.sources(self._lines, registry().graphs)
-        self._admit, self._begin, self._settle, self._claim, self._withdraw, self._cancel = (
-            redis.register_script(sources[name]) for name in ("admit", "begin", "settle", "claim", "withdraw", "cancel")
+        self._admit, self._begin, self._settle, self._claim, self._withdraw, self._cancel, self._forget = (
+            redis.register_script(sources[name])
+            for name in ("admit", "begin", "settle", "claim", "withdraw", "cancel", "forget")
         )
 
     def admit(self, job: Job) -> Literal["admitted", "open", "done"]:
@@ -170,6 +171,14 @@ class Ledger:
         It stays open until a stage or the sweeper has brought it to the writer. What is being written is stored.
         """
         return bool(self._run(self._cancel, job_id, scripts.CANCELLED))
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Take away the results and deltas of finished jobs before their time, and let the jobs be published again.
+
+        Late copies of their messages are known for what they are as before. A job that is open is left alone.
+        """
+        if job_ids:
+            self._run_together(self._forget, [[job_id, int(self._limits.done_ttl_s)] for job_id in job_ids])
 
     def cancelled_since(self, since: float) -> dict[str, float]:
         """When jobs were cancelled, in epoch seconds, by their ids: those of the last minutes, after `since`."""

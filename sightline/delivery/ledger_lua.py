@@ -162,6 +162,17 @@ redis.call('ZREMRANGEBYSCORE', cancelled, '-inf', at - @TOLD@)
 return 1
 """.replace("@TOLD@", str(_TOLD_WITHIN_S))
 
+# ARGV: job_id, seconds that is remembered. Of a finished job, whose mark still stops a late copy but no new try.
+_FORGET = """
+if redis.call('HEXISTS', jobs, ARGV[1]) == 1 then return 0 end
+if redis.call('DEL', done) == 1 then
+  redis.call('SETNX', done, 'erased')
+  redis.call('EXPIRE', done, ARGV[2])
+end
+redis.call('DEL', result, 'sightline:deltas:' .. ARGV[1])
+return 1
+"""
+
 _BODIES: Final = {
     "admit": _ADMIT,
     "begin": _BEGIN,
@@ -169,6 +180,7 @@ _BODIES: Final = {
     "withdraw": _WITHDRAW,
     "claim": _CLAIM,
     "cancel": _CANCEL,
+    "forget": _FORGET,
 }
 
 

@@ -7,7 +7,6 @@ blocks until it comes otherwise, so there is no gap between looking and waiting,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sightline.pipelines import as_results
@@ -42,13 +41,6 @@ class ResultBoard:
             pipe.xadd(key, {"result": result.model_dump_json()})
             pipe.expire(key, self._ttl_s)
             pipe.execute()
-
-    def forget(self, job_ids: Iterable[str]) -> None:
-        """Take results away before their time."""
-        keys = [_key(job_id) for job_id in job_ids]
-        if keys:
-            with broker_errors():
-                self._redis.delete(*keys)
 
     def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """The result, as soon as it is there; None when `timeout_s` passed first."""

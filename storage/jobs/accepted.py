@@ -7,7 +7,7 @@ finished here, it is published again as it was: same ids, same time, so what was
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -123,6 +123,15 @@ class Accepted:
             spares = self._spares.get_many([_spare_key(job.job_id, key) for key in missing])
             found |= dict(zip(missing, spares, strict=True))
         return {key: data for key, data in found.items() if data is not None}
+
+
+def forget_accepted(connection: sa.Connection, job_ids: Sequence[str]) -> list[str]:
+    """Drop the rows of those of these jobs that are finished, within a transaction. Returns where their spare pixels
+    lie in the picture store, as far as there are any. What is being tried anew stays."""
+    finished = (AcceptedJobs.job_id.in_(job_ids), _IS_FINISHED)
+    jobs = connection.scalars(sa.select(AcceptedJobs.job).where(*finished)).all()
+    connection.execute(sa.delete(AcceptedJobs).where(*finished))
+    return [key for job in jobs for key in _spare_keys(job)]
 
 
 def spare_keys(database: Database) -> set[str]:

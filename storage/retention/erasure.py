@@ -16,6 +16,7 @@ from sightline.blobs.store import FrameStore
 from sightline.types import Value
 from storage.accounting.removed import note_removed
 from storage.database.engine import Database
+from storage.jobs.accepted import forget_accepted
 from storage.passages.plate_lists import ListReader
 from storage.passages.rows import lock_sources, sum_up_again
 from storage.retention.expired_rows import MAX_ROWS
@@ -105,6 +106,7 @@ def _erase_some(database: Database, pictures: FrameStore, pick: Pick) -> Erased:
         removed, changed, plates = sum_up_again(connection, passage_ids, lists, now)
         forget_plates(connection, plates)
         job_ids = sorted({row.job_id for row in (*frames, *letters)})
+        spares = forget_accepted(connection, job_ids)  # before their jobs are gone, which say that they are finished
         _take_out_of_jobs(connection, job_ids, frozenset(ids))
         events = _erase_events(connection, ids, removed)
         note_removed(
@@ -113,6 +115,7 @@ def _erase_some(database: Database, pictures: FrameStore, pick: Pick) -> Erased:
             stored=[(frame.source_id, frame.published_at) for frame in frames],
             dead=[(letter.source_id, letter.times) for letter in letters],
         )
+    pictures.delete_many(spares)
     return Erased(
         frames=gone["frames"],
         detections=gone["detections"],

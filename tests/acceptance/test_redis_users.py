@@ -146,7 +146,8 @@ def test_every_role_works_under_its_own_user(
     with Sightline(system.settings) as client, TestClient(create_app(system.settings), headers=key) as api:
         ledger = client.publisher.ledger
         # All stages.
-        assert client.submit(photo("KAB 4721", 1)).wait(WAIT_S).status is JobStatus.STORED
+        first = client.submit(photo("KAB 4721", 1)).wait(WAIT_S)
+        assert first.status is JobStatus.STORED
         # Dead in detect, dropped in detect, and a message that is no job.
         bad, stale, swept = make_job(), make_job(deadline_at=1.0), make_job(entered=True)
         client.publisher.publish(bad, {bad.frames[0].frame_id: b"this is no picture"})
@@ -179,7 +180,11 @@ def test_every_role_works_under_its_own_user(
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1
         for path in ("/readyz", "/v1/queues", "/v1/cameras", "/v1/jobs?status=open", f"/v1/jobs/{bad.job_id}", "/"):
             assert api.get(path).status_code == 200, path
+        # Forgotten, and sent again.
+        assert api.delete(f"/v1/frames/{first.frames[0].frame.frame_id}").status_code == 200
+        assert client.submit(photo("KAB 4721", 1)).wait(WAIT_S).status is JobStatus.STORED
         system.wait_until_quiet()
+        assert client.publisher.ledger.counts()[first.frames[0].frame.source_id]["stored"] == 2
         assert [api.get(path).json()["balanced"] for path in ("/v1/audit", "/v1/audit?since=1h")] == [True, True]
         reasons = {one["reason"] for one in api.get("/v1/dead-letters").json()["items"]}
         assert reasons == {"bad_image", "bad_message"}

@@ -12,7 +12,6 @@ from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.pictures import FrameIdPath
 from producers.api.routes.results import PassageId
 from producers.api.services import ApiServices, Given
-from sightline.delivery.result_board import ResultBoard
 from storage.access.keys import Role
 from storage.retention import erasure
 from storage.retention.erasure import Erased
@@ -53,5 +52,5 @@ def erase_source(source_id: SourcePath, services: Given) -> Erased:
 def _done(services: ApiServices, erased: Erased | None, what: str, name: str) -> Erased:
     if erased is None:
         raise NotFoundError(what, name)
-    ResultBoard(services.redis, result_ttl_s=services.settings.result_ttl_s).forget(erased.job_ids)
+    services.publisher.ledger.forget(erased.job_ids)
     return erased

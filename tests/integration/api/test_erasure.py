@@ -26,7 +26,7 @@ from storage.plates.text import fold
 from storage.results import queries
 from storage.sinks.sinks import Sink, add_sink
 from storage.tables import Base
-from tests.integration.api.uploading import jpeg
+from tests.integration.api.uploading import jpeg, upload
 from tests.stores import open_store
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -91,7 +91,8 @@ def everything(database: Database, settings: Settings) -> str:
         tables = [table for name, table in Base.metadata.tables.items() if name != "audit_log"]
         rows = [connection.execute(sa.select(table)).all() for table in tables]
     redis = connect(settings.redis_url)
-    results = [redis.xrange(key) for key in redis.keys("sightline:result:*")]  # type: ignore[union-attr]
+    kinds = ("result", "deltas")
+    results = [(key, redis.xrange(key)) for kind in kinds for key in redis.keys(f"sightline:{kind}:*")]  # type: ignore[union-attr]
     pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
     keys = list(pictures.keys_before(datetime.now(UTC).timestamp() + 100))
     redis.close()
@@ -162,6 +163,58 @@ def test_all_of_a_source_is_gone_dead_frames_too(
     assert admin.get("/v1/dead-letters?ended=true").json()["items"] == []
     assert admin.delete("/v1/sources/gate/data").status_code == 404
     assert admin.get("/v1/audit").json()["balanced"]
+
+
+@pytest.mark.parametrize("plates", [("KAB4721",), ("KAB4721", "XYZ9876"), (None,)])
+def test_the_same_upload_after_it_is_a_new_job(
+    admin: TestClient, database: Database, settings: Settings, plates: tuple[str | None, ...]
+) -> None:
+    """Also where only one picture of the job is erased, or all of it died."""
+    files = [(f"{number}.jpg", jpeg(number)) for number in range(len(plates))]
+    publisher, redis = Publisher.from_settings(settings), connect(settings.redis_url)
+    job_id = upload(admin, *files, source_id="gate").json()["job_id"]
+    job = finish(publisher, database, job_id, plates)
+    redis.xadd(f"sightline:deltas:{job_id}", {"data": job.frames[0].frame_id})
+    assert admin.delete(f"/v1/frames/{job.frames[0].frame_id}").status_code == 200
+    assert left_of(database, settings, job.frames[0].frame_id, f"deltas:{job_id}") == []
+    assert admin.get("/v1/jobs?status=open").json()["items"] == []
+    assert publisher.ledger.begin(job) == 0  # a late copy of its message brings nothing back
+
+    again = upload(admin, *files, source_id="gate").json()
+    assert (again["job_id"], again["status"]) == (job_id, "open")
+    finish(publisher, database, job_id, plates)
+    again = upload(admin, *files, source_id="gate").json() if plates[0] else admin.get(f"/v1/jobs/{job_id}").json()
+    assert (again["status"], len(again["result"]["frames"])) == ("stored" if plates[0] else "dead", len(plates))
+    for path in ("/v1/audit", "/v1/audit?since=1h"):
+        assert admin.get(path).json()["balanced"]
+    publisher.close()
+    redis.close()
+
+
+def test_a_new_try_that_is_open_goes_on(admin: TestClient, database: Database, settings: Settings) -> None:
+    publisher, redis = Publisher.from_settings(settings), connect(settings.redis_url)
+    job_id = upload(admin, ("car.jpg", jpeg()), source_id="gate").json()["job_id"]
+    job = finish(publisher, database, job_id, (None,))
+    upload(admin, ("car.jpg", jpeg()), source_id="gate")
+    redis.xadd(f"sightline:deltas:{job_id}", {"data": "new"})
+    assert admin.delete(f"/v1/frames/{job.frames[0].frame_id}").status_code == 200
+    assert redis.exists(f"sightline:deltas:{job_id}")
+    assert admin.get(f"/v1/jobs/{job_id}").json()["status"] == "open"
+    finish(publisher, database, job_id, ("KAB4721",))
+    assert admin.get("/v1/audit").json()["balanced"]
+    publisher.close()
+    redis.close()
+
+
+def finish(publisher: Publisher, database: Database, job_id: str, plates: tuple[str | None, ...]) -> Job:
+    """As the workers and the writer do."""
+    job = publisher.ledger.open_job(job_id)
+    assert isinstance(job, Job)
+    frames = [FrameRef.model_validate(frame.model_dump()) for frame in job.frames]
+    results = tuple(_result(frame, plate) for frame, plate in zip(frames, plates, strict=True))
+    (outcome,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=results)], set())
+    publisher.ledger.settle(job_id, outcome.counts)
+    return job
 
 
 def test_who_did_it_is_in_the_audit_log_and_operators_may_not(

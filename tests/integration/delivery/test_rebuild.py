@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 import redis
+import sqlalchemy as sa
 
 from sightline.blobs.names import frames_name
+from sightline.blobs.opening import open_frame_store
 from sightline.delivery.publisher import Publisher
 from sightline.errors import StoreUnavailableError
 from sightline.settings import Settings, load_settings
 from sightline.submission.jobs import NewFrame, make_job
 from sightline.testing import make_picture
-from sightline.types import FrameResult, Lane
+from sightline.types import FrameError, FrameResult, Lane
 from sightline.wire.messages import Job, Message
 from storage.accounting.ledger_snapshots import lost_frames
 from storage.database.engine import Database
 from storage.jobs.accepted import Accepted
+from storage.retention.erasure import erase_frame, erase_source
+from storage.tables import AcceptedJobs
 from tests.stores import open_store
 from workers.housekeeping.rebuild import Rebuild
 
@@ -110,6 +114,42 @@ def test_a_finished_job_leaves_no_trace(settings: Settings, database: Database, 
     assert list(Path(settings.data_dir, "pictures").glob("*/*")) == []
     submit(settings, accepted, "AB1")  # the same request again is answered, not done again
     assert not accepted.is_open(job.job_id)
+
+
+def test_an_erased_job_leaves_no_trace_and_does_not_come_back(
+    settings: Settings, database: Database, accepted: Accepted
+) -> None:
+    publisher = Publisher.from_settings(settings)
+    job = submit(settings, accepted, "AB1")
+    finish(database, publisher, job)
+    pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
+    assert erase_source(database, pictures, "gate") is not None
+    assert not accepted.is_open(job.job_id)
+    assert noted(database) == []
+    assert list(Path(settings.data_dir, "pictures").glob("*/*")) == []
+    assert accepted.rebuild(publisher) == {}
+
+
+def test_a_new_try_of_a_job_whose_last_is_erased_stays_noted(
+    settings: Settings, database: Database, accepted: Accepted
+) -> None:
+    publisher = Publisher.from_settings(settings)
+    job = submit(settings, accepted, "AB1")
+    died = FrameResult(frame=job.frames[0], error=FrameError(reason="bad_image", message="cut off", stage="detect"))
+    (stored,) = open_store(database, passage_gap_s=10).store([Message(job=job, results=(died,))], set())
+    publisher.ledger.settle(job.job_id, stored.counts)
+    submit(settings, accepted, "AB1")
+    pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
+    assert erase_frame(database, pictures, job.frames[0].frame_id) is not None
+    flush(settings)
+    assert accepted.rebuild(publisher) == {"gate": 1}
+    found = publisher.frames.get_bundle(frames_name(job.job_id), [job.frames[0].frame_id])
+    assert found == [make_picture("AB1")]
+
+
+def noted(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.scalars(sa.select(AcceptedJobs.job_id)))
 
 
 def test_a_job_that_is_not_noted_is_not_accepted(

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from sightline.testing import MemoryFrameStore
 from storage.database.engine import Database
+from storage.jobs.accepted import Accepted
 from storage.plates.text import fold
 from storage.results import queries
 from storage.results.store import Store
@@ -46,3 +47,17 @@ def test_what_is_asked_for_goes_and_the_rest_says_what_it_says(database: Databas
     assert erase_source(database, pictures, "gate") is None
     counts = queries.counts_by_source(database)["gate"]
     assert (counts["removed"], counts["removed_dead"]) == (4, 1)
+
+
+def test_what_was_noted_of_an_accepted_job_goes_with_its_rows(database: Database, store: Store) -> None:
+    """And of no other."""
+    pictures = MemoryFrameStore()
+    accepted = Accepted(database, pictures)
+    finished, waiting = message(frame_result(["AB12CD"])), message(frame_result(["XY98ZW"], at_s=500))
+    for each in (finished, waiting):
+        accepted.keep(each.job, {each.job.frames[0].frame_id: b"spare"})
+    store.store([finished], ())
+    assert erase_frame(database, pictures, finished.job.frames[0].frame_id) is not None
+    assert [accepted.is_open(each.job.job_id) for each in (finished, waiting)] == [False, True]
+    assert accepted.forget_finished() == 0
+    assert len(pictures.pixels) == 1
