@@ -90,7 +90,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _plain(schema: Any) -> Any:
-    """As more tools understand it: a tuple of equal parts, such as a box, is a list of that length, and what may be
+    """As more tools understand it: a tuple, such as a box, is a list of that length, and what may be
     left out has no default of null, which some take for a field that must be there."""
     if isinstance(schema, list):
         return [_plain(part) for part in schema]
@@ -98,8 +98,9 @@ def _plain(schema: Any) -> Any:
         return schema
     schema = {name: _plain(part) for name, part in schema.items() if (name, part) != ("default", None)}
     parts: Any = schema.get("prefixItems")
-    if isinstance(parts, list) and all(part == parts[0] for part in parts):
-        schema["items"] = parts[0]
+    if isinstance(parts, list):
+        kinds = [part for number, part in enumerate(parts) if part not in parts[:number]]
+        schema["items"] = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
         del schema["prefixItems"]
     return schema
 
