@@ -16,12 +16,13 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    GetCoreSchemaHandler,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
-    WrapValidator,
     model_validator,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from sightline.errors import BadMessageError, NewerMessageError
 from sightline.pipelines import KnownPipeline, are_of, as_results, check_items, has_own_type, per_item
@@ -82,13 +83,22 @@ def _as_left(given: Any, check: ValidatorFunctionWrapHandler, info: ValidationIn
         return tuple(given)
 
 
+class _AsLeft:
+    """Only of what is made here: to call a function on JSON would make objects of it first, which takes time."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        here = core_schema.with_info_wrap_validator_function(_as_left, schema)
+        return core_schema.json_or_python_schema(schema, here)
+
+
 class Message(Value):
     """A job on its way through the stages."""
 
     v: Literal[1] = 1
     job: Job
     #: Empty before the first stage, then one per item, in order.
-    results: Annotated[tuple[AnyResult, ...], WrapValidator(_as_left)] = ()
+    results: Annotated[tuple[AnyResult, ...], _AsLeft()] = ()
     shard: Annotated[int, Field(ge=0, lt=MAX_SHARDS)] | None = None  #: the part of what its stage cut; None: the whole
     shards: dict[str, int] | None = None  #: how many parts stages before cut the job into, by their names
     handed_over_at: float = Field(default_factory=time.time)  #: when the previous stage published this message

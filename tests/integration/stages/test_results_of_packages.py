@@ -24,6 +24,7 @@ from sightline.types import ItemResult
 class LetterCount(ItemResult):
     number: int | None = None
     note: str = ""
+    share: float | None = None
 
 SPEC = PipelineSpec("count-letters", ("text",), LetterCount, (StageSpec("count", "cpu.count", "x"),))
 """
@@ -64,6 +65,10 @@ def stored(services: Services, leave: Callable[[Job], Message]) -> tuple[ItemRes
         (lambda one: one.model_copy(update={"note": 7}), "results.1.note: Input should be a valid string (got 7)"),
         (lambda one: one.model_copy(update={"number": "many"}), "results.1.number: Input should be a valid integer"),
         (lambda one: one.model_copy(update={"number": object()}), "results.1.number: <object object at"),
+        (
+            lambda one: one.model_copy(update={"share": float("nan")}),
+            "results.1.share: Input should be a finite",
+        ),
         (lambda _: {"number": 7}, "results.1.frame: {'number': 7} is a dict and no result"),
         (lambda _: None, "results.1.frame: there is no result of this item"),
         (lambda one: one.model_copy(update={"frame": None}), "results.1.frame: Input should be an object (got None)"),
@@ -95,3 +100,19 @@ def test_an_item_without_a_result_is_dead_by_name(services: Services, count: Any
     assert "results.0.frame: there is no result of this item" in first.error.message
     assert [one.found["number"] for one in others] == [3, 3]
     assert all(one.error for one in stored(services, lambda job: Message(job=job)))
+
+
+def test_one_result_of_a_whole_job_is_looked_at_too(services: Services, packages: Path) -> None:
+    code = SPEC.replace('"x"),)', '"x"),), result_of="job"')
+    write_package(packages, "count_letters", code, pipelines="count-letters = count_letters:SPEC")
+    import count_letters  # pyright: ignore
+
+    def leave(job: Job, number: Any) -> Message:
+        good: Any = count_letters.LetterCount(frame=job.frames[0], number=3)  # pyright: ignore
+        return Message(job=job, results=(good.model_copy(update={"number": number}),))
+
+    (good,) = stored(services, lambda job: leave(job, 3))
+    assert (good.error, good.found["number"]) == (None, 3)
+    (bad,) = stored(services, lambda job: leave(job, "3"))
+    assert bad.error is not None
+    assert "count: results.0.number: Input should be a valid integer (got '3')" in bad.error.message
