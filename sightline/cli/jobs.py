@@ -12,8 +12,7 @@ from sightline.cli.queries import Data, Limit, Since, Until, if_empty, require_o
 from sightline.client.http import call_api, list_items
 from sightline.delivery.cancellations import CANCELLED
 from sightline.errors import BadMessageError
-from sightline.pipelines import parse_result
-from sightline.types import FrameResult, ItemResult
+from sightline.types import OtherResult
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -79,7 +78,7 @@ def show(
 
 
 def _steps(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for frame, known in zip(result["frames"], parse_result(result).frames, strict=True):
+    for frame in result["frames"]:
         name = frame["frame"].get("name") or frame["frame"]["frame_id"]
         steps = frame.get("stages") or [{}]
         for step in steps:
@@ -91,19 +90,19 @@ def _steps(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 | shown
                 | {
                     "inference_ms": None if model is None else round(model, 1),
-                    "outcome": _outcome(known) if step is steps[-1] else "",
+                    "outcome": _outcome(frame) if step is steps[-1] else "",
                 }
             )
 
 
-def _outcome(frame: ItemResult) -> str:
-    if frame.error:
-        return f"dead in {frame.error.stage}: {frame.error.message}"
-    if frame.dropped:
-        return f"dropped: {frame.dropped}"
-    if not isinstance(frame, FrameResult):
-        return frame.summary or "nothing found"
-    return ", ".join(reading.text for reading in frame.readings) or "nothing read"
+def _outcome(frame: dict[str, Any]) -> str:
+    if error := frame.get("error"):
+        return f"dead in {error['stage']}: {error['message']}"
+    if dropped := frame.get("dropped"):
+        return f"dropped: {dropped}"
+    if "readings" in frame:
+        return ", ".join(reading["text"] for reading in frame["readings"]) or "nothing read"
+    return OtherResult.model_construct(**frame).summary or "nothing found"
 
 
 def cancel(
