@@ -199,6 +199,8 @@ class ItemResult(Value):
     Each of those has a default: an item that failed has none of them.
     """
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # so that a NaN is refused, not taken for nothing found
+
     frame: Item
     stages: tuple[StageRun, ...] = ()
     error: FrameError | None = None

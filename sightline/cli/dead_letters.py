@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urljoin
@@ -66,7 +66,7 @@ def show(
         print_json(letter)
         return
     frame, picture = letter["frame"], letter["links"].get("picture")
-    kept = urljoin(f"{settings.api_url}/", picture) if picture else "not kept: it cannot be replayed"
+    kept = urljoin(f"{settings.api_url}/", picture) if picture else _without_picture(frame or {})
     facts = {
         "reason": letter["reason"],
         "": letter["explanation"],
@@ -85,6 +85,13 @@ def show(
     for name, value in facts.items():
         if value is not None:
             out.print(line(f"{name:<10}{value}"), soft_wrap=True)
+
+
+def _without_picture(frame: Mapping[str, Any]) -> str:
+    parts = frame.get("parts") or [{}]
+    if all(part.get("text") is not None for part in parts):
+        return "not needed: its text is in the message"
+    return "not kept: it cannot be replayed"
 
 
 @app.command()

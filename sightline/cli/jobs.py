@@ -14,6 +14,7 @@ from sightline.client.http import call_api, list_items
 from sightline.delivery.cancellations import CANCELLED
 from sightline.errors import BadMessageError
 from sightline.settings import Settings
+from sightline.types import OtherResult
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -101,7 +102,9 @@ def _outcome(frame: dict[str, Any]) -> str:
         return f"dead in {error['stage']}: {error['message']}"
     if dropped := frame.get("dropped"):
         return f"dropped: {dropped}"
-    return ", ".join(reading["text"] for reading in frame.get("readings") or ()) or "nothing read"
+    if "readings" in frame:
+        return ", ".join(reading["text"] for reading in frame["readings"]) or "nothing read"
+    return OtherResult.model_construct(**frame).summary or "nothing found"
 
 
 def cancel(

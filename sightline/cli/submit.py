@@ -39,9 +39,9 @@ from sightline.errors import (
     WaitTimeoutError,
 )
 from sightline.images.header import ImageLimits
-from sightline.pipelines import DEFAULT, registry
+from sightline.pipelines import DEFAULT, check_media, registry
 from sightline.settings import Settings
-from sightline.submission.files import SUFFIXES, find_burst, find_files, is_text, read_frames
+from sightline.submission.files import SUFFIXES, find_burst, find_files, is_picture, is_text, read_frames
 from sightline.submission.jobs import NewItem, make_job
 from sightline.submission.left_out import LeftOut, find_left_out, say_left_out
 from sightline.submission.remote import STDIN, is_remote, read_remote, read_stdin_text
@@ -242,11 +242,23 @@ def _read(path: What, options: _Options, settings: Settings, report: VideoReport
         return iter([NewText(path, datetime.now(UTC), time_from="received")])
     if isinstance(path, Path):
         if is_text(path, media):
-            return iter([read_text(path)])
+            return iter([_read_text(path, options.pipeline)])
+        if path.suffix.lower() in TEXT_SUFFIXES and not is_picture(path):
+            check_media(options.pipeline, ["text"], path.name)
         return iter(read_frames(path, fps=options.fps, limits=limits, report=report))
     if path == STDIN and "image" not in media:
         return iter([read_stdin_text(settings.max_text_mb)])
     return iter([read_remote(path, limits)])
+
+
+def _read_text(path: Path, pipeline: Pipeline) -> NewText:
+    """Raises BadMessageError as `read_text` does, or since it is a picture and the pipeline takes none."""
+    try:
+        return read_text(path)
+    except BadMessageError:
+        if is_picture(path):
+            check_media(pipeline, ["image"], path.name)
+        raise
 
 
 def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> None:

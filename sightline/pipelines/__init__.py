@@ -9,7 +9,15 @@ from sightline.pipelines.built_in import DEFAULT
 from sightline.pipelines.field import KnownPipeline
 from sightline.pipelines.installed import registry
 from sightline.pipelines.items import check_items, check_media
-from sightline.pipelines.results import are_of, as_results, make_results, parse_result, per_item
+from sightline.pipelines.results import (
+    are_of,
+    as_results,
+    check_results,
+    has_own_type,
+    make_results,
+    parse_result,
+    per_item,
+)
 from sightline.pipelines.routes import Registry
 from sightline.pipelines.spec import PayloadSpec, PipelineSpec, StageSpec
 from sightline.types import Medium
@@ -26,6 +34,8 @@ __all__ = [
     "as_results",
     "check_items",
     "check_media",
+    "check_results",
+    "has_own_type",
     "make_results",
     "parse_result",
     "per_item",

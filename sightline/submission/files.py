@@ -165,6 +165,16 @@ def is_text(path: Path, media: Collection[Medium]) -> bool:
     return "text" in media and ("image" not in media or path.suffix.lower() in TEXT_SUFFIXES)
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file is a photo or a video, whatever is wanted; what is called a text is never a video."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        return _is_photo(path) if path.suffix.lower() in TEXT_SUFFIXES else _is_by_content(path)
+    except OSError:
+        return False
+
+
 def _is_wanted(path: Path, media: Collection[Medium]) -> bool:
     """Whether a file of a folder is a photo or a video, or a text."""
     if path.name.startswith("._"):  # what macOS notes beside a file, under its name

@@ -13,10 +13,19 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from sightline.errors import BadMessageError, NewerMessageError
-from sightline.pipelines import KnownPipeline, are_of, as_results, check_items, per_item
+from sightline.pipelines import KnownPipeline, are_of, as_results, check_items, has_own_type, per_item
 from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Value
 
 MAX_FRAMES_PER_JOB = 64
@@ -59,18 +68,45 @@ class Job(Value):
         return [key for item in self.frames for key in item.keys]
 
 
+#: The context of pydantic for what other processes sent.
+_OFF_THE_WIRE: Final = {"off_the_wire": True}
+
+
+def _as_left(given: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """What a stage of a package left goes to the runner even where it does not fit: it says which item is bad."""
+    try:
+        return check(given)
+    except ValidationError:
+        job = info.data.get("job")
+        if info.context is _OFF_THE_WIRE or job is None or not has_own_type(job.pipeline):
+            raise
+        return tuple(given)
+
+
+class _AsLeft:
+    """Only of what is made here: to call a function on JSON would make objects of it first, which takes time."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        here = core_schema.with_info_wrap_validator_function(_as_left, schema)
+        return core_schema.json_or_python_schema(schema, here)
+
+
 class Message(Value):
     """A job on its way through the stages."""
 
     v: Literal[1] = 1
     job: Job
-    results: tuple[AnyResult, ...] = ()  #: empty before the first stage, then one per item, in order
+    #: Empty before the first stage, then one per item, in order.
+    results: Annotated[tuple[AnyResult, ...], _AsLeft()] = ()
     shard: Annotated[int, Field(ge=0, lt=MAX_SHARDS)] | None = None  #: the part of what its stage cut; None: the whole
     shards: dict[str, int] | None = None  #: how many parts stages before cut the job into, by their names
     handed_over_at: float = Field(default_factory=time.time)  #: when the previous stage published this message
 
     @model_validator(mode="after")
-    def _one_result_per_item(self) -> Self:
+    def _one_result_per_item(self, info: ValidationInfo) -> Self:
+        if info.context is not _OFF_THE_WIRE and has_own_type(self.job.pipeline):
+            return self  # the runner says which item has none
         if self.results and not are_of(self.job.pipeline, self.results, self.job.frames):
             raise ValueError("results must be empty or one per item, in the order of job.frames")
         return self
@@ -118,9 +154,9 @@ def parse_message(raw: object) -> Message:
     """
     try:
         if isinstance(raw, str):
-            message = Message.model_validate_json(b64decode(raw, validate=True))
+            message = Message.model_validate_json(b64decode(raw, validate=True), context=_OFF_THE_WIRE)
         else:
-            message = Message.model_validate(raw)
+            message = Message.model_validate(raw, context=_OFF_THE_WIRE)
     except ValidationError as error:
         raise bad_message(error) from error
     except ValueError as error:

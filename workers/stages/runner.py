@@ -28,7 +28,7 @@ from sightline.errors import (
     NotPermittedError,
     PoisonError,
 )
-from sightline.pipelines import make_results, registry
+from sightline.pipelines import check_results, has_own_type, make_results, registry
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
 from sightline.types import FrameError, ItemResult, JobResult, JobStatus
@@ -197,7 +197,7 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         else:
             done = stage.work(given)
             done = done if done is None or not message.shards else keep_shards(done, message.shards)
-        return (None if done is None else _as_its_pipeline_says(done),)
+        return (None if done is None else _as_its_pipeline_says(done, stage.task),)
 
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
@@ -220,9 +220,18 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
     return worked[0]
 
 
-def _as_its_pipeline_says(step: Step) -> Step:
-    """Raises BadMessageError: the stage left results of another type."""
-    message = step.message.with_results(step.message.results)
+def _as_its_pipeline_says(step: Step, made_by: str) -> Step:
+    """The step with results of the type of its pipeline. An item of which a package left none has an error instead.
+
+    Raises:
+        BadMessageError: a stage of ours left results of another type.
+    """
+    message = step.message
+    if not has_own_type(message.job.pipeline):
+        message = message.with_results(message.results)
+    elif made_by != WRITE_TASK:
+        results = check_results(message.job.pipeline, message.results, message.job.frames, stage_name(made_by))
+        message = message.model_copy(update={"results": results})
     return step if message is step.message else replace(step, message=message)
 
 

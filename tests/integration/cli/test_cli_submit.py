@@ -20,7 +20,16 @@ from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings
 from sightline.wire.messages import Job
 from tests.conftest import free_port
+from tests.installing import write_package
 from tests.integration.api.uploading import jpeg
+
+ROOT = Path(__file__).parents[3]
+SPEC = """
+from sightline.pipelines import *
+from sightline.types import ItemResult
+
+SPEC = PipelineSpec("count-letters", ("text",), ItemResult, (StageSpec("count", "cpu.count", "x"),))
+"""
 
 Type = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -82,6 +91,26 @@ def test_a_photo_comes_on_standard_input(submit: Type, settings: Settings) -> No
     assert submit("-", given=b"hello, no picture").returncode == 1
     large = submit("-", "--json", given=bytes(30_000_000))
     assert (large.returncode, json.loads(large.stdout)["error"]["reason"]) == (1, "bad_image")
+
+
+def test_a_file_of_a_medium_that_is_not_taken_is_told_as_the_api_tells_it(
+    submit: Type, tmp_path: Path, packages: Path
+) -> None:
+    write_package(packages, "count_letters", SPEC, pipelines="count-letters = count_letters:SPEC")
+    (tmp_path / "car.jpg").write_bytes(jpeg())
+    (tmp_path / "clip.mp4").write_bytes(b"\xff" * 100)
+    (tmp_path / "letter.txt").write_text("Dear Sir,")
+    (tmp_path / "latin.txt").write_bytes(b"\xff")
+    path = os.pathsep.join([str(packages), str(ROOT)])
+    told = {
+        ("count-letters", "car.jpg"): "'count-letters' takes text, and 'car.jpg' is pictures; for pictures take ",
+        ("count-letters", "clip.mp4"): "'count-letters' takes text, and 'clip.mp4' is pictures; for pictures take ",
+        ("count-letters", "latin.txt"): "'latin.txt' is no UTF-8 at byte 0",
+        ("plates", "letter.txt"): "'plates' takes pictures, and 'letter.txt' is text; for text take count-letters",
+    }
+    for (pipeline, name), text in told.items():
+        done = submit("--pipeline", pipeline, name, "--json", PYTHONPATH=path)
+        assert (done.returncode, text in json.loads(done.stdout)["error"]["message"]) == (1, True), done.stdout
 
 
 def test_a_photo_comes_from_a_url(submit: Type, settings: Settings, web: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from pydantic import ValidationError
 
+from sightline.errors import BadMessageError
 from sightline.pipelines import make_results
 from sightline.testing import MemoryFrameStore
 from sightline.types import FrameError, Item, ItemResult, JobStatus, OtherResult, Part, Pipeline
@@ -110,10 +110,10 @@ def test_a_pipeline_may_have_one_result_for_all_items_of_a_job(database: Databas
     assert stored.counts == {"letters": Counter(stored=2)}
     assert [one.found["number"] for one in stored.result.frames] == [5, None]
     assert queries.get_job(database, job.job_id) == stored.result
-    with pytest.raises(ValidationError, match="one per item"):
-        Message(job=job, results=(second,))
-    with pytest.raises(ValidationError, match="one per item"):
-        Message(job=job.model_copy(update={"pipeline": PIPELINE}), results=(first,))
+    with pytest.raises(BadMessageError, match="one per item"):
+        parse_message(Message(job=job, results=(second,)).pack())
+    with pytest.raises(BadMessageError, match="one per item"):
+        parse_message(Message(job=job.model_copy(update={"pipeline": PIPELINE}), results=(first,)).pack())
 
 
 def test_the_same_message_again_changes_nothing(database: Database, count_words: Any) -> None:
