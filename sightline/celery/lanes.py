@@ -1,7 +1,7 @@
 """Keeps the order of the lanes in a worker: what it takes off the queues next, and which threads are whose.
 
 Bulk may hold as many jobs as the worker was given threads (`-c`). Beside them there are a quarter more, for the other
-lanes alone, so that no camera waits for an import to be done with a thread. Whose turn it is, `turns.py` says.
+lanes alone, so that no camera waits for an import to be done with a thread. Whose turn it is, `fairness.py` says.
 
 On Redis the worker pops from one list a lane: it names them in the order of the moment, and bulk's not at all while
 bulk holds all it may. On RabbitMQ the broker gives a worker up to a full prefetch of each lane, in no order; there the

@@ -49,7 +49,7 @@ class Rules(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where a plate was, see `places`, and when."""
+    """Where a plate was, see `geometry.py`, and when."""
 
     seen_at: datetime
     spot: int

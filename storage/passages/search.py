@@ -1,6 +1,6 @@
 """Plates by what is known of them: wildcards, and plates that are like another, the likeliest first.
 
-Both ask the index of rotations first (see `rotations`): a wildcard pattern for the longest part that is known, a
+Both ask the index of rotations first (`permuterm.py`): a wildcard pattern for the longest part that is known, a
 similar plate for parts of it. Of a plate with n errors that is cut into n + 1 parts one part is as it should be.
 """
 

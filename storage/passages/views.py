@@ -19,7 +19,7 @@ class PassageState(StrEnum):
 
 
 class MatchView(Value):
-    """The known plate that a passage shows. `distance` 0: exactly this one; see `plates.plate_distance`.
+    """The known plate that a passage shows. `distance` 0: exactly this one; see `plate_distance`.
 
     `text` is what showed it, `by` whether that is the voted plate or what one sure reading says.
     """

@@ -1,4 +1,4 @@
-"""Sinks: where results are pushed. What waits for them is in `deliveries`."""
+"""Sinks: where results are pushed. What waits for them is in `deliveries.py`."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Readings(Base):
     country_confidence: Mapped[float | None]
     detection_index: Mapped[int | None]
     sharpness: Mapped[float | None]
-    spot: Mapped[int | None]  #: where a plate is, see `places`
+    spot: Mapped[int | None]  #: where a plate is, see `geometry.py`
     sequence: Mapped[str | None]  #: that of its frame
     passage_id: Mapped[str | None] = mapped_column(ForeignKey(Passages.passage_id, ondelete="SET NULL"))
     model: Mapped[str | None]

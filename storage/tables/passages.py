@@ -37,7 +37,7 @@ class Passages(Base):
     best_xyxy: Mapped[list[Any] | None]
     best_score: Mapped[int] = mapped_column(server_default="0")  #: see `storage.passages.summary.Sighting.score`
     votes: Mapped[dict[str, Any]]  #: see `votes.Votes`
-    path: Mapped[list[Any] | None]  #: its first and last place, see `passage_rows`
+    path: Mapped[list[Any] | None]  #: its first and last place, see `passages/rows.py`
     direction: Mapped[str] = mapped_column(server_default="unknown")
     country: Mapped[str | None]  #: the likely one of `text`, see `plate_countries`
     country_confidence: Mapped[float | None]
@@ -46,7 +46,7 @@ class Passages(Base):
     motion: Mapped[list[Any] | None]  #: where it was last, see `known_vehicles.motion_of`
     list_name: Mapped[str | None]  #: the list of known plates it is on, see `plate_lists`
     list_plate: Mapped[str | None]  #: the plate there
-    list_distance: Mapped[float | None]  #: how far what was read is from it, see `plates.plate_distance`
+    list_distance: Mapped[float | None]  #: how far what was read is from it, see `plate_distance`
     list_text: Mapped[str | None]  #: what was read: the voted plate, or what one reading says
     list_by: Mapped[str | None]  #: which of them: `vote` or `reading`
     updated_at: Mapped[datetime]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from statistics import median
@@ -40,3 +41,18 @@ def test_every_room_says_what_it_is_for() -> None:
         and not (room / "__init__.py").read_text().strip()
     ]
     assert sorted(silent) == []
+
+
+def test_files_that_a_text_names_are_there() -> None:
+    """What moved is still found by whoever follows a docstring, a comment or a page."""
+    texts = [*modules(*PRODUCT, *OTHERS), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    others = {"export_onnx.py"}  #: YOLOX's own
+    known = {path.name for path in ROOT.rglob("*.py") if ".venv" not in str(path)} | others
+    gone = [
+        (str(path.relative_to(ROOT)), name)
+        for path in texts
+        if path.name != "CHANGELOG.md"
+        for name in re.findall(r"`(?:[\w/]+/)?(\w+\.py)`", path.read_text("utf-8"))
+        if name not in known
+    ]
+    assert gone == []

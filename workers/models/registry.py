@@ -1,4 +1,4 @@
-"""The model registry: what is known of each model by name. `model_files.py` has the files.
+"""The model registry: what is known of each model by name. `files.py` has the files.
 
 Names come from the table below and from the user's own TOML file (`SIGHTLINE_MODELS_FILE`); see
 `docs/reference/models.md`.
