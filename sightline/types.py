@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     InstanceOf,
+    JsonValue,
     SerializeAsAny,
     StringConstraints,
     ValidationInfo,
@@ -95,8 +96,8 @@ class Part(Value):
 _PART_ENDS: Final = frozenset(("", *(f".p{number}" for number in range(MAX_PARTS))))
 
 
-def _are_absent(parts: tuple[Part, ...]) -> bool:
-    return not parts
+def _are_absent(given: object) -> bool:
+    return not given
 
 
 class Item(Value):
@@ -117,6 +118,8 @@ class Item(Value):
     sequence: SequenceName | None = None
     time_from: TimeFrom | None = None  #: where `captured_at` comes from, if it is known
     parts: Annotated[tuple[Part, ...], Field(max_length=MAX_PARTS, exclude_if=_are_absent)] = ()
+    #: How it is to be worked on, where its pipeline lets that be said (`PipelineSpec.options`).
+    options: Annotated[dict[str, JsonValue] | None, Field(exclude_if=_are_absent)] = None
 
     @field_validator("parts")
     @classmethod

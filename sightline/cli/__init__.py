@@ -16,20 +16,9 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.cli import (
-    cameras,
-    capacity,
-    dead_letters,
-    erase,
-    explain,
-    jobs,
-    plates,
-    queries,
-    retention,
-    sinks,
-    submit,
-    up,
-)
+from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
+from sightline.cli.operating import capacity, retention, up
+from sightline.cli.work import jobs, submit
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(

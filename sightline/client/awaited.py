@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -38,22 +38,28 @@ class AsyncSightline:
         self,
         *images: Image,
         text: str | Sequence[str] = (),
+        sound: Image | Sequence[Image] = (),
         pipeline: Pipeline | str = DEFAULT,
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
         captured_at: datetime | None = None,
         sequence: bool = False,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> AsyncSubmittedJob:
         """See `Sightline.submit`."""
         submitted = await asyncio.to_thread(
             self._sync.submit,
             *images,
             text=text,
+            sound=sound,
             pipeline=pipeline,
             lane=lane,
             source_id=source_id,
             captured_at=captured_at,
             sequence=sequence,
+            options=options,
+            idempotency_key=idempotency_key,
         )
         return AsyncSubmittedJob(submitted.job, self, submitted.notes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -17,8 +17,9 @@ from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings, load_settings
 from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText
-from sightline.types import JobResult, Lane, Pipeline
+from sightline.types import JobResult, Lane, Pipeline, TimeFrom
 from sightline.wire.messages import Job
 
 if TYPE_CHECKING:
@@ -85,20 +86,26 @@ class Sightline:
         self,
         *images: Image,
         text: str | Sequence[str] = (),
+        sound: Image | Sequence[Image] = (),
         pipeline: Pipeline | str = DEFAULT,
         lane: Lane | str = Lane.INTERACTIVE,
         source_id: str = "python",
         captured_at: datetime | None = None,
         sequence: bool = False,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> SubmittedJob:
         """Submit encoded images (JPEG, PNG, WebP; with the extra `pictures` also HEIC, AVIF, TIFF, BMP, GIF and JPEG
-        2000), as paths, bytes or open binary files, as one job; or a `text` or several, for a pipeline that takes text.
+        2000), as paths, bytes or open binary files, as one job; or a `text` or several, or a `sound`, for a pipeline
+        that takes such. Where its items have several parts, all is one item: a question, a picture and a recording.
 
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
         their times, as pictures of one camera do. Without it each image stands alone, unless its EXIF shows a burst.
 
-        The ids come from the content: submitting the same images again gives the same job and adds nothing.
+        The ids come from the content: submitting the same images again gives the same job and adds nothing. Of a
+        pipeline that answers, each is a new job, unless both have one `idempotency_key`. `options` say how a pipeline
+        is to work on them, where it has such.
 
         Raises:
             TypeError: an image is none of these, such as an array or a list of images.
@@ -110,7 +117,7 @@ class Sightline:
         settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
         limits = settings and ImageLimits.of(settings)
         photos = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
-        frames: list[NewItem] = [*photos, *_new_texts(text, captured_at)]
+        frames: list[NewItem] = [*photos, *_new_texts(text, captured_at), *_new_sounds(sound, captured_at)]
         job, pixels = make_job(
             frames,
             settings,
@@ -118,8 +125,10 @@ class Sightline:
             lane=lane,
             source_id=source_id,
             sequence=sequence_of(frames, is_said=sequence),
+            options=options,
+            idempotency_key=idempotency_key,
         )
-        job, said = self._jobs.accept(job, pixels)
+        job, said = self._jobs.accept(job, pixels, idempotency_key)
         notes = (*(f"{frame.name or 'image'}: {frame.note}" for frame in frames if frame.note), *said)
         return SubmittedJob(job, self, notes)
 
@@ -268,5 +277,15 @@ def _new_texts(text: str | Sequence[str], captured_at: datetime | None) -> list[
     wrong = next((one for one in texts if not isinstance(one, str)), None)
     if wrong is not None:
         raise TypeError(f"text: {type(wrong).__name__}; each is a str")
-    at, source = (datetime.now(UTC), "received") if captured_at is None else (captured_at, "caller")
+    at, source = _time_of(captured_at)
     return [NewText(one, at, time_from=source) for one in texts]
+
+
+def _new_sounds(sound: Image | Sequence[Image], captured_at: datetime | None) -> list[NewSound]:
+    sounds = sound if isinstance(sound, list | tuple) else [sound]
+    at, source = _time_of(captured_at)
+    return [NewSound(data, at, name, time_from=source) for data, name in map(read_image, sounds)]
+
+
+def _time_of(captured_at: datetime | None) -> tuple[datetime, TimeFrom]:
+    return (datetime.now(UTC), "received") if captured_at is None else (captured_at, "caller")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
@@ -11,10 +12,10 @@ from sightline.client.http import ApiClient, AsyncApiClient
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.delta_stream import StreamEvent
 from sightline.errors import WaitTimeoutError
-from sightline.pipelines import parse_result
+from sightline.pipelines import parse_result, registry
 from sightline.settings import Settings
 from sightline.submission.sequences import SUBMITTED
-from sightline.types import JobResult
+from sightline.types import JobResult, Part
 from sightline.wire.messages import Job
 
 #: The API waits for no longer.
@@ -28,12 +29,16 @@ class OverHttp:
     def __init__(self, settings: Settings) -> None:
         self._api = ApiClient(settings)
 
-    def accept(self, job: Job, pixels: dict[str, bytes]) -> tuple[Job, tuple[str, ...]]:
+    def accept(
+        self, job: Job, pixels: dict[str, bytes], idempotency_key: str | None = None
+    ) -> tuple[Job, tuple[str, ...]]:
         """Upload a job. Gives it without the frames that the live lane refused, and what the API says of its files.
 
         Raises as `ApiClient.call` does.
         """
-        answer: dict[str, Any] = self._api.call("POST", "/jobs", **_content(job, pixels))
+        key = idempotency_key or (job.job_id if registry().get(job.pipeline).is_new_each_time else None)
+        headers = {"Idempotency-Key": key} if key else {}
+        answer: dict[str, Any] = self._api.call("POST", "/jobs", headers=headers, **_content(job, pixels))
         refused = answer.get("refused") or ()
         frames = tuple(frame for frame in job.frames if frame.frame_id not in refused)
         accepted = job.model_copy(update={"job_id": answer["job_id"], "frames": frames})
@@ -93,25 +98,37 @@ class AsyncOverHttp:
         await self._api.close()
 
 
-def _content(job: Job, pixels: dict[str, bytes]) -> dict[str, Any]:
-    """A form of files, or JSON with texts."""
-    if any(item.parts for item in job.frames):
-        texts = [item.parts[0].text or pixels[item.frame_id].decode() for item in job.frames]
+def _content(job: Job, stored: dict[str, bytes]) -> dict[str, Any]:
+    """JSON with texts, or a form of files, among which texts are such too."""
+    parts = [part for item in job.frames for part in item.parts]
+    if parts and all(part.medium == "text" for part in parts):
+        texts = [part.text or stored[str(part.key)].decode() for part in parts]
         return {"json": {"texts": texts, **_fields(job)}}
-    files = [("files", (frame.name or frame.frame_id, pixels[frame.frame_id])) for frame in job.frames]
-    return {"files": files, "data": _fields(job)}
+    fields = {name: json.dumps(value) if name == "options" else value for name, value in _fields(job).items()}
+    if not parts:
+        files = [(frame.name or frame.frame_id, stored[frame.frame_id]) for frame in job.frames]
+    else:
+        files = [_file(f"{part.medium}-{number}", part, stored) for number, part in enumerate(parts)]
+    return {"files": [("files", file) for file in files], "data": fields}
 
 
-def _fields(job: Job) -> dict[str, str]:
+def _file(name: str, part: Part, stored: dict[str, bytes]) -> tuple[str, bytes, str]:
+    data = stored[part.key] if part.key else (part.text or "").encode()
+    return name, data, {"text": "text/plain", "audio": "audio/*", "image": "application/octet-stream"}[part.medium]
+
+
+def _fields(job: Job) -> dict[str, Any]:
     """What a form says beside its files. Of times only one that was given: the API reads those in the pictures."""
     first = job.frames[0]
-    fields = {
+    fields: dict[str, Any] = {
         "pipeline": str(job.pipeline),
         "lane": str(job.lane),
         "source_id": first.source_id,
         "sequence": "true" if first.sequence == SUBMITTED else "false",
     }
-    return fields | ({"captured_at": first.captured_at.isoformat()} if first.time_from == "caller" else {})
+    if first.time_from == "caller":
+        fields["captured_at"] = first.captured_at.isoformat()
+    return fields | ({"options": first.options} if first.options else {})
 
 
 def _path(job_id: str) -> str:

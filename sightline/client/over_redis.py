@@ -21,7 +21,9 @@ class OverRedis:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def accept(self, job: Job, pixels: dict[str, bytes]) -> tuple[Job, tuple[str, ...]]:
+    def accept(
+        self, job: Job, pixels: dict[str, bytes], _idempotency_key: str | None = None
+    ) -> tuple[Job, tuple[str, ...]]:
         """Publish a job. Gives it without the frames that the live lane refused, and what is to be said of its files.
 
         Raises:

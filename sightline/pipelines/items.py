@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pydantic import ValidationError
+
 from sightline.errors import BadMessageError
 from sightline.pipelines.installed import registry
-from sightline.types import MAX_INLINE_CHARS, Item, Medium
+from sightline.types import MAX_INLINE_CHARS, Item, Medium, Value
 
 #: Texts inside one message, together.
 MAX_JOB_CHARS: Final = 16 * MAX_INLINE_CHARS
@@ -21,6 +23,8 @@ def check_items(pipeline: str, items: Sequence[Item]) -> None:
     takes_frames = "image" in spec.accepts
     chars = 0
     for number, item in enumerate(items):
+        if item.options is not None:
+            check_options(pipeline, item.options, f"frames.{number}.options")
         if not item.parts and takes_frames:
             continue
         check_media(pipeline, item.media, item.name or f"frames.{number}")
@@ -51,3 +55,22 @@ def check_media(pipeline: str, media: Sequence[Medium], name: str) -> None:
         raise BadMessageError(
             f"pipeline: {str(pipeline)!r} takes {takes}, and {name!r:.80} is {_WORDS[wrong]}; {cure}", field="pipeline"
         )
+
+
+def check_options(pipeline: str, options: Mapping[str, object], name: str) -> Value:
+    """What is said beside an item, as the pipeline has it. `name`: what whoever gave it calls it.
+
+    Raises BadMessageError where the pipeline has no such option, or not with this value.
+    """
+    kind = registry().get(pipeline).options
+    if kind is None:
+        raise BadMessageError(f"{name}: pipeline {str(pipeline)!r} has no options; leave them out", field=name)
+    try:
+        return kind.model_validate(options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join((name, *map(str, first["loc"])))
+        said = first["msg"]
+        if first["type"] == "extra_forbidden":
+            said = f"no option of {str(pipeline)!r}; it has {', '.join(kind.model_fields)}"
+        raise BadMessageError(f"{field}: {said} (got {first.get('input')!r:.80})", field=field) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sightline.errors import SettingsError
-from sightline.types import NAME, FrameResult, ItemResult, Medium, Pipeline
+from sightline.types import NAME, FrameResult, ItemResult, Medium, Pipeline, Value
 
 _RULE: Final = "a name is a to z first, then a to z, 0 to 9, _ or -, at most 32"
 
@@ -76,7 +76,12 @@ class PipelineSpec:
     stages: tuple[StageSpec, ...]
     #: The model that a stage of ours uses for it, by the stage's name, where no setting says it (`plates_model`).
     models: Mapping[str, str] = field(default_factory=dict[str, str])
-    most_parts: int = 1  #: of an item
+    #: Of an item. Where that is more than one, all that is submitted together is one item.
+    most_parts: int = 1
+    #: What may be said beside an item (`Item.options`), each with a default. None: nothing.
+    options: type[Value] | None = None
+    #: The same content submitted again is another job, as a question asked again is; else it is the same job.
+    is_new_each_time: bool = False
     #: `job`: its stages leave one result for all items of a job, under the first of them.
     result_of: Literal["item", "job"] = "item"
     #: The module that stores what was found, imported by the writer alone: its `open_rows(settings)` opens the rows.
@@ -121,3 +126,6 @@ class PipelineSpec:
         for name, its in self.result.model_fields.items():
             if name != "frame" and its.is_required():
                 raise SettingsError(f"{where}: result: {name} has no default; give one, for an item that failed")
+        for name, its in (self.options.model_fields if self.options else {}).items():
+            if its.is_required():
+                raise SettingsError(f"{where}: options: {name} has no default; give one, for who says nothing")

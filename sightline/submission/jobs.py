@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from sightline.errors import BadMessageError
-from sightline.ids import content_id
+from sightline.ids import content_id, new_id
 from sightline.images.conversion import Converted, is_convertible, to_jpeg
 from sightline.images.exif import taken_at
 from sightline.images.header import ImageLimits, check_image, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.pipelines import check_media, registry
-from sightline.pipelines.items import MAX_JOB_CHARS
+from sightline.pipelines.items import MAX_JOB_CHARS, check_options
 from sightline.submission.sequences import SUBMITTED, name_burst
+from sightline.submission.sounds import NewSound, check_sound
 from sightline.submission.texts import NewText, check_text
 from sightline.types import Lane, Medium, Pipeline, TimeFrom
 from sightline.wire.messages import MAX_FRAMES_PER_JOB, Job, parse_job
@@ -37,6 +38,8 @@ class NewFrame:
     `position_s` is its time within a video, and `video` names that by its content. `original`: the file that it was
     made from, if that is of another kind; `note` says what of that is not in the picture.
     """
+
+    medium: ClassVar[Medium] = "image"
 
     data: bytes
     captured_at: datetime
@@ -96,8 +99,8 @@ def _converted(data: bytes, limits: ImageLimits) -> Converted | None:
     return to_jpeg(data, kind, limits) if is_convertible(kind) else None
 
 
-#: What becomes an item.
-NewItem = NewFrame | NewText
+#: What becomes an item, or a part of one.
+NewItem = NewFrame | NewText | NewSound
 
 
 def make_job(
@@ -108,11 +111,16 @@ def make_job(
     lane: Lane | str,
     source_id: str,
     sequence: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
 ) -> tuple[Job, dict[str, bytes]]:
-    """A job of these items, and by key what of them lies in the frame store. The same picture or text twice is one.
+    """A job of these, and by key what of them lies in the frame store. The same picture or text twice is one item.
 
-    `settings` have the limits of a picture and a text; None: whoever takes the job checks them.
-    `sequence`: that of all of them, whatever they say themselves.
+    Of a pipeline whose items have several parts, all are one item (`PipelineSpec.most_parts`). Of one whose items are
+    new each time, so is the job, unless it has the `idempotency_key` of another with the same content.
+
+    `settings` have the limits of what comes in; None: whoever takes the job checks them.
+    `sequence`: that of all of them, whatever they say themselves. `options` are of each item.
 
     Raises:
         BadImageError: naming the picture, the value and the limit.
@@ -124,54 +132,79 @@ def make_job(
         raise BadMessageError(
             f"images: {len(new_items)} given, at most {MAX_FRAMES_PER_JOB} go in a job", field="images"
         )
-    pixels: dict[str, bytes] = {}
-    frames: dict[str, dict[str, Any]] = {}
-    chars_left, latest = MAX_JOB_CHARS, datetime.now(UTC) + AHEAD
+    spec, latest = registry().find(pipeline), datetime.now(UTC) + AHEAD
     for number, new in enumerate(new_items):
         if new.captured_at.tzinfo is not None and new.captured_at > latest:  # one without a zone is refused below
             raise _of_the_future(new)
         _check(new, settings, pipeline, number)
-        frame_id = new.frame_id(source_id, str(pipeline))
-        if frame_id in frames:
+    if spec is not None and options:
+        check_options(pipeline, options, "options")
+    salt = (idempotency_key or new_id()) if spec is not None and spec.is_new_each_time else None
+    is_together = spec is not None and spec.most_parts > 1
+    stored: dict[str, bytes] = {}
+    items: dict[str, dict[str, Any]] = {}
+    chars_left = MAX_JOB_CHARS
+    for number, parts in enumerate([tuple(new_items)] if is_together else [(new,) for new in new_items]):
+        ids = [part.frame_id(source_id, str(pipeline)) for part in parts]
+        frame_id = ids[0] if salt is None and not is_together else content_id(*ids, salt or "", str(number))
+        if frame_id in items:
             continue
-        parts: tuple[dict[str, Any], ...] = ()
-        if isinstance(new, NewText):
-            part, data = new.part(frame_id, chars_left)
-            parts, chars_left = (part,), chars_left - len(part.get("text", ""))
-        else:
-            data = new.data
-        if data is not None:
-            pixels[frame_id] = data
-        frames[frame_id] = {
-            "frame_id": frame_id,
-            "source_id": source_id,
-            "captured_at": new.captured_at,
-            "seq": len(frames),
-            "name": new.name[-255:],
-            "sequence": sequence or new.sequence,
-            "time_from": new.time_from,
-            "parts": parts,
-        }
+        items[frame_id], data, chars = _item(frame_id, parts, chars_left, is_frame=not is_together)
+        items[frame_id] |= {"source_id": source_id, "seq": len(items) - 1, "options": options or None}
+        if sequence:
+            items[frame_id]["sequence"] = sequence
+        stored |= data
+        chars_left -= chars
+    job_id = content_id(str(pipeline), *items)
     job = parse_job(
         {
-            "job_id": content_id(str(pipeline), *frames),
+            "job_id": content_id(job_id, idempotency_key) if idempotency_key else job_id,
             "pipeline": pipeline,
             "lane": lane,
-            "frames": list(frames.values()),
+            "frames": list(items.values()),
             "published_at": time.time(),
         }
     )
-    return job, pixels
+    return job, stored
+
+
+def _item(
+    frame_id: str, parts: Sequence[NewItem], chars_left: int, *, is_frame: bool
+) -> tuple[dict[str, Any], dict[str, bytes], int]:
+    """The item, what of it lies in the frame store, and how many characters of it travel in the message."""
+    first, stored, chars = parts[0], dict[str, bytes](), 0
+    said: list[dict[str, Any]] = []
+    for number, new in enumerate(parts):
+        key = frame_id if len(parts) == 1 else f"{frame_id}.p{number}"
+        if isinstance(new, NewText) and new.fits(chars_left - chars):
+            said.append({"medium": "text", "text": new.text})
+            chars += len(new.text)
+            continue
+        said.append({"medium": new.medium, "key": key})
+        stored[key] = new.text.encode() if isinstance(new, NewText) else new.data
+    item = {
+        "frame_id": frame_id,
+        "captured_at": first.captured_at,
+        "name": first.name[-255:],
+        "sequence": first.sequence,
+        "time_from": first.time_from,
+        "parts": () if is_frame and isinstance(first, NewFrame) else said,
+    }
+    return item, stored, chars
 
 
 def _check(new: NewItem, settings: Settings | None, pipeline: str, number: int) -> None:
     if registry().find(pipeline) is not None:  # a pipeline that there is not is told of with the whole job
-        medium: Medium = "text" if isinstance(new, NewText) else "image"
-        check_media(pipeline, (medium,), new.name or f"{'texts' if medium == 'text' else 'images'}.{number}")
+        check_media(pipeline, (new.medium,), new.name or f"{_FIELDS[new.medium]}.{number}")
     if isinstance(new, NewText):
         check_text(new, settings.max_text_mb if settings else math.inf)
+    elif isinstance(new, NewSound):
+        check_sound(new, settings.max_sound_mb if settings else math.inf)
     elif settings is not None:
         check_image(new.data, max_mb=settings.max_image_mb, max_mpx=settings.max_image_mpx)
+
+
+_FIELDS: Final[Mapping[Medium, str]] = {"image": "images", "text": "texts", "audio": "sounds"}
 
 
 def _of_the_future(new: NewItem) -> BadMessageError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import ClassVar, Final
 
 from sightline.errors import BadMessageError, SourceError
 from sightline.ids import content_id
-from sightline.types import MAX_INLINE_CHARS, TimeFrom
+from sightline.types import MAX_INLINE_CHARS, Medium, TimeFrom
 
 TEXT_SUFFIXES: Final = frozenset({".md", ".text", ".txt"})
 
@@ -19,6 +19,8 @@ _CURE: Final = "make several of it"
 @dataclass(frozen=True)
 class NewText:
     """A text that is no item yet. `name`: what whoever submits it calls it."""
+
+    medium: ClassVar[Medium] = "text"
 
     text: str
     captured_at: datetime
@@ -31,11 +33,9 @@ class NewText:
         """The same for the same text of the same source in the same pipeline."""
         return content_id(pipeline, source_id, "text", self.text.encode())
 
-    def part(self, key: str, chars_left: int) -> tuple[dict[str, Any], bytes | None]:
-        """The part, and what lies under `key` where the text does not fit into the message."""
-        if len(self.text) <= min(MAX_INLINE_CHARS, chars_left):
-            return {"medium": "text", "text": self.text}, None
-        return {"medium": "text", "key": key}, self.text.encode()
+    def fits(self, chars_left: int) -> bool:
+        """Whether it travels in the message, where there is room for so many characters."""
+        return len(self.text) <= min(MAX_INLINE_CHARS, chars_left)
 
 
 def read_text(path: Path) -> NewText:

@@ -177,8 +177,8 @@ def test_the_wire_example_is_a_message() -> None:
     assert message.dump().keys() == json.loads(example).keys()
     # `entered` is the word of a publisher with a ledger; others leave it out.
     assert message.dump()["job"].keys() - {"entered"} == json.loads(example)["job"].keys()
-    # A frame is one picture, and says nothing of parts.
-    assert message.dump()["job"]["frames"][0].keys() == FrameRef.model_fields.keys() - {"parts"}
+    # A frame is one picture, and says nothing of parts or options.
+    assert message.dump()["job"]["frames"][0].keys() == FrameRef.model_fields.keys() - {"parts", "options"}
 
 
 def test_the_wire_page_names_what_the_code_names() -> None:

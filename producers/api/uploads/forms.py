@@ -5,13 +5,23 @@ Each becomes a job and its pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -21,13 +31,15 @@ from producers.api.params import Moment
 from producers.api.uploads.base64_images import open_base64
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.errors import BadImageError, BadMessageError
-from sightline.ids import content_id
-from sightline.images.header import ImageLimits, check_image
-from sightline.pipelines import DEFAULT, KnownPipeline
+from sightline.images.conversion import is_convertible
+from sightline.images.header import ImageLimits, check_image, format_of
+from sightline.images.kinds import HEAD_BYTES, name_kind
+from sightline.pipelines import DEFAULT, KnownPipeline, registry
 from sightline.settings import AcceptedSettings, Settings
 from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText, decode_text
-from sightline.types import Lane, SourceId
+from sightline.types import Lane, Medium, SourceId
 from sightline.wire.messages import Job
 
 _MAX_FIELD_BYTES: Final = 4096
@@ -44,12 +56,22 @@ def _not_in_the_future(moment: datetime | None) -> datetime | None:
     return moment
 
 
+def _from_json(value: object) -> object:
+    """A form and a query have texts alone."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError('must be a JSON object, as {"temperature": 0}') from error
+
+
 class _File(NamedTuple):
     """An image or a text as it came; the name is what the client calls it."""
 
     name: str
     data: bytes
-    is_text: bool = False
+    medium: Medium | None = None  #: None: what the pipeline takes
 
 
 class Upload(NamedTuple):
@@ -80,10 +102,18 @@ class JobOptions(BaseModel):
             "this source that say so. Else each stands alone, unless their EXIF shows a burst."
         ),
     ] = False
+    options: Annotated[
+        dict[str, JsonValue] | None,
+        BeforeValidator(_from_json),
+        Field(description="How the pipeline is to work on them, where it has options; in a form as JSON."),
+    ] = None
 
 
 class JsonJob(JobOptions):
-    """Images that the API fetches, images in base64, or texts for a pipeline that takes them: one of the three."""
+    """Images that the API fetches, images in base64, or texts or sounds for a pipeline that takes such.
+
+    One of the four; several only where the items of a pipeline have several parts.
+    """
 
     urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=64)] | None = None
     images: (
@@ -92,10 +122,17 @@ class JsonJob(JobOptions):
 
     texts: Annotated[list[str], Field(min_length=1, max_length=64, description="Texts as they are.")] | None = None
 
+    sounds: (
+        Annotated[list[str], Field(min_length=1, max_length=64, description="In base64, or as data URLs.")] | None
+    ) = None
+
     @model_validator(mode="after")
-    def _one_of_three(self) -> Self:
-        if sum(given is not None for given in (self.urls, self.images, self.texts)) != 1:
-            raise ValueError('give one of {"urls": [...]}, {"images": [...]} in base64, or {"texts": [...]}')
+    def _one_of_four(self) -> Self:
+        given = sum(each is not None for each in (self.urls, self.images, self.texts, self.sounds))
+        if given == 0 or (given > 1 and registry().get(self.pipeline).most_parts == 1):
+            raise ValueError(
+                'give one of {"urls": [...]}, {"images": [...]} in base64, {"texts": [...]} or {"sounds": [...]}'
+            )
         return self
 
 
@@ -105,6 +142,7 @@ def query_options(
     source_id: Annotated[SourceId | None, Query(description=RAW_ONLY)] = None,
     captured_at: Annotated[Moment | None, Query(description=RAW_ONLY)] = None,
     sequence: Annotated[bool | None, Query(description=RAW_ONLY)] = None,
+    options: Annotated[str | None, Query(description=f"{RAW_ONLY} As JSON.")] = None,
 ) -> dict[str, Any]:
     """What the query says of an image that is the body: it has no fields."""
     given = {
@@ -113,6 +151,7 @@ def query_options(
         "source_id": source_id,
         "captured_at": captured_at,
         "sequence": sequence,
+        "options": options,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -165,12 +204,12 @@ async def read_job(
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_text = content_type == "text/plain"
-    is_one = is_text or content_type.startswith("image/") or content_type == "application/octet-stream"
+    is_one = is_text or content_type.startswith(("image/", "audio/")) or content_type == "application/octet-stream"
     if given and not is_one:
         name = next(iter(given))
         raise BadMessageError(f"{name}: in the query only where the body is one image; here it is a field", field=name)
     if is_one:
-        options, files = _options(given), [_File("", await request.body(), is_text=is_text)]
+        options, files = _options(given), [_File("", await request.body(), "text" if is_text else None)]
     elif content_type == "multipart/form-data":
         options, files = await _read_form(request, settings)
     elif content_type == "application/json":
@@ -206,7 +245,7 @@ async def _read_file(upload: UploadFile | str, settings: AcceptedSettings) -> _F
         raise BadImageError(
             f"file {name[:255]!r}: {size_mb:.1f} MB, at most {settings.max_image_mb:g} MB are accepted; send it smaller"
         )
-    return _File(name, await upload.read(), is_text=(upload.content_type or "").startswith("text/plain"))
+    return _File(name, await upload.read(), "text" if (upload.content_type or "").startswith("text/plain") else None)
 
 
 def _fields(form: FormData) -> dict[str, Any]:
@@ -232,33 +271,31 @@ async def _read_json(request: Request, settings: Settings) -> tuple[JobOptions, 
         options = JsonJob.model_validate_json(await request.body())
     except ValidationError as error:
         raise refusal(error) from error
-    given = {"urls": options.urls, "images": options.images, "texts": options.texts}
-    name, items = next((name, items) for name, items in given.items() if items is not None)
-    if len(items or ()) > settings.max_files_per_job:
-        most = settings.max_files_per_job
-        raise BadMessageError(f"{name}: {len(items or ())} given, at most {most} are accepted", field=name)
-    if options.texts is not None:
-        texts = enumerate(options.texts)
-        return options, [_File(f"texts.{number}", text.encode(), is_text=True) for number, text in texts]
-    if options.images is not None:
-        return options, await run_in_threadpool(_open_texts, options.images, settings)
+    given = {"urls": options.urls, "images": options.images, "texts": options.texts, "sounds": options.sounds}
+    for name, each in given.items():
+        if each is not None and len(each) > (most := settings.max_files_per_job):
+            raise BadMessageError(f"{name}: {len(each)} given, at most {most} are accepted", field=name)
     urls = options.urls or []
     if any(url[:5].lower() == "data:" for url in urls):
         raise BadMessageError("urls: a data URL; give it in `images`", field="urls")
-    bodies = await fetch_images(urls, settings)
-    return options, [_File(_name_of(url), body) for url, body in zip(urls, bodies, strict=True)]
+    bodies = await fetch_images(urls, settings) if urls else []
+    files = [_File(_name_of(url), body) for url, body in zip(urls, bodies, strict=True)]
+    files += await run_in_threadpool(_open_texts, "images", options.images or [], settings.max_image_mb)
+    files += [_File(f"texts.{number}", text.encode(), "text") for number, text in enumerate(options.texts or [])]
+    files += await run_in_threadpool(_open_texts, "sounds", options.sounds or [], settings.max_sound_mb)
+    return options, files
 
 
-def _open_texts(texts: list[str], settings: AcceptedSettings) -> list[_File]:
-    return [
-        _File(f"images.{number}", open_base64(text, f"images.{number}", settings.max_image_mb))
-        for number, text in enumerate(texts)
-    ]
+def _open_texts(field: str, texts: list[str], max_mb: float) -> list[_File]:
+    medium: Medium = "audio" if field == "sounds" else "image"
+    names = [f"{field}.{number}" for number in range(len(texts))]
+    return [_File(name, open_base64(text, name, max_mb), medium) for name, text in zip(names, texts, strict=True)]
 
 
 def _make_job(options: JobOptions, files: list[_File], settings: Settings, idempotency_key: str | None) -> Upload:
     """Checks and hashes every byte: not for the event loop."""
-    frames = [_new_item(file, options.captured_at, settings) for file in files]
+    media = registry().get(options.pipeline).accepts
+    frames = [_new_item(file, options.captured_at, settings, media) for file in files]
     notes = [f"{frame.name}: {frame.note}" for frame in frames if frame.note]
     job, pixels = make_job(
         frames,
@@ -267,24 +304,30 @@ def _make_job(options: JobOptions, files: list[_File], settings: Settings, idemp
         lane=options.lane,
         source_id=options.source_id,
         sequence=sequence_of(frames, is_said=options.sequence),
+        options=options.options,
+        idempotency_key=idempotency_key,
     )
-    if idempotency_key:
-        job = job.model_copy(update={"job_id": content_id(job.job_id, idempotency_key)})
     return Upload(job, pixels, notes)
 
 
-def _new_item(file: _File, captured_at: datetime | None, settings: Settings) -> NewItem:
+def _new_item(file: _File, captured_at: datetime | None, settings: Settings, accepts: Collection[Medium]) -> NewItem:
     """The name is the client's word: its folders are cut off, and it is only ever shown."""
     name, limits = file.name.replace("\\", "/").rpartition("/")[2][-255:], ImageLimits.of(settings)
-    if file.is_text:
-        at, source = (datetime.now(UTC), "received") if captured_at is None else (captured_at, "caller")
+    at, source = (datetime.now(UTC), "received") if captured_at is None else (captured_at, "caller")
+    if file.medium == "text":
         return NewText(decode_text(file.data, name), at, name, time_from=source)
+    if file.medium == "audio" or (file.medium is None and "audio" in accepts and not _is_picture(file.data)):
+        return NewSound(file.data, at, name, time_from=source)
     try:
         frame = NewFrame.photo(file.data, name, limits=limits, captured_at=captured_at)
         check_image(frame.data, max_mb=limits.max_mb, max_mpx=limits.max_mpx)
     except BadImageError as error:
         raise BadImageError(f"file {file.name[:255]!r}: {error}") from error
     return frame
+
+
+def _is_picture(data: bytes) -> bool:
+    return format_of(data) is not None or is_convertible(name_kind(data[:HEAD_BYTES]))
 
 
 def _name_of(url: str) -> str:

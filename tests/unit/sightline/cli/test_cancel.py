@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from sightline.cli import app, jobs
+from sightline.cli import app
+from sightline.cli.work import jobs
 from sightline.errors import BadMessageError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import main
-from sightline.cli.submit import Finished, Printer, Submitted
+from sightline.cli.work.submitted import Finished, Printer, Submitted
 from sightline.errors import SourceError
 from sightline.submission.files import read_frames
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.cli.up import _parse_workers
+from sightline.cli.operating.up import _parse_workers
 from sightline.local.embedded_redis import is_free
 
 ROOT = Path(__file__).parents[4]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,9 +25,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sightline.cli.output import JsonFlag, err, line, out, print_json
+from sightline.cli.output import JsonFlag, err
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
+from sightline.cli.work.submitted import Finished, GivenText, Printer, Submitted, What
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
@@ -40,14 +41,15 @@ from sightline.errors import (
 )
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT, check_media, registry
+from sightline.pipelines.items import check_options
 from sightline.settings import Settings
 from sightline.submission.files import SUFFIXES, find_burst, find_files, is_picture, is_text, read_frames
 from sightline.submission.jobs import NewItem, make_job
-from sightline.submission.left_out import LeftOut, find_left_out, say_left_out
+from sightline.submission.left_out import find_left_out, say_left_out
 from sightline.submission.remote import STDIN, is_remote, read_remote, read_stdin_text
 from sightline.submission.sequences import SUBMITTED
 from sightline.submission.texts import TEXT_SUFFIXES, NewText, read_text
-from sightline.types import FrameResult, ItemResult, Lane, Pipeline, SourceId
+from sightline.types import Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
 from sightline.wire.messages import Job
 
@@ -55,25 +57,6 @@ from sightline.wire.messages import Job
 _BUNDLE = 16
 _READERS = 8
 _WAIT_EACH_S = 600.0
-
-
-#: A file, or what is no file here: a URL, `-`, or a text of `--text`.
-What = Path | str
-
-
-class GivenText(str):
-    """A text as it stands in the command."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Submitted:
-    path: What
-    job: Job | None = None
-    error: SightlineError | None = None
-    video: VideoReport | None = None  #: the file was a video, and this is all of it
-    note: str = ""  #: what of the file was not submitted
 
 
 def submit(
@@ -95,6 +78,10 @@ def submit(
         bool,
         typer.Option("--sequence", help="The files follow each other, as pictures of one camera do."),
     ] = False,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, how the pipeline is to work on them, where it has options; may be given again."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
     as_json: JsonFlag = False,
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
@@ -120,6 +107,7 @@ def submit(
     """
     settings = settings_for(data)
     _check_source(source)
+    said = _parse_options(pipeline, option or [])
     paths, media = paths or [], registry().get(pipeline).accepts
     local = [Path(path) for path in paths if not is_remote(path)]
     files = find_files(local, media)
@@ -133,16 +121,16 @@ def submit(
             f"paths: no text files in {', '.join(paths)}; {pipeline} takes {' '.join(sorted(TEXT_SUFFIXES))}"
         )
     if not inputs:
-        said = f"; {say_left_out(left_out, 0)}" if left_out else ""
+        others = f"; {say_left_out(left_out, 0)}" if left_out else ""
         raise BadMessageError(
-            f"paths: no photos or videos in {', '.join(paths)}{said}; known are {' '.join(sorted(SUFFIXES))}"
+            f"paths: no photos or videos in {', '.join(paths)}{others}; known are {' '.join(sorted(SUFFIXES))}"
         )
     failed = 0
     with Sightline(settings) as client, _progress(len(inputs)) as progress:
         sending = progress.add_task("submitted", total=len(inputs))
         finishing = progress.add_task("finished", total=len(inputs), visible=wait)
         printer = Printer(as_json=as_json, wait=wait)
-        options = _Options(pipeline, lane, source, fps, SUBMITTED if sequence else find_burst(files))
+        options = _Options(pipeline, lane, source, fps, SUBMITTED if sequence else find_burst(files), said)
         try:
             for done in _submit_all(client, inputs, options, wait=wait):
                 progress.advance(finishing if isinstance(done, Finished) else sending)
@@ -168,14 +156,8 @@ class _Options:
     source: str
     fps: float
     sequence: str | None
+    said: Mapping[str, Any]
     stop: threading.Event = field(default_factory=threading.Event)  #: what is not submitted yet will not be
-
-
-@dataclass(frozen=True)
-class Finished:
-    path: What
-    frames: tuple[ItemResult, ...]
-    job_id: str
 
 
 def _check_source(source: str) -> None:
@@ -187,6 +169,22 @@ def _check_source(source: str) -> None:
             f"--source: {source!r} is no source id: 1 to 64 letters, digits, _ . -, a letter or digit first",
             field="source_id",
         ) from error
+
+
+def _parse_options(pipeline: Pipeline, given: Sequence[str]) -> dict[str, Any]:
+    """`NAME=VALUE` by name; a value that is JSON (a number, true, a list) is that, else a text."""
+    said: dict[str, Any] = {}
+    for one in given:
+        name, sign, value = one.partition("=")
+        if not (name and sign):
+            raise BadMessageError(f"--option: {one!r} is no NAME=VALUE, as temperature=0", field="options")
+        try:
+            said[name] = json.loads(value)
+        except ValueError:
+            said[name] = value
+    if said:
+        check_options(pipeline, said, "--option")
+    return said
 
 
 def _submit_all(
@@ -223,6 +221,7 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
                 lane=options.lane,
                 source_id=options.source,
                 sequence=options.sequence,
+                options=options.said,
             )
             _publish(client, job, pixels, options.stop)
             submitted.append(Submitted(path, job, note=next(filter(None, (frame.note for frame in frames)), "")))
@@ -277,93 +276,6 @@ def _wait(client: Sightline, path: What, job: Job) -> Finished:
         return Finished(path, client.wait(job.job_id, _WAIT_EACH_S).frames, job.job_id)
     except WaitTimeoutError as error:
         raise WaitTimeoutError(f"{path}: {error} (are workers running?)", job_id=job.job_id) from error
-
-
-class Printer:
-    """Prints results as they come; returns how many of them are failures."""
-
-    def __init__(self, *, as_json: bool, wait: bool) -> None:
-        self._as_json = as_json
-        self._wait = wait
-        self._jobs = 0
-        self._videos: list[tuple[What, VideoReport]] = []
-        self._notes: list[tuple[What, str]] = []
-
-    def show(self, done: Submitted | Finished) -> int:
-        if isinstance(done, Finished):
-            return sum(self._show_frame(done, frame) for frame in done.frames)
-        if done.error is not None:
-            self._print(
-                {"file": str(done.path), "error": {"reason": done.error.reason, "message": str(done.error)}},
-                line((str(done.path), "red"), f"  {str(done.error).removeprefix(f'{done.path}: ')}"),
-            )
-            return 1
-        if done.video is not None:
-            self._videos.append((done.path, done.video))
-            return int(done.video.ended_early is not None)
-        self._jobs += 1
-        if done.note:
-            self._notes.append((done.path, done.note))
-        if not self._wait and self._as_json and done.job:
-            print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames)})
-        return 0
-
-    def close(self, left_out: Sequence[LeftOut] = (), taken: int = 0) -> None:
-        """What became of the videos comes last, where it is seen, and what was left out of folders.
-
-        For programs a video is an object more: only if there is something to tell.
-        """
-        for path, report in self._videos:
-            if not (self._as_json and report.is_whole):
-                self._print({"file": str(path), "video": report.as_json()}, line(f"{_name(path):<28} ", f"{report}"))
-        for path, note in self._notes:
-            self._print({"file": str(path), "note": note}, line(f"{_name(path):<28} ", (note, "yellow")))
-        if not self._wait and not self._as_json:
-            out.print(f"{self._jobs} jobs submitted")
-        if self._as_json:
-            for path, why in left_out:
-                print_json({"file": str(path), "left_out": why})
-        elif left_out:
-            err.print(line((say_left_out(left_out, taken), "yellow")), soft_wrap=True)
-
-    def tell_stopped(self) -> None:
-        """After Ctrl-C."""
-        said = f"stopped; {self._jobs} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
-        err.print(f"{said}. Submitting the same files again adds nothing.", soft_wrap=True)
-
-    def _show_frame(self, done: Finished, frame: ItemResult) -> int:
-        row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
-        self._print(row, line(f"{_name(done.path):<28} ", *_found(frame)))
-        return int(frame.error is not None)
-
-    def _print(self, row: dict[str, Any], text: Text) -> None:
-        if self._as_json:
-            print_json(row)
-        else:
-            out.print(text)
-
-
-def _name(path: What) -> str:
-    return path.name if isinstance(path, Path) else path
-
-
-def _found(frame: ItemResult) -> list[str | tuple[str, str]]:
-    """What came of a frame, in parts of a line."""
-    if frame.error:
-        return [(f"dead: {frame.error.message}", "red")]
-    if frame.dropped:
-        return [(f"dropped: {frame.dropped}", "yellow")]
-    if not isinstance(frame, FrameResult):
-        return [frame.summary or ("nothing found", "dim")]
-    if not frame.readings and any(run.stage == "ocr" for run in frame.stages):
-        return [(f"{len(frame.detections)} detections, no text", "dim")]
-    if not frame.readings:
-        labels = Counter(detection.label for detection in frame.detections).most_common()
-        return [(", ".join(f"{count} {label}" for label, count in labels) or "nothing found", "dim" * (not labels))]
-    parts: list[str | tuple[str, str]] = []
-    for reading in frame.readings:
-        parts += ["  "] * bool(parts) + [(reading.text, "bold"), (f" {reading.confidence:.2f}", "dim")]
-    return parts
 
 
 class _RateColumn(ProgressColumn):

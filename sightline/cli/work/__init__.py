@@ -1,0 +1,1 @@
+"""Commands that give work and follow it."""
