@@ -38,7 +38,7 @@ def running(
 
     `app` is the module of the workers' Celery app; `detectors`: so many processes detect.
     """
-    workers = {"worker": tuple(registry().roles)} if fused else one_a_role({"detect": detectors})
+    workers = {"worker": registry().usual_roles} if fused else one_a_role({"detect": detectors})
     with running_in(work.folder, workers, given=given, api=api, app=app) as system:
         yield system
 

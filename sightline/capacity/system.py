@@ -158,7 +158,7 @@ def one_a_role(counts: Mapping[str, int] | None = None) -> dict[str, tuple[str, 
     """Workers of one role each: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
     return {
         f"{role}{number}" if number > 1 else role: (role,)
-        for role in registry().roles
+        for role in registry().usual_roles
         for number in range(1, (counts or {}).get(role, 1) + 1)
     }
 

@@ -38,7 +38,7 @@ from storage.sinks.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 
-_ROLES = tuple(registry().roles)
+_ROLES = registry().usual_roles
 #: The roles of each worker.
 _MIXED = {role + "1": (role,) for role in _ROLES} | dict.fromkeys(("worker1", "worker2"), _ROLES)
 #: A worker that does everything needs less protection: it hands nothing over.

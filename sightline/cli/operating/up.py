@@ -35,13 +35,14 @@ def up(
         list[str] | None,
         typer.Option(help="What one worker process does, such as detect or ocr,write; again for one more process."),
     ] = None,
+    chat: Annotated[bool, typer.Option(help="One more worker, which answers questions with a language model.")] = False,
 ) -> None:
     """Start Redis, the database, the workers, the camera process, the API with its page, and Flower.
 
     One worker process does everything, unless --worker says otherwise: what it detects it reads and stores itself,
     without queues in between. Two that do everything: --worker detect,ocr,write --worker detect,ocr,write
     """
-    workers = _parse_workers(worker or [",".join(registry().roles)])
+    workers = _parse_workers((worker or [",".join(registry().usual_roles)]) + ["chat"] * chat)
     require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -64,15 +65,15 @@ def up(
 def _parse_workers(texts: list[str]) -> dict[str, list[str]]:
     """The roles of each worker process, by its name."""
     workers: dict[str, list[str]] = {}
-    known = registry().roles
+    known, usual = registry().roles, registry().usual_roles
     for text in texts:
         given = [part.strip() for part in text.split(",")]
         if wrong := [part for part in given if part not in known]:
             raise SettingsError(f"--worker: {wrong[0]!r} is not one of {', '.join(known)}, such as detect or ocr,write")
         roles = [role for role in known if role in given]
-        kind = "worker" if len(roles) == len(known) else "-".join(roles)
+        kind = "worker" if set(usual) <= set(roles) else "-".join(roles)
         workers[f"{kind}{sum(name.rstrip('0123456789') == kind for name in workers)}"] = roles
-    if missing := set(known).difference(*workers.values()):
+    if missing := set(usual).difference(*workers.values()):
         raise SettingsError(f"--worker: nothing does {' and '.join(sorted(missing))}; frames would wait for ever")
     return workers
 

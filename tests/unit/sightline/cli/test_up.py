@@ -63,9 +63,9 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("workers", "said"),
     [
-        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, ocr, write, such as detect or ocr,write"),
+        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, chat, ocr, write, such as detect or ocr,write"),
         (["detect", "ocr"], "--worker: nothing does write; frames would wait for ever"),
-        ([""], "--worker: '' is not one of detect, ocr, write, such as detect or ocr,write"),
+        ([""], "--worker: '' is not one of detect, chat, ocr, write, such as detect or ocr,write"),
     ],
 )
 def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path) -> None:
@@ -81,6 +81,7 @@ def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path
             ["detect", "detect", "write,ocr"],
             {"detect0": ["detect"], "detect1": ["detect"], "ocr-write0": ["ocr", "write"]},
         ),
+        (["detect,ocr,write", "chat"], {"worker0": ["detect", "ocr", "write"], "chat0": ["chat"]}),
     ],
 )
 def test_workers_are_named_after_what_they_do(given: list[str], workers: dict[str, list[str]]) -> None:
