@@ -100,6 +100,10 @@ class Registry:
         """The pipelines that have one."""
         return tuple(self._graphs)
 
+    def roles_of(self, pipeline: str) -> tuple[str, ...]:
+        """The roles that a job of this pipeline needs, in the order in which it meets them; `write` is the last."""
+        return tuple(self.stages[task].name for task in self.tasks[pipeline])
+
     def next_task(self, pipeline: str, task: str, *, has_payload: bool = True) -> str:
         """The task that follows `task`; `has_payload`: that it left a payload. `ARRIVE` at the end of a chain."""
         return self._following[pipeline, task, has_payload]
