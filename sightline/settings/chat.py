@@ -31,7 +31,7 @@ class ChatSettings(Group):
         32, description="Answers that are worked on at once, at most. A server that says 429 gets fewer."
     )
     chat_bulk_beside: Count = Field(
-        4,
+        2,
         description="Of these, bulk's while answers of higher lanes are worked on, and five seconds longer. Each more "
         "makes every token of the others later.",
     )

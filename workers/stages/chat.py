@@ -91,7 +91,8 @@ class ChatStage:
 
     def _tell(self, told: Told, number: int, piece: Piece) -> None:
         self._runner.advanced()
-        told.add(number, piece)
+        if piece:
+            told.add(number, piece)
 
     def _result(self, item: Item, answered: Batched[Answer] | FrameError, waited_ms: float) -> ChatResult:
         if isinstance(answered, FrameError):
