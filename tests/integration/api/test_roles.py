@@ -76,6 +76,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/sinks"): Rule(ACT, "add_sink"),
     ("PATCH", "/v1/sinks/{sink_id}"): Rule(ACT, "change_sink"),
     ("DELETE", "/v1/sinks/{sink_id}"): Rule(ACT, "remove_sink"),
+    ("POST", "/v1/sinks/{sink_id}/secret"): Rule(ACT, "change_sink_secret"),
+    ("DELETE", "/v1/sinks/{sink_id}/secret"): Rule(ACT, "forget_sink_secret"),
     ("POST", "/v1/sinks/{sink_id}/test"): Rule(ACT, "send_test"),
     ("POST", "/v1/sinks/{sink_id}/replay"): Rule(ACT, "replay_sink"),
     ("GET", "/v1/queues"): SETTINGS,
