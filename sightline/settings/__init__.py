@@ -13,6 +13,7 @@ from sightline.settings.cameras import CameraSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
+from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings
@@ -27,6 +28,7 @@ __all__ = [
     "ApiSettings",
     "CameraSettings",
     "DeliverySettings",
+    "MetricsSettings",
     "ModelSettings",
     "Network",
     "PlaceSettings",
