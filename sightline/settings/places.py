@@ -34,7 +34,8 @@ class PlaceSettings(Group):
     database_url: str = Field(
         "",
         validation_alias=also("DATABASE_URL", "DATABASE_URL"),
-        description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
+        description="`sqlite:///file`, or `postgresql://user:password@host,host/name`: see `docs/how-to/database.md`. "
+        "Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
     api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
     api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
