@@ -194,7 +194,7 @@ def test_plate_recognizers_webhook_is_read_as_its_receivers_do(
     (headers, form), (_, plain) = requests.got
     parts = message_from_bytes(b"Content-Type: " + headers["content-type"].encode() + b"\r\n\r\n" + form)
     fields = {part.get_param("name", header="content-disposition"): part for part in parts.walk()}
-    body = json.loads(fields["json"].get_payload())
+    body = json.loads(str(fields["json"].get_payload()))
     assert fields["upload"].get_filename() == body["data"]["filename"] == f"{result.frame.frame_id}.jpg"
     (found,) = body["data"]["results"]
     assert (body["hook"]["id"], body["data"]["camera_id"], found["plate"]) == ("gate", "gate", "ab12cd")
