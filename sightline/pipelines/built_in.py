@@ -15,7 +15,7 @@ _KEEPING_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_
 
 DETECT: Final = StageSpec("detect", DETECT_QUEUE, "workers.stages.detect", concurrency=16, environment=_KEEPING_MALLOC)
 OCR: Final = StageSpec("ocr", OCR_QUEUE, "workers.stages.ocr", only_with_payload=True, payload=CROPS)
-CHAT: Final = StageSpec("chat", CHAT_QUEUE, "workers.stages.chat", concurrency=32, streams=True, is_optional=True)
+CHAT: Final = StageSpec("chat", CHAT_QUEUE, "workers.stages.chat", concurrency=32, streams=True, on_demand=True)
 #: The end of every pipeline.
 WRITE: Final = StageSpec("write", WRITE_QUEUE, "workers.stages.write")
 
