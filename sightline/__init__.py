@@ -36,7 +36,7 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
-    from sightline.client.answers import Audit, Camera, Passage
+    from sightline.client.answers import Audit, Camera, Finding, Passage
     from sightline.client.awaited import AsyncSightline, AsyncSubmittedJob
     from sightline.client.client import Sightline, SubmittedJob
     from sightline.client.many import Done
@@ -57,6 +57,7 @@ __all__ = [
     "Camera",
     "Detection",
     "Done",
+    "Finding",
     "FrameRef",
     "FrameResult",
     "JobCancelledError",
@@ -85,6 +86,7 @@ _LAZY = {
     "Audit": "sightline.client.answers",
     "Camera": "sightline.client.answers",
     "Done": "sightline.client.many",
+    "Finding": "sightline.client.answers",
     "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
     "StreamEvent": "sightline.delivery.delta_stream",

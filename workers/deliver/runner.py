@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from storage.database.engine import Database
 from storage.sinks import deliveries
 from storage.sinks.deliveries import DueDelivery, Failure
 from storage.sinks.sinks import Sink, disable_sink
+from workers.deliver.attempts import ATTEMPTS
 from workers.deliver.breaker import Breaker, backoff_s
 from workers.deliver.sender import NotDeliveredError, Sender, TargetGoneError, with_links
 
@@ -129,9 +131,11 @@ class SinkRunner:
             outcome.failed.append(Failure(delivery.delivery_id, f"no attempt of {limit} came to an end", None))
             return
         payload = with_links(delivery.payload, self._settings.public_url)
+        kind, begun_at = self.sink.kind, time.monotonic()
         try:
             await self._sender.send(delivery._replace(payload=payload))
         except TargetGoneError as error:
+            ATTEMPTS.took(kind, "gone", time.monotonic() - begun_at)
             outcome.gone = str(error)
             if delivery.topic == TEST_EVENT:  # whoever sent it waits for what happened
                 told = f"the receiver {error}; the sink is disabled"
@@ -139,6 +143,7 @@ class SinkRunner:
             else:
                 outcome.untried.append(delivery)
         except NotDeliveredError as error:
+            ATTEMPTS.took(kind, "failed", time.monotonic() - begun_at)
             self._breaker.failed(error.retry_after_s)
             retry_at = None
             if delivery.attempts < limit:
@@ -147,6 +152,7 @@ class SinkRunner:
             outcome.failed.append(Failure(delivery.delivery_id, str(error), retry_at))
             log.warning("sink %s, attempt %d: %s", self.sink.sink_id, delivery.attempts, error)
         else:
+            ATTEMPTS.took(kind, "sent", time.monotonic() - begun_at)
             self._breaker.succeeded()
             outcome.sent.append(delivery.delivery_id)
 
