@@ -12,8 +12,9 @@ FOLDER: Final = "CHAOS_FOLDER"
 #: next stage's message gets one try, and its own is acknowledged anyway. webhook-id: each further attempt
 #: has an id of its own. late-ack: a message is acknowledged before it is worked on. arrive-again: a branch or shard
 #: that arrives once more tells nobody. failed-branches: a branch of which nothing came does not arrive.
+#: letters: a message that is no job is forgotten.
 PROTECTIONS: Final = (
-    "lease", "ledger", "in-body-hand-over", "webhook-id", "late-ack", "arrive-again", "failed-branches",
+    "lease", "ledger", "in-body-hand-over", "webhook-id", "late-ack", "arrive-again", "failed-branches", "letters",
 )  # fmt: skip
 
 NO_MEMORY_FILE: Final = "no-memory"  #: while it is there, no detector gets memory
@@ -35,6 +36,8 @@ MOOD_MET_FILE: Final = "mood-met"  #: it did
 PACKAGES: Final = "packages"  #: folder of the package that brings the pipeline that forks
 JOURNAL: Final = "journal.jsonl"  #: of the producer
 CAMERA_JOURNAL: Final = "camera.jsonl"
+FOREIGN_JOURNAL: Final = "foreign.jsonl"
+FOREIGN_LETTERS: Final = "foreign-letters"  #: ids of tasks that must be dead letters, one a line
 RECEIPTS: Final = "receipts.jsonl"  #: of the receiver
 CAMERA: Final = "gate"
 SINK: Final = "receiver"

@@ -14,6 +14,7 @@ from benchmarks.chaos.faults.broker import (
     UnknownTask,
 )  # fmt: skip
 from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.faults.foreign import Foreign
 from benchmarks.chaos.faults.forks import BranchFails, KillJoin, KillMerge, KillShard
 from benchmarks.chaos.faults.outside import (
     CameraFlap,
@@ -46,7 +47,7 @@ FAULTS: dict[str, type[Fault]] = {
         KillDetect, KillOcr, KillWrite, KillProducer, KillDeliver, KillCamera, TermKill, Freeze,
         SlowModel, MemoryShort, Poison,
         KillJoin, KillMerge, KillShard, BranchFails,
-        RedisKill, RedisDisconnect, RedisRefuses, RedisFull, Garbage, UnknownTask,
+        RedisKill, RedisDisconnect, RedisRefuses, RedisFull, Garbage, UnknownTask, Foreign,
         DatabaseKill, DatabaseLocked, FramesFail, DiskFull,
         ReceiverDown, ReceiverSlow, Receiver500, ReceiverCut, CameraFlap, ClockStep,
     )

@@ -26,14 +26,17 @@ def test_every_promise_is_kept_whatever_dies(tmp_path: Path) -> None:
     ("faults", "without"),
     [
         (("kill-join", "kill-merge"), ("ledger", "arrive-again")),
-        (("kill-shard", "branch-fails"), ("ledger", "late-ack", "failed-branches")),
+        (("kill-shard", "branch-fails", "foreign"), ("ledger", "late-ack", "failed-branches", "letters")),
     ],
 )
-def test_it_finds_what_a_fork_without_its_protections_loses(
+def test_it_finds_what_each_missing_protection_loses(
     tmp_path: Path, faults: tuple[str, ...], without: tuple[str, ...]
 ) -> None:
-    verdict = run(Options(faults=2, frames=160, seed=7, only=faults, without=without, timely=False), tmp_path)
-    assert all(this.lost for this in verdict.rounds), verdict.violations
+    options = Options(len(faults), 80 * len(faults), seed=7, only=faults, without=without, timely=False)
+    verdict = run(options, tmp_path)
+    assert all(this.lost for this in verdict.rounds if this.fault.forks), verdict.violations
+    unburied = [violation for violation in verdict.violations if violation.endswith("no dead letter has it")]
+    assert bool(unburied) == ("letters" in without)
 
 
 def test_it_finds_what_a_missing_protection_breaks(tmp_path: Path) -> None:

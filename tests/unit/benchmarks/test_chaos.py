@@ -55,6 +55,7 @@ def stored(job: Job) -> Findings:
     rows = Rows(
         frames=sources,
         dead={},
+        letters=[],
         detections=Counter(sources.keys()),
         readings={frame.frame_id: [text_of(SEED, frame.seq)] for frame in job.frames},
         pictures=set(),
