@@ -19,6 +19,7 @@ from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.roles.receiver import Receipt, read_receipts
 from benchmarks.chaos.switches import FOREIGN_LETTERS, RECEIPTS, RUNS_FOLDER
 from benchmarks.chaos.verdict.rows import Rows
+from benchmarks.chaos.verdict.streams import listen
 from producers.api.accounting.books import get_audit
 from sightline.blobs.opening import open_frame_store
 from sightline.delivery.publisher import Publisher
@@ -36,6 +37,7 @@ class Findings:
     dropped: set[str]  #: frames whose result says that a rule dropped them
     balanced: bool  #: what `sightline audit` says
     starts: Counter[tuple[str, str]]  #: how often the stage of a queue began to work, by job and queue
+    heard: dict[str, list[Any]]  #: what who listened to a job heard since its stage last started over, by job
     left_over: list[str]  #: what should be gone and is not, or be there and is not, in words
 
 
@@ -54,6 +56,7 @@ def look(system: System, entries: Mapping[str, Entry]) -> Findings:
             dropped=dropped,
             balanced=audit.balanced,
             starts=_starts(system.folder / RUNS_FOLDER),
+            heard=listen(system, entries, rows.frames),
             left_over=[
                 *_left_in_redis(system.redis),
                 *_left_pixels(system.pixels(), _ended_early(entries, dropped | rows.dead.keys())),
