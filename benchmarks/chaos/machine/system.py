@@ -206,10 +206,11 @@ def _workers(*, mixed: bool) -> dict[str, str]:
 
     One that does everything needs less protection: it hands nothing over where a pipeline does not fork.
     """
-    roles = registry().roles
+    known = registry()
+    roles = {role: known.roles[role] for role in known.usual_roles}
     if not mixed:
         return {role + number: queue for role, queue in roles.items() for number in "12"}
-    every = ",".join(registry().queues)
+    every = ",".join(known.usual_queues)
     return {role + "1": queue for role, queue in roles.items()} | {"worker1": every, "worker2": every}
 
 

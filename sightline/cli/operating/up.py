@@ -20,6 +20,7 @@ from sightline.cli.output import err, out
 from sightline.errors import SettingsError
 from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
+from sightline.local.scraped import ports_of, with_metrics_ports, write_targets
 from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
 from sightline.settings import PREFIX, ApiSettings, Settings, WorkerSettings, load_settings
@@ -39,6 +40,7 @@ def up(
         list[str] | None,
         typer.Option("--with", help="A pipeline whose heavy stages are to start too, in a process of their own."),
     ] = None,
+    chat: Annotated[bool, typer.Option("--chat", help="The same as --with chat: answers questions.")] = False,
 ) -> None:
     """Start Redis, the database, the workers, the camera process, the API with its page, and Flower.
 
@@ -48,7 +50,7 @@ def up(
     Everything is each stage of every pipeline that is installed, those of other packages too. Stages that their
     pipeline calls heavy (on_demand) start only --with that pipeline, or where --worker names them.
     """
-    workers = _parse_workers(worker or [], extra or [])
+    workers = _parse_workers(worker or [], [*(extra or []), *(["chat"] if chat else [])])
     require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -63,8 +65,12 @@ def up(
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
+        roles = with_metrics_ports(_roles(settings, redis, key, workers), settings.metrics_port)
+        for name, port in ports_of(roles).items():
+            _require_free(port, settings.metrics_host, f"{PREFIX}METRICS_PORT, the first of several ({name} gets this)")
+        write_targets(settings.data_dir / "prometheus.json", roles, settings.metrics_host)
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
-        supervise(_roles(settings, redis, key, workers), environment)
+        supervise(roles, environment)
     out.print("stopped; nothing accepted was lost, the next start goes on with it")
 
 
@@ -72,8 +78,7 @@ def _parse_workers(texts: list[str], extra: list[str]) -> dict[str, list[str]]:
     """The roles of each worker process, by its name."""
     workers: dict[str, list[str]] = {}
     known = registry().roles
-    heavy = [stage.name for stage in registry().stages.values() if stage.on_demand]
-    usual = [role for role in known if role not in heavy]
+    usual = registry().usual_roles
     for text in [*(texts or [",".join(usual)]), *(",".join(_heavy_roles(name)) for name in extra)]:
         given = [part.strip() for part in text.split(",")]
         if wrong := [part for part in given if part not in known]:
@@ -174,8 +179,13 @@ def _require_free_ports(settings: ApiSettings) -> None:
         (settings.api_host, settings.api_port, "--port"),
         ("127.0.0.1", settings.flower_port, "--flower-port"),
     ):
-        if port and not is_free(port, host):
-            raise SettingsError(f"port {port} is taken; choose another with {option}")
+        if port:
+            _require_free(port, host, option)
+
+
+def _require_free(port: int, host: str, option: str) -> None:
+    if not is_free(port, host):
+        raise SettingsError(f"port {port} is taken; choose another with {option}")
 
 
 @contextmanager
@@ -209,6 +219,8 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
     lines = [f"page     {url}", f"API      {url}/docs"]
     if settings.flower_port:
         lines.append(f"Flower   http://127.0.0.1:{settings.flower_port}  (user sightline, password: the key)")
+    if settings.metrics_port:
+        lines.append(f"metrics  from port {settings.metrics_port} on: {settings.data_dir / 'prometheus.json'}")
     lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
     lines.append("stop     Ctrl-C")
     out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))

@@ -65,9 +65,9 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("workers", "said"),
     [
-        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, ocr, write, such as detect or ocr,write"),
+        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, chat, ocr, write, such as detect or ocr,write"),
         (["detect", "ocr"], "--worker: nothing does write; frames would wait for ever"),
-        ([""], "--worker: '' is not one of detect, ocr, write, such as detect or ocr,write"),
+        ([""], "--worker: '' is not one of detect, chat, ocr, write, such as detect or ocr,write"),
     ],
 )
 def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path) -> None:
@@ -83,6 +83,7 @@ def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path
             ["detect", "detect", "write,ocr"],
             {"detect0": ["detect"], "detect1": ["detect"], "ocr-write0": ["ocr", "write"]},
         ),
+        (["detect,ocr,write", "chat"], {"worker0": ["detect", "ocr", "write"], "chat0": ["chat"]}),
     ],
 )
 def test_workers_are_named_after_what_they_do(given: list[str], workers: dict[str, list[str]]) -> None:
@@ -113,7 +114,7 @@ def test_what_is_heavy_starts_when_it_is_asked_for(tmp_path: Path, monkeypatch: 
         assert [sorted(roles) for roles in by_hand.values()] == [["answer", "detect", "listen", "ocr"], ["write"]]
         with pytest.raises(SettingsError, match="--with plates: there is nothing heavy"):
             _parse_workers([], ["plates"])
-        with pytest.raises(SettingsError, match="--with cars: not one of talk"):
+        with pytest.raises(SettingsError, match="--with cars: not one of chat, talk"):
             _parse_workers([], ["cars"])
     finally:
         forget_packages()
