@@ -51,6 +51,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("DELETE", "/v1/plates/{list}/{plate}"): Rule(ACT, "remove_plate"),
     ("GET", "/v1/detections"): Rule(LOOK, "list_detections"),
     ("GET", "/v1/readings"): Rule(LOOK, "list_readings"),
+    ("GET", "/v1/findings"): Rule(LOOK, "list_findings"),
     ("GET", "/v1/frames/{frame_id}"): Rule(LOOK, "get_frame"),
     ("GET", "/v1/frames/{frame_id}/picture"): Rule(LOOK, "get_picture"),
     ("GET", "/v1/frames/{frame_id}/annotated"): Rule(LOOK, "get_annotated"),
@@ -88,6 +89,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/live"): SETTINGS,  # the page asks for it again and again: one entry for both
     ("GET", "/dead-letters/{letter_id}"): Rule(LOOK, "get_dead_letter"),
     ("GET", "/plates"): Rule(LOOK, "get_plates"),
+    ("GET", "/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/login"): OPEN,
     ("POST", "/login"): OPEN,
     ("POST", "/logout"): OPEN,
