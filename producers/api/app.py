@@ -24,6 +24,7 @@ from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
 from producers.api.pages import page, reference
+from producers.api.pages import plates as plate_pages
 from producers.api.params import refuse_unknown
 from producers.api.routes import (
     audit_log,
@@ -76,7 +77,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     app.include_router(status.router, dependencies=documented)
-    for part in (health, page, reference):
+    for part in (health, page, plate_pages, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sightline.settings.accepted import AcceptedSettings
 from sightline.settings.api import ApiSettings, Network
 from sightline.settings.cameras import CameraSettings
+from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
@@ -26,6 +27,7 @@ __all__ = [
     "AcceptedSettings",
     "ApiSettings",
     "CameraSettings",
+    "ChatSettings",
     "DeliverySettings",
     "ModelSettings",
     "Network",

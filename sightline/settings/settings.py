@@ -15,6 +15,7 @@ from sightline.errors import SettingsError
 from sightline.settings.accepted import AcceptedSettings
 from sightline.settings.api import ApiSettings
 from sightline.settings.cameras import CameraSettings
+from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX, Group
 from sightline.settings.models import ModelSettings
@@ -30,6 +31,7 @@ class Settings(
     AcceptedSettings,
     WorkerSettings,
     ModelSettings,
+    ChatSettings,
     StorageSettings,
     SinkSettings,
     ApiSettings,

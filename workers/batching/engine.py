@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sightline.celery.fairness import LANES, Turns
+from sightline.errors import JobCancelledError
 from sightline.types import Lane
 from workers.batching.batcher import Batched, Ticket
 
@@ -62,6 +63,16 @@ class EngineRunner(Generic[Item, Result]):
             self._waiting[lane].extend(tickets)
         self._fill()
         return tickets
+
+    def withdraw(self, tickets: Sequence[Ticket[Item, Result]]) -> None:
+        """Nobody wants these any more: those that still stand in line end with a JobCancelledError."""
+        with self._changed:
+            gone = [(ticket, waiting) for waiting in self._waiting.values() for ticket in tickets if ticket in waiting]
+            for ticket, waiting in gone:
+                waiting.remove(ticket)
+            self._items += len(gone)
+            self._failed += len(gone)
+        Ticket.settle([(ticket, JobCancelledError("nobody wants it any more")) for ticket, _ in gone])
 
     def advanced(self) -> None:
         """The engine says so with each piece of an answer: long answers are no hang."""

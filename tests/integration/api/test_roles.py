@@ -88,6 +88,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/live"): SETTINGS,  # the page asks for it again and again: one entry for both
     ("GET", "/dead-letters/{letter_id}"): Rule(LOOK, "get_dead_letter"),
     ("GET", "/plates"): Rule(LOOK, "get_plates"),
+    ("GET", "/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/login"): OPEN,
     ("POST", "/login"): OPEN,
     ("POST", "/logout"): OPEN,

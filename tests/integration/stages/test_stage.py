@@ -96,7 +96,7 @@ def test_poison_goes_to_the_dead_letters_at_once(services: Services) -> None:
     assert services.delivery.broker.depths()["db.write"] == 1
 
 
-@pytest.mark.parametrize("changes", [{"v": 2}, {"job": message()["job"] | {"pipeline": "chat"}}])
+@pytest.mark.parametrize("changes", [{"v": 2}, {"job": message()["job"] | {"pipeline": "no-such"}}])
 def test_a_message_for_newer_workers_is_left_to_them_and_is_a_dead_letter_if_there_are_none(
     services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
