@@ -21,6 +21,7 @@ from sightline.settings.group import PREFIX, Group
 from sightline.settings.models import ModelSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
+from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 
@@ -32,6 +33,7 @@ class Settings(
     WorkerSettings,
     ModelSettings,
     ChatSettings,
+    SpeechSettings,
     StorageSettings,
     SinkSettings,
     ApiSettings,

@@ -1,7 +1,8 @@
 """`python -m workers.tools.check`: are the models and countries of the settings known? Nothing is loaded or fetched.
 
 With `-Q gpu.detect,cpu.ocr`: what workers of these queues need is loaded, the code of their stages, the detectors of
-`plates` and `text` and the recognizers; weights of `objects` are downloaded, by `python -m workers.tools.fetch`.
+`plates` and `text`, the recognizers and what reads speech; weights of `objects` are downloaded, by
+`python -m workers.tools.fetch`.
 
 Exit status: 0 all is there, 2 something is not.
 """
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 from sightline.errors import ModelError, SightlineError
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE
+from sightline.pipelines.speech import TRANSCRIBE_QUEUE
 from sightline.settings import PREFIX, Settings, load_settings
 
 
@@ -59,6 +61,10 @@ def _load(queues: Sequence[str], settings: Settings) -> None:
         from workers.recognizers import open_plates_recognizer, open_recognizer
 
         open_plates_recognizer(settings, open_recognizer(settings))
+    if TRANSCRIBE_QUEUE in queues:
+        from workers.speech.opening import open_engine
+
+        open_engine(settings)
 
 
 if __name__ == "__main__":
