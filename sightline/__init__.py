@@ -34,7 +34,7 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
-    from sightline.client.answers import Audit, Camera, Passage
+    from sightline.client.answers import Audit, Camera, Finding, Passage
     from sightline.client.awaited import AsyncSightline, AsyncSubmittedJob
     from sightline.client.client import Sightline, SubmittedJob
     from sightline.delivery.delta_stream import StreamEvent
@@ -52,6 +52,7 @@ __all__ = [
     "BrokerUnavailableError",
     "Camera",
     "Detection",
+    "Finding",
     "FrameRef",
     "FrameResult",
     "JobCancelledError",
@@ -79,6 +80,7 @@ _LAZY = {
     "AsyncSubmittedJob": "sightline.client.awaited",
     "Audit": "sightline.client.answers",
     "Camera": "sightline.client.answers",
+    "Finding": "sightline.client.answers",
     "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
     "StreamEvent": "sightline.delivery.delta_stream",

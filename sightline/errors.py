@@ -66,7 +66,13 @@ class NotPermittedError(BrokerUnavailableError):
 
 
 class StoreUnavailableError(RetryableError):
+    """`cause` is a stable word for why: `read_only`, `disk_full`, ... of a database; else empty."""
+
     reason = "store_unavailable"
+
+    def __init__(self, message: str, *, cause: str = "", retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.cause = cause
 
 
 class EngineUnavailableError(RetryableError):

@@ -18,6 +18,7 @@ from producers.api.access.auth import SCHEMES, KeyChecker
 from producers.api.access.origin import is_through_trusted
 from producers.api.access.rate_limit import RateLimit
 from producers.api.accounting import books
+from producers.api.metrics.collector import StoreMetrics
 from producers.api.middleware.head import HeadAsGet
 from producers.api.middleware.headers import ResponseHeaders
 from producers.api.middleware.limits import BodyLimit
@@ -70,6 +71,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     app.state.services = opened
     app.state.keys = KeyChecker()
     app.state.looks = Looks()
+    app.state.metrics = StoreMetrics(opened)
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
     parts = (jobs, job_events, results, explanations, dead_letters, cameras, plates, sinks, erasure, books, audit_log)

@@ -59,6 +59,7 @@ for _command in (
     queries.passages,
     queries.detections,
     queries.readings,
+    queries.findings,
     queries.queues,
     queries.audit,
     queries.audit_log,

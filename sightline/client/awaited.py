@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from sightline.client.answers import Audit, Camera, Passage
+from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.client import Moment, Sightline
 from sightline.client.images import Image
 from sightline.errors import WaitTimeoutError
@@ -23,8 +23,18 @@ from sightline.wire.messages import Job
 if TYPE_CHECKING:
     from sightline.delivery.delta_stream import StreamEvent
 
-#: Passages for which a thread is asked at once.
+#: Rows for which a thread is asked at once.
 _AT_ONCE: Final = 100
+
+
+_Row = TypeVar("_Row")
+
+
+async def _in_threads(rows: Iterator[_Row]) -> AsyncIterator[_Row]:
+    """The same, fetched aside."""
+    while some := await asyncio.to_thread(list, islice(rows, _AT_ONCE)):
+        for row in some:
+            yield row
 
 
 class AsyncSightline:
@@ -97,9 +107,26 @@ class AsyncSightline:
         found = self._sync.passages(
             text, like=like, on_list=on_list, source=source, since=since, until=until, limit=limit
         )
-        while some := await asyncio.to_thread(list, islice(found, _AT_ONCE)):
-            for passage in some:
-                yield passage
+        async for passage in _in_threads(found):
+            yield passage
+
+    async def findings(
+        self,
+        pipeline: str | None = None,
+        *,
+        kind: str | None = None,
+        job_id: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> AsyncIterator[Finding]:
+        """See `Sightline.findings`."""
+        found = self._sync.findings(
+            pipeline, kind=kind, job_id=job_id, source=source, since=since, until=until, limit=limit
+        )
+        async for finding in _in_threads(found):
+            yield finding
 
     async def cameras(self) -> list[Camera]:
         """See `Sightline.cameras`."""

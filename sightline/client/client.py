@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sightline.client.answers import Audit, Camera, Passage
+from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
 from sightline.errors import BadMessageError
@@ -64,7 +64,7 @@ class Sightline:
 
     With `url` it goes through the HTTP API at that address, and needs no Redis: `api_key` is an operator's to submit,
     a viewer's to ask; without one, `SIGHTLINE_API_KEY` is. Without `url` jobs go straight to Redis, and only questions
-    (`passages`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
+    (`passages`, `findings`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
 
     Safe to use from several threads and after a fork, and may be pickled, with its key: each process opens connections
     of its own. Use it as a context manager, or call `close`.
@@ -190,6 +190,25 @@ class Sightline:
         query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
         rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
         return map(Passage.model_validate, rows)
+
+    def findings(
+        self,
+        pipeline: str | None = None,
+        *,
+        kind: str | None = None,
+        job_id: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> Iterator[Finding]:
+        """What pipelines found that is no passage, detection or reading, the newest first, as `passages` gives it.
+
+        Of one `pipeline`, one `kind` (field of its results), one job or one source, or of all. Raises as `passages`
+        does.
+        """
+        query = {"pipeline": pipeline, "kind": kind, "job": job_id, "source": source, **_range(since, until)}
+        return map(Finding.model_validate, self._api.items("/findings", query, limit=limit))
 
     def cameras(self) -> list[Camera]:
         """Cameras and how they do. Raises as `passages` does."""

@@ -14,6 +14,7 @@ from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
+from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings
@@ -30,6 +31,7 @@ __all__ = [
     "CameraSettings",
     "ChatSettings",
     "DeliverySettings",
+    "MetricsSettings",
     "ModelSettings",
     "Network",
     "PlaceSettings",

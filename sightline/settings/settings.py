@@ -19,6 +19,7 @@ from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX, Group
 from sightline.settings.models import ModelSettings
+from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
 from sightline.settings.speech import SpeechSettings
@@ -38,6 +39,7 @@ class Settings(
     SinkSettings,
     ApiSettings,
     CameraSettings,
+    MetricsSettings,
 ):
     """All knobs. `docs/reference/settings.md` is generated from the descriptions in the groups."""
 

@@ -101,14 +101,7 @@ def work_on_shards(stage: Stage, step: Step, services: Services) -> Step | None:
         if second is None:
             done = stage.work(replace(step, shard=first))
             return None if done is None else stage.merge(step, [Part(done.message.results, _dumped(stage, done))])
-        count = 0
-        for data in chain_up((first, second), shards):  # each is stored before the next is made
-            if count == MAX_SHARDS:
-                raise RuntimeError(f"{name}: split gave more than {MAX_SHARDS} shards")
-            services.frames.put_many({shard_key(job.job_id, name, count): data})
-            count += 1
-        services.branches.arrivals.cut(job, name, count)
-        services.branches.send_shards(job, chain, range(count))
+        services.branches.cut(job, chain, chain_up((first, second), shards))
         return None
     if cut.missing:  # who cut it died before all were sent, or some are overdue
         services.branches.send_shards(job, chain, cut.missing)

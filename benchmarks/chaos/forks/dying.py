@@ -25,21 +25,21 @@ def prepare(without: Collection[str]) -> None:
 
     def arrive(self: Arrivals, job: Job, chain: str) -> set[str]:
         is_known = not told_again and chain in self.arrived(job)
-        arrived = set[str]() if is_known else _arrive(self, job, chain)
+        arrived = {chain} if is_known else _arrive(self, job, chain)
         graph = registry().graph(job.pipeline)
         assert graph is not None
         if any(arrived.issuperset(following.needs) for following in graph.after(chain)):
             die_if_told(DIE_AFTER_BRANCH_FILE)
         return arrived
 
-    def arrive_shard(self: Arrivals, job: Job, stage: str, shard: int) -> bool:
+    def arrive_shard(self: Arrivals, job: Job, stage: str, shard: int) -> int | None:
         cut = None if told_again else self.shards(job, stage)
         if cut is not None and shard not in cut.missing:
-            return False
-        is_last = _arrive_shard(self, job, stage, shard)
-        if is_last:
+            return 1
+        missing = _arrive_shard(self, job, stage, shard)
+        if missing == 0:
             die_if_told(DIE_AFTER_SHARD_FILE)
-        return is_last
+        return missing
 
     Arrivals.arrive, Arrivals.arrive_shard = arrive, arrive_shard
     if "failed-branches" in without:

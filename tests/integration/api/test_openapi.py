@@ -20,6 +20,7 @@ OPERATIONS = {
         "get_passage_crop",
         "list_detections",
         "list_readings",
+        "list_findings",
     ),
     *("get_frame", "get_picture", "get_annotated", "get_detection_crop", "get_explanation", "get_explained_picture"),
     *("list_dead_letters", "get_dead_letter", "get_dead_letter_picture", "replay_dead_letters", "discard_dead_letters"),

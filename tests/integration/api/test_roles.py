@@ -51,6 +51,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("DELETE", "/v1/plates/{list}/{plate}"): Rule(ACT, "remove_plate"),
     ("GET", "/v1/detections"): Rule(LOOK, "list_detections"),
     ("GET", "/v1/readings"): Rule(LOOK, "list_readings"),
+    ("GET", "/v1/findings"): Rule(LOOK, "list_findings"),
     ("GET", "/v1/frames/{frame_id}"): Rule(LOOK, "get_frame"),
     ("GET", "/v1/frames/{frame_id}/picture"): Rule(LOOK, "get_picture"),
     ("GET", "/v1/frames/{frame_id}/annotated"): Rule(LOOK, "get_annotated"),
