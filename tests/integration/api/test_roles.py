@@ -39,6 +39,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/jobs/{job_id}"): Rule(LOOK, "get_job"),
     ("GET", "/v1/jobs/{job_id}/events"): Rule(LOOK, "listen_to_job"),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),
+    ("POST", "/v1/chat/completions"): Rule(ACT),
+    ("GET", "/v1/models"): SETTINGS,
+    ("GET", "/v1/models/{model}"): SETTINGS,
     ("GET", "/v1/passages"): Rule(LOOK, "list_passages"),
     ("GET", "/v1/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/v1/passages/{passage_id}/crop"): Rule(LOOK, "get_passage_crop"),
@@ -103,6 +106,7 @@ _NAMES = {
     "frame_id": "frame-0001",
     "passage_id": "p1",
     "list": "deny",
+    "model": "smollm2",
     "plate": "KAB4721",
 }
 _RANK = {None: -1, **{role: rank for rank, role in enumerate(Role)}}
