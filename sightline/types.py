@@ -58,6 +58,7 @@ class Pipeline(str):
     OBJECTS: ClassVar[Pipeline]  #: detect
     TEXT: ClassVar[Pipeline]  #: find and read all text on the whole image
     PLATES: ClassVar[Pipeline]  #: detect, read the crops, merge readings into passages
+    CHAT: ClassVar[Pipeline]  #: answer a question with a language model
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -67,6 +68,7 @@ class Pipeline(str):
 Pipeline.OBJECTS = Pipeline("objects")
 Pipeline.TEXT = Pipeline("text")
 Pipeline.PLATES = Pipeline("plates")
+Pipeline.CHAT = Pipeline("chat")
 
 
 class Lane(StrEnum):

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.chaos.forks import FORKS
 from sightline.settings import Settings
 from sightline.submission.sequences import LIVE
 from sightline.testing import make_picture
@@ -19,7 +20,7 @@ from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
 
 CAMERAS = ("cam0", "cam1", "cam2", "cam3")
-#: A picture of this width cannot be worked on: see `worker.FragileDetector`.
+#: A picture of this width cannot be worked on: see `roles.worker.FragileDetector` and `forks.find`.
 POISON_WIDTH = 128
 _WIDTH, _HEIGHT = 120, 96
 _SIZES = (8, 16)
@@ -50,7 +51,7 @@ def plan_bundles(seed: int, frames: int) -> list[Bundle]:
     while first < frames:
         size = min(rng.choice(_SIZES), frames - first)
         lane = rng.choices((Lane.INTERACTIVE, Lane.LIVE, Lane.BULK), (2, 3, 5))[0]
-        pipeline = rng.choices((Pipeline.PLATES, Pipeline.TEXT, Pipeline.OBJECTS), (6, 2, 2))[0]
+        pipeline = rng.choices((Pipeline.PLATES, Pipeline.TEXT, Pipeline.OBJECTS, FORKS), (5, 2, 2, 2))[0]
         bundles.append(Bundle(len(bundles), first, size, lane, pipeline))
         first += size
     return bundles

@@ -15,6 +15,7 @@ class Round:
     number: int
     fault: Fault
     struck_at: float = 0.0
+    missed: str = ""  #: why nothing went wrong in it
     quiet: bool = True  #: nothing was open any more when it ended
     accepted: int = 0
     refused: int = 0

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos.faults import FAULTS, plan_faults
+from benchmarks.chaos.faults.fault import NotStruckError
+from benchmarks.chaos.forks import installed
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import plan_bundles
 from benchmarks.chaos.machine.system import Needs, System
 from benchmarks.chaos.roles.producer import Order
 from benchmarks.chaos.rounds import Round, round_at
-from benchmarks.chaos.switches import CAMERA_JOURNAL, JOURNAL
+from benchmarks.chaos.switches import CAMERA_JOURNAL, JOURNAL, PACKAGES
 from benchmarks.chaos.verdict.findings import look, waiting
 from benchmarks.chaos.verdict.rows import open_passages, waiting_events
 from benchmarks.chaos.verdict.verdict import Verdict, judge
@@ -30,6 +32,8 @@ _SPREAD_S = 3.0
 _BUSY_WITHIN_S = 2.0
 #: A round ends without being quiet when nothing changed for so long: longer than any time-out that repeats work.
 _GIVE_UP_S = 30.0
+#: The same where nobody sends overdue jobs again.
+_GIVE_UP_UNSWEPT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -66,16 +70,20 @@ def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> V
         small_disk="disk-full" in names,
         stepped_clocks="clock-step" in names,
     )
-    system = System(folder, needs)
-    try:
-        system.start()
-        rounds = _Rounds(system, options, names).run(say)
-        restarts = ", ".join(f"{part.name} {part.ends}" for part in system.parts.values() if part.ends)
-        say(f"started again, after the exit status: {restarts or 'nothing'}")
-        entries = _all_entries(folder, rounds)
-        return judge(rounds, entries, look(system, entries), options.seed, timely=options.timely)
-    finally:
-        system.stop()
+    with installed(folder / PACKAGES):
+        system = System(folder, needs)
+        try:
+            system.start()
+            return _judged(system, options, _Rounds(system, options, names).run(say), say)
+        finally:
+            system.stop()
+
+
+def _judged(system: System, options: Options, rounds: list[Round], say: Callable[[str], None]) -> Verdict:
+    restarts = ", ".join(f"{part.name} {part.ends}" for part in system.parts.values() if part.ends)
+    say(f"started again, after the exit status: {restarts or 'nothing'}")
+    entries = _all_entries(system.folder, rounds)
+    return judge(rounds, entries, look(system, entries), options.seed, timely=options.timely)
 
 
 def _all_entries(folder: Path, rounds: list[Round]) -> Mapping[str, Entry]:
@@ -95,6 +103,7 @@ class _Rounds:
         self._bundles = plan_bundles(options.seed, options.frames)
         self._journal = Journal(system.folder / JOURNAL)
         self._ledger = Ledger(connect(system.settings.redis_url), LedgerLimits.from_settings(system.settings))
+        self._give_up_s = _GIVE_UP_UNSWEPT_S if "ledger" in options.without else _GIVE_UP_S
         self._stuck = (0, 0)  #: open frames and waiting events that earlier rounds gave up on
 
     def run(self, say: Callable[[str], None]) -> list[Round]:
@@ -104,7 +113,7 @@ class _Rounds:
         for this in rounds:
             self._run_round(this, *(options.frames * (this.number + more) // len(rounds) for more in (0, 1)))
             seconds = time.time() - this.struck_at
-            end = "quiet" if this.quiet else "STUCK"
+            end = this.missed or ("quiet" if this.quiet else "STUCK")
             say(f"{this.number + 1:3}/{len(rounds)}  {this.fault.name:<17} {end} after {seconds:.1f} s")
         self._wait_for_the_rest()
         self._ledger.close()
@@ -112,13 +121,17 @@ class _Rounds:
 
     def _run_round(self, this: Round, first: int, until: int) -> None:
         rng = random.Random(f"round {self._options.seed} {this.number}")
-        self._system.send_order(Order((first + until) // 2, this.number, poison=this.fault.poison))
+        fault, half = this.fault, (first + until) // 2
+        self._system.send_order(Order(half, this.number, poison=fault.poison, forks=fault.forks))
         self._wait_until_busy()
         time.sleep(rng.uniform(0, 0.2))
-        this.fault.prepare(self._system)
+        fault.prepare(self._system)
         this.struck_at = time.time()
-        self._system.send_order(Order(until, this.number, over_s=_SPREAD_S))
-        this.fault.strike(self._system, rng)
+        self._system.send_order(Order(until, this.number, over_s=_SPREAD_S, forks=fault.forks))
+        try:
+            fault.strike(self._system, rng)
+        except NotStruckError as error:
+            this.missed = str(error)
         bundles = sum(bundle.end <= until for bundle in self._bundles)
         this.quiet = self._wait_until_quiet(bundles)
 
@@ -130,7 +143,7 @@ class _Rounds:
     def _wait_until_quiet(self, bundles: int) -> bool:
         """Until so many bundles are published or refused, none of them is open, and every event is sent."""
         seen, changed_at = (-1, -1, -1), time.monotonic()
-        while time.monotonic() - changed_at < _GIVE_UP_S:
+        while time.monotonic() - changed_at < self._give_up_s:
             known = sum(entry.verdict != "unknown" for entry in self._journal.read().values())
             open_frames, events = seen[1:]
             with suppress(BrokerUnavailableError, StoreUnavailableError):
@@ -146,7 +159,7 @@ class _Rounds:
 
     def _wait_for_the_rest(self) -> None:
         """Messages of finished jobs may still return once, to be forgotten; passages become final and are told."""
-        system, until = self._system, time.monotonic() + _GIVE_UP_S
+        system, until = self._system, time.monotonic() + self._give_up_s
         while time.monotonic() < until:
             with suppress(StoreUnavailableError):
                 events = open_passages(system.database) + waiting_events(system.database)

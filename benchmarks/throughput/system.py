@@ -13,6 +13,7 @@ from benchmarks.throughput.work import Work
 from sightline.capacity.system import System, one_a_role
 from sightline.capacity.system import running as running_in
 from sightline.pipelines import registry
+from sightline.types import Pipeline
 from storage.database.opening import open_database
 from storage.tables import Readings
 
@@ -38,7 +39,7 @@ def running(
 
     `app` is the module of the workers' Celery app; `detectors`: so many processes detect.
     """
-    workers = {"worker": tuple(registry().roles)} if fused else one_a_role({"detect": detectors})
+    workers = {"worker": registry().roles_of(Pipeline.PLATES)} if fused else one_a_role({"detect": detectors})
     with running_in(work.folder, workers, given=given, api=api, app=app) as system:
         yield system
 

@@ -16,6 +16,7 @@ from producers.api.middleware.protocol import ImpatientProtocol
 from producers.api.services import ApiServices, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
+from sightline.metrics.server import serve_metrics
 from sightline.settings import load_settings, log_settings
 from storage.access.keys import list_keys
 
@@ -33,8 +34,10 @@ def main() -> int:
         return 2
     if not is_loopback(settings.api_host):
         _warn_of_exposure(services)
+    app = create_app(settings, services)
+    serve_metrics(settings, "api", app.state.metrics)
     uvicorn.run(
-        create_app(settings, services),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         http=ImpatientProtocol,

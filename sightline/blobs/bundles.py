@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
-from sightline.blobs.names import FRAMES, checked
+from sightline.blobs.names import FRAMES, PARTS, checked
 from sightline.blobs.store import FrameStore
 
 
@@ -18,8 +18,11 @@ def with_others(store: FrameStore, found: Mapping[str, bytes], keys: Sequence[st
 
 
 def by_themselves(name: str, keys: Sequence[str]) -> Sequence[str]:
-    """What may lie outside its bundle: frames, as other producers put them. What stages leave never does."""
-    return keys if name.endswith(FRAMES) else ()
+    """What may lie outside its bundle: frames, as other producers put them, and what branches and shards put down.
+
+    What a stage leaves for the next never does.
+    """
+    return keys if name.endswith((FRAMES, PARTS)) else ()
 
 
 def packed(pixels: Mapping[str, bytes]) -> list[bytes]:

@@ -17,12 +17,14 @@ from typing import Any
 from sightline.capacity.cameras import Cameras
 from sightline.capacity.costs import ServiceTimes
 from sightline.capacity.load import Loader
-from sightline.capacity.measure import BACKLOG, MANY, ONE_EACH, Tell, measure, read_pictures
+from sightline.capacity.measure import BACKLOG, MANY, Tell, measure, read_contents
 from sightline.capacity.meter import count_cores
 from sightline.capacity.simulation import Plan, simulate
 from sightline.capacity.system import one_a_role, running
+from sightline.pipelines.built_in import DETECT
 from sightline.settings import PREFIX
 from sightline.testing import make_picture
+from sightline.types import Pipeline
 
 WORKERS = (1, 2, 4)
 CALL_MS = 20
@@ -82,12 +84,12 @@ def check(seconds: float, tell: Tell) -> Iterator[Checked]:
 
 
 def _check_one(folder: Path, given: dict[str, Any], times: ServiceTimes, workers: int, seconds: float) -> Checked:
-    counts = ONE_EACH | {"detect": workers}
+    counts = dict.fromkeys(times.roles, 1) | {DETECT.name: workers}
     plan = Plan(times, counts, count_cores())
     predicted = simulate(plan, BACKLOG, seed=_SEED)
     cameras = max(1, int(_LOAD * predicted.frames_per_s / _FPS))
     late = simulate(plan, Cameras(cameras, _FPS, _SEED), seed=_SEED)
-    pictures = read_pictures(folder)
+    _, pictures = read_contents(folder, Pipeline.PLATES)
     with running(folder, one_a_role(counts), given=given) as system, closing(Loader(system, pictures)) as loader:
         system.run(pictures, 4 * workers * MANY, MANY)
         full = loader.saturate(BACKLOG, 2.0, seconds / 4)

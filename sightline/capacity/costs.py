@@ -1,21 +1,18 @@
-"""Service times: what a message and a frame cost each role, and what a call of its model takes. Saved as JSON."""
+"""Service times: what a message and a frame cost each stage of a pipeline, and a call of its model. Saved as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from sightline.errors import SettingsError
-from sightline.pipelines.built_in import DETECT, OCR, WRITE
+from sightline.pipelines import DEFAULT, registry
 from sightline.types import Value
 
 Role = str
-
-#: Of `plates`, in the order in which a frame meets them: others cost less.
-ROLES: Final = tuple(stage.name for stage in (DETECT, OCR, WRITE))
 
 Ms = Annotated[float, Field(ge=0)]
 
@@ -52,6 +49,8 @@ class RoleTimes(Price):
     """The price is without the model. `None`: the role has no model and does one message after the other."""
 
     model: ModelTime | None = None
+    #: Messages a worker of this role holds at once; None: those of `ServiceTimes`.
+    concurrency: Annotated[int, Field(ge=1)] | None = None
 
     def cpu_ms(self, frames: float, max_batch_size: int) -> float:
         """All CPU time of a message, if nothing shares its batches."""
@@ -62,17 +61,23 @@ class RoleTimes(Price):
 
 
 class ServiceTimes(Value):
-    """Everything the simulation needs to know of a machine, its models and its pictures."""
+    """Everything the simulation needs to know of a machine, of a pipeline with its models, and of what it works on.
+
+    A frame stands for an item of any medium.
+    """
 
     version: Literal[1] = 1
+    pipeline: str = str(DEFAULT)
     cores: Annotated[int, Field(ge=1)]  #: of the machine that was measured
     max_batch_size: Annotated[int, Field(ge=1)]  #: images in a model call, at most
     concurrency: Annotated[int, Field(ge=1)]  #: messages a worker holds at once
-    crops_per_frame: Annotated[float, Field(ge=0)]  #: that reach ocr; a message without any passes it by
+    #: What a frame has, on average, for stages that work on what another left (`only_with_payload`), such as crops for
+    #: `ocr`. A message without any passes these by.
+    crops_per_frame: Annotated[float, Field(ge=0)] = 0.0
     delay_ms: Ms = 0.0  #: what a lone message takes beyond all service times: hops, polls, the disk
     publish: Price
     redis: Price
-    roles: Mapping[Role, RoleTimes]
+    roles: Mapping[Role, RoleTimes]  #: by the name of the stage: those of the pipeline, and `write`
     others_cores: Annotated[float, Field(ge=0)] = 0.0  #: kept busy by other processes while it was measured
     measured_frames_per_s: Annotated[float, Field(ge=0)] | None = None  #: saturated, one worker a role
 
@@ -98,9 +103,13 @@ def load_service_times(path: Path) -> ServiceTimes:
         given = repr(first.get("input"))
         text = f"--service-times {path}: {field}: {first['msg']} (got {given[:80]}); {cure}"
         raise SettingsError(text) from error
-    if unknown := [role for role in times.roles if role not in ROLES]:
-        text = f"--service-times {path}: roles: {unknown[0]!r} is unknown; known are {', '.join(ROLES)}"
+    if registry().find(times.pipeline) is None:
+        text = f"--service-times {path}: pipeline: {times.pipeline!r} is not one of {', '.join(registry().names)}"
+        raise SettingsError(f"{text}; install the package that brings it")
+    known = registry().roles_of(times.pipeline)
+    if unknown := [role for role in times.roles if role not in known]:
+        text = f"--service-times {path}: roles: {unknown[0]!r} is unknown; known are {', '.join(known)}"
         raise SettingsError(f"{text}; {cure}")
-    if missing := [role for role in ROLES if role not in times.roles]:
+    if missing := [role for role in known if role not in times.roles]:
         raise SettingsError(f"--service-times {path}: roles: {', '.join(missing)} missing; {cure}")
     return times

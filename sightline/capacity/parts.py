@@ -6,7 +6,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sightline.capacity.costs import Role, ServiceTimes
@@ -21,6 +21,7 @@ class Job:
     frames: int
     crops: int
     published_at: float
+    arrived: set[str] = field(default_factory=set[str])  #: chains of its pipeline, where that forks
 
 
 class Cores:
@@ -93,14 +94,17 @@ class Worker:
         role: Role,
         times: ServiceTimes,
         pass_on: Callable[[Job, Role], None],
+        *,
+        on_crops: bool = False,
     ) -> None:
         import simpy
 
         self._env, self._cores, self._queue = env, cores, queue
         self._role: Role = role
-        self._pass_on = pass_on
+        self._pass_on, self._on_crops = pass_on, on_crops
         self._times = times.roles[role]
-        self._concurrency, self._max_batch_size = times.concurrency, times.max_batch_size
+        self._concurrency = self._times.concurrency or times.concurrency
+        self._max_batch_size = times.max_batch_size
         self._slots = simpy.Resource(env, self._concurrency)
         self._serial = simpy.Resource(env, 1)
         self._waiting: deque[list[Any]] = deque()  # images that are left, and the event of their end
@@ -122,7 +126,7 @@ class Worker:
             self._env.process(self._work(job, slot))
 
     def _work(self, job: Job, slot: Any) -> Steps:
-        images = job.crops if self._role == "ocr" else job.frames
+        images = job.crops if self._on_crops else job.frames
         fixed_ms, frames_ms = self._times.message_ms, self._times.frame_ms * images
         if self._times.model is None:
             fixed_ms, frames_ms = fixed_ms + frames_ms, 0.0

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sightline.capacity.cameras import Cameras
-from sightline.capacity.costs import ROLES
 from sightline.capacity.simulation import Outcome, Plan, simulate
 
 _MOST = 100_000
@@ -33,7 +32,7 @@ def answer(plan: Plan, goal: Goal, note: Callable[[], None] = lambda: None) -> A
     """Search for the plan, and once more with another worker of each role. `note` is called after each simulation."""
     cameras = most_cameras(plan, goal, note=note)
     gains: dict[str, int] = {}
-    for role in ROLES:
+    for role in plan.times.roles:
         more = replace(plan, workers=dict(plan.workers) | {role: plan.workers[role] + 1})
         gains[role] = max(0, most_cameras(more, goal, at_least=cameras, note=note) - cameras)
     return Answer(cameras, run(plan, goal, max(1, cameras)), gains)

@@ -1,8 +1,9 @@
 """The queues on paper, with simpy: what latency and which utilization come of a load on so many workers and cores.
 
-A message goes publish -> detect -> ocr -> write. A worker holds several messages; what their model has to do it does
-in batches, one call after the other, and each call takes all that waits, as `workers.batching.batcher` does. Whatever
-needs CPU time takes its turn on the cores, which all roles share, in slices, as an operating system deals them out.
+A message goes through the stages of its pipeline, such as publish -> detect -> ocr -> write. A worker holds several
+messages; what their model has to do it does in batches, one call after the other, and each call takes all that waits,
+as `workers.batching.batcher` does. Whatever needs CPU time takes its turn on the cores, which all roles share, in
+slices, as an operating system deals them out.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sightline.capacity.costs import ROLES, Role, ServiceTimes
+from sightline.capacity.costs import Role, ServiceTimes
 from sightline.capacity.parts import Cores, Job, Queue, Steps, Worker
+from sightline.capacity.route import Route
 from sightline.wire.messages import MAX_FRAMES_PER_JOB
 
 _LOOK_MS = 1000.0  #: how often a hopeless backlog is looked for
@@ -90,13 +92,15 @@ class _Run:
         self.cores = Cores(self.env, plan.cores)
         self._plan, self._load, self._warm_up_ms = plan, load, warm_up_ms
         self._chance = random.Random(seed)  # noqa: S311 - not a secret
-        self.queues = {role: Queue(self.env, self._chance) for role in ROLES}
+        self._route = Route(plan.times.pipeline)
+        self.queues = {role: Queue(self.env, self._chance) for role in self._route.roles}
+        on_crops = self._route.on_crops
         self._workers = {
             role: [
-                Worker(self.env, self.cores, self.queues[role], role, plan.times, self.pass_on)
+                Worker(self.env, self.cores, queue, role, plan.times, self.pass_on, on_crops=role in on_crops)
                 for _ in range(plan.workers[role])
             ]
-            for role in ROLES
+            for role, queue in self.queues.items()
         }
         self._open: dict[Job, None] = {}
         self._open_frames = 0
@@ -131,12 +135,11 @@ class _Run:
 
     def pass_on(self, job: Job, role: Role) -> None:
         """Hand a job to whom it goes next."""
-        if role == "detect" and job.crops:
-            self.queues["ocr"].put(job)
-        elif role != "write":
-            self.queues["write"].put(job)
-        else:
+        if role == self._route.roles[-1]:
             self.env.process(self._end(job))
+            return
+        for following in self._route.after(job, role):
+            self.queues[following].put(job)
 
     def _end(self, job: Job) -> Steps:
         yield self.env.timeout(self.times.delay_ms)
@@ -174,7 +177,8 @@ class _Run:
         self._open_frames += frames
         self.env.process(self.cores.work(self.times.redis.ms(frames)))
         yield from self.cores.work(self.times.publish.ms(frames))
-        self.queues["detect"].put(job)
+        for role in self._route.first():
+            self.queues[role].put(job)
 
     def _hopeless(self, after_ms: float) -> Steps:
         while True:

@@ -22,11 +22,12 @@ from sightline.ids import new_id
 from sightline.local.checkout import FRUGAL_MALLOC, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import prepare_redis
 from sightline.local.supervisor import end_with_parent
-from sightline.pipelines import registry
+from sightline.pipelines import Medium, registry
+from sightline.pipelines.items import MAX_JOB_CHARS
 from sightline.settings import PREFIX, Settings, load_settings
 from sightline.submission.sequences import LIVE
-from sightline.types import FrameRef, Lane, Pipeline
-from sightline.wire.messages import Job
+from sightline.types import MAX_INLINE_CHARS, Item, Lane, Part, Pipeline
+from sightline.wire.messages import MAX_FRAMES_PER_JOB, Job
 
 _TIMEOUT_S = 300
 _LEAST_NAP_S, _MOST_NAP_S = 0.01, 0.2
@@ -36,6 +37,7 @@ _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _FRAME_TIME = timedelta(seconds=0.2)
 _JOB_TIME = timedelta(minutes=3)  #: a source is looked at again when a vehicle that stood there is forgotten
 _QUIET = subprocess.DEVNULL
+_MOST_CHARS = min(MAX_INLINE_CHARS, MAX_JOB_CHARS // MAX_FRAMES_PER_JOB)  #: of a text that travels in its message
 
 
 @dataclass(frozen=True)
@@ -44,44 +46,53 @@ class System:
     publisher: Publisher
     processes: Mapping[str, subprocess.Popen[bytes]]  #: by name
     environment: Mapping[str, str]  #: of each of them
+    pipeline: Pipeline = Pipeline.PLATES  #: of what is published
+    medium: Medium = "image"
     _numbers: Iterator[int] = field(default_factory=count)  #: of jobs
 
     def meter(self) -> Meter:
         return Meter({"publish": os.getpid()} | {name: process.pid for name, process in self.processes.items()})
 
-    def publish(self, pictures: Sequence[bytes], first: int, frames: int) -> Job:
-        """Publish one bulk job of the pictures from number `first` on, of one of a few sources.
+    def publish(self, contents: Sequence[bytes], first: int, frames: int) -> Job:
+        """Publish one bulk job of the pictures, or whatever it is, from number `first` on, of one of a few sources.
 
         By their times they are of a camera with five frames a second, and each job shows other vehicles.
         """
         number = next(self._numbers)
         source_id, began_at = f"lane{number % _SOURCES}", _BEGINNING + number * _JOB_TIME
         numbers = range(first, first + frames)
-        refs = tuple(
-            FrameRef(
-                frame_id=new_id(),
-                source_id=source_id,
-                captured_at=began_at + (n - first) * _FRAME_TIME,
-                seq=n,
-                sequence=LIVE,
-                time_from="camera",
+        stored: dict[str, bytes] = {}
+        items: list[Item] = []
+        for n in numbers:
+            frame_id, content = new_id(), contents[n % len(contents)]
+            if self.medium == "text" and len(content) <= _MOST_CHARS:
+                part = Part(medium="text", text=content.decode())
+            else:
+                part = Part(medium=self.medium, key=frame_id)
+                stored[frame_id] = content
+            items.append(
+                Item(
+                    frame_id=frame_id,
+                    source_id=source_id,
+                    captured_at=began_at + (n - first) * _FRAME_TIME,
+                    seq=n,
+                    sequence=LIVE,
+                    time_from="camera",
+                    parts=() if self.medium == "image" else (part,),
+                )
             )
-            for n in numbers
-        )
-        job = Job(job_id=new_id(), pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=refs)
-        self.publisher.publish(
-            job, {ref.frame_id: pictures[n % len(pictures)] for ref, n in zip(refs, numbers, strict=True)}
-        )
+        job = Job(job_id=new_id(), pipeline=self.pipeline, lane=Lane.BULK, frames=tuple(items))
+        self.publisher.publish(job, stored)
         return job
 
-    def run(self, pictures: Sequence[bytes], frames: int, bundle: int) -> None:
+    def run(self, contents: Sequence[bytes], frames: int, bundle: int) -> None:
         """Publish so many frames, `bundle` to a message, and wait until all are stored and settled.
 
         Raises:
             StoreUnavailableError: they are not after some minutes, or a process ended.
         """
         for first in range(0, frames, bundle):
-            self.publish(pictures, first, min(bundle, frames - first))
+            self.publish(contents, first, min(bundle, frames - first))
         self.wait()
 
     def open_frames(self) -> int:
@@ -119,10 +130,12 @@ def running(
     given: Mapping[str, Any],
     api: bool = False,
     app: str = "workers.app",
+    pipeline: Pipeline = Pipeline.PLATES,
+    medium: Medium = "image",
 ) -> Iterator[System]:
     """Start everything in a new folder in `parent`, and end it. `workers` are the roles of each, by its name.
 
-    `app` is the module of their Celery app.
+    `app` is the module of their Celery app. `pipeline` and `medium` are of what is going to be published.
 
     Models are those of the settings, unless `given`; services of the settings are left alone.
     """
@@ -153,17 +166,19 @@ def running(
         if api:
             processes["api"] = _start((sys.executable, "-m", "producers.api"), environment, folder)
         publisher = Publisher.from_settings(settings)
-        yield System(settings, publisher, processes, environment)
+        yield System(settings, publisher, processes, environment, pipeline, medium)
         publisher.close()
     finally:
         _stop(list(processes.values()))
 
 
-def one_a_role(counts: Mapping[str, int] | None = None) -> dict[str, tuple[str, ...]]:
-    """Workers of one role each: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
+def one_a_role(
+    counts: Mapping[str, int] | None = None, pipeline: Pipeline = Pipeline.PLATES
+) -> dict[str, tuple[str, ...]]:
+    """Workers of one role each of a pipeline: `detect`, `detect2`, …, as many a role as `counts` says, else one."""
     return {
         f"{role}{number}" if number > 1 else role: (role,)
-        for role in registry().roles
+        for role in registry().roles_of(pipeline)
         for number in range(1, (counts or {}).get(role, 1) + 1)
     }
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sightline.client.answers import Audit, Camera, Passage
+from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
+from sightline.client.many import Done, submit_many
 from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT
@@ -54,6 +55,21 @@ class SubmittedJob:
         """See `Sightline.stream`."""
         return self._client.stream(self.job_id, last_id, silent_s=silent_s)
 
+    def pieces(self, *, silent_s: float = 60.0) -> Iterator[str]:
+        """The text of an answer as it comes, of a job of one question to `chat`: each piece once, also where a worker
+        starts the answer over.
+
+        Raises:
+            WaitTimeoutError: after `silent_s` of silence; the job goes on.
+            BadMessageError: the question is at fault.
+            JobCancelledError: somebody cancelled it.
+            AnswerError: there is no answer, or a worker that starts it over answers otherwise.
+        """
+        from sightline.chat.pieces import AnswerPieces
+
+        pieces = AnswerPieces()
+        yield from filter(None, map(pieces.take, self.stream(silent_s=silent_s)))
+
     def cancel(self) -> bool:
         """Have it dropped as `cancelled`; see `Sightline.cancel`."""
         return self._client.cancel(self.job_id)
@@ -64,7 +80,7 @@ class Sightline:
 
     With `url` it goes through the HTTP API at that address, and needs no Redis: `api_key` is an operator's to submit,
     a viewer's to ask; without one, `SIGHTLINE_API_KEY` is. Without `url` jobs go straight to Redis, and only questions
-    (`passages`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
+    (`passages`, `findings`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
 
     Safe to use from several threads and after a fork, and may be pickled, with its key: each process opens connections
     of its own. Use it as a context manager, or call `close`.
@@ -132,6 +148,23 @@ class Sightline:
         notes = (*(f"{frame.name or 'image'}: {frame.note}" for frame in frames if frame.note), *said)
         return SubmittedJob(job, self, notes)
 
+    def submit_many(
+        self, inputs: Iterable[Any], *, at_once: int = 32, timeout_s: float = 600.0, **how: Any
+    ) -> Iterator[Done]:
+        """Submit much and wait for it, `at_once` of it at a time, each in a thread; how each ended, in their order.
+
+        One that fails is no end of the others. Where the backlog is full it waits for room. Who stops to listen submits
+        no more; jobs that were begun go on.
+
+        Args:
+            inputs: an image each, or the arguments of `submit` by name, as `{"text": "…"}`.
+            timeout_s: to wait for each.
+            how: what all have in common, as `pipeline="chat"`.
+
+        Raises TypeError, OSError: as `submit` does.
+        """
+        return submit_many(self, inputs, at_once=at_once, timeout_s=timeout_s, how=how)
+
     def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """The result of a job by its id; see `SubmittedJob.wait`.
 
@@ -190,6 +223,25 @@ class Sightline:
         query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
         rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
         return map(Passage.model_validate, rows)
+
+    def findings(
+        self,
+        pipeline: str | None = None,
+        *,
+        kind: str | None = None,
+        job_id: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> Iterator[Finding]:
+        """What pipelines found that is no passage, detection or reading, the newest first, as `passages` gives it.
+
+        Of one `pipeline`, one `kind` (field of its results), one job or one source, or of all. Raises as `passages`
+        does.
+        """
+        query = {"pipeline": pipeline, "kind": kind, "job": job_id, "source": source, **_range(since, until)}
+        return map(Finding.model_validate, self._api.items("/findings", query, limit=limit))
 
     def cameras(self) -> list[Camera]:
         """Cameras and how they do. Raises as `passages` does."""

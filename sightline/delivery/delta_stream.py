@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from sightline.ids import new_id
 from sightline.redis.connection import broker_errors
@@ -40,6 +40,25 @@ class StreamEvent(Value):
     result: JobResult | None = None
 
 
+class Delta(NamedTuple):
+    """A piece of what a stage says."""
+
+    job_id: str
+    stage: str
+    attempt: str  #: as `begin` named it
+    number: int  #: of the piece within its attempt, from 1
+    data: Any
+
+    @property
+    def entry(self) -> dict[Any, Any]:
+        return {
+            "stage": self.stage,
+            "attempt": self.attempt,
+            "number": self.number,
+            "data": json.dumps(self.data),
+        }
+
+
 class DeltaStream:
     """Raises `BrokerUnavailableError` when Redis does not answer."""
 
@@ -50,20 +69,20 @@ class DeltaStream:
     def begin(self, job_id: str, stage: str) -> str:
         """An attempt of a stage begins. Returns its name."""
         attempt = new_id()
-        self._add(job_id, {"stage": stage, "attempt": attempt, "number": 0}, expire=True)
+        self._add([(job_id, {"stage": stage, "attempt": attempt, "number": 0}, True)])
         return attempt
 
-    def add(self, job_id: str, stage: str, attempt: str, number: int, data: Any) -> None:
-        """Say the next piece; they are numbered from 1. Saying one twice does no harm."""
-        entry = {"stage": stage, "attempt": attempt, "number": number, "data": json.dumps(data)}
-        self._add(job_id, entry, expire=number % _EXPIRE_EVERY == 0)
+    def add(self, *deltas: Delta) -> None:
+        """Say the next piece of some jobs. Saying one twice does no harm."""
+        self._add([(delta.job_id, delta.entry, delta.number % _EXPIRE_EVERY == 0) for delta in deltas])
 
-    def _add(self, job_id: str, entry: dict[Any, Any], *, expire: bool) -> None:
+    def _add(self, entries: Sequence[tuple[str, dict[Any, Any], bool]]) -> None:
         with broker_errors():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.xadd(_key(job_id), entry, maxlen=MAX_DELTAS, approximate=True)
-            if expire:
-                pipe.expire(_key(job_id), self._ttl_s)
+            for job_id, entry, expire in entries:
+                pipe.xadd(_key(job_id), entry, maxlen=MAX_DELTAS, approximate=True)
+                if expire:
+                    pipe.expire(_key(job_id), self._ttl_s)
             pipe.execute()
 
     def listen(self, job_id: str, last_id: str = _START, *, silent_s: float) -> Iterator[StreamEvent]:

@@ -260,12 +260,7 @@ class Ledger:
         """Open frames per source."""
         with broker_errors():
             found: Any = self._redis.hgetall(_OPEN)
-        open_frames: dict[str, int] = defaultdict(int)
-        for field, frames in found.items():
-            source_id = field.partition("|")[2]
-            if source_id != _TOTAL:
-                open_frames[source_id] += int(frames)
-        return dict(open_frames)
+        return _open_by_source(found)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Frames per source and outcome: published, stored, repeated, dead, dropped:<reason>."""
@@ -273,26 +268,38 @@ class Ledger:
             found: Any = self._redis.hgetall(_COUNTS)
         return _by_source([found])
 
-    def hourly_counts(self, hours: range) -> dict[str, dict[str, int]]:
-        """The same of jobs published in these hours (counted since 1970, UTC), as far back as they are kept."""
+    def balance(self) -> dict[str, dict[str, int]]:
+        """The counts of all time, and frames that are `open`, at one moment."""
         with broker_errors():
-            pipe = self._redis.pipeline(transaction=False)
+            pipe = self._redis.pipeline()
+            pipe.hgetall(_COUNTS)
+            pipe.hgetall(_OPEN)
+            counts, open_frames = pipe.execute()
+        return _with_open([counts], _open_by_source(open_frames))
+
+    def hourly_balance(self, hours: range) -> dict[str, dict[str, int]]:
+        """The same of jobs published in these hours (counted since 1970, UTC), as far back as they are kept.
+
+        Reads all jobs that are open, at once: else a job that ends meanwhile is counted twice, or not at all. It keeps
+        Redis busy for 50 ms where 20,000 are open.
+        """
+        with broker_errors():
+            pipe = self._redis.pipeline()
             for hour in hours:
                 pipe.hgetall(f"{_COUNTS}:{hour}")
-            return _by_source(pipe.execute())
+            pipe.hgetall(_JOBS)
+            *counts, payloads = pipe.execute()
+        open_frames: Counter[str] = Counter()
+        for job in map(Job.model_validate_json, payloads.values()):
+            if hours.start * scripts.HOUR_S <= job.published_at < hours.stop * scripts.HOUR_S:
+                open_frames.update(frames_per_source(job))
+        return _with_open(counts, open_frames)
 
     def hourly_since(self) -> float | None:
         """When the counts by hours began, in epoch seconds: at the first job, or when Redis had lost everything."""
         with broker_errors():
             since: Any = self._redis.get(f"{_COUNTS}:since")
         return None if since is None else float(since)
-
-    def open_between(self, since: float, until: float) -> list[Job]:
-        """Open jobs that were published between two epoch times. Reads all that are open."""
-        with broker_errors():
-            payloads = [payload for _, payload in self._redis.hscan_iter(_JOBS, count=500)]
-        jobs = (Job.model_validate_json(payload) for payload in payloads)
-        return [job for job in jobs if since <= job.published_at < until]
 
     def close(self) -> None:
         self._redis.close()
@@ -332,6 +339,22 @@ def frames_per_source(job: Job) -> dict[str, int]:
     for frame in job.frames:
         counts[frame.source_id] += 1
     return dict(counts)
+
+
+def _open_by_source(found: Mapping[str, Any]) -> dict[str, int]:
+    open_frames: dict[str, int] = defaultdict(int)
+    for field, frames in found.items():
+        source_id = field.partition("|")[2]
+        if source_id != _TOTAL:
+            open_frames[source_id] += int(frames)
+    return dict(open_frames)
+
+
+def _with_open(hashes: Iterable[Mapping[str, Any]], open_frames: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    counts = _by_source(hashes)
+    for source_id, frames in open_frames.items():
+        counts.setdefault(source_id, {})["open"] = frames
+    return counts
 
 
 def _by_source(hashes: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

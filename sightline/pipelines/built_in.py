@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from sightline.pipelines.chat import CHAT_QUEUE, ChatOptions, ChatResult
 from sightline.pipelines.crops import CROPS
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
 from sightline.pipelines.spec import PipelineSpec, StageSpec
-from sightline.types import FrameResult, Pipeline
+from sightline.types import MAX_PARTS, FrameResult, Pipeline
 
 # Pictures of one size come and go: given back to the kernel each time, their pages cost a quarter of detection.
 _KEEPING_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(128 << 20)}
 
 DETECT: Final = StageSpec("detect", DETECT_QUEUE, "workers.stages.detect", concurrency=16, environment=_KEEPING_MALLOC)
 OCR: Final = StageSpec("ocr", OCR_QUEUE, "workers.stages.ocr", only_with_payload=True, payload=CROPS)
+CHAT: Final = StageSpec("chat", CHAT_QUEUE, "workers.stages.chat", concurrency=32, streams=True, on_demand=True)
 #: The end of every pipeline.
 WRITE: Final = StageSpec("write", WRITE_QUEUE, "workers.stages.write")
 
@@ -26,6 +28,15 @@ BUILT_IN: Final = (
         result=FrameResult,
         stages=(DETECT, OCR),
         rows="storage.passages.plate_rows",
+    ),
+    PipelineSpec(
+        Pipeline.CHAT,
+        accepts=("text", "image"),
+        result=ChatResult,
+        stages=(CHAT,),
+        most_parts=MAX_PARTS,
+        options=ChatOptions,
+        is_new_each_time=True,
     ),
 )
 

@@ -37,7 +37,10 @@ class Registry:
         self.stages: Mapping[str, StageSpec] = {stage.task: stage for stage in ordered}
         #: What a worker process can be there for, and the queue it consumes for that.
         self.roles: Mapping[str, str] = {stage.name: stage.queue for stage in ordered}
+        #: The roles that every system has: those of stages that are not started on demand.
+        self.usual_roles: tuple[str, ...] = tuple(stage.name for stage in ordered if not stage.on_demand)
         self.queues: tuple[str, ...] = tuple(dict.fromkeys(self.roles.values()))
+        self.usual_queues: tuple[str, ...] = tuple(dict.fromkeys(self.roles[name] for name in self.usual_roles))
         #: Where in a job's way each queue is.
         self.positions: Mapping[str, int] = {queue: number for number, queue in enumerate(self.queues)}
         #: The queue of each task.
@@ -99,6 +102,10 @@ class Registry:
     def graphs(self) -> tuple[str, ...]:
         """The pipelines that have one."""
         return tuple(self._graphs)
+
+    def roles_of(self, pipeline: str) -> tuple[str, ...]:
+        """The roles that a job of this pipeline needs, in the order in which it meets them; `write` is the last."""
+        return tuple(self.stages[task].name for task in self.tasks[pipeline])
 
     def next_task(self, pipeline: str, task: str, *, has_payload: bool = True) -> str:
         """The task that follows `task`; `has_payload`: that it left a payload. `ARRIVE` at the end of a chain."""

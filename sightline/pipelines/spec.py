@@ -50,6 +50,9 @@ class StageSpec:
     shards: bool = False
     #: It says pieces of its answer while it works, with `step.context.emit`.
     streams: bool = False
+    #: It needs much that not every machine has, such as a large model: `sightline up` starts it only where it is
+    #: told to, `--with` a pipeline that has it.
+    on_demand: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):

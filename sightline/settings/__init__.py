@@ -10,9 +10,11 @@ from __future__ import annotations
 from sightline.settings.accepted import AcceptedSettings
 from sightline.settings.api import ApiSettings, Network
 from sightline.settings.cameras import CameraSettings
+from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
+from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings
@@ -26,7 +28,9 @@ __all__ = [
     "AcceptedSettings",
     "ApiSettings",
     "CameraSettings",
+    "ChatSettings",
     "DeliverySettings",
+    "MetricsSettings",
     "ModelSettings",
     "Network",
     "PlaceSettings",

@@ -17,6 +17,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "bad_text": (
         "A text in the frame store is no UTF-8. Write it as UTF-8 and submit it again, then discard the letter."
     ),
+    "bad_question": (
+        "A question cannot be answered as it is: too long for the model, of a shape that it does not take, or it asks "
+        "for what the model does not do; the message says which. Ask again otherwise, and discard the letter."
+    ),
     "frame_missing": (
         "The pixels were not in the frame store when a worker came for them: never put there, freed, or older than "
         "SIGHTLINE_FRAME_TTL_S. Submit the picture again."

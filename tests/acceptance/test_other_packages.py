@@ -123,6 +123,13 @@ def _check_api(api: TestClient, job_id: str) -> None:
     frame_id = answer["result"]["frames"][1]["frame"]["frame_id"]
     assert api.get(f"/v1/frames/{frame_id}").json()["number"] == 8
     assert api.get(f"/v1/frames/{frame_id}/explanation").json()["why"] == "found: number 8"
+    found = api.get("/v1/findings", params={"pipeline": "count-letters", "job": answer["job_id"]}).json()["items"]
+    assert sorted((one["kind"], one["payload"], one["stage"]) for one in found) == [
+        ("number", 3, "count"),
+        ("number", 8, "count"),
+    ]
+    said = api.get(f"/v1/jobs/{answer['job_id']}/events").text
+    assert ("event: result" in said, '"number":8' in said) == (True, True), said
     plain = api.post("/v1/jobs?wait=30&pipeline=count-letters", content=b"four", headers={"Content-Type": "text/plain"})
     assert plain.json()["result"]["frames"][0]["number"] == 4
     form = api.post(
@@ -135,11 +142,11 @@ def _check_api(api: TestClient, job_id: str) -> None:
     for refused, told in (
         (
             api.post("/v1/jobs", json={"texts": ["one"]}),
-            "takes pictures, and 'texts.0' is text; for text take count-le",
+            "takes pictures, and 'texts.0' is text; for text take chat or co",
         ),
         (
             api.post("/v1/jobs", data={"pipeline": "count-letters"}, files=picture),
-            "'count-letters' takes text, and 'a.jpg' is pictures; for pictures take objects or text or plates",
+            "'count-letters' takes text, and 'a.jpg' is pictures; for pictures take objects or text or plates or chat",
         ),
         (
             api.post("/v1/cameras", json={"camera_id": "x", "url": "rtsp://a/b", "pipeline": "count-letters"}),
@@ -152,7 +159,7 @@ def _check_api(api: TestClient, job_id: str) -> None:
     assert books["balanced"]
     assert {each["source_id"]: each["stored"] for each in books["sources"]}["python"] == 2
     assert "count-letters" in api.get("/openapi.json").text
-    assert set(api.get("/v1/queues").json()["depths"]) == {"gpu.detect", "cpu.count", "cpu.ocr", "db.write"}
+    assert set(api.get("/v1/queues").json()["depths"]) == {"gpu.detect", "gpu.chat", "cpu.count", "cpu.ocr", "db.write"}
 
 
 def test_the_command_line_names_it_and_its_worker_needs_no_image_library() -> None:
@@ -163,7 +170,7 @@ def test_the_command_line_names_it_and_its_worker_needs_no_image_library() -> No
         text=True,
         check=True,
     )
-    assert "<objects|text|plates|count-letters>" in shown.stdout
+    assert "<objects|text|plates|chat|count-letters>" in shown.stdout
     code = (
         "import sys; from workers.app import load_stages; load_stages(['cpu.count'])\n"
         "assert 'count_letters.stage' in sys.modules\n"

@@ -32,6 +32,7 @@ from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
 from storage.database.engine import Database
 from storage.passages.views import FoundPassageView
+from storage.results.views import FindingView
 from tests.conftest import free_port
 from tests.integration.api.uploading import jpeg
 from tests.stores import open_store
@@ -357,6 +358,7 @@ def test_limits_of_size_are_those_of_the_api(api_url: str, monkeypatch: pytest.M
 def test_the_client_knows_all_that_the_api_says() -> None:
     for known, said in (
         (answers.Passage, FoundPassageView),
+        (answers.Finding, FindingView),
         (answers.Camera, CameraView),
         (answers.Audit, ApiAudit),
     ):

@@ -99,9 +99,7 @@ def work_on_shards(stage: Stage, step: Step, services: Services) -> Step | None:
         if len(shards) == 1:
             done = stage.work(replace(step, shard=shards[0]))
             return None if done is None else stage.merge(step, [Part(done.message.results, _dumped(stage, done))])
-        services.frames.put_many({shard_key(job.job_id, name, k): data for k, data in enumerate(shards)})
-        services.branches.arrivals.cut(job, name, len(shards))
-        services.branches.send_shards(job, chain, range(len(shards)))
+        services.branches.cut(job, chain, shards)
         return None
     if cut.missing:  # who cut it died before all were sent, or some are overdue
         services.branches.send_shards(job, chain, cut.missing)

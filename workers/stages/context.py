@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sightline.celery.holds import Hold
+from sightline.delivery.delta_stream import Delta
 from sightline.errors import JobCancelledError
 from sightline.pipelines import StageSpec
 from sightline.wire.messages import Job
@@ -78,11 +79,21 @@ class JobContext(Context):
 
     def emit(self, data: Any) -> None:
         self.check()
+        self.emit_together([(self, data)])
+
+    @staticmethod
+    def emit_together(said: Sequence[tuple[JobContext, Any]]) -> None:
+        """Say pieces of several jobs at once, which costs hardly more than one. Nobody is asked who cancelled."""
+        if said:
+            deltas = [context._next(data) for context, data in said]
+            teller = said[0][0]
+            teller._insist(lambda: teller._services.deltas.add(*deltas))
+
+    def _next(self, data: Any) -> Delta:
         if not self._attempt:
             raise RuntimeError(f"stage {self._stage!r}: emit: its StageSpec does not say streams=True")
         self._said += 1
-        job_id, number = self._job.job_id, self._said
-        self._insist(lambda: self._services.deltas.add(job_id, self._stage, self._attempt, number, data))
+        return Delta(self._job.job_id, self._stage, self._attempt, self._said, data)
 
     def _insist(self, call: Callable[[], T]) -> T:
         said = self._services.delivery.patience.insist(lambda: (call(),), f"stream job {self._job.job_id}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sightline.blobs.names import frames_name, payload_name
+from sightline.blobs.names import frames_name, parts_name, payload_name
 from sightline.pipelines import registry
 from sightline.pipelines.graph import Graph
 from sightline.wire.messages import Message
@@ -18,7 +18,7 @@ def bundles_of(message: Message) -> dict[str, list[str]]:
     for payload in registry().payloads[job.pipeline]:
         bundles[payload_name(job.job_id, payload.name)] = payload.keys(message.results)
     if (graph := registry().graph(job.pipeline)) is not None:
-        bundles[f"{job.job_id}.parts"] = [*_part_keys(message, graph)]
+        bundles[parts_name(job.job_id)] = [*_part_keys(message, graph)]
     return bundles
 
 

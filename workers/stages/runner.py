@@ -47,6 +47,7 @@ from workers.stages.newer import NewerMessages
 from workers.stages.payloads import bundles_of, payload_of
 from workers.stages.services import Services
 from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
+from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def run_message(
             return
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
+            TIMES.waited(registry().routes[task], message.job.lane, time.time() - message.handed_over_at)
             hold = services.holds.open(task_id)
             try:
                 _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
@@ -192,11 +194,13 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
             return (None,)
         context = JobContext(job, hold, registry().stages[step.task], services)
         given = replace(_with_payload(stage, step, services), context=context)
+        begun_at = time.monotonic()
         if registry().stages[step.task].shards:
             done = work_on_shards(stage, given, services)
         else:
             done = stage.work(given)
             done = done if done is None or not message.shards else keep_shards(done, message.shards)
+        TIMES.worked(stage_name(stage.task), job.lane, len(job.frames), time.monotonic() - begun_at)
         return (None if done is None else _as_its_pipeline_says(done, stage.task),)
 
     try:

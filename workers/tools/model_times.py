@@ -1,4 +1,4 @@
-"""`python -m workers.tools.model_times FOLDER`: how long calls of the models of `plates` take, as JSON.
+"""`python -m workers.tools.model_times FOLDER`: how long calls of the models of a pipeline take, as JSON.
 
 The pictures of the folder go through the detector, their crops through the recognizer, batched as in a worker but alone
 in this process: one image, then many. Time and CPU time of all threads are taken; a line through both gives a call and
@@ -18,7 +18,10 @@ from typing import Any
 
 from sightline.errors import BadImageError
 from sightline.local.checkout import answer_once
+from sightline.pipelines import DEFAULT, registry
+from sightline.pipelines.built_in import DETECT, OCR
 from sightline.settings import AcceptedSettings, ModelSettings, Settings, load_settings
+from sightline.types import Pipeline
 from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batcher
 from workers.detectors import open_detector
@@ -31,29 +34,38 @@ _MANY = 8
 _LEAST_CALLS = 3
 
 
-def measure(folder: Path, settings: Settings, seconds: float) -> dict[str, Any]:
-    """`detect` and `ocr` with the fields of `ModelTime`, and `crops_per_frame`.
+def measure(folder: Path, settings: Settings, seconds: float, pipeline: Pipeline = Pipeline.PLATES) -> dict[str, Any]:
+    """The stages that detect and read, by name, with the fields of `ModelTime`; and `crops_per_frame`.
+
+    Nothing of a pipeline whose pictures nothing detects on: the models of other stages are their own affair.
 
     Raises:
         BadImageError: the folder has no picture, or one that cannot be read.
         ModelError: a model cannot be had; says what to do.
     """
+    stages = registry().get(pipeline).stages
+    if DETECT not in stages:
+        return {}
     images = [_read(path, settings) for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
     if not images:
         raise BadImageError(f"{folder}: no pictures ({', '.join(sorted(_SUFFIXES))}); put some there")
-    detector = open_detector(settings.plates_model, settings)
-    recognizer = open_plates_recognizer(settings) or open_recognizer(settings)
+    many = min(_MANY, settings.max_batch_size)
+    name = getattr(settings, f"{pipeline}_model", "") or registry().get(pipeline).models.get(DETECT.name, "")
+    detector = open_detector(name, settings)
     detector.warm()
+    if OCR not in stages:
+        return {DETECT.name: _times(_batched(detector.detect, detector.model, settings), images, many, seconds / 2)}
+    of_plates = open_plates_recognizer(settings) if pipeline == Pipeline.PLATES else None
+    recognizer = of_plates or open_recognizer(settings)
     found = [detector.detect([image])[0] for image in images]
     margin = detector.model.crop_margin if recognizer.model.context is None else recognizer.model.context
     crops = [crop(image, one, margin=margin) for image, each in zip(images, found, strict=True) for one in each]
-    many = min(_MANY, settings.max_batch_size)
     share_s = seconds / (4 if crops else 2)
     nothing = {"call_ms": 0.0, "image_ms": 0.0, "call_cpu_ms": 0.0, "image_cpu_ms": 0.0}
     return {
         "crops_per_frame": len(crops) / len(images),
-        "detect": _times(_batched(detector.detect, detector.model, settings), images, many, share_s),
-        "ocr": _times(_batched(recognizer.recognize, recognizer.model, settings), crops, many, share_s)
+        DETECT.name: _times(_batched(detector.detect, detector.model, settings), images, many, share_s),
+        OCR.name: _times(_batched(recognizer.recognize, recognizer.model, settings), crops, many, share_s)
         if crops
         else nothing,
     }
@@ -116,9 +128,10 @@ def _line(one: float, many: float, count: int) -> tuple[float, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.tools.model_times", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--pipeline", type=Pipeline, default=DEFAULT)
     parser.add_argument("--seconds", type=float, default=8, help="in all (%(default)s)")
     options = parser.parse_args()
-    return answer_once(lambda: json.dumps(measure(options.folder, load_settings(), options.seconds)))
+    return answer_once(lambda: json.dumps(measure(options.folder, load_settings(), options.seconds, options.pipeline)))
 
 
 if __name__ == "__main__":

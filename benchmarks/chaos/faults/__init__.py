@@ -14,6 +14,7 @@ from benchmarks.chaos.faults.broker import (
     UnknownTask,
 )  # fmt: skip
 from benchmarks.chaos.faults.fault import Fault
+from benchmarks.chaos.faults.forks import BranchFails, KillJoin, KillMerge, KillShard
 from benchmarks.chaos.faults.outside import (
     CameraFlap,
     ClockStep,
@@ -44,6 +45,7 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (
         KillDetect, KillOcr, KillWrite, KillProducer, KillDeliver, KillCamera, TermKill, Freeze,
         SlowModel, MemoryShort, Poison,
+        KillJoin, KillMerge, KillShard, BranchFails,
         RedisKill, RedisDisconnect, RedisRefuses, RedisFull, Garbage, UnknownTask,
         DatabaseKill, DatabaseLocked, FramesFail, DiskFull,
         ReceiverDown, ReceiverSlow, Receiver500, ReceiverCut, CameraFlap, ClockStep,
@@ -52,7 +54,7 @@ FAULTS: dict[str, type[Fault]] = {
 
 #: One of each sort, for a run of two minutes.
 QUICK = (
-    "kill-detect", "kill-write", "kill-producer", "kill-deliver", "poison",
+    "kill-detect", "kill-write", "kill-producer", "kill-deliver", "poison", "kill-join", "kill-shard", "branch-fails",
     "redis-kill", "redis-refuses", "database-locked", "frames-fail", "receiver-cut",
 )  # fmt: skip
 

@@ -72,7 +72,7 @@ class Garbage(Fault):
 
     def strike(self, system: System, rng: random.Random) -> None:
         for item in ("no JSON", "[1, 2]", "{}"):
-            system.redis.lpush(rng.choice(registry().queues), item)
+            system.redis.lpush(rng.choice(registry().usual_queues), item)
 
 
 class UnknownTask(Fault):
@@ -82,6 +82,6 @@ class UnknownTask(Fault):
 
     def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
         app = create_app(system.settings)
-        for queue in registry().queues:
+        for queue in registry().usual_queues:
             app.send_task("sightline.nonsense", queue=queue, task_id=str(uuid4()))
         app.close()

@@ -13,6 +13,10 @@ from benchmarks.chaos.machine.system import System
 _WITHIN_S = 20.0
 
 
+class NotStruckError(Exception):
+    """What a fault waits for did not come, so nothing went wrong."""
+
+
 class Fault:
     """`name` is what options and tables say."""
 
@@ -21,6 +25,8 @@ class Fault:
     repeats: ClassVar[bool] = True
     #: The round's first bundle holds a picture that can never be worked on.
     poison: ClassVar[bool] = False
+    #: The first bundle of each half of the round is one of the pipeline that forks.
+    forks: ClassVar[bool] = False
 
     @classmethod
     def missing(cls, database: str) -> str:  # noqa: ARG003 - for those that ask
@@ -31,11 +37,16 @@ class Fault:
         """Just before the strike; the frames that are published meanwhile come after this."""
 
     def strike(self, system: System, rng: random.Random) -> None:
+        """Raises NotStruckError."""
         raise NotImplementedError
 
 
-def wait_for(file: Path) -> None:
-    """Until a process under test left it there, so that no fault passes by unnoticed on a slow or fast machine."""
+def wait_for(file: Path) -> bool:
+    """Until a process under test left it there, so that no fault passes by unnoticed on a slow or fast machine.
+
+    Returns whether it is there.
+    """
     until = time.monotonic() + _WITHIN_S
     while not file.exists() and time.monotonic() < until:
         time.sleep(0.01)
+    return file.exists()

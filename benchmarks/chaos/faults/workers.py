@@ -101,4 +101,4 @@ class Poison(Fault):
 
 
 def any_role(rng: random.Random) -> str:
-    return rng.choice(tuple(registry().roles))
+    return rng.choice(registry().usual_roles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -10,10 +11,10 @@ STEP_S: Final = 3600
 _HOOK = Path(__file__).parents[1] / "stepped"
 
 
-def environment(folder: Path, name: str) -> Mapping[str, str]:
-    """What a process needs so that `step` works."""
+def environment(folder: Path, name: str, path: str = "") -> Mapping[str, str]:
+    """What a process needs so that `step` works. `path`: what it has on its PYTHONPATH besides."""
     step(folder, name, 0)
-    return {"PYTHONPATH": str(_HOOK), "CHAOS_CLOCK": str(_file(folder, name))}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(_HOOK), path))), "CHAOS_CLOCK": str(_file(folder, name))}
 
 
 def step(folder: Path, name: str, seconds: float) -> None:

@@ -23,7 +23,7 @@ from benchmarks.chaos.machine.parts import Part, Parts
 from benchmarks.chaos.machine.postgres import find_binaries, prepare_postgres
 from benchmarks.chaos.roles.producer import Order
 from benchmarks.chaos.roles.receiver import SECRET
-from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, SINK, WITHOUT
+from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, PACKAGES, SINK, WITHOUT
 from sightline.errors import StoreUnavailableError
 from sightline.local.embedded_redis import prepare_redis
 from sightline.pipelines import registry
@@ -38,11 +38,6 @@ from storage.sinks.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 
-_ROLES = tuple(registry().roles)
-#: The roles of each worker.
-_MIXED = {role + "1": (role,) for role in _ROLES} | dict.fromkeys(("worker1", "worker2"), _ROLES)
-#: A worker that does everything needs less protection: it hands nothing over.
-_SEPARATE = {role + number: (role,) for role in _ROLES for number in "12"}
 _READY_TIMEOUT_S = 60
 _DISK_MB = 16
 #: Short, so that recovery is seen within seconds; the ratios are about those of the defaults.
@@ -93,6 +88,7 @@ class System:
         )
         self.redis: redis.Redis = connect(self._redis_server.url)
         self.database: Database = open_database(self.settings.sqlalchemy_url)
+        self._path = os.pathsep.join(filter(None, (str(folder / PACKAGES), os.environ.get("PYTHONPATH"))))
         self._parts = Parts(folder, self._environment())
         self.parts, self.signal, self.log_of = self._parts.by_name, self._parts.signal, self._parts.log_of
         self.kill = self._parts.kill
@@ -121,8 +117,8 @@ class System:
         journal = str(self.folder / JOURNAL)
         yield Part("receiver", _python("receiver", str(receiver)))
         yield Part("stream", _python("stream", str(stream), seed))
-        for name, roles in (_SEPARATE if self._needs.without else _MIXED).items():
-            yield self._worker(name, ",".join(registry().roles[role] for role in roles))
+        for name, queues in _workers(mixed=not self._needs.without).items():
+            yield self._worker(name, queues)
         # On SQLite one deliver process runs, on PostgreSQL any number.
         for number in range(1, 3 if self._postgres else 2):
             yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
@@ -187,7 +183,7 @@ class System:
         given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set)
         clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}
-        harness = {FOLDER: str(self.folder), WITHOUT: ",".join(self._needs.without)}
+        harness = {FOLDER: str(self.folder), WITHOUT: ",".join(self._needs.without), "PYTHONPATH": self._path}
         return clean | ours | harness | {"OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
 
     def _prepare_rows(self, hook: str, stream: str) -> None:
@@ -201,8 +197,21 @@ class System:
     def _worker(self, name: str, queues: str) -> Part:
         options = ["-P", "threads", "-c", "4", "-Q", queues, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
         command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.roles.worker", "worker", *options]
-        own_clock = clock.environment(self.folder, name) if self._needs.stepped_clocks else {}
+        own_clock = clock.environment(self.folder, name, self._path) if self._needs.stepped_clocks else {}
         return Part(name, command, environment=own_clock)
+
+
+def _workers(*, mixed: bool) -> dict[str, str]:
+    """The queues of each worker, by its name.
+
+    One that does everything needs less protection: it hands nothing over where a pipeline does not fork.
+    """
+    known = registry()
+    roles = {role: known.roles[role] for role in known.usual_roles}
+    if not mixed:
+        return {role + number: queue for role, queue in roles.items() for number in "12"}
+    every = ",".join(known.usual_queues)
+    return {role + "1": queue for role, queue in roles.items()} | {"worker1": every, "worker2": every}
 
 
 def _python(module: str, *arguments: str) -> list[str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import Bundle, draw_pixels, make_job, plan_bundles
 from sightline.delivery.publisher import Publisher
@@ -30,6 +31,7 @@ class Order:
     round: int
     over_s: float = 0.0
     poison: bool = False  #: the first bundle holds a picture that cannot be worked on
+    forks: bool = False  #: the first bundle is one of the pipeline that forks, and nobody drops it
 
     def dump(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -54,6 +56,8 @@ class Producer:
         started_at = time.monotonic()
         for place, bundle in enumerate(todo):
             time.sleep(max(0.0, started_at + order.over_s * place / len(todo) - time.monotonic()))
+            if order.forks and place == 0:
+                bundle = replace(bundle, pipeline=FORKS, lane=Lane.BULK)
             self._publish(self._enter(bundle, order, poison=order.poison and place == 0))
 
     def _enter(self, bundle: Bundle, order: Order, *, poison: bool) -> Entry:

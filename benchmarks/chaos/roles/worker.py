@@ -18,6 +18,7 @@ from typing import Any
 import sightline.celery.lease
 import workers.stages.detect
 import workers.stages.services
+from benchmarks.chaos.forks import FORKS, dying
 from benchmarks.chaos.load import POISON_WIDTH
 from benchmarks.chaos.switches import (
     FOLDER,
@@ -84,7 +85,10 @@ class NotedBroker(Broker):
 
 
 class NotedDelivery(Delivery):
-    """Appends the id of each job its stage really begins to work on to a file of this process."""
+    """Appends the id of each job its stage really begins to work on to a file of this process.
+
+    Of the pipeline that forks the writer alone is noted here: its other stages do it, each for itself.
+    """
 
     def __init__(self, ledger: Ledger, broker: Broker, patience: Patience) -> None:
         super().__init__(ledger, broker, patience)
@@ -92,6 +96,7 @@ class NotedDelivery(Delivery):
         runs = self._folder / RUNS_FOLDER
         runs.mkdir(exist_ok=True)
         queue = sys.argv[sys.argv.index("-Q") + 1]
+        self._writes_alone = queue == WRITE_QUEUE
         self._hands_over = "," not in queue and queue != WRITE_QUEUE
         self._file = (runs / f"{queue}.{os.getpid()}").open("a", buffering=1)
 
@@ -100,7 +105,8 @@ class NotedDelivery(Delivery):
     ) -> int:
         sightings = super().begin(job, redelivered=bool(redelivered), to_write=to_write, held_s=held_s)
         if sightings and redelivered is not None:  # a stage that only asks for more time does not say
-            self._file.write(job.job_id + "\n")
+            if job.pipeline != FORKS or self._writes_alone:
+                self._file.write(job.job_id + "\n")
             time.sleep(_WORK_S)
             if self._hands_over and job.deadline_at is None:
                 self._hold()
@@ -132,6 +138,7 @@ def _add_drain_alone(app: Any, patience: Patience, holds: Holds) -> None:  # noq
 
 
 def _prepare(folder: Path, without: Sequence[str]) -> None:
+    dying.prepare(without)
     workers.stages.services.Broker = NotedBroker
     workers.stages.detect.open_detector = lambda *_: FragileDetector(folder)
     workers.stages.services.Delivery = ChainDelivery if "in-body-hand-over" in without else NotedDelivery
@@ -144,5 +151,8 @@ def _prepare(folder: Path, without: Sequence[str]) -> None:
 _prepare(Path(os.environ[FOLDER]), os.environ.get(WITHOUT, "").split(","))
 
 from workers.app import app  # noqa: E402 - after the names it takes were replaced
+
+if "late-ack" in os.environ.get(WITHOUT, "").split(","):
+    app.conf.task_acks_late = False
 
 __all__ = ["app"]

@@ -56,7 +56,7 @@ def look(system: System, entries: Mapping[str, Entry]) -> Findings:
             starts=_starts(system.folder / RUNS_FOLDER),
             left_over=[
                 *_left_in_redis(system.redis),
-                *_left_pixels(system.pixels(), dropped | rows.dead.keys()),
+                *_left_pixels(system.pixels(), _ended_early(entries, dropped | rows.dead.keys())),
                 *_missing_pictures(settings, rows),
             ],
         )
@@ -100,13 +100,20 @@ def _left_in_redis(client: redis.Redis) -> list[str]:
     sizes = {name: client.hlen(name) for name in ledger}
     for name in client.scan_iter("sightline:due:*"):
         sizes[str(name)] = client.zcard(name)
+    sizes["sightline:arrived:*"] = len(list(client.scan_iter("sightline:arrived:*")))
     left += [f"{size} entries in {name}" for name, size in sizes.items() if size]
     open_frames = cast("dict[str, str]", client.hgetall("sightline:open"))
     return left + [f"{n} open frames of {source}" for source, n in open_frames.items() if int(n)]
 
 
+def _ended_early(entries: Mapping[str, Entry], frame_ids: set[str]) -> set[str]:
+    """These frames, and the jobs that had one of them."""
+    return frame_ids | {job_id for job_id, entry in entries.items() if not frame_ids.isdisjoint(entry.frame_ids)}
+
+
 def _left_pixels(files: list[str], ended_early: set[str]) -> list[str]:
-    """Crops of frames that were dropped or died are left to expire: whoever ends such a job does not know them."""
+    """Crops of frames that were dropped or died, and parts and shards of their jobs, are left to expire: whoever ends
+    such a job does not know them."""
     left = [name for name in files if "." not in name or name.partition(".")[0] not in ended_early]
     return [f"{len(left)} pictures in the frame store, such as {left[0]}"] if left else []
 

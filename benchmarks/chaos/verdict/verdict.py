@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.journal import Entry
 from benchmarks.chaos.load import text_of
 from benchmarks.chaos.roles.stream import texts_of
@@ -17,6 +18,7 @@ from benchmarks.chaos.switches import CAMERA
 from benchmarks.chaos.verdict.events import judge_events
 from benchmarks.chaos.verdict.findings import Findings
 from benchmarks.chaos.verdict.recovery import measure
+from sightline.errors import BadImageError
 from sightline.types import FrameRef, Pipeline
 
 _MISSING = "frame_missing"
@@ -47,6 +49,7 @@ def judge(
     verdict.violations += judge_events(verdict.rounds, found)
     measure(verdict.rounds, entries, found)
     verdict.violations += found.left_over
+    verdict.violations += [f"round {this.number + 1}: {this.missed}" for this in verdict.rounds if this.missed]
     return verdict
 
 
@@ -88,6 +91,10 @@ def _judge_frames(
             if reason and not entry.poison and not (reason == _MISSING and _was_interrupted(entry)):
                 this.innocent_dead += 1
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): innocent, but dead as {reason}")
+            has_failed = entry.poison and entry.job.pipeline == FORKS
+            if has_failed and reason != BadImageError.reason and ends not in ([], ["dropped"]):
+                where = f"frame {frame_id} ({this.fault.name})"
+                verdict.violations.append(f"{where}: a branch failed for good, but it is {' '.join(ends)} {reason}")
     outcomes["refused"] = sum(this.refused for this in verdict.rounds)
     verdict.outcomes = dict(outcomes)
 

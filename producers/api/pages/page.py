@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -16,18 +15,11 @@ from producers.api.pages.overview import make_overview
 from producers.api.pages.templating import render
 from producers.api.routes.dead_letters import LetterPath, describe_letter
 from producers.api.services import Given, get_services
-from sightline.errors import BadMessageError
 from storage.access.audit_log import record
 from storage.access.keys import SESSION_AGE_S, Role, close_session, open_session
 from storage.database.acting import DONE, acting
-from storage.passages import plate_lists
-from storage.passages.search import find_passages
-from storage.passages.views import PassageView
-from storage.results import queries
 
 router = APIRouter(include_in_schema=False)
-
-_FOUND: Final = 60
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -51,29 +43,6 @@ def get_letter(request: Request, letter_id: LetterPath, services: Given) -> Resp
     """One dead letter, and what can be done about it."""
     record(services.database, new_act(request, _caller(request), "get_dead_letter"), DONE)
     return render(request, "letter.html", {"letter": describe_letter(services, letter_id)})
-
-
-@router.get("/plates", response_class=HTMLResponse, dependencies=[Depends(require(Role.VIEWER))])
-def get_plates(
-    request: Request,
-    services: Given,
-    text: Annotated[str, Query(max_length=64)] = "",
-    like: Annotated[float | None, Query(ge=0, le=2)] = None,
-) -> Response:
-    """Passages by their plate, and the lists of known plates. Lists are changed with a key, not with a cookie."""
-    record(services.database, new_act(request, _caller(request), "get_plates"), DONE)
-    text, trouble = text.strip(), ""
-    found: tuple[PassageView, ...] = ()
-    try:
-        if text and like is not None:
-            found = find_passages(services.database, text, max_distance=like, limit=_FOUND).items
-        elif text:
-            found = queries.list_passages(services.database, text=text, limit=_FOUND).items
-    except BadMessageError as error:
-        trouble = str(error)
-    lists = plate_lists.list_plates(services.database)
-    shown = {"text": text, "like": like, "found": found, "trouble": trouble, "lists": lists, "now": datetime.now(UTC)}
-    return render(request, "plates.html", shown)
 
 
 @router.get("/login", response_class=HTMLResponse)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -35,6 +35,12 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{seconds} s ago" if seconds else "now"
 
 
+def clock(moment: datetime, now: datetime) -> str:
+    """The time; with its date unless that is today's. Scripts write it in the zone of who looks."""
+    at, today = moment.astimezone(UTC), now.astimezone(UTC)
+    return f"{at:%H:%M:%S} UTC" if at.date() == today.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def number(value: object) -> str:
     """12,345; a question mark for what is not known."""
     return f"{value:,}" if isinstance(value, int) else "?"
@@ -48,6 +54,6 @@ def code(text: str) -> Markup:
 @cache
 def _templates() -> Jinja2Templates:
     templates = Jinja2Templates(directory=Path(__file__).parents[1] / "templates")
-    cast(dict[str, Any], templates.env.filters).update(ago=ago, code=code, number=number)
+    cast(dict[str, Any], templates.env.filters).update(ago=ago, clock=clock, code=code, number=number)
     templates.env.trim_blocks = templates.env.lstrip_blocks = True
     return templates

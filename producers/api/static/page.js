@@ -24,16 +24,22 @@ async function fetchLive() {
   }
 }
 
-// Pictures that are shown already are moved over, so that nothing flickers.
+// Only what changed is changed: focus, selection and scrolling stay where they are, and no picture flickers.
 function update(html) {
   const next = document.createElement("main");
   next.innerHTML = html;
-  const old = new Map([...live.querySelectorAll("img")].map((img) => [img.getAttribute("src"), img]));
-  for (const img of next.querySelectorAll("img")) {
-    const same = old.get(img.getAttribute("src"));
-    if (same) { img.replaceWith(same); old.delete(img.getAttribute("src")); }
-  }
-  live.replaceChildren(...next.childNodes);
+  writeClocks(next);
+  Idiomorph.morph(live, next.childNodes, { morphStyle: "innerHTML" });
 }
 
-setTimeout(refresh, 2000);
+// Times in the zone of who looks.
+function writeClocks(within) {
+  const today = new Date().toDateString();
+  for (const clock of within.querySelectorAll("time .clock")) {
+    const at = new Date(clock.parentElement.dateTime);
+    clock.textContent = at.toDateString() === today ? at.toLocaleTimeString() : at.toLocaleString();
+  }
+}
+
+writeClocks(document);
+if (live) { setTimeout(refresh, 2000); }

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from sightline.capacity.costs import ROLES, ServiceTimes, load_service_times, save_service_times
+from sightline.capacity.costs import ServiceTimes, load_service_times, save_service_times
 from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows
+from sightline.cli.pipelines import pipeline_option
 from sightline.errors import SettingsError
 from sightline.local.checkout import require_checkout, run_once
-from sightline.settings import PREFIX, load_settings
+from sightline.pipelines import DEFAULT, registry
+from sightline.settings import PREFIX, Settings, load_settings
+from sightline.types import Pipeline
 
 if TYPE_CHECKING:
     from sightline.capacity.check import Checked
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 _PICTURES = 8
 _BUSY = 0.8  #: above it something is called saturated
 _OTHERS = 0.15  #: share of the cores above which other processes are spoken of
-#: Models of other pipelines are not asked for anything.
-_UNUSED = {"text_model": "stub", "objects_model": "stub"}
 
 
 def capacity(
@@ -39,10 +40,16 @@ def capacity(
         float, typer.Option(help="95 % of all frames are stored within this time after being published.")
     ] = 1000,
     workers: Annotated[
-        str, typer.Option(help="Processes by role; a role left out has one.")
-    ] = "detect=1,ocr=1,write=1",
+        str | None, typer.Option(help="Processes by role, such as detect=2,ocr=1; a role left out has one.")
+    ] = None,
+    pipeline: Annotated[
+        Pipeline | None, pipeline_option(f"What is measured; {DEFAULT} unless --service-times says it.")
+    ] = None,
     cores: Annotated[int | None, typer.Option(help="On paper: so many; else those that were measured.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="Folder of pictures as your cameras take them.")] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", "--items", help="Folder of pictures as your cameras take them; of texts or sounds."),
+    ] = None,
     seconds: Annotated[float, typer.Option(help="How long to measure, beside starting.")] = 45,
     save: Annotated[Path | None, typer.Option(help="Write the measured service times into this file.")] = None,
     service_times: Annotated[Path | None, typer.Option(help="Measure nothing, take those of this file.")] = None,
@@ -55,19 +62,23 @@ def capacity(
 
     Measures about a minute with a Redis, workers and database of its own, with the models of the settings; nothing of
     yours is touched. Whatever else runs meanwhile makes the answer smaller.
+
+    For a pipeline that takes no pictures a camera is any source, and a frame one of its texts or sounds.
     """
     _require("simpy")
-    counts = _parse_workers(workers)
     tick_ms = _check_numbers(fps, p95_ms, cores, seconds)
     if check:
-        _refuse("--check", service_times=service_times, pictures=pictures, save=save, cores=cores)
+        given = {"workers": workers, "pipeline": pipeline}
+        _refuse("--check", service_times=service_times, pictures=pictures, save=save, cores=cores, **given)
         _check_model(seconds, as_json)
         return
     if service_times is not None:
-        _refuse("--service-times", pictures=pictures, save=save)
+        _refuse("--service-times", pictures=pictures, save=save, pipeline=pipeline)
         times = load_service_times(service_times)
+        counts = _parse_workers(workers, times.pipeline)
     else:
-        times = _measure(pictures, seconds)
+        counts = _parse_workers(workers, pipeline or DEFAULT)
+        times = _measure(pictures, seconds, pipeline or DEFAULT)
         if save is not None:
             save_service_times(save, times)
     from sightline.capacity.search import Goal
@@ -77,14 +88,15 @@ def capacity(
     _say(plan, goal, _search(plan, goal), as_json)
 
 
-def _parse_workers(text: str) -> dict[str, int]:
-    counts: dict[str, int] = dict.fromkeys(ROLES, 1)
-    for part in text.split(","):
+def _parse_workers(text: str | None, pipeline: str) -> dict[str, int]:
+    roles = registry().roles_of(pipeline)
+    counts: dict[str, int] = dict.fromkeys(roles, 1)
+    for part in [] if text is None else text.split(","):
         role, _, number = part.strip().partition("=")
         if role not in counts or not number.isdecimal() or int(number) < 1:
             raise SettingsError(
-                f"--workers: {part.strip()!r} is not one of {', '.join(ROLES)} with a number from 1 on, "
-                "such as detect=2,ocr=1,write=1"
+                f"--workers: {part.strip()!r} is not one of {', '.join(roles)} with a number from 1 on, "
+                f"such as {roles[0]}=2"
             )
         counts[role] = int(number)
     return counts
@@ -113,21 +125,33 @@ def _refuse(option: str, **others: object) -> None:
         raise SettingsError(f"{other} has no meaning with {option}, which measures with what it has; leave one out")
 
 
-def _measure(pictures: Path | None, seconds: float) -> ServiceTimes:
+def _measure(pictures: Path | None, seconds: float, pipeline: Pipeline) -> ServiceTimes:
     _require("psutil")
     require_checkout("workers", "storage")
     from sightline.capacity.measure import SUFFIXES, measure
 
-    environment = os.environ | {PREFIX + name.upper(): value for name, value in _UNUSED.items()}
+    accepts, unused = registry().get(pipeline).accepts, _unused_models(pipeline)
+    environment = os.environ | {PREFIX + name.upper(): value for name, value in unused.items()}
     with tempfile.TemporaryDirectory(prefix="sightline-pictures-") as name, _progress() as tell:
         folder = pictures or Path(name)
         if pictures is None:
+            if "image" not in accepts:
+                raise SettingsError(f"--items: {pipeline} takes {', '.join(accepts)}; name a folder of that")
             if importlib.util.find_spec("demo") is None:
                 raise SettingsError("--pictures: there is no demo here to draw any; name a folder of your own")
             run_once("demo.photos", name, str(_PICTURES), environment=environment)
         elif not pictures.is_dir():
-            raise SettingsError(f"--pictures: there is no folder {pictures}; name one with {', '.join(SUFFIXES)} files")
-        return measure(folder, _UNUSED, environment, seconds, tell)
+            known = ", ".join(suffix for medium in accepts for suffix in SUFFIXES[medium])
+            raise SettingsError(f"--pictures: there is no folder {pictures}; name one with {known} files")
+        return measure(folder, unused, environment, seconds, tell, pipeline)
+
+
+def _unused_models(pipeline: Pipeline) -> dict[str, str]:
+    """Settings that keep the workers from loading models that only other pipelines of the same stages ask for."""
+    known = registry()
+    shared = [name for name in known.names if set(known.tasks[pipeline]).intersection(known.tasks[name][:-1])]
+    settings = [f"{name}_model" for name in shared if name != pipeline]
+    return {name: "stub" for name in settings if name in Settings.model_fields}
 
 
 def _check_model(seconds: float, as_json: bool) -> None:
@@ -175,6 +199,7 @@ def _say(plan: Plan, goal: Goal, found: Answer, as_json: bool) -> None:
     if as_json:
         print_json(
             {
+                "pipeline": times.pipeline,
                 "cameras": found.cameras,
                 "fps": goal.fps,
                 "wanted_p95_ms": goal.p95_ms,
@@ -198,7 +223,7 @@ def _say(plan: Plan, goal: Goal, found: Answer, as_json: bool) -> None:
         )
     else:
         out.print(line(f"not even one: its p95 would be {outcome.p95_ms:.0f} ms"))
-    print_rows([_row(plan, found, name) for name in (*ROLES, "cores")], _COLUMNS, as_json=False, empty="")
+    print_rows([_row(plan, found, name) for name in (*plan.workers, "cores")], _COLUMNS, as_json=False, empty="")
     if first == "cores":
         out.print(line("first to saturate: the cores; another worker gives nothing, more or faster cores do"))
     else:
@@ -231,7 +256,7 @@ def _row(plan: Plan, found: Answer, name: str) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "utilization": f"{found.outcome.utilization[name]:.0%}"}
     if name == "cores":
         return row | {"workers": plan.cores}
-    times = plan.times.roles[name]  # pyright: ignore[reportArgumentType]
+    times = plan.times.roles[name]
     if times.model is not None:
         row |= {
             "call_ms": times.model.call_ms,

@@ -20,6 +20,7 @@ from sightline.cli.output import err, out
 from sightline.errors import SettingsError
 from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
+from sightline.local.scraped import ports_of, with_metrics_ports, write_targets
 from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
 from sightline.settings import PREFIX, ApiSettings, Settings, WorkerSettings, load_settings
@@ -35,13 +36,21 @@ def up(
         list[str] | None,
         typer.Option(help="What one worker process does, such as detect or ocr,write; again for one more process."),
     ] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="A pipeline whose heavy stages are to start too, in a process of their own."),
+    ] = None,
+    chat: Annotated[bool, typer.Option("--chat", help="The same as --with chat: answers questions.")] = False,
 ) -> None:
     """Start Redis, the database, the workers, the camera process, the API with its page, and Flower.
 
     One worker process does everything, unless --worker says otherwise: what it detects it reads and stores itself,
     without queues in between. Two that do everything: --worker detect,ocr,write --worker detect,ocr,write
+
+    Everything is each stage of every pipeline that is installed, those of other packages too. Stages that their
+    pipeline calls heavy (on_demand) start only --with that pipeline, or where --worker names them.
     """
-    workers = _parse_workers(worker or [",".join(registry().roles)])
+    workers = _parse_workers(worker or [], [*(extra or []), *(["chat"] if chat else [])])
     require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -56,25 +65,41 @@ def up(
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
+        roles = with_metrics_ports(_roles(settings, redis, key, workers), settings.metrics_port)
+        for name, port in ports_of(roles).items():
+            _require_free(port, settings.metrics_host, f"{PREFIX}METRICS_PORT, the first of several ({name} gets this)")
+        write_targets(settings.data_dir / "prometheus.json", roles, settings.metrics_host)
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
-        supervise(_roles(settings, redis, key, workers), environment)
+        supervise(roles, environment)
     out.print("stopped; nothing accepted was lost, the next start goes on with it")
 
 
-def _parse_workers(texts: list[str]) -> dict[str, list[str]]:
+def _parse_workers(texts: list[str], extra: list[str]) -> dict[str, list[str]]:
     """The roles of each worker process, by its name."""
     workers: dict[str, list[str]] = {}
     known = registry().roles
-    for text in texts:
+    usual = registry().usual_roles
+    for text in [*(texts or [",".join(usual)]), *(",".join(_heavy_roles(name)) for name in extra)]:
         given = [part.strip() for part in text.split(",")]
         if wrong := [part for part in given if part not in known]:
             raise SettingsError(f"--worker: {wrong[0]!r} is not one of {', '.join(known)}, such as detect or ocr,write")
         roles = [role for role in known if role in given]
-        kind = "worker" if len(roles) == len(known) else "-".join(roles)
+        kind = "worker" if set(usual) <= set(roles) else "-".join(roles)
         workers[f"{kind}{sum(name.rstrip('0123456789') == kind for name in workers)}"] = roles
-    if missing := set(known).difference(*workers.values()):
+    if missing := set(usual).difference(*workers.values()):
         raise SettingsError(f"--worker: nothing does {' and '.join(sorted(missing))}; frames would wait for ever")
     return workers
+
+
+def _heavy_roles(pipeline: str) -> list[str]:
+    """What `--with` a pipeline starts."""
+    of_all = {str(spec.name): [stage.name for stage in spec.stages if stage.on_demand] for spec in registry().all()}
+    if roles := of_all.get(pipeline):
+        return roles
+    known = [name for name, heavy in of_all.items() if heavy]
+    if pipeline in of_all or not known:
+        raise SettingsError(f"--with {pipeline}: there is nothing heavy to start for it; leave it out")
+    raise SettingsError(f"--with {pipeline}: not one of {', '.join(known)}; these have stages that start when asked")
 
 
 def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str, list[str]]) -> Iterator[RoleProcess]:
@@ -154,8 +179,13 @@ def _require_free_ports(settings: ApiSettings) -> None:
         (settings.api_host, settings.api_port, "--port"),
         ("127.0.0.1", settings.flower_port, "--flower-port"),
     ):
-        if port and not is_free(port, host):
-            raise SettingsError(f"port {port} is taken; choose another with {option}")
+        if port:
+            _require_free(port, host, option)
+
+
+def _require_free(port: int, host: str, option: str) -> None:
+    if not is_free(port, host):
+        raise SettingsError(f"port {port} is taken; choose another with {option}")
 
 
 @contextmanager
@@ -189,6 +219,8 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
     lines = [f"page     {url}", f"API      {url}/docs"]
     if settings.flower_port:
         lines.append(f"Flower   http://127.0.0.1:{settings.flower_port}  (user sightline, password: the key)")
+    if settings.metrics_port:
+        lines.append(f"metrics  from port {settings.metrics_port} on: {settings.data_dir / 'prometheus.json'}")
     lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
     lines.append("stop     Ctrl-C")
     out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))

@@ -48,7 +48,7 @@ def test_an_image_may_be_the_body(client: TestClient, content_type: str) -> None
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({}, 'give one of {"urls": [...]}, {"images": [...]} in base64, or {"texts": [...]}'),
+        ({}, 'give one of {"urls": [...]}, {"images": [...]} in base64, {"texts": [...]} or {"sounds": [...]}'),
         ({"images": [TEXT], "urls": ["https://example.org/a.jpg"]}, "give one of"),
         ({"images": [TEXT, "car.jpg"]}, "images.1: no base64, and no data URL (starts with 'car.jpg')"),
         ({"images": ["https://example.org/a.jpg"]}, "images.0: a URL; give it in `urls`"),

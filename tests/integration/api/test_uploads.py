@@ -32,7 +32,7 @@ def test_an_upload_is_a_job_and_the_same_upload_the_same_job(client: TestClient,
     assert first.json()["status"] == "open"
     assert upload(client, ("car.jpg", jpeg()), ("van.jpg", jpeg(2)), source_id="gate").json() == first.json()
     assert client.get("/v1/queues").json() == {
-        "depths": {"gpu.detect": 1, "cpu.ocr": 0, "db.write": 0},
+        "depths": {"gpu.detect": 1, "gpu.chat": 0, "cpu.ocr": 0, "db.write": 0},
         "open_frames": {"gate": 2},
     }
     assert client.get(first.headers["location"]).json()["status"] == "open"
@@ -153,7 +153,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        ({"pipeline": "cars"}, "'objects', 'text' or 'plates'"),
+        ({"pipeline": "cars"}, "'objects', 'text', 'plates' or 'chat'"),
         ({"lane": "fast"}, "'interactive', 'live' or 'bulk'"),
         ({"source_id": "../etc"}, "source_id"),
         ({"surprise": "1"}, "surprise"),

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from sightline.blobs.folder import FolderFrameStore
-from sightline.blobs.names import frames_name, payload_name
+from sightline.blobs.names import frames_name, parts_name, payload_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.errors import BadMessageError, SettingsError, StoreUnavailableError
 from sightline.pipelines.crops import crop_key
+from sightline.wire.parts import part_key, shard_key
 
 
 @pytest.fixture(params=["redis", "folder", "fsspec"])
@@ -47,6 +48,13 @@ def test_a_bundle_is_put_had_and_freed_together(store: FrameStore) -> None:
     assert store.get_bundle(name, ["frame-1", "frame-2"]) == [None, None]
     store.delete_bundles({frames_name("job-00002"): ["frame-3"]})
     assert store.get_many(["frame-3"]) == [None]
+
+
+def test_what_branches_and_shards_put_down_is_freed_with_its_job(store: FrameStore) -> None:
+    keys = [part_key("job-00001", "find"), part_key("job-00001", "spell", 0), shard_key("job-00001", "spell", 0)]
+    store.put_many(dict.fromkeys(keys, b"found"))
+    store.delete_bundles({parts_name("job-00001"): keys})
+    assert store.get_many(keys) == [None, None, None]
 
 
 def test_a_bundle_in_a_folder_is_one_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sightline import AsyncSightline, JobStatus, Sightline, WaitTimeoutError
 from sightline.celery.app import create_app
-from sightline.delivery.delta_stream import MAX_DELTAS, DeltaStream, StreamEvent
+from sightline.delivery.delta_stream import MAX_DELTAS, Delta, DeltaStream, StreamEvent
 from sightline.delivery.result_board import ResultBoard
 from sightline.errors import StoreUnavailableError
 from sightline.ids import new_id
@@ -60,7 +60,7 @@ def heard(events: Iterator[StreamEvent]) -> list[object]:
 def say(stream: DeltaStream, job_id: str, *pieces: object, attempt: str | None = None) -> str:
     attempt = attempt or stream.begin(job_id, "tell")
     for number, piece in enumerate(pieces, 1):
-        stream.add(job_id, "tell", attempt, number, piece)
+        stream.add(Delta(job_id, "tell", attempt, number, piece))
     return attempt
 
 
@@ -77,7 +77,7 @@ def test_who_comes_back_hears_the_rest(stream: DeltaStream, board: ResultBoard) 
     job_id = new_id()
     attempt = say(stream, job_id, "one", "two")
     first = next(iter(stream.listen(job_id, silent_s=5)))
-    stream.add(job_id, "tell", attempt, 3, "three")
+    stream.add(Delta(job_id, "tell", attempt, 3, "three"))
     board.post(result_of(job_id))
     assert heard(stream.listen(job_id, first.id, silent_s=5)) == ["two", "three", "result"]
 
@@ -90,7 +90,7 @@ def test_an_attempt_that_starts_over_says_so_and_the_old_one_is_not_heard_any_mo
     old = say(stream, job_id, "on", "e")
     last_id = [event.id for event in stream.listen(job_id, silent_s=0.1)][-1] if comes_back else "0"
     say(stream, job_id, "one")
-    stream.add(job_id, "tell", old, 3, "late: its worker was thought dead")
+    stream.add(Delta(job_id, "tell", old, 3, "late: its worker was thought dead"))
     board.post(result_of(job_id))
     expected = ["restart", "one", "result"] if comes_back else ["on", "e", "restart", "one", "result"]
     assert heard(stream.listen(job_id, last_id, silent_s=5)) == expected
@@ -100,7 +100,7 @@ def test_a_piece_said_twice_is_heard_once(stream: DeltaStream, board: ResultBoar
     job_id = new_id()
     attempt = say(stream, job_id, "one")
     for _ in range(2):  # the answer of Redis was lost, and it was said again
-        stream.add(job_id, "tell", attempt, 2, "two")
+        stream.add(Delta(job_id, "tell", attempt, 2, "two"))
     board.post(result_of(job_id))
     assert heard(stream.listen(job_id, silent_s=5)) == ["one", "two", "result"]
 

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.chaos.faults import FAULTS, QUICK, plan_faults
 from benchmarks.chaos.faults.broker import RedisRefuses
+from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import make_job, plan_bundles, text_of
 from benchmarks.chaos.machine import clock
@@ -126,6 +127,30 @@ def test_a_producer_that_died_may_leave_a_job_without_pixels(journal: Journal, f
     (entry,) = journal.read().values()
     entry.tries = 2
     assert verdict_on({entry.job.job_id: entry}, found).violations == []
+
+
+def test_a_branch_that_failed_for_good_is_the_end_of_its_job(journal: Journal, found: Findings) -> None:
+    (entry,) = journal.read().values()
+    entry.job = entry.job.model_copy(update={"pipeline": FORKS})
+    entry.poison = True
+    entries = {entry.job.job_id: entry}
+    assert [violation.partition(": ")[2] for violation in verdict_on(entries, found).violations] == [
+        "a branch failed for good, but it is stored "
+    ] * len(found.rows.frames)
+    for frame_id, source_id in [*found.rows.frames.items()]:
+        del found.rows.frames[frame_id]
+        reason = "bad_image" if found.rows.dead else "attempts_exhausted"
+        found.rows.dead[frame_id] = (source_id, reason)
+        found.rows.outbox[f"event of {frame_id}"] = OutboxRow(Event.FRAME_DEAD, frame_id, sent=True, last_error=None)
+        found.counts[source_id] = {"published": found.counts[source_id]["published"]}
+        found.counts[source_id]["dead"] = found.counts[source_id]["published"]
+    (violation,) = verdict_on(entries, found).violations
+    assert violation.endswith("a branch failed for good, but it is dead attempts_exhausted")
+
+
+def test_a_fault_that_struck_nothing_is_told(journal: Journal, found: Findings) -> None:
+    this = Round(0, RedisRefuses(), missed="no worker came to die-in-shard")
+    assert judge([this], journal.read(), found, SEED).violations == ["round 1: no worker came to die-in-shard"]
 
 
 def test_a_reading_of_another_picture_and_a_second_detection_are_found(journal: Journal, found: Findings) -> None:

@@ -13,9 +13,11 @@ from unittest.mock import MagicMock
 import pytest
 
 from benchmarks.chaos.faults import FAULTS, broker, outside, plan_faults, stores
+from benchmarks.chaos.faults import forks as fork_faults
+from benchmarks.chaos.forks import installed
 from benchmarks.chaos.machine import clock, system
 from benchmarks.chaos.machine.parts import Part
-from benchmarks.chaos.switches import PROTECTIONS
+from benchmarks.chaos.switches import PACKAGES, PROTECTIONS
 
 SEEDS = range(100)
 
@@ -37,6 +39,12 @@ class Machine:
         self.struck.add(part.name)
 
 
+@pytest.fixture(autouse=True)
+def _pipeline_that_forks(tmp_path: Path) -> Iterator[None]:
+    with installed(tmp_path / PACKAGES):
+        yield
+
+
 @pytest.fixture
 def _nothing_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No time passes, no disk is filled, no database locked and nothing sent."""
@@ -54,6 +62,7 @@ def _nothing_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name in ("_fill", "_lock_sqlite", "_lock_postgres"):
             patch.setattr(stores, name, MagicMock())
         patch.setattr(broker, "create_app", MagicMock())
+        patch.setattr(fork_faults, "wait_for", lambda _: True)
         yield
 
 
@@ -80,6 +89,6 @@ def test_the_clock_of_any_worker_can_be_stepped(tmp_path: Path) -> None:
     workers = [part for part in made.roles(1, 2) if "worker" in part.command]
     assert len(workers) > 3
     for part in workers:
-        assert part.environment == clock.environment(tmp_path, part.name)
+        assert part.environment == clock.environment(tmp_path, part.name, str(tmp_path / PACKAGES))
     made.database.close()
     made.redis.close()

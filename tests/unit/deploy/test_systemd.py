@@ -26,7 +26,14 @@ TABLE = re.findall(r"^\| `([\w-]+)` \| `([\w,]+)` \| `?(\w+)`? \|", PAGE, re.MUL
 def test_every_role_of_the_compose_file_has_a_unit_with_its_command() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     stages = read_stages()
-    targets = {"writer", "api", "worker-cpu", "worker-gpu", "flower"}  # PaddleOCR's differs by two settings alone
+    targets = {
+        "writer",
+        "api",
+        "worker-cpu",
+        "worker-gpu",
+        "worker-chat",
+        "flower",
+    }  # PaddleOCR's differs by two settings alone
     wanted = {" ".join(with_defaults(part) for part in c) for t in targets for c in commands_of(stages, t, compose)}
     units = {" ".join(unit.command).removeprefix(BIN) for unit in ROLES.values()}
     on_this_machine = {command.replace("--address=0.0.0.0", "--address=127.0.0.1") for command in wanted}
@@ -63,7 +70,7 @@ def test_the_page_has_each_role_with_the_extra_and_the_user_of_its_unit() -> Non
         assert ("postgres" in extra) == needs_database
 
 
-TABLE_ORDER = ("migrate", "api", "camera", "worker", "worker-gpu", "write", "deliver", "flower")
+TABLE_ORDER = ("migrate", "api", "camera", "worker", "worker-gpu", "worker-chat", "write", "deliver", "flower")
 
 
 def test_the_page_has_the_exact_commands() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -13,14 +14,17 @@ import pytest
 from sightline.capacity.cameras import Cameras
 from sightline.capacity.costs import ModelTime, Price, RoleTimes, ServiceTimes, load_service_times, save_service_times
 from sightline.capacity.load import Loaded
-from sightline.capacity.measure import MANY, fit
+from sightline.capacity.measure import MANY, fit, read_contents
 from sightline.capacity.search import Goal, answer, most_cameras
 from sightline.capacity.simulation import Backlog, Plan, simulate
-from sightline.errors import SettingsError
+from sightline.errors import SettingsError, SourceError
+from sightline.types import Pipeline
+from tests.installing import forget_packages, write_package
 
 FREE = Price(message_ms=0, frame_ms=0)
 NOTHING = RoleTimes(message_ms=0, frame_ms=0)
 ONE_EACH = {"detect": 1, "ocr": 1, "write": 1}
+HELD = {"detect": 16, "ocr": 8, "write": 8}
 
 
 def times(**given: object) -> ServiceTimes:
@@ -170,7 +174,7 @@ def test_prices_are_found_again_in_what_was_measured() -> None:
 
     busy = {name: ms / MANY * (2 if name == "detect" else 1.25) for name, ms in cpu_ms(MANY).items()}
     one, many = (Loaded(frames, 10, cpu_ms(frames), 1000) for frames in (1, MANY))
-    found = fit(models, one, many, Loaded(800, 80, busy, 0, others_cores=0.5), max_batch_size=16, concurrency=8)
+    found = fit(models, one, many, Loaded(800, 80, busy, 0, others_cores=0.5), max_batch_size=16, concurrency=HELD)
     assert (found.publish.message_ms, found.publish.frame_ms) == pytest.approx((1.25, 0.625))
     assert (found.redis.message_ms, found.redis.frame_ms) == pytest.approx((2.5, 0.3125))
     roles = {role: (price.message_ms, price.frame_ms) for role, price in found.roles.items()}
@@ -190,7 +194,7 @@ def test_prices_are_never_below_zero() -> None:
     models = {"crops_per_frame": 0.0, "detect": nothing, "ocr": nothing}
     names = ("publish", "redis", "detect", "ocr", "write")
     one, many = (Loaded(10, 10, dict.fromkeys(names, ms), 5) for ms in (3.0, 2.0))
-    found = fit(models, one, many, Loaded(10, 10, dict.fromkeys(names, 0.0), 0), max_batch_size=16, concurrency=8)
+    found = fit(models, one, many, Loaded(10, 10, dict.fromkeys(names, 0.0), 0), max_batch_size=16, concurrency=HELD)
     for price in (found.publish, found.redis, *found.roles.values()):
         assert price.message_ms > 0
         assert price.frame_ms == 0
@@ -231,3 +235,64 @@ def test_a_missing_file_and_a_missing_role_are_named(tmp_path: Path) -> None:
         load_service_times(path)
     with pytest.raises(SettingsError, match="--save"):
         save_service_times(tmp_path / "no" / "times.json", times())
+
+
+_FORKED = """
+from sightline.pipelines import PipelineSpec, StageSpec
+from sightline.types import ItemResult, Pipeline
+
+STAGES = (
+    StageSpec("letters", "cpu.letters", "forked.letters"),
+    StageSpec("words", "cpu.words", "forked.words", after=()),
+    StageSpec("report", "cpu.report", "forked.report", after=("letters", "words")),
+)
+SPEC = PipelineSpec(Pipeline("forked"), accepts=("text",), result=ItemResult, stages=STAGES)
+"""
+
+
+@pytest.fixture
+def forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A pipeline of another package: `letters` and `words` side by side, then `report`."""
+    write_package(tmp_path, "forked", _FORKED, pipelines="forked = forked:SPEC")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    forget_packages()
+    yield
+    forget_packages()
+
+
+@pytest.mark.usefixtures("forked")
+def test_branches_of_a_fork_are_worked_on_side_by_side_and_a_join_waits_for_all(tmp_path: Path) -> None:
+    roles = {"letters": 30, "words": 50, "report": 7, "write": 3}
+    forked = times(pipeline="forked").model_copy(
+        update={"roles": {role: RoleTimes(message_ms=ms, frame_ms=0) for role, ms in roles.items()}}
+    )
+    plan = Plan(forked, dict.fromkeys(roles, 1), cores=8)
+    outcome = simulate(plan, Cameras(1, fps=2, seed=1))
+    assert outcome.p50_ms == pytest.approx(50 + 7 + 3)
+    assert answer(plan, Goal(fps=5, p95_ms=1000)).outcome.saturates_first == "words"
+    save_service_times(tmp_path / "times.json", forked)
+    assert load_service_times(tmp_path / "times.json") == forked
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_no_model_times_were_taken_of_is_priced_by_its_cpu_time() -> None:
+    names = ("publish", "redis", "letters", "words", "report", "write")
+    one, many = (Loaded(10, 10, dict.fromkeys(names, 2.0 + frames), 5) for frames in (1, MANY))
+    full = Loaded(10, 10, dict.fromkeys(names, (2.0 + MANY) / MANY), 0)
+    found = fit({}, one, many, full, 16, dict.fromkeys(names[2:], 5), Pipeline("forked"))
+    assert set(found.roles) == set(names[2:])
+    for role in found.roles.values():
+        assert (role.message_ms, role.frame_ms) == pytest.approx((2, 1))
+        assert (role.model, role.concurrency) == (None, 5)
+
+
+def test_a_file_of_a_pipeline_that_is_not_installed_is_refused(tmp_path: Path) -> None:
+    save_service_times(tmp_path / "times.json", times(pipeline="forked"))
+    with pytest.raises(SettingsError, match="pipeline: 'forked' is not one of objects, text, plates"):
+        load_service_times(tmp_path / "times.json")
+
+
+def test_a_folder_without_anything_for_the_pipeline_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("one")
+    with pytest.raises(SourceError, match=r"nothing in it that plates takes; .* \.jpg"):
+        read_contents(tmp_path, Pipeline.PLATES)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from sightline.cli.operating.up import _parse_workers
+from sightline.errors import SettingsError
 from sightline.local.embedded_redis import is_free
+from tests.installing import forget_packages, write_package
 
 ROOT = Path(__file__).parents[4]
 
@@ -63,9 +65,9 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("workers", "said"),
     [
-        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, ocr, write, such as detect or ocr,write"),
+        (["detct,ocr,write"], "--worker: 'detct' is not one of detect, chat, ocr, write, such as detect or ocr,write"),
         (["detect", "ocr"], "--worker: nothing does write; frames would wait for ever"),
-        ([""], "--worker: '' is not one of detect, ocr, write, such as detect or ocr,write"),
+        ([""], "--worker: '' is not one of detect, chat, ocr, write, such as detect or ocr,write"),
     ],
 )
 def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path) -> None:
@@ -81,7 +83,38 @@ def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path
             ["detect", "detect", "write,ocr"],
             {"detect0": ["detect"], "detect1": ["detect"], "ocr-write0": ["ocr", "write"]},
         ),
+        (["detect,ocr,write", "chat"], {"worker0": ["detect", "ocr", "write"], "chat0": ["chat"]}),
     ],
 )
 def test_workers_are_named_after_what_they_do(given: list[str], workers: dict[str, list[str]]) -> None:
-    assert _parse_workers(given) == workers
+    assert _parse_workers(given, []) == workers
+
+
+_HEAVY = """
+from sightline.pipelines import PipelineSpec, StageSpec
+from sightline.types import ItemResult, Pipeline
+
+LIGHT = StageSpec("listen", "cpu.listen", "heavy.listen")
+LARGE = StageSpec("answer", "gpu.answer", "heavy.answer", on_demand=True)
+SPEC = PipelineSpec(Pipeline("talk"), accepts=("audio",), result=ItemResult, stages=(LIGHT, LARGE))
+"""
+
+
+def test_what_is_heavy_starts_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_package(tmp_path, "heavy", _HEAVY, pipelines="talk = heavy:SPEC")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    forget_packages()
+    try:
+        usual = ["detect", "listen", "ocr", "write"]
+        assert {name: sorted(roles) for name, roles in _parse_workers([], []).items()} == {"worker0": usual}
+        asked = _parse_workers([], ["talk"])
+        assert asked.pop("answer0") == ["answer"]
+        assert list(asked) == ["worker0"]
+        by_hand = _parse_workers(["detect,listen,ocr,answer", "write"], [])
+        assert [sorted(roles) for roles in by_hand.values()] == [["answer", "detect", "listen", "ocr"], ["write"]]
+        with pytest.raises(SettingsError, match="--with plates: there is nothing heavy"):
+            _parse_workers([], ["plates"])
+        with pytest.raises(SettingsError, match="--with cars: not one of chat, talk"):
+            _parse_workers([], ["cars"])
+    finally:
+        forget_packages()

@@ -1,0 +1,53 @@
+"""Workers that die where a pipeline forks and joins, and a branch that fails for good."""
+
+from __future__ import annotations
+
+import random
+from typing import ClassVar
+
+from benchmarks.chaos.faults.fault import Fault, NotStruckError, wait_for
+from benchmarks.chaos.machine.system import System
+from benchmarks.chaos.switches import DIE_AFTER_BRANCH_FILE, DIE_AFTER_SHARD_FILE, DIE_IN_SHARD_FILE, DIED_FILE
+
+
+class _Dies(Fault):
+    """kill -9 of the worker that comes to one point first."""
+
+    forks = True
+    file: ClassVar[str]
+
+    def prepare(self, system: System) -> None:
+        (system.folder / DIED_FILE).unlink(missing_ok=True)
+        (system.folder / self.file).touch()
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        if not wait_for(system.folder / DIED_FILE):
+            (system.folder / self.file).unlink(missing_ok=True)
+            raise NotStruckError(f"no worker came to {self.file}")
+
+
+class KillJoin(_Dies):
+    """Its branch is the last that arrived in the ledger, and the message of the stage that joins them is not sent."""
+
+    name, file = "kill-join", DIE_AFTER_BRANCH_FILE
+
+
+class KillMerge(_Dies):
+    """Its shard is the last that arrived, and the message on which they are merged is not sent."""
+
+    name, file = "kill-merge", DIE_AFTER_SHARD_FILE
+
+
+class KillShard(_Dies):
+    """It is in the middle of a shard."""
+
+    name, file = "kill-shard", DIE_IN_SHARD_FILE
+
+
+class BranchFails(Fault):
+    """One branch of a job fails for good, the other does not."""
+
+    name, repeats, poison, forks = "branch-fails", False, True, True
+
+    def strike(self, system: System, rng: random.Random) -> None:
+        """The producer publishes it with the round's first bundle."""

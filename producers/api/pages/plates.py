@@ -1,0 +1,87 @@
+"""Pages of plates: search them, page back, and look at one passage with all that was read of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, cast
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from producers.api.access.audit_trail import new_act
+from producers.api.access.auth import Caller, require
+from producers.api.middleware.problems import NotFoundError
+from producers.api.pages.templating import render
+from producers.api.params import Cursor
+from producers.api.services import Given
+from sightline.errors import BadMessageError
+from storage.access.audit_log import record
+from storage.access.keys import Role
+from storage.database.acting import DONE
+from storage.passages import plate_lists
+from storage.passages.search import find_passages
+from storage.passages.views import PassageView
+from storage.results import queries
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.VIEWER))])
+
+_FOUND: Final = 60
+_READINGS: Final = 100
+
+
+@router.get("/plates")
+def get_plates(
+    request: Request,
+    services: Given,
+    text: Annotated[str, Query(max_length=64)] = "",
+    like: Annotated[float | None, Query(ge=0, le=2)] = None,
+    source: Annotated[str, Query(max_length=64)] = "",
+    cursor: Cursor = None,
+) -> Response:
+    """Passages by their plate, or the newest, and the lists of known plates.
+
+    Lists are changed with a key, not with a cookie.
+    """
+    record(services.database, new_act(request, cast(Caller, request.state.caller), "get_plates"), DONE)
+    text, trouble, older = text.strip(), "", None
+    found: tuple[PassageView, ...] = ()
+    try:
+        if text and like is not None:
+            found = find_passages(services.database, text, max_distance=like, source=source or None, limit=_FOUND).items
+        else:
+            page = queries.list_passages(
+                services.database, text=text or None, source=source or None, limit=_FOUND, cursor=cursor
+            )
+            found = page.items
+            if page.next_cursor:
+                older = "?" + urlencode({"text": text, "source": source, "cursor": page.next_cursor})
+    except BadMessageError as error:
+        trouble = str(error)
+    shown = {
+        "text": text,
+        "like": like,
+        "source": source,
+        "found": found,
+        "older": older,
+        "trouble": trouble,
+        "lists": plate_lists.list_plates(services.database),
+        "now": datetime.now(UTC),
+    }
+    return render(request, "plates.html", shown)
+
+
+@router.get("/passages/{passage_id}")
+def get_passage(request: Request, services: Given, passage_id: str, cursor: Cursor = None) -> Response:
+    """One passage, and what was read of it, the newest first."""
+    record(services.database, new_act(request, cast(Caller, request.state.caller), "get_passage"), DONE)
+    passage = queries.get_passage(services.database, passage_id)
+    if passage is None:
+        raise NotFoundError("passage", passage_id)
+    readings = queries.list_readings(services.database, passage_id=passage_id, limit=_READINGS, cursor=cursor)
+    shown = {
+        "passage": passage,
+        "readings": readings.items,
+        "next_cursor": readings.next_cursor,
+        "now": datetime.now(UTC),
+    }
+    return render(request, "passage_page.html", shown)

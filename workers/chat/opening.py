@@ -1,0 +1,26 @@
+"""Opens the engine that the settings name. Its library is imported here and nowhere before."""
+
+from __future__ import annotations
+
+from sightline.settings import Settings
+from workers.chat.engine import ChatEngine
+
+
+def open_engine(settings: Settings) -> ChatEngine:
+    """Ready for its first question.
+
+    Raises:
+        ModelError: the model is unknown, missing, damaged or cannot be opened.
+        SettingsError: a setting of the engine is missing, its library, or the memory for the model.
+    """
+    if settings.chat_engine == "openvino":
+        from workers.chat.openvino.engine import OpenVinoEngine
+
+        return OpenVinoEngine.from_settings(settings)
+    if settings.chat_engine == "openai":
+        from workers.chat.openai.engine import OpenAiEngine
+
+        return OpenAiEngine.from_settings(settings)
+    from workers.chat.stub import StubEngine
+
+    return StubEngine.from_settings(settings)

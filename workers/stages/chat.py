@@ -1,0 +1,127 @@
+"""The chat stage: puts the questions of a job to the engine, and tells pieces of the answers as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from sightline.blobs.names import frames_name
+from sightline.errors import JobCancelledError, PoisonError
+from sightline.pipelines import registry
+from sightline.pipelines.chat import ChatOptions, ChatResult
+from sightline.types import FrameError, Item, StageRun
+from sightline.wire.messages import Job, Message
+from workers.batching.batcher import Batched
+from workers.batching.engine import EngineRunner
+from workers.batching.outcomes import outcome_of
+from workers.chat.asked import messages_of
+from workers.chat.engine import Answer, ChatEngine, Piece, Question
+from workers.chat.opening import open_engine
+from workers.stages.services import Services
+from workers.stages.step import Step
+from workers.stages.telling import Telling, Told
+
+
+def open_stage(services: Services) -> ChatStage:
+    return ChatStage(open_engine(services.settings), services)
+
+
+class ChatStage:
+    """One engine for all jobs of the process."""
+
+    task = "sightline.chat"
+
+    def __init__(self, engine: ChatEngine, services: Services) -> None:
+        self._engine = engine
+        self._services = services
+        self._runner = EngineRunner(
+            engine.begin,
+            max_in_engine=lambda: engine.most_at_once,
+            name="chat",
+            bulk_beside=services.settings.chat_bulk_beside,
+        )
+        self.runners = {"chat": self._runner}
+        self._telling = Telling()
+
+    def work(self, step: Step) -> Step:
+        job = step.message.job
+        waited_ms = max(0.0, (time.time() - step.message.handed_over_at) * 1000)
+        keys = job.keys
+        blobs = dict(zip(keys, self._services.frames.get_bundle(frames_name(job.job_id), keys), strict=True))
+        asked = [_question(item, blobs) for item in job.frames]
+        questions = [one for one in asked if isinstance(one, Question)]
+        told = self._telling.begin(step.context, job, questions)
+        for number, one in enumerate(asked):
+            if isinstance(one, Question):
+                one.tell = partial(self._tell, told, number)
+        try:
+            answers = self._answers(asked, job, questions, told)
+        except JobCancelledError:
+            if not told.is_stale:
+                raise
+            answers = None
+        results = [
+            ChatResult(frame=item, dropped="stale")
+            if answers is None
+            else self._result(item, answers[number], waited_ms)
+            for number, item in enumerate(job.frames)
+        ]
+        return Step(registry().next_task(job.pipeline, self.task), Message(job=job, results=tuple(results)))
+
+    def close(self) -> None:
+        self._runner.close()
+        self._engine.close()
+
+    def _answers(
+        self, asked: Sequence[Question | FrameError], job: Job, questions: Sequence[Question], told: Told
+    ) -> list[Batched[Answer] | FrameError]:
+        """Ask together, and wait for all of them."""
+        try:
+            tickets = self._runner.submit(questions, job.lane)
+            for question in questions:
+                question.when_called_off(lambda: self._runner.withdraw(tickets))
+            mine = iter(tickets)
+            return [one if isinstance(one, FrameError) else outcome_of(next(mine), "chat") for one in asked]
+        except BaseException:
+            told.call_off()
+            raise
+        finally:
+            self._telling.end(told)
+
+    def _tell(self, told: Told, number: int, piece: Piece) -> None:
+        self._runner.advanced()
+        told.add(number, piece)
+
+    def _result(self, item: Item, answered: Batched[Answer] | FrameError, waited_ms: float) -> ChatResult:
+        if isinstance(answered, FrameError):
+            return ChatResult(frame=item, error=answered)
+        answer, model = answered.value, self._engine.model
+        run = StageRun(
+            stage="chat",
+            model=answer.model,
+            model_sha256=model.sha256,
+            runtime=model.runtime,
+            worker=self._services.worker_name,
+            queue_wait_ms=waited_ms + answered.wait_ms,
+            inference_ms=answered.inference_ms,
+            batch_size=answered.batch_size,
+        )
+        return ChatResult(
+            frame=item,
+            stages=(run,),
+            answer=answer.text,
+            finish_reason=answer.finish_reason,
+            model=answer.model,
+            prompt_tokens=answer.prompt_tokens,
+            answer_tokens=answer.answer_tokens,
+            tool_calls=answer.tool_calls,
+        )
+
+
+def _question(item: Item, blobs: Mapping[str, bytes | None]) -> Question | FrameError:
+    try:
+        options = ChatOptions.model_validate(item.options or {})
+        return Question(messages_of(item, blobs, options), options)
+    except PoisonError as error:
+        return FrameError(reason=error.reason, message=str(error)[:500], stage="chat")

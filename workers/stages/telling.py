@@ -1,0 +1,142 @@
+"""Tells what chat engines say to whoever listens: pieces of all answers together, some forty times a second.
+
+A piece a token would be a round trip a token. The first of an answer is told at once; bulk, to which next to nobody
+listens, waits longer. The same thread looks who does not want the answer any more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from sightline.errors import JobCancelledError
+from sightline.retry import StoppedError
+from sightline.types import Lane
+from sightline.wire.messages import Job
+from workers.chat.engine import Question
+from workers.stages.context import Context, JobContext
+
+_EVERY_S: Final = 0.025
+_BULK_EVERY_S: Final = 0.25
+
+
+class Telling:
+    """One per process; its thread ends with it."""
+
+    def __init__(self) -> None:
+        self._open: set[Told] = set()
+        self._changed = threading.Condition()
+        self._is_urgent = False
+        threading.Thread(target=self._run, name="telling", daemon=True).start()
+
+    def begin(self, context: Context, job: Job, questions: Sequence[Question]) -> Told:
+        """From now on what is answered to these is told."""
+        told = Told(self, context, job, questions)
+        with self._changed:
+            self._open.add(told)
+            self._changed.notify_all()
+        return told
+
+    def end(self, told: Told) -> None:
+        """Returns when all of it is told. Raises what kept it from being told."""
+        with self._changed:
+            told.is_ended = True
+            self.hurry()
+            self._changed.wait_for(lambda: told not in self._open)
+        if told.error:
+            raise told.error
+
+    def hurry(self) -> None:
+        with self._changed:
+            self._is_urgent = True
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._open)
+                self._changed.wait_for(lambda: self._is_urgent, timeout=_EVERY_S)
+                self._is_urgent = False
+                told = list(self._open)
+            ended = [one for one in told if one.is_ended]
+            self._tell([one for one in told if one.is_due(time.monotonic())])
+            for one in told:
+                one.look()
+            with self._changed:
+                self._open.difference_update(ended)
+                self._changed.notify_all()
+
+    def _tell(self, told: Sequence[Told]) -> None:
+        try:
+            JobContext.emit_together([(one.context, data) for one in told for data in one.take()])
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for this thread are told
+            for one in told:
+                one.error = error
+                one.call_off()
+
+
+class Told:
+    """What is said of one job."""
+
+    def __init__(self, telling: Telling, context: Context, job: Job, questions: Sequence[Question]) -> None:
+        self._telling = telling
+        self._given = context
+        self._job = job
+        self._questions = questions
+        self._pieces: list[tuple[int, Mapping[str, Any]]] = []
+        self._change = threading.Lock()
+        self._every_s = _BULK_EVERY_S if job.lane is Lane.BULK else _EVERY_S
+        self._told_at = 0.0
+        self.is_ended = False
+        self.is_stale = False
+        self.error: Exception | None = None
+
+    @property
+    def context(self) -> JobContext:
+        assert isinstance(self._given, JobContext)  # of others nothing is taken
+        return self._given
+
+    def add(self, number: int, piece: Mapping[str, Any]) -> None:
+        """A piece of the answer to a question, by the engine's thread."""
+        with self._change:
+            is_first = not self._told_at and not self._pieces
+            self._pieces.append((number, piece))
+        if is_first:
+            self._telling.hurry()
+
+    def is_due(self, now: float) -> bool:
+        return self.is_ended or now - self._told_at >= self._every_s
+
+    def take(self) -> Sequence[Mapping[str, Any]]:
+        """What is to be said now, texts that follow each other as one."""
+        with self._change:
+            pieces, self._pieces = self._pieces, []
+        if not pieces or not isinstance(self._given, JobContext):
+            return []
+        self._told_at = time.monotonic()
+        said: list[dict[str, Any]] = []
+        for number, piece in pieces:
+            last: dict[str, Any] = said[-1] if said else {}
+            if "text" in piece and "text" in last and last.get("item", number) == number:
+                last["text"] += piece["text"]
+            else:
+                said.append({**piece, **({"item": number} if len(self._questions) > 1 else {})})
+        return said
+
+    def look(self) -> None:
+        """Call the answers off if nobody wants them any more."""
+        if self._job.deadline_at is not None and time.time() > self._job.deadline_at:
+            self.is_stale = True
+            self.call_off()
+        with suppress(StoppedError):
+            try:
+                self._given.check()
+            except JobCancelledError:
+                self.call_off()
+
+    def call_off(self) -> None:
+        for question in self._questions:
+            question.call_off()
