@@ -92,10 +92,10 @@ class LocalSystem:
         if result.error:
             raise BadImageError(f"{name}: {result.error.message}")
         heard = [index for index, _ in enumerate(result.readings) if self._is_heard(result, index)]
-        seats = queries.seats_of(self.database, result.frame.frame_id)
+        passages = queries.passages_of(self.database, result.frame.frame_id)
         return explain(
             result,
-            {heard[index]: seat for index, seat in seats.items()},
+            {heard[index]: passage for index, passage in passages.items()},
             min_confidence=self._settings.min_confidence,
             min_reading_confidence=self._settings.min_reading_confidence,
         )
