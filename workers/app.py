@@ -37,7 +37,7 @@ from workers.housekeeping.metrics import WorkerMetrics
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
 from workers.stages.step import Stage
-from workers.stages.times import TIMES
+from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
+from sightline.client.many import Done, submit_many
 from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT, Medium, registry
@@ -54,6 +55,21 @@ class SubmittedJob:
     def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> Iterator[StreamEvent]:
         """See `Sightline.stream`."""
         return self._client.stream(self.job_id, last_id, silent_s=silent_s)
+
+    def pieces(self, *, silent_s: float = 60.0) -> Iterator[str]:
+        """The text of an answer as it comes, of a job of one question to `chat`: each piece once, also where a worker
+        starts the answer over.
+
+        Raises:
+            WaitTimeoutError: after `silent_s` of silence; the job goes on.
+            BadMessageError: the question is at fault.
+            JobCancelledError: somebody cancelled it.
+            AnswerError: there is no answer, or a worker that starts it over answers otherwise.
+        """
+        from sightline.chat.pieces import AnswerPieces
+
+        pieces = AnswerPieces()
+        yield from filter(None, map(pieces.take, self.stream(silent_s=silent_s)))
 
     def cancel(self) -> bool:
         """Have it dropped as `cancelled`; see `Sightline.cancel`."""
@@ -136,6 +152,23 @@ class Sightline:
         notes = notes_on(items, job)
         job, said = self._jobs.accept(job, pixels, idempotency_key)
         return SubmittedJob(job, self, (*notes, *said))
+
+    def submit_many(
+        self, inputs: Iterable[Any], *, at_once: int = 32, timeout_s: float = 600.0, **how: Any
+    ) -> Iterator[Done]:
+        """Submit much and wait for it, `at_once` of it at a time, each in a thread; how each ended, in their order.
+
+        One that fails is no end of the others. Where the backlog is full it waits for room. Who stops to listen submits
+        no more; jobs that were begun go on.
+
+        Args:
+            inputs: an image each, or the arguments of `submit` by name, as `{"text": "…"}`.
+            timeout_s: to wait for each.
+            how: what all have in common, as `pipeline="chat"`.
+
+        Raises TypeError, OSError: as `submit` does.
+        """
+        return submit_many(self, inputs, at_once=at_once, timeout_s=timeout_s, how=how)
 
     def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """The result of a job by its id; see `SubmittedJob.wait`.

@@ -47,7 +47,7 @@ from workers.stages.newer import NewerMessages
 from workers.stages.payloads import bundles_of, payload_of
 from workers.stages.services import Services
 from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
-from workers.stages.times import TIMES
+from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 

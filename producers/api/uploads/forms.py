@@ -28,9 +28,9 @@ from starlette.exceptions import HTTPException
 
 from producers.api.middleware.problems import UnsupportedTypeError, refusal
 from producers.api.params import Moment
-from producers.api.uploads.base64_images import open_base64
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.errors import BadImageError, BadMessageError
+from sightline.images.base64_images import open_base64
 from sightline.images.conversion import is_convertible
 from sightline.images.header import ImageLimits, check_image, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
@@ -178,6 +178,12 @@ def json_schema() -> dict[str, Any]:
     schema = JsonJob.model_json_schema(ref_template=_REF)
     schema.pop("$defs", None)
     return schema
+
+
+def models_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A model of a body that is read by hand, and those it refers to, by name."""
+    schema = model.model_json_schema(ref_template=_REF)
+    return {**schema.pop("$defs", {}), model.__name__: schema}
 
 
 def image_body() -> dict[str, Any]:

@@ -23,7 +23,7 @@ from workers.stages import newer, runner
 from workers.stages.payloads import bundles_of
 from workers.stages.runner import run_burial
 from workers.stages.services import Services
-from workers.stages.times import StageTimes
+from workers.times import StageTimes
 
 FORGED = Reading(text="ADM1N", confidence=0.99)
 
