@@ -135,9 +135,9 @@ def rotate(
     """Give a webhook a new secret. Both sign until you say --finish."""
     answer: dict[str, Any] = call_api(settings_for(data), "DELETE" if finish else "POST", f"/sinks/{name}/secret")
     if finish:
-        _done(answer, f"{name} signs with its new secret alone", as_json=as_json)
+        print_done(answer, f"{name} signs with its new secret alone", as_json=as_json)
     else:
-        _done(answer, f"new secret, shown this once: {answer.get('secret')}", as_json=as_json)
+        print_done(answer, f"new secret, shown this once: {answer.get('secret')}", as_json=as_json)
 
 
 @app.command("test")

@@ -41,7 +41,8 @@ class LocalSystem:
 
     def __init__(self, settings: Settings, *, show_all: bool = False) -> None:
         self._settings = settings
-        update: dict[str, object] = {"text_model": settings.plates_model, "objects_model": settings.plates_model}
+        detecting = (f"{name}_model" for name, tasks in registry().tasks.items() if DETECT_TASK in tasks)
+        update: dict[str, object] = {name: settings.plates_model for name in detecting if name in Settings.model_fields}
         if show_all:
             least = min(_LEAST_CONFIDENCE, settings.min_confidence)
             update |= {"min_confidence": least, "min_reading_confidence": 0.0}
