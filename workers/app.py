@@ -34,10 +34,10 @@ from sightline.settings import Settings, load_settings, log_settings
 from workers.batching.runner import Runner
 from workers.housekeeping.liveness import Liveness
 from workers.housekeeping.metrics import WorkerMetrics
+from workers.housekeeping.times import TIMES
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
 from workers.stages.step import Stage
-from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 

@@ -33,6 +33,7 @@ from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
 from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
+from workers.housekeeping.times import TIMES
 from workers.stages.branches import (
     arrive,
     end_chain,
@@ -47,7 +48,6 @@ from workers.stages.newer import NewerMessages
 from workers.stages.payloads import bundles_of, payload_of
 from workers.stages.services import Services
 from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
-from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 
