@@ -146,7 +146,7 @@ def create_worker_app(settings: Settings) -> Celery:
     celeryd_after_setup.connect(worker.open, weak=False)
     worker_shutting_down.connect(lambda **_: patience.stop(), weak=False)
     worker_shutdown.connect(worker.close, weak=False)
-    setup_logging.connect(lambda **_: configure_logging(settings.log_level), weak=False)
+    setup_logging.connect(lambda **_: configure_logging(settings.log_level, settings.log_format), weak=False)
     return celery_app
 
 

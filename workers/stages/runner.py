@@ -28,6 +28,7 @@ from sightline.errors import (
     NotPermittedError,
     PoisonError,
 )
+from sightline.logs import working_on
 from sightline.pipelines import check_results, has_own_type, make_results, registry
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
@@ -94,7 +95,8 @@ def run_message(
             TIMES.waited(registry().routes[task], message.job.lane, time.time() - message.handed_over_at)
             hold = services.holds.open(task_id)
             try:
-                _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
+                with working_on(message.job):
+                    _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
             finally:
                 services.holds.close(task_id)
 
