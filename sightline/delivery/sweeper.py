@@ -20,6 +20,7 @@ from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.pipelines import make_results, registry
 from sightline.pipelines.graph import Graph
 from sightline.pipelines.queues import WRITE_TASK
+from sightline.retry import Sparing
 from sightline.types import FrameError, Lane
 from sightline.wire.messages import Job, Message
 
@@ -51,12 +52,19 @@ class Sweeper:
         self._max_attempts = max_attempts
         self._afterwards = afterwards
         self._stopped = threading.Event()
+        self._swept_at = time.monotonic()
+        self.swept = 0  #: jobs, since the start
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="sweeper", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last sweep that came to its end; before the first since the start."""
+        return time.monotonic() - self._swept_at
 
     def sweep(self) -> int:
         """Send every overdue job that waits in no queue, and end those that were cancelled. Returns how many."""
@@ -66,6 +74,8 @@ class Sweeper:
             for overdue in self._ledger.claim_overdue(lane, pipeline, before=before):
                 self._send(overdue)
                 swept += 1
+        self.swept += swept
+        self._swept_at = time.monotonic()
         return swept
 
     def _send(self, overdue: Overdue) -> None:
@@ -103,7 +113,7 @@ class Sweeper:
         return FrameError(reason="attempts_exhausted", message=text, stage="sweep")
 
     def _run(self) -> None:
-        rounds = 0
+        rounds, sparing = 0, Sparing()
         while not self._stopped.wait(self._interval_s):
             try:
                 self.sweep()
@@ -112,6 +122,7 @@ class Sweeper:
                 rounds += 1
                 self._afterwards()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
-                log.warning("sweep put off: %s", error)
+                if sparing.is_due(error):
+                    log.warning("sweep put off: %s", error)
             except Exception:  # the last line of defense must not end by a bug; it is loud and tries again
                 log.exception("sweep failed")

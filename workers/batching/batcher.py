@@ -13,12 +13,13 @@ import logging
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from sightline.celery.fairness import LANES, Turns
+from sightline.retry import Sparing
 from sightline.types import Lane
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class BatcherStats:
     waiting: int  #: items not yet taken
     flushed: dict[FlushReason, int]
     sizes: dict[int, int]  #: batches by number of items
+    busy_s: float  #: time in calls of `process`, of all threads together
 
 
 class Ticket(Generic[Item, Result]):
@@ -115,6 +117,7 @@ class Batcher(Generic[Item, Result]):
         if max_batch_size < 1 or max_wait_ms < 0:
             raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
         self.name = name
+        self._sparing = Sparing()
         self._process = process
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
@@ -133,6 +136,7 @@ class Batcher(Generic[Item, Result]):
         self._sizes: Counter[int] = Counter()
         self._failed = 0
         self._isolated = 0
+        self._spent_s: defaultdict[int, float] = defaultdict(float)  #: in `process`, by thread
         # A daemon: a wedged model must not keep the process from ending. `close` is the orderly end.
         self._threads = [
             threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True) for _ in range(calls_at_once)
@@ -175,6 +179,7 @@ class Batcher(Generic[Item, Result]):
                 waiting=sum(map(len, self._waiting.values())),
                 flushed=dict(self._flushed),
                 sizes=dict(self._sizes),
+                busy_s=sum(self._spent_s.copy().values()),
             )
 
     def close(self, timeout_s: float | None = None) -> bool:
@@ -256,18 +261,22 @@ class Batcher(Generic[Item, Result]):
             if len(batch) == 1:
                 Ticket.settle([(batch[0], error)])
                 return 1, 0
-            log.warning("batch of %d failed in %s, running each alone: %r", len(batch), self.name, error)
+            if isinstance(error, Exception) and self._sparing.is_due(error):
+                log.warning("batch of %d failed in %s, running each alone: %r", len(batch), self.name, error)
         return sum(self._finish([ticket])[0] for ticket in batch), len(batch)
 
     def _run_once(self, batch: list[Ticket[Item, Result]]) -> int:
-        started_at = self._began_at = self._busy_since[threading.get_ident()] = time.monotonic()
+        thread = threading.get_ident()
+        started_at = self._began_at = self._busy_since[thread] = time.monotonic()
         try:
             results = self._process([ticket.item for ticket in batch])
         finally:
-            del self._busy_since[threading.get_ident()]
+            del self._busy_since[thread]
+            took_s = time.monotonic() - started_at
+            self._spent_s[thread] += took_s
         if len(results) != len(batch):
             raise RuntimeError(f"{self.name}: process returned {len(results)} results for {len(batch)} items")
-        inference_ms = (time.monotonic() - started_at) * 1000 / len(batch)
+        inference_ms = took_s * 1000 / len(batch)
         outcomes: list[tuple[Ticket[Item, Result], Batched[Result] | BaseException]] = [
             (ticket, result)
             if isinstance(result, Exception)

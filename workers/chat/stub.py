@@ -46,8 +46,8 @@ class _Running:
                 is_over = len(self.said) == len(self.words)
         if not is_over and len(self.said) < self.most:
             return False
-        reason = "stop" if is_over else "length"
-        self.future.set_result(Answer("".join(self.said), reason, "stub", self.prompt_tokens, len(self.said)))
+        finish_reason = "stop" if is_over else "length"
+        self.future.set_result(Answer("".join(self.said), finish_reason, "stub", self.prompt_tokens, len(self.said)))
         return True
 
     def _fail(self) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from prometheus_client.core import Metric
 
 from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
@@ -12,12 +14,15 @@ from sightline.blobs.store import FrameStore
 from sightline.celery.lease import held_requests
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
-from sightline.errors import BrokerUnavailableError, FrameMissingError, StoreUnavailableError
+from sightline.errors import BadMessageError, BrokerUnavailableError, FrameMissingError, StoreUnavailableError
+from sightline.metrics.families import counters, gauge
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.types import ItemResult
 from sightline.wire.messages import Message
+from storage.database.causes import LASTING
 from storage.database.opening import open_database
+from storage.database.pool import PoolMetrics
 from storage.database.revision import check_revision
 from storage.items.writers import RowsOfPipelines
 from storage.jobs.accepted import Accepted
@@ -96,6 +101,14 @@ class WriteStage:
         """Store a message that was no job as a dead letter."""
         bury_message(self._database, letter)
 
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads of a writer beside what it reads of any worker."""
+        yield from PoolMetrics(self._database).collect()
+        yield counters(
+            "sightline_swept_jobs", "Overdue jobs that were sent again or ended.", (), {(): self._sweeper.swept}
+        )
+        yield gauge("sightline_sweep_age_seconds", "Since the last sweep that came to its end.", self._sweeper.age_s)
+
     def close(self) -> None:
         self._sweeper.stop()
         self._retention.stop()
@@ -122,13 +135,26 @@ class WriteStage:
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
         try:
-            stored = self._store.store([message for message, _ in group], kept)
+            stored = self._stored([message for message, _ in group], kept)
             self._services.delivery.ledger.settle_together(
                 [(each.job_id, each.counts, each.result.model_dump_json()) for each in stored]
             )
             return stored
-        except (StoreUnavailableError, BrokerUnavailableError) as error:
+        except StoreUnavailableError as error:
+            if error.cause in LASTING:
+                raise  # it may be about a table that only some of them need
             return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
+        except BrokerUnavailableError as error:
+            return [error] * len(group)
+
+    def _stored(self, messages: list[Message], kept: frozenset[str]) -> list[Stored]:
+        try:
+            return self._store.store(messages, kept)
+        except BadMessageError:
+            if len(messages) > 1:
+                raise  # and each is tried alone
+        # Another writer may have been in the way of a key. It is not twice: then the message is at fault.
+        return self._store.store(messages, kept)
 
     def _keep_pictures(self, message: Message) -> frozenset[str]:
         """Copy what the policy keeps of items. Before the commit, so that every row's picture is there. Returns the ids
