@@ -59,6 +59,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/frames/{frame_id}/picture"): Rule(LOOK, "get_picture"),
     ("GET", "/v1/frames/{frame_id}/annotated"): Rule(LOOK, "get_annotated"),
     ("GET", "/v1/frames/{frame_id}/detections/{detection_index}/crop"): Rule(LOOK, "get_detection_crop"),
+    ("GET", "/v1/frames/{frame_id}/trace"): Rule(LOOK, "get_trace"),
     ("GET", "/v1/frames/{frame_id}/explanation"): Rule(LOOK, "get_explanation"),
     ("GET", "/v1/frames/{frame_id}/explanation/picture"): Rule(LOOK, "get_explained_picture"),
     ("DELETE", "/v1/frames/{frame_id}"): Rule(Role.ADMIN, "erase_frame"),
