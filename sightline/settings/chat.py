@@ -60,3 +60,8 @@ class ChatSettings(Group):
     chat_retries: Annotated[int, Field(ge=0, le=10)] = Field(
         3, description="How often it is asked again where it failed before the first token."
     )
+
+    @property
+    def chat_model_name(self) -> str:
+        """As answers name the model, and clients ask for it: of a path, the last part."""
+        return self.chat_model.rpartition("/")[2] if self.chat_engine == "openvino" else self.chat_model
