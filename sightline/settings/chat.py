@@ -63,5 +63,6 @@ class ChatSettings(Group):
 
     @property
     def chat_model_name(self) -> str:
-        """As answers name the model, and clients ask for it: of a path, the last part."""
-        return self.chat_model.rpartition("/")[2] if self.chat_engine == "openvino" else self.chat_model
+        """As answers name the model, and clients ask for it: of a path, the file's name or the folder's."""
+        is_path = self.chat_engine == "openvino" and "/" in self.chat_model
+        return self.chat_model.rstrip("/").rpartition("/")[2].removesuffix(".gguf") if is_path else self.chat_model

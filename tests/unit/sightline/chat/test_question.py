@@ -69,7 +69,7 @@ def test_default_and_the_model_of_the_settings_are_whichever_the_worker_has() ->
     assert "model" not in question_of(asked(model="default"), {}, Settings()).options
     assert question_of(asked(model="other"), {}, Settings()).options["model"] == "other"
     by_path = Settings(chat_model="/models/large.gguf")
-    assert "model" not in question_of(asked(model="large.gguf"), {}, by_path).options
+    assert "model" not in question_of(asked(model="large"), {}, by_path).options
 
 
 def test_calls_of_tools_and_their_answers_are_passed_on() -> None:
