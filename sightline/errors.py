@@ -8,10 +8,12 @@
     │   ├── BrokerUnavailableError
     │   │   └── NotPermittedError        it refuses this user a command or a key: somebody has to grant it
     │   ├── StoreUnavailableError    frame store or database did not answer
+    │   ├── EngineUnavailableError   a server that reads or answers for us did not
     │   ├── BacklogFullError         admission refused the job: too much is open
     │   └── WaitTimeoutError         the result did not come in time; the job goes on
     ├── PoisonError              this input can never succeed: dead letter at once
     │   ├── BadImageError            not an image we accept, or a damaged one
+    │   ├── BadSoundError            a recording without sound, too long, or damaged
     │   ├── BadMessageError          a message or request does not have the agreed shape
     │   │   └── NewerMessageError        it is of a version or pipeline that is unknown here; others may know it
     │   ├── FrameMissingError        the pixels of a frame ref are gone
@@ -65,7 +67,17 @@ class NotPermittedError(BrokerUnavailableError):
 
 
 class StoreUnavailableError(RetryableError):
+    """`cause` is a stable word for why: `read_only`, `disk_full`, ... of a database; else empty."""
+
     reason = "store_unavailable"
+
+    def __init__(self, message: str, *, cause: str = "", retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.cause = cause
+
+
+class EngineUnavailableError(RetryableError):
+    reason = "engine_unavailable"
 
 
 class BacklogFullError(RetryableError):
@@ -94,6 +106,10 @@ class PoisonError(SightlineError):
 
 class BadImageError(PoisonError):
     reason = "bad_image"
+
+
+class BadSoundError(PoisonError):
+    reason = "bad_sound"
 
 
 class BadMessageError(PoisonError):

@@ -34,10 +34,10 @@ from sightline.settings import Settings, load_settings, log_settings
 from workers.batching.runner import Runner
 from workers.housekeeping.liveness import Liveness
 from workers.housekeeping.metrics import WorkerMetrics
+from workers.housekeeping.times import TIMES
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
 from workers.stages.step import Stage
-from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def create_worker_app(settings: Settings) -> Celery:
     celeryd_after_setup.connect(worker.open, weak=False)
     worker_shutting_down.connect(lambda **_: patience.stop(), weak=False)
     worker_shutdown.connect(worker.close, weak=False)
-    setup_logging.connect(lambda **_: configure_logging(settings.log_level), weak=False)
+    setup_logging.connect(lambda **_: configure_logging(settings.log_level, settings.log_format), weak=False)
     return celery_app
 
 

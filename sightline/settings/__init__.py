@@ -19,6 +19,7 @@ from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings
 from sightline.settings.sinks import SinkSettings
+from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 
@@ -36,6 +37,7 @@ __all__ = [
     "PlaceSettings",
     "Settings",
     "SinkSettings",
+    "SpeechSettings",
     "StorageSettings",
     "WorkerSettings",
     "load_settings",

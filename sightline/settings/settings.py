@@ -22,6 +22,7 @@ from sightline.settings.models import ModelSettings
 from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
+from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 
@@ -33,6 +34,7 @@ class Settings(
     WorkerSettings,
     ModelSettings,
     ChatSettings,
+    SpeechSettings,
     StorageSettings,
     SinkSettings,
     ApiSettings,

@@ -17,6 +17,7 @@ from workers.batching.engine import EngineRunner
 from workers.batching.outcomes import outcome_of
 from workers.chat.asked import messages_of
 from workers.chat.engine import Answer, ChatEngine, Piece, Question
+from workers.chat.measures import ChatMeasures
 from workers.chat.opening import open_engine
 from workers.stages.services import Services
 from workers.stages.step import Step
@@ -43,6 +44,8 @@ class ChatStage:
         )
         self.runners = {"chat": self._runner}
         self._telling = Telling()
+        self._measures = ChatMeasures()
+        self.collect = self._measures.collect  #: for Prometheus
 
     def work(self, step: Step) -> Step:
         job = step.message.job
@@ -52,9 +55,10 @@ class ChatStage:
         asked = [_question(item, blobs) for item in job.frames]
         questions = [one for one in asked if isinstance(one, Question)]
         told = self._telling.begin(step.context, job, questions)
+        asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
         for number, one in enumerate(asked):
             if isinstance(one, Question):
-                one.tell = partial(self._tell, told, number)
+                one.tell = partial(self._tell, told, asked_at, number)
         try:
             answers = self._answers(asked, job, questions, told)
         except JobCancelledError:
@@ -89,7 +93,9 @@ class ChatStage:
         finally:
             self._telling.end(told)
 
-    def _tell(self, told: Told, number: int, piece: Piece) -> None:
+    def _tell(self, told: Told, silent_since: dict[int, float], number: int, piece: Piece) -> None:
+        if (since := silent_since.pop(number, None)) is not None:
+            self._measures.began(time.monotonic() - since)
         self._runner.advanced()
         told.add(number, piece)
 
@@ -97,6 +103,7 @@ class ChatStage:
         if isinstance(answered, FrameError):
             return ChatResult(frame=item, error=answered)
         answer, model = answered.value, self._engine.model
+        self._measures.answered(answer.prompt_tokens, answer.answer_tokens)
         run = StageRun(
             stage="chat",
             model=answer.model,
