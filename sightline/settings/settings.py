@@ -18,11 +18,10 @@ from sightline.settings.cameras import CameraSettings
 from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX, Group
-from sightline.settings.models import ModelSettings
+from sightline.settings.models import ModelSettings, SpeechSettings
 from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
-from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 

@@ -28,7 +28,7 @@ OPERATIONS = {
     *("list_plates", "add_plate", "export_plates", "import_plates", "remove_plate"),
     *("list_sinks", "add_sink", "get_sink", "change_sink", "remove_sink", "test_sink", "replay_sink"),
     *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
-    *("create_chat_completion", "list_models", "get_model"),
+    *("create_chat_completion", "list_models", "get_model", "create_transcription"),
     *("erase_frame", "erase_passage", "erase_source"),
 }
 
