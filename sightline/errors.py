@@ -16,7 +16,8 @@
     │   │   └── NewerMessageError        it is of a version or pipeline that is unknown here; others may know it
     │   ├── FrameMissingError        the pixels of a frame ref are gone
     │   └── UnsafeUrlError           a URL that must not be fetched
-    ├── JobCancelledError        somebody cancelled the job that a stage works on: it is dropped
+    ├── JobCancelledError        somebody cancelled the job that a stage works on, or whose answer is waited for
+    ├── AnswerError              a question has no answer, or a part of one alone
     ├── ModelError               weights are unknown, missing or damaged
     └── SourceError              a camera or file cannot be read
 
@@ -64,7 +65,13 @@ class NotPermittedError(BrokerUnavailableError):
 
 
 class StoreUnavailableError(RetryableError):
+    """`cause` is a stable word for why: `read_only`, `disk_full`, ... of a database; else empty."""
+
     reason = "store_unavailable"
+
+    def __init__(self, message: str, *, cause: str = "", retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.cause = cause
 
 
 class BacklogFullError(RetryableError):
@@ -125,6 +132,16 @@ class JobCancelledError(SightlineError):
     """The job was cancelled while a stage worked on it. A stage lets it pass: its runner drops the job."""
 
     reason = "cancelled"
+
+
+class AnswerError(SightlineError):
+    """There is no answer, or it was begun again and reads otherwise than what was heard of it. `reason` says why."""
+
+    reason = "no_answer"
+
+    def __init__(self, message: str, *, reason: str = "no_answer") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ModelError(SightlineError):

@@ -17,10 +17,31 @@ T = TypeVar("T")
 
 _PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _RIGHTS_WITHIN_S: Final = 30.0
+_SAID_AGAIN_AFTER_S: Final = 60.0
 
 
 class StoppedError(Exception):
     """The worker is stopping while its task waits: the message is given back unfinished."""
+
+
+class Sparing:
+    """Which errors are worth a line in the log: one a minute of each cause, however many wait and often they try.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._said_at: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def is_due(self, error: Exception) -> bool:
+        """Whether nothing of this cause was said within the last minute; then it counts as said now."""
+        cause, now = f"{type(error).__name__} {getattr(error, 'cause', '')}", time.monotonic()
+        with self._lock:
+            if now - self._said_at.get(cause, float("-inf")) < _SAID_AGAIN_AFTER_S:
+                return False
+            self._said_at[cause] = now
+        return True
 
 
 class Patience:
@@ -29,6 +50,7 @@ class Patience:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._paused_at = float("-inf")
+        self._sparing = Sparing()
 
     def stop(self) -> None:
         """End all waits: the worker is going down."""
@@ -45,7 +67,7 @@ class Patience:
         return time.monotonic() - self._paused_at < 2 * _PAUSES_S[-1]
 
     def insist(self, call: Callable[[], T], what: str, *, between: Callable[[], bool] | None = None) -> T | None:
-        """Call until it succeeds, pausing after each `RetryableError`.
+        """Call until it succeeds, pausing after each `RetryableError`. The log says why, once a minute for all.
 
         Args:
             what: for the log: what cannot be done yet.
@@ -57,21 +79,26 @@ class Patience:
         """
         began_at = time.monotonic()
         refused_at: float | None = None
-        for failures, pause_s in enumerate(itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))):
+        said = False
+        for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
             try:
                 result = call()
-                if failures:
+                if said:
                     log.warning("can %s again, after %.1f s", what, time.monotonic() - began_at)
                 return result
             except NotPermittedError as error:
                 refused_at = refused_at or time.monotonic()
                 if time.monotonic() - refused_at > _RIGHTS_WITHIN_S:
                     raise
-                log.error("cannot %s, again in %.1f s: %s", what, pause_s, error)
+                if self._sparing.is_due(error):
+                    log.error("cannot %s, again in %.1f s: %s", what, pause_s, error)
+                    said = True
                 self.pause(pause_s, is_outage=False)
             except RetryableError as error:
                 refused_at = None
-                log.warning("cannot %s yet, again in %.1f s: %s", what, pause_s, error)
+                if self._sparing.is_due(error):
+                    log.warning("cannot %s yet, again in %.1f s: %s", what, pause_s, error)
+                    said = True
                 self.pause(pause_s)
             if between is not None and not between():
                 return None

@@ -10,11 +10,11 @@ from sightline.blobs.fsspec import FsspecFrameStore
 from sightline.blobs.redis import RedisFrameStore
 from sightline.blobs.store import FrameStore
 
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
 
 
 def open_frame_store(url: str, *, ttl_s: float | None) -> FrameStore:
-    """The store behind `url`: `redis://`, `file:///folder`, or any fsspec URL such as `s3://bucket/prefix`.
+    """The store behind `url`: `redis://`, `sentinel://`, `file:///folder`, or any fsspec URL such as `s3://bucket/prefix`.
 
     Raises:
         SettingsError: the URL's scheme is unknown or its library is not installed.

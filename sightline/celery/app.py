@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sightline.celery.fairness import threads_for
 from sightline.celery.transport import transport_of
 from sightline.pipelines import registry
+from sightline.redis.sentinel import SentinelAddress, is_sentinel
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -22,9 +23,14 @@ def create_app(settings: Settings) -> Celery:
     """A Celery app for producers and workers alike. Connects to nothing yet."""
     from celery import Celery
 
-    transport = transport_of(settings.celery_broker_url)
+    url = settings.celery_broker_url
+    transport = transport_of(url)
+    options = transport.options(settings)
     known = registry()
-    app = Celery("sightline", broker=settings.celery_broker_url, set_as_current=False)
+    if is_sentinel(url):
+        address = SentinelAddress.of(url)
+        url, options = address.kombu_url(), options | address.kombu_options()
+    app = Celery("sightline", broker=url, set_as_current=False)
     app.conf.update(
         task_queues=transport.task_queues(),
         task_routes={task: {"queue": queue} for task, queue in known.routes.items()},
@@ -49,6 +55,6 @@ def create_app(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a full or read-only Redis must not end a worker
         broker_pool_limit=threads_for(settings.concurrency(known.roles)) + 4,
-        broker_transport_options=transport.options(settings),
+        broker_transport_options=options,
     )
     return app

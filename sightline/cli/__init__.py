@@ -18,7 +18,7 @@ import typer
 from sightline import __version__
 from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
 from sightline.cli.operating import capacity, retention, up
-from sightline.cli.work import jobs, submit, trace
+from sightline.cli.work import ask, jobs, submit, trace
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ def _sightline(
 
 app.command()(up.up)
 app.command()(submit.submit)
+app.command()(ask.ask)
 app.command()(jobs.cancel)
 app.command()(explain.explain)
 app.command()(trace.trace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.client import Moment, Sightline
 from sightline.client.images import Image
+from sightline.client.many import Done, submit_many_async
 from sightline.errors import WaitTimeoutError
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings
@@ -72,6 +73,12 @@ class AsyncSightline:
             idempotency_key=idempotency_key,
         )
         return AsyncSubmittedJob(submitted.job, self, submitted.notes)
+
+    def submit_many(
+        self, inputs: Iterable[Any], *, at_once: int = 32, timeout_s: float = 600.0, **how: Any
+    ) -> AsyncIterator[Done]:
+        """See `Sightline.submit_many`; who waits holds no thread."""
+        return submit_many_async(self, inputs, at_once=at_once, timeout_s=timeout_s, how=how)
 
     async def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """See `Sightline.wait`."""
@@ -191,6 +198,15 @@ class AsyncSubmittedJob:
     def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
         """See `SubmittedJob.stream`."""
         return self._client.stream(self.job_id, last_id, silent_s=silent_s)
+
+    async def pieces(self, *, silent_s: float = 60.0) -> AsyncIterator[str]:
+        """See `SubmittedJob.pieces`."""
+        from sightline.chat.pieces import AnswerPieces
+
+        pieces = AnswerPieces()
+        async for event in self.stream(silent_s=silent_s):
+            if text := pieces.take(event):
+                yield text
 
     async def cancel(self) -> bool:
         """See `SubmittedJob.cancel`."""

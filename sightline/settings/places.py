@@ -18,11 +18,12 @@ class PlaceSettings(Group):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias=also("REDIS_URL", "REDIS_URL"),
-        description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF).",
+        description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF). "
+        "`sentinel://user:password@host,host/0?master=NAME` follows Redis Sentinel: see `docs/how-to/redis.md`.",
     )
     broker_url: str = Field(
         "",
-        pattern=r"^($|rediss?://|unix://|amqps?://)",
+        pattern=r"^($|rediss?://|unix://|sentinel://|amqps?://)",
         description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
     )
     frames_url: str = Field(
@@ -34,7 +35,8 @@ class PlaceSettings(Group):
     database_url: str = Field(
         "",
         validation_alias=also("DATABASE_URL", "DATABASE_URL"),
-        description="SQLAlchemy URL. Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
+        description="`sqlite:///file`, or `postgresql://user:password@host,host/name`: see `docs/how-to/database.md`. "
+        "Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
     api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
     api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
@@ -49,7 +51,7 @@ class PlaceSettings(Group):
 
     @property
     def frames_are_in_redis(self) -> bool:
-        return self.frame_store_url.startswith(("redis", "unix"))
+        return self.frame_store_url.startswith(("redis", "unix", "sentinel"))
 
     @property
     def picture_store_url(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sightline.errors import StoreUnavailableError
 from storage.database.acting import note_current
+from storage.database.causes import CURES
 from storage.database.errors import database_errors
 from storage.database.outage import Outage
 from storage.tables import Base
@@ -33,12 +35,12 @@ class Database:
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         # SQLite lets waiting writers poll; within one process a lock hands over without the pauses.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
-        self._outage = Outage()
+        self.outage = Outage()
 
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
         """A transaction that only reads."""
-        with self._errors(), self.engine.begin() as connection:
+        with self._errors(in_writing=False), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -48,7 +50,7 @@ class Database:
         The first one of a person's act also writes its entry of the audit log (`acting`).
         """
         with self._own_turn():
-            with self._errors(), self._writing.begin() as connection:
+            with self._errors(in_writing=True), self._writing.begin() as connection:
                 yield connection
                 act = note_current(connection)
             if act is not None:
@@ -60,7 +62,7 @@ class Database:
 
         Otherwise that is part of every so many commits, and takes longer than most.
         """
-        with self._errors(), self._writing.connect() as connection:
+        with self._errors(in_writing=True), self._writing.connect() as connection:
             if self._turn is None:
                 with connection.begin():
                     yield connection
@@ -75,15 +77,15 @@ class Database:
                 raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}").close()
 
     @contextmanager
-    def _errors(self) -> Generator[None]:
+    def _errors(self, *, in_writing: bool) -> Generator[None]:
         """`database_errors`; and the log says when an outage begins and ends."""
         try:
             with database_errors():
                 yield
         except StoreUnavailableError as error:
-            self._outage.goes_on(error)
+            self.outage.goes_on(error, in_writing=in_writing)
             raise
-        self._outage.is_over()
+        self.outage.is_over(in_writing=in_writing)
 
     @contextmanager
     def _own_turn(self) -> Generator[None]:
@@ -91,7 +93,7 @@ class Database:
             yield
             return
         if not self._turn.acquire(timeout=LOCK_TIMEOUT_S):
-            raise StoreUnavailableError(f"other writers kept the database busy for {LOCK_TIMEOUT_S} s")
+            raise StoreUnavailableError(f"other writers kept the database busy for {LOCK_TIMEOUT_S} s", cause="busy")
         try:
             yield
         finally:
@@ -99,6 +101,23 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def require_writable(database: Database) -> None:
+    """Whether it would take a write, as far as that is known without one.
+
+    Raises:
+        StoreUnavailableError: it says that it only reads, or refused something within the last minute and did nothing
+            of it since.
+    """
+    with database.read() as connection:
+        if connection.dialect.name == "sqlite":
+            path = connection.engine.url.database
+            only_reads = path is not None and not os.access(path, os.W_OK)
+        else:
+            only_reads = connection.scalar(sa.text("SHOW transaction_read_only")) == "on"
+    for cause in ["read_only"] if only_reads else database.outage.causes():
+        raise StoreUnavailableError(f"the database: {CURES[cause]}", cause=cause)
 
 
 def insert_into(on: sa.Connection | str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:

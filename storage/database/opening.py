@@ -6,6 +6,7 @@ SQLite: write-ahead log, every writing transaction takes the write lock at its s
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from pathlib import Path
@@ -17,11 +18,12 @@ from sqlalchemy import event, exc
 
 from sightline.errors import SettingsError
 from storage.database.engine import LOCK_TIMEOUT_S, Database
+from storage.database.postgres import CONNECT_TIMEOUT_S, attend, connect_args
 
-CONNECT_TIMEOUT_S: Final = 5
 POOL_TIMEOUT_S: Final = 10
 _KEPT, _MORE = 8, 32  #: connections of a process
 MAX_CONNECTIONS: Final = _KEPT + _MORE
+_SEVERAL_HOSTS: Final = re.compile(r"(?P<before>postgres[^:]*://([^/?#]*@)?)(?P<hosts>[^/?#@]*,[^/?#@]*)(?P<after>.*)")
 CURE: Final = "run `python -m storage upgrade`, or name another in SIGHTLINE_DATABASE_URL"
 
 
@@ -47,14 +49,6 @@ def open_database(url: str) -> Database:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return Database(engine)
-    connect_args: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "tcp_user_timeout": LOCK_TIMEOUT_S * 1000,  # a server that is gone without a word must not hang the writer
-        "application_name": "sightline",
-    }
-    if "options" not in address.query:
-        timeout_ms = LOCK_TIMEOUT_S * 1000
-        connect_args["options"] = f"-c timezone=UTC -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
     try:
         engine = sa.create_engine(
             address,
@@ -63,12 +57,13 @@ def open_database(url: str) -> Database:
             max_overflow=_MORE,
             pool_timeout=POOL_TIMEOUT_S,
             json_serializer=_to_json,
-            connect_args=connect_args,
+            connect_args=connect_args(address, LOCK_TIMEOUT_S),
         )
     except ModuleNotFoundError as error:
         raise SettingsError(
             "SIGHTLINE_DATABASE_URL: postgresql:// needs psycopg: pip install '.[postgres]' in the checkout"
         ) from error
+    attend(engine, LOCK_TIMEOUT_S)
     return Database(engine)
 
 
@@ -84,10 +79,16 @@ def require_existing(url: str) -> None:
 
 
 def _address(url: str) -> sa.URL:
+    url, hosts = _several_hosts(url)
     try:
         address = sa.make_url(url)
-    except exc.ArgumentError as error:
-        raise SettingsError("SIGHTLINE_DATABASE_URL is not a URL; expected sqlite:///file or postgresql://…") from error
+    except (exc.ArgumentError, ValueError) as error:
+        raise SettingsError(
+            "SIGHTLINE_DATABASE_URL is not a URL; expected sqlite:///file or postgresql://user:password@host/name, "
+            "with special characters of the password as %XX"
+        ) from error
+    if hosts:
+        address = address.update_query_dict({"host": hosts})
     name = address.get_backend_name()
     if name in ("postgres", "postgresql"):
         return address.set(drivername="postgresql+psycopg")
@@ -97,6 +98,14 @@ def _address(url: str) -> sa.URL:
     raise SettingsError(
         f"SIGHTLINE_DATABASE_URL: {shown} cannot be shared between processes; expected sqlite:///file or postgresql://…"
     )
+
+
+def _several_hosts(url: str) -> tuple[str, tuple[str, ...]]:
+    """The URL without its hosts, and them, where it names several as libpq writes it; SQLAlchemy takes them apart."""
+    found = _SEVERAL_HOSTS.fullmatch(url)
+    if found is None:
+        return url, ()
+    return found["before"] + found["after"], tuple(found["hosts"].split(","))
 
 
 def _to_json(value: Any) -> str:

@@ -1,13 +1,27 @@
-"""The log says once when the database stops answering and once when it answers again, however often it is asked."""
+"""What a database refuses right now: the log says once for each cause when it begins, and once when it is over."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from typing import Final, NamedTuple
+
+from sightline.errors import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())  # a command that logs nothing prints the error itself
+
+#: One in a thousand transactions may meet one of these, and is repeated: that is no outage.
+_OF_ONE: Final = frozenset({"conflict"})
+#: How long an outage is known of after its last sign: nobody may have tried since.
+_KNOWN_FOR_S: Final = 60.0
+
+
+class _Since(NamedTuple):
+    began_at: float
+    last_at: float
+    in_writing: bool
 
 
 class Outage:
@@ -15,23 +29,36 @@ class Outage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._began_at: float | None = None
+        self._causes: dict[str, _Since] = {}
 
-    def goes_on(self, error: Exception) -> None:
-        """A statement failed because the database did not answer."""
+    def goes_on(self, error: StoreUnavailableError, *, in_writing: bool) -> None:
+        """A transaction failed because of the database."""
+        if error.cause in _OF_ONE:
+            return
+        now = time.monotonic()
         with self._lock:
-            if self._began_at is not None:
-                return
-            self._began_at = time.monotonic()
-        log.warning("%s; whatever needs it waits or is refused", error)
+            known = self._causes.get(error.cause)
+            self._causes[error.cause] = _Since(known.began_at if known else now, now, in_writing)
+        if known is None:
+            log.warning("%s; whatever needs it waits or is refused", error)
 
-    def is_over(self) -> None:
-        """A transaction succeeded."""
-        if self._began_at is not None:
-            self._end()
+    def is_over(self, *, in_writing: bool) -> None:
+        """A transaction succeeded. A read says nothing of what was met in writing."""
+        if self._causes:
+            self._end(in_writing=in_writing)
 
-    def _end(self) -> None:
+    def causes(self) -> list[str]:
+        """What was refused within the last minute, and not done since."""
+        now = time.monotonic()
         with self._lock:
-            began_at, self._began_at = self._began_at, None
-        if began_at is not None:
+            return sorted(cause for cause, since in self._causes.items() if now - since.last_at < _KNOWN_FOR_S)
+
+    def _end(self, *, in_writing: bool) -> None:
+        with self._lock:
+            over = [each for each in self._causes.items() if in_writing or not each[1].in_writing]
+            for cause, _ in over:
+                del self._causes[cause]
+            left = bool(self._causes)
+        if over and not left:
+            began_at = min(since.began_at for _, since in over)
             log.warning("the database answers again, after %.0f s", time.monotonic() - began_at)

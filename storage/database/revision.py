@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from sightline.errors import SettingsError
+from sightline.errors import SettingsError, StoreUnavailableError
+from storage.database.causes import LASTING
 from storage.database.engine import Database
 from storage.database.opening import CURE, open_database
 
@@ -58,15 +59,35 @@ def expected_revision() -> str:
 
 
 def check_revision(database: Database) -> None:
-    """Refuse to work on tables of another revision.
+    """Refuse to work on tables of another revision, and on what time alone does not mend.
 
     Raises:
-        SettingsError: with the command that helps.
+        SettingsError: with what helps.
+        StoreUnavailableError: it may be there later.
     """
-    current, expected = current_revision(database), expected_revision()
+    where = database.engine.url.render_as_string(hide_password=True)
+    try:
+        current, expected = current_revision(database), expected_revision()
+        _check_encoding(database)
+    except StoreUnavailableError as error:
+        if error.cause in LASTING:
+            raise SettingsError(f"SIGHTLINE_DATABASE_URL, {where}: {error}") from error
+        raise
     if current != expected:
-        where = database.engine.url.render_as_string(hide_password=True)
         raise SettingsError(f"the database {where} has revision {current or 'none'}, not {expected}: {CURE}")
+
+
+def _check_encoding(database: Database) -> None:
+    """Texts of any script shall fit in, so that no message is refused for its letters."""
+    if database.engine.dialect.name != "postgresql":
+        return
+    with database.read() as connection:
+        encoding = connection.scalar(sa.text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise SettingsError(
+            f"SIGHTLINE_DATABASE_URL: the database's encoding is {encoding}, which does not hold every text: make it "
+            "with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 def alembic_config() -> Config:

@@ -12,7 +12,7 @@ from sightline.pipelines import registry
 from sightline.pipelines.chat import ChatOptions, ChatResult
 from sightline.types import FrameError, Item, StageRun
 from sightline.wire.messages import Job, Message
-from workers.batching.batcher import Batched, Ticket
+from workers.batching.batcher import Batched
 from workers.batching.engine import EngineRunner
 from workers.batching.outcomes import outcome_of
 from workers.chat.asked import messages_of
@@ -36,7 +36,12 @@ class ChatStage:
     def __init__(self, engine: ChatEngine, services: Services) -> None:
         self._engine = engine
         self._services = services
-        self._runner = EngineRunner(engine.begin, max_in_engine=engine.most_at_once, name="chat")
+        self._runner = EngineRunner(
+            engine.begin,
+            max_in_engine=lambda: engine.most_at_once,
+            name="chat",
+            bulk_beside=services.settings.chat_bulk_beside,
+        )
         self.runners = {"chat": self._runner}
         self._telling = Telling()
         self._measures = ChatMeasures()
@@ -76,10 +81,10 @@ class ChatStage:
         self, asked: Sequence[Question | FrameError], job: Job, questions: Sequence[Question], told: Told
     ) -> list[Batched[Answer] | FrameError]:
         """Ask together, and wait for all of them."""
-        tickets: list[Ticket[Question, Answer]] = []
-        told.call_off_too(lambda: self._runner.withdraw(tickets))
         try:
-            tickets += self._runner.submit(questions, job.lane)
+            tickets = self._runner.submit(questions, job.lane)
+            for question in questions:
+                question.when_called_off(lambda: self._runner.withdraw(tickets))
             mine = iter(tickets)
             return [one if isinstance(one, FrameError) else outcome_of(next(mine), "chat") for one in asked]
         except BaseException:

@@ -20,6 +20,7 @@ from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.result_board import ResultBoard
 from sightline.errors import BrokerUnavailableError, NotPermittedError
+from sightline.redis.condition import require_usable
 from sightline.redis.connection import broker_errors, connect
 from sightline.retry import Patience
 from sightline.settings import Settings
@@ -52,6 +53,7 @@ def open_services(
     """Connect to everything a stage needs; at once for so many tasks side by side, the others when they come."""
     redis, broker = connect(settings.redis_url), Broker(app)
     _connect_now(redis, broker, concurrency)
+    _look_at(redis)
     ledger = Ledger(redis, LedgerLimits.from_settings(settings))
     frames = open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s)
     return Services(
@@ -65,6 +67,17 @@ def open_services(
         branches=Branches(ledger.arrivals, frames, broker),
         deltas=DeltaStream(redis, ttl_s=settings.result_ttl_s),
     )
+
+
+def _look_at(redis: Redis) -> None:
+    """Raises SettingsError: this Redis throws away accepted work, or cannot do what is needed."""
+    try:
+        condition = require_usable(redis)
+    except BrokerUnavailableError:
+        return  # said where it is waited for
+    if condition is not None:
+        for warning in condition.warned:
+            log.warning("%s: %s", condition.server, warning)
 
 
 def _connect_now(redis: Redis, broker: Broker, count: int) -> None:

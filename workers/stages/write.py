@@ -14,12 +14,13 @@ from sightline.blobs.store import FrameStore
 from sightline.celery.lease import held_requests
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
-from sightline.errors import BrokerUnavailableError, FrameMissingError, StoreUnavailableError
+from sightline.errors import BadMessageError, BrokerUnavailableError, FrameMissingError, StoreUnavailableError
 from sightline.metrics.families import counters, gauge
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.types import ItemResult
 from sightline.wire.messages import Message
+from storage.database.causes import LASTING
 from storage.database.opening import open_database
 from storage.database.pool import PoolMetrics
 from storage.database.revision import check_revision
@@ -134,13 +135,26 @@ class WriteStage:
     def _store_group(self, group: list[tuple[Message, frozenset[str]]]) -> Sequence[Stored | Exception]:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
         try:
-            stored = self._store.store([message for message, _ in group], kept)
+            stored = self._stored([message for message, _ in group], kept)
             self._services.delivery.ledger.settle_together(
                 [(each.job_id, each.counts, each.result.model_dump_json()) for each in stored]
             )
             return stored
-        except (StoreUnavailableError, BrokerUnavailableError) as error:
+        except StoreUnavailableError as error:
+            if error.cause in LASTING:
+                raise  # it may be about a table that only some of them need
             return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
+        except BrokerUnavailableError as error:
+            return [error] * len(group)
+
+    def _stored(self, messages: list[Message], kept: frozenset[str]) -> list[Stored]:
+        try:
+            return self._store.store(messages, kept)
+        except BadMessageError:
+            if len(messages) > 1:
+                raise  # and each is tried alone
+        # Another writer may have been in the way of a key. It is not twice: then the message is at fault.
+        return self._store.store(messages, kept)
 
     def _keep_pictures(self, message: Message) -> frozenset[str]:
         """Copy what the policy keeps of items. Before the commit, so that every row's picture is there. Returns the ids

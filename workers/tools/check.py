@@ -1,7 +1,8 @@
 """`python -m workers.tools.check`: are the models and countries of the settings known? Nothing is loaded or fetched.
 
 With `-Q gpu.detect,cpu.ocr`: what workers of these queues need is loaded, the code of their stages, the detectors of
-`plates` and `text` and the recognizers; weights of `objects` are downloaded, by `python -m workers.tools.fetch`.
+`plates` and `text`, the recognizers and the model of `chat`; weights of `objects` are downloaded, by
+`python -m workers.tools.fetch`.
 
 Exit status: 0 all is there, 2 something is not.
 """
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline.errors import ModelError, SightlineError
+from sightline.pipelines.chat import CHAT_QUEUE
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE
 from sightline.settings import PREFIX, Settings, load_settings
 
@@ -59,6 +61,10 @@ def _load(queues: Sequence[str], settings: Settings) -> None:
         from workers.recognizers import open_plates_recognizer, open_recognizer
 
         open_plates_recognizer(settings, open_recognizer(settings))
+    if CHAT_QUEUE in queues:
+        from workers.chat.opening import open_engine
+
+        open_engine(settings).close()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from rich.text import Text
 from sightline.cli.output import JsonFlag, err
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
+from sightline.cli.work.batch import Batch, is_batch, run_batch
 from sightline.cli.work.submitted import Finished, GivenText, Printer, Submitted, What
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
@@ -83,6 +84,9 @@ def submit(
         typer.Option(help="NAME=VALUE, how the pipeline is to work on them, where it has options; may be given again."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the answers, where questions are submitted as a .jsonl file.")
+    ] = None,
     as_json: JsonFlag = False,
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
 ) -> None:
@@ -104,9 +108,16 @@ def submit(
 
     What of a folder is no photo or video that can be read is named at the end, with the reason, and the exit code is 3
     if nothing else went wrong. Hidden files do not count. Ctrl-C ends the command, not its jobs.
+
+    prompts.jsonl --pipeline chat --out answers.jsonl: questions to a language model in OpenAI's batch format, one JSON
+    a line with `custom_id` and `body`. Answers are written in the order of the questions; a bad line is an error in its
+    place. After an interruption the same command goes on.
     """
     settings = settings_for(data)
     _check_source(source)
+    if is_batch(paths or [], pipeline, out):
+        run_batch(settings, Batch(Path((paths or [""])[0]), out or Path(), lane, source, as_json))
+        return
     said = _parse_options(pipeline, option or [])
     paths, media = paths or [], registry().get(pipeline).accepts
     local = [Path(path) for path in paths if not is_remote(path)]

