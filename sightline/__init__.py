@@ -5,9 +5,10 @@
     print(job.wait(timeout_s=10).readings)
 
 Clients: `Sightline` and, for asyncio, `AsyncSightline`; what they give back: `SubmittedJob` (`AsyncSubmittedJob`) and
-`JobResult` with its `FrameResult`s, `Detection`s and `Reading`s. Errors: `SightlineError` is the base of all;
-`RetryableError` (`BacklogFullError`, `BrokerUnavailableError`, `StoreUnavailableError`, `WaitTimeoutError`) may pass
-with time, `PoisonError` (`BadImageError`, `BadMessageError`) does not. Settings: `load_settings`.
+`JobResult` with its `FrameResult`s, `Detection`s and `Reading`s; `Done` of `submit_many`. Errors: `SightlineError` is
+the base of all; `RetryableError` (`BacklogFullError`, `BrokerUnavailableError`, `StoreUnavailableError`,
+`WaitTimeoutError`) may pass with time, `PoisonError` (`BadImageError`, `BadMessageError`) does not. Settings:
+`load_settings`.
 
 This package is the floor: what every process must agree on. It is light and does nothing at import; the clients,
 which need Celery and Redis, are loaded when first asked for.
@@ -19,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import (
+    AnswerError,
     BacklogFullError,
     BadImageError,
     BadMessageError,
@@ -34,15 +36,17 @@ from sightline.errors import (
 from sightline.types import Detection, FrameRef, FrameResult, JobResult, JobStatus, Lane, Pipeline, Reading
 
 if TYPE_CHECKING:
-    from sightline.client.answers import Audit, Camera, Passage
+    from sightline.client.answers import Audit, Camera, Finding, Passage
     from sightline.client.awaited import AsyncSightline, AsyncSubmittedJob
     from sightline.client.client import Sightline, SubmittedJob
+    from sightline.client.many import Done
     from sightline.delivery.delta_stream import StreamEvent
     from sightline.settings import Settings, load_settings
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnswerError",
     "AsyncSightline",
     "AsyncSubmittedJob",
     "Audit",
@@ -52,6 +56,8 @@ __all__ = [
     "BrokerUnavailableError",
     "Camera",
     "Detection",
+    "Done",
+    "Finding",
     "FrameRef",
     "FrameResult",
     "JobCancelledError",
@@ -79,6 +85,8 @@ _LAZY = {
     "AsyncSubmittedJob": "sightline.client.awaited",
     "Audit": "sightline.client.answers",
     "Camera": "sightline.client.answers",
+    "Done": "sightline.client.many",
+    "Finding": "sightline.client.answers",
     "Passage": "sightline.client.answers",
     "Sightline": "sightline.client.client",
     "StreamEvent": "sightline.delivery.delta_stream",

@@ -8,15 +8,18 @@
     │   ├── BrokerUnavailableError
     │   │   └── NotPermittedError        it refuses this user a command or a key: somebody has to grant it
     │   ├── StoreUnavailableError    frame store or database did not answer
+    │   ├── EngineUnavailableError   a server that reads or answers for us did not
     │   ├── BacklogFullError         admission refused the job: too much is open
     │   └── WaitTimeoutError         the result did not come in time; the job goes on
     ├── PoisonError              this input can never succeed: dead letter at once
     │   ├── BadImageError            not an image we accept, or a damaged one
+    │   ├── BadSoundError            a recording without sound, too long, or damaged
     │   ├── BadMessageError          a message or request does not have the agreed shape
     │   │   └── NewerMessageError        it is of a version or pipeline that is unknown here; others may know it
     │   ├── FrameMissingError        the pixels of a frame ref are gone
     │   └── UnsafeUrlError           a URL that must not be fetched
-    ├── JobCancelledError        somebody cancelled the job that a stage works on: it is dropped
+    ├── JobCancelledError        somebody cancelled the job that a stage works on, or whose answer is waited for
+    ├── AnswerError              a question has no answer, or a part of one alone
     ├── ModelError               weights are unknown, missing or damaged
     └── SourceError              a camera or file cannot be read
 
@@ -73,6 +76,10 @@ class StoreUnavailableError(RetryableError):
         self.cause = cause
 
 
+class EngineUnavailableError(RetryableError):
+    reason = "engine_unavailable"
+
+
 class BacklogFullError(RetryableError):
     """Admission refused a job. `source_id` is the source that is full; None: too much is open in total."""
 
@@ -99,6 +106,10 @@ class PoisonError(SightlineError):
 
 class BadImageError(PoisonError):
     reason = "bad_image"
+
+
+class BadSoundError(PoisonError):
+    reason = "bad_sound"
 
 
 class BadMessageError(PoisonError):
@@ -131,6 +142,16 @@ class JobCancelledError(SightlineError):
     """The job was cancelled while a stage worked on it. A stage lets it pass: its runner drops the job."""
 
     reason = "cancelled"
+
+
+class AnswerError(SightlineError):
+    """There is no answer, or it was begun again and reads otherwise than what was heard of it. `reason` says why."""
+
+    reason = "no_answer"
+
+    def __init__(self, message: str, *, reason: str = "no_answer") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ModelError(SightlineError):

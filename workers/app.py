@@ -26,11 +26,16 @@ from sightline.celery.remote_control import only_answer
 from sightline.celery.transport import transport_of
 from sightline.errors import BadMessageError, SightlineError
 from sightline.logs import configure_logging
+from sightline.metrics.families import Collector
+from sightline.metrics.server import serve_metrics
 from sightline.pipelines import registry
 from sightline.pipelines.queues import DEAD_LETTER_TASK, WRITE_TASK
 from sightline.retry import Patience
 from sightline.settings import Settings, load_settings, log_settings
+from workers.batching.runner import Runner
 from workers.housekeeping.liveness import Liveness
+from workers.housekeeping.metrics import WorkerMetrics
+from workers.housekeeping.times import TIMES
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
 from workers.stages.step import Stage
@@ -77,13 +82,15 @@ class Worker:
             services.delivery.broker,
             self._patience,
             queues,
-            lambda: [runner for stage in self.stages.values() for runner in stage.runners.values()],
+            self._runners,
             model_timeout_s=self._settings.model_timeout_s,
             stall_timeout_s=max(self._settings.stall_timeout_s, longest_s),
             advances=lambda: self._holds.advances,
         )
         self._liveness.start()
         services.cancellations.start()
+        stages: list[Collector] = [stage for stage in self.stages.values() if isinstance(stage, Collector)]
+        serve_metrics(self._settings, "worker", TIMES, WorkerMetrics(self._runners, self._patience), *stages)
         # What is here now stays as long as the process. Not looked at again, it makes collections short, and so
         # frequent that garbage of messages does not pile up.
         gc.collect()
@@ -92,6 +99,9 @@ class Worker:
     def close(self, **_: object) -> None:
         for stage in self.stages.values():
             stage.close()
+
+    def _runners(self) -> list[Runner[Any, Any]]:
+        return [runner for stage in self.stages.values() for runner in stage.runners.values()]
 
     def run(self, task: str, message: Any, request: Any) -> None:
         assert self._services is not None
@@ -137,7 +147,7 @@ def create_worker_app(settings: Settings) -> Celery:
     celeryd_after_setup.connect(worker.open, weak=False)
     worker_shutting_down.connect(lambda **_: patience.stop(), weak=False)
     worker_shutdown.connect(worker.close, weak=False)
-    setup_logging.connect(lambda **_: configure_logging(settings.log_level), weak=False)
+    setup_logging.connect(lambda **_: configure_logging(settings.log_level, settings.log_format), weak=False)
     return celery_app
 
 

@@ -16,6 +16,7 @@ from producers.api.middleware.protocol import ImpatientProtocol
 from producers.api.services import ApiServices, open_services
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
+from sightline.metrics.server import serve_metrics
 from sightline.settings import load_settings, log_settings
 from storage.access.keys import list_keys
 
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         log_settings(settings)
         services = open_services(settings)
     except SettingsError as error:
@@ -33,8 +34,10 @@ def main() -> int:
         return 2
     if not is_loopback(settings.api_host):
         _warn_of_exposure(services)
+    app = create_app(settings, services)
+    serve_metrics(settings, "api", app.state.metrics)
     uvicorn.run(
-        create_app(settings, services),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         http=ImpatientProtocol,

@@ -18,12 +18,15 @@ from producers.api.access.auth import SCHEMES, KeyChecker
 from producers.api.access.origin import is_through_trusted
 from producers.api.access.rate_limit import RateLimit
 from producers.api.accounting import books
+from producers.api.metrics.collector import StoreMetrics
 from producers.api.middleware.head import HeadAsGet
 from producers.api.middleware.headers import ResponseHeaders
 from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
-from producers.api.pages import page, reference
+from producers.api.openai import completions, models
+from producers.api.openai.errors import OpenAiErrors
+from producers.api.pages import chat, page, reference
 from producers.api.pages import plates as plate_pages
 from producers.api.params import refuse_unknown
 from producers.api.routes import (
@@ -70,21 +73,37 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     app.state.services = opened
     app.state.keys = KeyChecker()
     app.state.looks = Looks()
+    app.state.metrics = StoreMetrics(opened)
     add_handlers(app)
     documented = [Security(scheme) for scheme in SCHEMES]
-    parts = (jobs, job_events, results, explanations, dead_letters, cameras, plates, sinks, erasure, books, audit_log)
+    parts = (
+        jobs,
+        job_events,
+        results,
+        explanations,
+        dead_letters,
+        cameras,
+        plates,
+        sinks,
+        erasure,
+        books,
+        audit_log,
+        completions,
+        models,
+    )
     for router in (*(part.router for part in parts), jobs.endings):
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     app.include_router(status.router, dependencies=documented)
-    for part in (health, page, plate_pages, reference):
+    for part in (health, page, plate_pages, chat, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(RateLimit, settings=settings, client=opened.async_redis)
     app.add_middleware(ResponseHeaders)
+    app.add_middleware(OpenAiErrors)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     if settings.cors_origins:
         # Keys come in a header that scripts set; the cookie of the page is for the page alone.
         app.add_middleware(

@@ -13,20 +13,23 @@ import signal
 import sys
 import threading
 
+from producers.camera.metrics import CameraMetrics
 from producers.camera.process import CameraProcess
 from sightline.delivery.publisher import Publisher
 from sightline.errors import SettingsError
 from sightline.logs import configure_logging
+from sightline.metrics.server import serve_metrics
 from sightline.redis.connection import connect
 from sightline.settings import load_settings, log_settings
 from storage.cameras import list_cameras
 from storage.database.opening import open_database
+from storage.database.pool import PoolMetrics
 
 
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         publisher = Publisher.from_settings(settings)
@@ -35,6 +38,7 @@ def main() -> int:
         return 2
     stop = _stop_on_signal()
     process = CameraProcess(settings, publisher, connect(settings.redis_url), functools.partial(list_cameras, database))
+    serve_metrics(settings, "camera", CameraMetrics(process.fleet.statuses), PoolMetrics(database))
     outcome = process.run(stop)
     if outcome != "stopped":
         # A thread that is blocked inside FFmpeg or a socket must not be torn down with the interpreter: leave at once.

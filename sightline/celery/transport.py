@@ -64,6 +64,10 @@ class Transport(Protocol):
         """When the oldest waiting message was sent, or a time before that; None if none waits."""
         ...
 
+    def held(self, channel: Any) -> tuple[int, float] | None:
+        """How many messages workers hold, and when the oldest lease was refreshed (now, if none). None: not known."""
+        ...
+
 
 def transport_of(broker_url: str) -> Transport:
     return RabbitTransport() if broker_url.startswith("amqp") else RedisTransport()
@@ -147,6 +151,13 @@ class RedisTransport:
                 pipe.lindex(key, -1)
             return min((_sent_at(message) for message in pipe.execute() if message is not None), default=None)
 
+    def held(self, channel: Any) -> tuple[int, float] | None:
+        with channel.client.pipeline(transaction=False) as pipe:
+            pipe.zcard(channel.unacked_index_key)
+            pipe.zrange(channel.unacked_index_key, 0, 0, withscores=True)
+            count, oldest = pipe.execute()
+        return int(count), float(oldest[0][1]) if oldest else time.time()
+
 
 class RabbitTransport:
     def options(self, settings: Settings) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
@@ -203,6 +214,9 @@ class RabbitTransport:
     def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
         # Its queues cannot be looked into without taking: what waits may be of any age.
         return 0.0 if self.depth(channel, queue, lane) else None
+
+    def held(self, channel: Any) -> tuple[int, float] | None:  # noqa: ARG002 - the protocol's signature
+        return None
 
 
 def lists_of(channel: Any, queue: str, lane: Lane) -> list[str]:

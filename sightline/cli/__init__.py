@@ -18,7 +18,7 @@ import typer
 from sightline import __version__
 from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
 from sightline.cli.operating import backup, capacity, doctor, retention, up
-from sightline.cli.work import jobs, submit
+from sightline.cli.work import ask, jobs, submit, trace
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -45,8 +45,10 @@ def _sightline(
 
 app.command()(up.up)
 app.command()(submit.submit)
+app.command()(ask.ask)
 app.command()(jobs.cancel)
 app.command()(explain.explain)
+app.command()(trace.trace)
 app.command()(capacity.capacity)
 app.command()(doctor.doctor)
 app.command()(backup.backup)
@@ -62,6 +64,7 @@ for _command in (
     queries.passages,
     queries.detections,
     queries.readings,
+    queries.findings,
     queries.queues,
     queries.audit,
     queries.audit_log,

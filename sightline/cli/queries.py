@@ -1,4 +1,4 @@
-"""Commands that ask the API: passages, detections, readings, status, queues, audit."""
+"""Commands that ask the API: passages, detections, readings, findings, status, queues, audit."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ Since = Annotated[str | None, typer.Option(help="From then on: 15m, 1h, 2d, or a
 Until = Annotated[str | None, typer.Option(help="Before then, written like --since.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 Data = Annotated[Path | None, typer.Option(help="Data folder of `sightline up`.")]
+
+
+_MOST_CHARS = 60  #: of a value in a table
 
 
 def settings_for(data: Path | None) -> Settings:
@@ -125,6 +128,39 @@ def readings(
         "frame_id": "frame",
     }
     _list("/readings", query, columns, limit=limit, as_json=as_json, data=data, empty="nothing was read yet")
+
+
+def findings(
+    pipeline: Annotated[str | None, typer.Option(help="Only of this pipeline.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only this field of results.")] = None,
+    job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """What pipelines found that is no passage, detection or reading, newest first."""
+    query = {"pipeline": pipeline, "kind": kind, "job": job, "source": source, "since": since, "until": until}
+    columns = {
+        "captured_at": "captured (UTC)",
+        "source_id": "source",
+        "pipeline": "pipeline",
+        "kind": "field",
+        "payload": "value",
+        "frame_id": "item",
+    }
+    rows = list_items(settings_for(data), "/findings", query, limit=limit)
+    if not as_json:
+        rows = (row | {"payload": _in_short(row["payload"])} for row in rows)
+    print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no findings yet"))
+
+
+def _in_short(value: Any) -> str:
+    """On one line of a table; a whole text is in `--json`."""
+    text = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
+    return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"
 
 
 def status(as_json: JsonFlag = False, data: Data = None) -> None:

@@ -6,7 +6,7 @@ A newer API may say more than is known here: that is left out.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,6 +49,26 @@ class Passage(Answer):
     country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
     country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`
+
+
+class Finding(Answer):
+    """One field of a result that is no detection, reading or passage; of a field that is a list, one entry."""
+
+    frame_id: str  #: of the item
+    job_id: str
+    source_id: str
+    captured_at: datetime
+    pipeline: Pipeline
+    kind: str  #: the field's name
+    finding_index: int = 0  #: the entry's number in a field that is a list
+    payload: Any = None  #: its value
+    stage: str | None = None  #: the last one that ran
+    model: str | None = None
+    model_sha256: str | None = None
+    runtime: str | None = None
+    worker: str | None = None
+    queue_wait_ms: float | None = None
+    inference_ms: float | None = None
 
 
 class CameraStatus(Answer):

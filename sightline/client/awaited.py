@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from sightline.client.answers import Audit, Camera, Passage
+from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.client import Moment, Sightline
 from sightline.client.images import Image
+from sightline.client.many import Done, submit_many_async
 from sightline.errors import WaitTimeoutError
 from sightline.pipelines import DEFAULT
 from sightline.settings import Settings
@@ -23,8 +24,18 @@ from sightline.wire.messages import Job
 if TYPE_CHECKING:
     from sightline.delivery.delta_stream import StreamEvent
 
-#: Passages for which a thread is asked at once.
+#: Rows for which a thread is asked at once.
 _AT_ONCE: Final = 100
+
+
+_Row = TypeVar("_Row")
+
+
+async def _in_threads(rows: Iterator[_Row]) -> AsyncIterator[_Row]:
+    """The same, fetched aside."""
+    while some := await asyncio.to_thread(list, islice(rows, _AT_ONCE)):
+        for row in some:
+            yield row
 
 
 class AsyncSightline:
@@ -63,6 +74,12 @@ class AsyncSightline:
         )
         return AsyncSubmittedJob(submitted.job, self, submitted.notes)
 
+    def submit_many(
+        self, inputs: Iterable[Any], *, at_once: int = 32, timeout_s: float = 600.0, **how: Any
+    ) -> AsyncIterator[Done]:
+        """See `Sightline.submit_many`; who waits holds no thread."""
+        return submit_many_async(self, inputs, at_once=at_once, timeout_s=timeout_s, how=how)
+
     async def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """See `Sightline.wait`."""
         result = await self._waiting.wait(job_id, timeout_s)
@@ -97,9 +114,26 @@ class AsyncSightline:
         found = self._sync.passages(
             text, like=like, on_list=on_list, source=source, since=since, until=until, limit=limit
         )
-        while some := await asyncio.to_thread(list, islice(found, _AT_ONCE)):
-            for passage in some:
-                yield passage
+        async for passage in _in_threads(found):
+            yield passage
+
+    async def findings(
+        self,
+        pipeline: str | None = None,
+        *,
+        kind: str | None = None,
+        job_id: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> AsyncIterator[Finding]:
+        """See `Sightline.findings`."""
+        found = self._sync.findings(
+            pipeline, kind=kind, job_id=job_id, source=source, since=since, until=until, limit=limit
+        )
+        async for finding in _in_threads(found):
+            yield finding
 
     async def cameras(self) -> list[Camera]:
         """See `Sightline.cameras`."""
@@ -164,6 +198,15 @@ class AsyncSubmittedJob:
     def stream(self, last_id: str = "0", *, silent_s: float = 60.0) -> AsyncIterator[StreamEvent]:
         """See `SubmittedJob.stream`."""
         return self._client.stream(self.job_id, last_id, silent_s=silent_s)
+
+    async def pieces(self, *, silent_s: float = 60.0) -> AsyncIterator[str]:
+        """See `SubmittedJob.pieces`."""
+        from sightline.chat.pieces import AnswerPieces
+
+        pieces = AnswerPieces()
+        async for event in self.stream(silent_s=silent_s):
+            if text := pieces.take(event):
+                yield text
 
     async def cancel(self) -> bool:
         """See `SubmittedJob.cancel`."""

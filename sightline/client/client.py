@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sightline.client.answers import Audit, Camera, Passage
+from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
+from sightline.client.many import Done, submit_many
 from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
-from sightline.pipelines import DEFAULT
+from sightline.pipelines import DEFAULT, Medium, registry
 from sightline.settings import Settings, load_settings
-from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.jobs import NewFrame, NewItem, make_job, notes_on, sequence_of
 from sightline.submission.sounds import NewSound
-from sightline.submission.texts import NewText
+from sightline.submission.texts import TEXT_SUFFIXES, NewText, decode_text
 from sightline.types import JobResult, Lane, Pipeline, TimeFrom
 from sightline.wire.messages import Job
 
@@ -54,6 +56,21 @@ class SubmittedJob:
         """See `Sightline.stream`."""
         return self._client.stream(self.job_id, last_id, silent_s=silent_s)
 
+    def pieces(self, *, silent_s: float = 60.0) -> Iterator[str]:
+        """The text of an answer as it comes, of a job of one question to `chat`: each piece once, also where a worker
+        starts the answer over.
+
+        Raises:
+            WaitTimeoutError: after `silent_s` of silence; the job goes on.
+            BadMessageError: the question is at fault.
+            JobCancelledError: somebody cancelled it.
+            AnswerError: there is no answer, or a worker that starts it over answers otherwise.
+        """
+        from sightline.chat.pieces import AnswerPieces
+
+        pieces = AnswerPieces()
+        yield from filter(None, map(pieces.take, self.stream(silent_s=silent_s)))
+
     def cancel(self) -> bool:
         """Have it dropped as `cancelled`; see `Sightline.cancel`."""
         return self._client.cancel(self.job_id)
@@ -64,7 +81,7 @@ class Sightline:
 
     With `url` it goes through the HTTP API at that address, and needs no Redis: `api_key` is an operator's to submit,
     a viewer's to ask; without one, `SIGHTLINE_API_KEY` is. Without `url` jobs go straight to Redis, and only questions
-    (`passages`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
+    (`passages`, `findings`, `cameras`, `audit`) to the API, at `SIGHTLINE_API_URL`.
 
     Safe to use from several threads and after a fork, and may be pickled, with its key: each process opens connections
     of its own. Use it as a context manager, or call `close`.
@@ -99,6 +116,9 @@ class Sightline:
         2000), as paths, bytes or open binary files, as one job; or a `text` or several, or a `sound`, for a pipeline
         that takes such. Where its items have several parts, all is one item: a question, a picture and a recording.
 
+        A file is read as what the pipeline takes: text or sound where it takes no pictures, and text where it is
+        called so (`letter.txt`).
+
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
         their times, as pictures of one camera do. Without it each image stands alone, unless its EXIF shows a burst.
@@ -116,21 +136,39 @@ class Sightline:
         """
         settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
         limits = settings and ImageLimits.of(settings)
-        photos = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
-        frames: list[NewItem] = [*photos, *_new_texts(text, captured_at), *_new_sounds(sound, captured_at)]
+        spec = registry().find(pipeline)  # None: the API knows it
+        files = [_new_item(image, spec.accepts if spec else ("image",), limits, captured_at) for image in images]
+        items: list[NewItem] = [*files, *_new_texts(text, captured_at), *_new_sounds(sound, captured_at)]
         job, pixels = make_job(
-            frames,
+            items,
             settings,
             pipeline=pipeline,
             lane=lane,
             source_id=source_id,
-            sequence=sequence_of(frames, is_said=sequence),
+            sequence=sequence_of(items, is_said=sequence),
             options=options,
             idempotency_key=idempotency_key,
         )
+        notes = notes_on(items, job)
         job, said = self._jobs.accept(job, pixels, idempotency_key)
-        notes = (*(f"{frame.name or 'image'}: {frame.note}" for frame in frames if frame.note), *said)
-        return SubmittedJob(job, self, notes)
+        return SubmittedJob(job, self, (*notes, *said))
+
+    def submit_many(
+        self, inputs: Iterable[Any], *, at_once: int = 32, timeout_s: float = 600.0, **how: Any
+    ) -> Iterator[Done]:
+        """Submit much and wait for it, `at_once` of it at a time, each in a thread; how each ended, in their order.
+
+        One that fails is no end of the others. Where the backlog is full it waits for room. Who stops to listen submits
+        no more; jobs that were begun go on.
+
+        Args:
+            inputs: an image each, or the arguments of `submit` by name, as `{"text": "…"}`.
+            timeout_s: to wait for each.
+            how: what all have in common, as `pipeline="chat"`.
+
+        Raises TypeError, OSError: as `submit` does.
+        """
+        return submit_many(self, inputs, at_once=at_once, timeout_s=timeout_s, how=how)
 
     def wait(self, job_id: str, timeout_s: float = 30.0) -> JobResult:
         """The result of a job by its id; see `SubmittedJob.wait`.
@@ -190,6 +228,25 @@ class Sightline:
         query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
         rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
         return map(Passage.model_validate, rows)
+
+    def findings(
+        self,
+        pipeline: str | None = None,
+        *,
+        kind: str | None = None,
+        job_id: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int = 100,
+    ) -> Iterator[Finding]:
+        """What pipelines found that is no passage, detection or reading, the newest first, as `passages` gives it.
+
+        Of one `pipeline`, one `kind` (field of its results), one job or one source, or of all. Raises as `passages`
+        does.
+        """
+        query = {"pipeline": pipeline, "kind": kind, "job": job_id, "source": source, **_range(since, until)}
+        return map(Finding.model_validate, self._api.items("/findings", query, limit=limit))
 
     def cameras(self) -> list[Camera]:
         """Cameras and how they do. Raises as `passages` does."""
@@ -270,6 +327,19 @@ def _moment(name: str, value: Any) -> str | None:
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
+
+
+def _new_item(
+    given: Image, accepts: Sequence[Medium], limits: ImageLimits | None, captured_at: datetime | None
+) -> NewItem:
+    """What was given as an image, as the medium that the pipeline takes."""
+    data, name = read_image(given)
+    if "text" in accepts and (Path(name).suffix.lower() in TEXT_SUFFIXES or not {"image", "audio"} & set(accepts)):
+        at, source = _time_of(captured_at)
+        return NewText(decode_text(data, name or "text"), at, name, time_from=source)
+    if "audio" in accepts and "image" not in accepts:
+        return _new_sounds([given if isinstance(given, str | Path) else data], captured_at)[0]
+    return NewFrame.photo(data, name, limits=limits, captured_at=captured_at)
 
 
 def _new_texts(text: str | Sequence[str], captured_at: datetime | None) -> list[NewText]:

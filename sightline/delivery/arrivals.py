@@ -47,6 +47,15 @@ return redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
 """
 
 
+# KEYS: arrivals, open jobs. ARGV: job_id, field, how many, seconds it is kept. Returns 0 if the job is not open.
+_CUT: Final = """
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
+
+
 @dataclass(frozen=True)
 class Shards:
     """Of one stage of a job."""
@@ -64,23 +73,25 @@ class Arrivals:
         self._arrive = redis.register_script(_ARRIVE)
         self._arrive_shard = redis.register_script(_ARRIVE_SHARD)
         self._count = redis.register_script(_COUNT)
+        self._cut = redis.register_script(_CUT)
 
     def arrive(self, job: Job, chain: str) -> set[str]:
         """A chain has arrived. Returns all that have; none if the job is not open any more."""
         return {name for name in self._note(self._arrive, job, chain) if "#" not in name}
 
-    def arrive_shard(self, job: Job, stage: str, shard: int) -> bool:
-        """A shard has arrived. Returns whether all have."""
-        arrived, count = self._note(self._arrive_shard, job, f"{stage}#{shard}", stage)
-        return int(arrived) == int(count)
+    def arrive_shard(self, job: Job, stage: str, shard: int) -> int | None:
+        """A shard has arrived. Returns how many have not; None if the job is not open any more."""
+        arrived, count = map(int, self._note(self._arrive_shard, job, f"{stage}#{shard}", stage))
+        return count - arrived if arrived else None
 
-    def cut(self, job: Job, stage: str, count: int) -> None:
-        """Note how many shards a stage has, before any is sent. The first number holds."""
+    def cut(self, job: Job, stage: str, count: int) -> bool:
+        """Note how many shards a stage has, before any is sent. The first number holds.
+
+        Returns False if the job is not open any more: then nothing is noted.
+        """
+        keys, arguments = [_key(job.job_id), "sightline:jobs"], [job.job_id, f"{stage}#shards", count, _KEPT_S]
         with broker_errors():
-            pipe = self._redis.pipeline()
-            pipe.hsetnx(_key(job.job_id), f"{stage}#shards", count)
-            pipe.expire(_key(job.job_id), _KEPT_S)
-            pipe.execute()
+            return bool(self._cut(keys=keys, args=arguments))
 
     def shards(self, job: Job, stage: str) -> Shards | None:
         """None: the stage has not cut the job yet."""

@@ -12,8 +12,8 @@ from sightline.errors import FrameMissingError
 from sightline.pipelines import as_results, make_results, registry
 from sightline.pipelines.graph import Chain
 from sightline.types import FrameError
-from sightline.wire.messages import Job, Message
-from sightline.wire.parts import Part, part_key
+from sightline.wire.messages import MAX_SHARDS, Job, Message
+from sightline.wire.parts import Part, part_key, shard_key
 
 
 class Branches:
@@ -28,8 +28,11 @@ class Branches:
         """A chain has ended, well or not: send each chain that has now all it needs."""
         graph = registry().graph(job.pipeline)
         assert graph is not None
-        self._frames.put_many({part_key(job.job_id, chain.name): part.pack()})
+        key = part_key(job.job_id, chain.name)
+        self._frames.put_many({key: part.pack()})
         arrived = self.arrivals.arrive(job, chain.name)
+        if not arrived:
+            self._frames.delete_many([key])  # of a late copy: the job has ended, and nobody else would free it
         for following in graph.after(chain.name):
             if arrived.issuperset(following.needs):
                 self.send(job, following)
@@ -41,9 +44,27 @@ class Branches:
     def arrive_shard(self, job: Job, chain: Chain, shard: int, part: Part) -> None:
         """A shard has ended: if it was the last, send the message on which its stage merges them."""
         stage = chain.head.name
-        self._frames.put_many({part_key(job.job_id, stage, shard): part.pack()})
-        if self.arrivals.arrive_shard(job, stage, shard):
+        key = part_key(job.job_id, stage, shard)
+        self._frames.put_many({key: part.pack()})
+        missing = self.arrivals.arrive_shard(job, stage, shard)
+        if missing is None:
+            self._frames.delete_many([key])  # as above
+        elif not missing:
             self.send(job, chain)
+
+    def cut(self, job: Job, chain: Chain, shards: Iterable[bytes]) -> None:
+        """The stage of a chain cuts a job into shards: put each down before the next is made, send their messages."""
+        stage, keys = chain.head.name, list[str]()
+        for number, data in enumerate(shards):
+            if number == MAX_SHARDS:
+                self._frames.delete_many(keys)
+                raise RuntimeError(f"{stage}: split gave more than {MAX_SHARDS} shards")
+            keys.append(shard_key(job.job_id, stage, number))
+            self._frames.put_many({keys[-1]: data})
+        if self.arrivals.cut(job, stage, len(keys)):
+            self.send_shards(job, chain, range(len(keys)))
+        else:
+            self._frames.delete_many(keys)  # as above
 
     def send_shards(self, job: Job, chain: Chain, shards: Iterable[int]) -> None:
         """Send the message of each: `{job}:{stage}:{k}`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sightline.celery.transport import transport_of
 from sightline.errors import BrokerUnavailableError
@@ -15,6 +15,16 @@ from sightline.types import Lane, Pipeline
 
 if TYPE_CHECKING:
     from celery import Celery
+
+
+class Line(NamedTuple):
+    """What waits in one lane of a queue."""
+
+    queue: str
+    lane: Lane
+    messages: int
+    oldest_sent_at: float | None  #: epoch seconds; 0: the broker does not tell; None: nothing waits
+
 
 #: The one argument of a task: what is JSON-able, or `Message.pack`.
 Payload = str | dict[str, Any]
@@ -48,6 +58,25 @@ class Broker:
         with self._channel() as channel:
             depth, queues = self._transport.depth, registry().queues
             return {queue: sum(depth(channel, queue, lane) for lane in Lane) for queue in queues}
+
+    def lines(self) -> list[Line]:
+        """What waits, for each lane of each queue."""
+        with self._channel() as channel:
+            depth, sent_at = self._transport.depth, self._transport.sent_at
+            return [
+                Line(queue, lane, messages, sent_at(channel, queue, lane) if messages else None)
+                for queue in registry().queues
+                for lane in Lane
+                for messages in (depth(channel, queue, lane),)
+            ]
+
+    def held(self) -> tuple[int, float] | None:
+        """How many messages workers hold, and when the oldest lease among them was refreshed, in epoch seconds.
+
+        A live worker refreshes its leases four times per visibility time-out. None: RabbitMQ does not tell.
+        """
+        with self._channel() as channel:
+            return self._transport.held(channel)
 
     def waiting_since(self, lane: Lane, pipeline: Pipeline) -> float:
         """When the oldest message was sent that waits in a lane of the queues of a pipeline; now, if none waits.

@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import ValidationError
@@ -231,14 +232,20 @@ class Ledger:
             payload: Any = self._redis.hget(_JOBS, job_id)
         return Job.model_validate_json(payload) if payload else None
 
-    def open_jobs(self, *, limit: int = 100) -> list[Job]:
-        """Some open jobs, the higher lanes first, and in each those due soonest."""
+    def open_jobs(self, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
+        """Some open jobs: the higher lanes first, and in each those due soonest; or the newest of all lanes."""
         with broker_errors():
-            ids: list[Any] = []
+            due: list[Any] = []
             for line in self._lines:
-                ids += cast("list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1))
-            payloads: Any = self._redis.hmget(_JOBS, ids[:limit]) if ids else []
-        return [Job.model_validate_json(payload) for payload in payloads if payload]
+                due += cast(
+                    "list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1, desc=newest_first, withscores=True)
+                )
+            if newest_first:
+                due.sort(key=itemgetter(1), reverse=True)
+            ids = [job_id for job_id, _ in due[:limit]]
+            payloads: Any = self._redis.hmget(_JOBS, ids) if ids else []
+        jobs = [Job.model_validate_json(payload) for payload in payloads if payload]
+        return sorted(jobs, key=attrgetter("published_at"), reverse=True) if newest_first else jobs
 
     def oldest_open(self, lane: Lane, pipelines: Iterable[Pipeline], *, since: float) -> dict[Pipeline, float | None]:
         """When the oldest open job of each pipeline was made, in epoch seconds, of those made after `since`; None if
@@ -260,12 +267,7 @@ class Ledger:
         """Open frames per source."""
         with broker_errors():
             found: Any = self._redis.hgetall(_OPEN)
-        open_frames: dict[str, int] = defaultdict(int)
-        for field, frames in found.items():
-            source_id = field.partition("|")[2]
-            if source_id != _TOTAL:
-                open_frames[source_id] += int(frames)
-        return dict(open_frames)
+        return _open_by_source(found)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Frames per source and outcome: published, stored, repeated, dead, dropped:<reason>."""
@@ -273,26 +275,38 @@ class Ledger:
             found: Any = self._redis.hgetall(_COUNTS)
         return _by_source([found])
 
-    def hourly_counts(self, hours: range) -> dict[str, dict[str, int]]:
-        """The same of jobs published in these hours (counted since 1970, UTC), as far back as they are kept."""
+    def balance(self) -> dict[str, dict[str, int]]:
+        """The counts of all time, and frames that are `open`, at one moment."""
         with broker_errors():
-            pipe = self._redis.pipeline(transaction=False)
+            pipe = self._redis.pipeline()
+            pipe.hgetall(_COUNTS)
+            pipe.hgetall(_OPEN)
+            counts, open_frames = pipe.execute()
+        return _with_open([counts], _open_by_source(open_frames))
+
+    def hourly_balance(self, hours: range) -> dict[str, dict[str, int]]:
+        """The same of jobs published in these hours (counted since 1970, UTC), as far back as they are kept.
+
+        Reads all jobs that are open, at once: else a job that ends meanwhile is counted twice, or not at all. It keeps
+        Redis busy for 50 ms where 20,000 are open.
+        """
+        with broker_errors():
+            pipe = self._redis.pipeline()
             for hour in hours:
                 pipe.hgetall(f"{_COUNTS}:{hour}")
-            return _by_source(pipe.execute())
+            pipe.hgetall(_JOBS)
+            *counts, payloads = pipe.execute()
+        open_frames: Counter[str] = Counter()
+        for job in map(Job.model_validate_json, payloads.values()):
+            if hours.start * scripts.HOUR_S <= job.published_at < hours.stop * scripts.HOUR_S:
+                open_frames.update(frames_per_source(job))
+        return _with_open(counts, open_frames)
 
     def hourly_since(self) -> float | None:
         """When the counts by hours began, in epoch seconds: at the first job, or when Redis had lost everything."""
         with broker_errors():
             since: Any = self._redis.get(f"{_COUNTS}:since")
         return None if since is None else float(since)
-
-    def open_between(self, since: float, until: float) -> list[Job]:
-        """Open jobs that were published between two epoch times. Reads all that are open."""
-        with broker_errors():
-            payloads = [payload for _, payload in self._redis.hscan_iter(_JOBS, count=500)]
-        jobs = (Job.model_validate_json(payload) for payload in payloads)
-        return [job for job in jobs if since <= job.published_at < until]
 
     def close(self) -> None:
         self._redis.close()
@@ -332,6 +346,22 @@ def frames_per_source(job: Job) -> dict[str, int]:
     for frame in job.frames:
         counts[frame.source_id] += 1
     return dict(counts)
+
+
+def _open_by_source(found: Mapping[str, Any]) -> dict[str, int]:
+    open_frames: dict[str, int] = defaultdict(int)
+    for field, frames in found.items():
+        source_id = field.partition("|")[2]
+        if source_id != _TOTAL:
+            open_frames[source_id] += int(frames)
+    return dict(open_frames)
+
+
+def _with_open(hashes: Iterable[Mapping[str, Any]], open_frames: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    counts = _by_source(hashes)
+    for source_id, frames in open_frames.items():
+        counts.setdefault(source_id, {})["open"] = frames
+    return counts
 
 
 def _by_source(hashes: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -52,12 +52,19 @@ class Sweeper:
         self._max_attempts = max_attempts
         self._afterwards = afterwards
         self._stopped = threading.Event()
+        self._swept_at = time.monotonic()
+        self.swept = 0  #: jobs, since the start
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="sweeper", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last sweep that came to its end; before the first since the start."""
+        return time.monotonic() - self._swept_at
 
     def sweep(self) -> int:
         """Send every overdue job that waits in no queue, and end those that were cancelled. Returns how many."""
@@ -67,6 +74,8 @@ class Sweeper:
             for overdue in self._ledger.claim_overdue(lane, pipeline, before=before):
                 self._send(overdue)
                 swept += 1
+        self.swept += swept
+        self._swept_at = time.monotonic()
         return swept
 
     def _send(self, overdue: Overdue) -> None:

@@ -14,10 +14,12 @@ from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
+from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings
 from sightline.settings.sinks import SinkSettings
+from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 
@@ -29,11 +31,13 @@ __all__ = [
     "CameraSettings",
     "ChatSettings",
     "DeliverySettings",
+    "MetricsSettings",
     "ModelSettings",
     "Network",
     "PlaceSettings",
     "Settings",
     "SinkSettings",
+    "SpeechSettings",
     "StorageSettings",
     "WorkerSettings",
     "load_settings",

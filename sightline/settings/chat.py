@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue, SecretStr
 
-from sightline.settings.group import Count, Group
+from sightline.settings.group import Count, Group, Seconds
 
 
 class ChatSettings(Group):
@@ -21,9 +21,42 @@ class ChatSettings(Group):
     )
     chat_model: str = Field(
         "smollm2",
-        description="The model: a name of the model registry; of `openai`, a name that the server knows.",
+        description="The model: a name of the model registry, or the path of a GGUF file or of a folder prepared for "
+        "OpenVINO. With `openai`, a name that the server knows.",
     )
     chat_concurrency: Count = Field(
         32, description="Bulk jobs that a chat worker holds at once; others get 25 % extra threads."
     )
-    chat_max_in_engine: Count = Field(32, description="Answers that are worked on at once, at most.")
+    chat_max_in_engine: Count = Field(
+        32, description="Answers that are worked on at once, at most. A server that says 429 gets fewer."
+    )
+    chat_bulk_beside: Count = Field(
+        4,
+        description="Of these, bulk's while answers of higher lanes are worked on, and five seconds longer. Each more "
+        "makes every token of the others later.",
+    )
+    chat_context_tokens: Annotated[int, Field(ge=0)] = Field(
+        0, description="Tokens of a question and its answer together, at most; 0: as many as the model was made for."
+    )
+    chat_cache_gb: Count = Field(
+        1,
+        description="Memory of `openvino` for what was read and said, in gigabytes; what prompts share is kept there.",
+    )
+    chat_device: str = Field(
+        "CPU", description="Where `openvino` runs: `CPU`, `GPU`, `GPU.1`, or several: `HETERO:GPU.0,GPU.1`."
+    )
+    chat_properties: dict[str, JsonValue] = Field(
+        {},
+        description='Properties of OpenVINO for that, as JSON: `{"MODEL_DISTRIBUTION_POLICY": "PIPELINE_PARALLEL"}` '
+        'shares a model among the devices of `HETERO`, `{"KV_CACHE_PRECISION": "u8"}` halves its cache.',
+    )
+    chat_url: str = Field(
+        "", description="Where the server of `openai` is: `http://10.0.0.5:8000/v1`.", pattern=r"^(https?://\S+)?$"
+    )
+    chat_api_key: SecretStr = Field(SecretStr(""), description="Key for that server.")
+    chat_timeout_s: Seconds = Field(
+        60, description="Seconds that server may be silent, from one token to the next too."
+    )
+    chat_retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        3, description="How often it is asked again where it failed before the first token."
+    )

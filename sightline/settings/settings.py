@@ -19,8 +19,10 @@ from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX, Group
 from sightline.settings.models import ModelSettings
+from sightline.settings.observed import MetricsSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
+from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 
@@ -32,10 +34,12 @@ class Settings(
     WorkerSettings,
     ModelSettings,
     ChatSettings,
+    SpeechSettings,
     StorageSettings,
     SinkSettings,
     ApiSettings,
     CameraSettings,
+    MetricsSettings,
 ):
     """All knobs. `docs/reference/settings.md` is generated from the descriptions in the groups."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from storage.jobs.job_rows import DEAD, STORED
 from storage.tables import DeadLetters, Frames, Jobs, RemovedRows
 
 _AT_ONCE = 500
+#: A job ends after it was published, and clocks differ by less than this: by an index what ended before is left out.
+_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 class MissingFrame(Value):
@@ -29,11 +31,10 @@ class MissingFrame(Value):
 def rows_between(database: Database, since: datetime, until: datetime) -> dict[str, Counter[str]]:
     """How many frames of each source are `stored`, of jobs published from `since` on and before `until`, whole hours;
     and how many were and are `removed` by age."""
-    # A job ends after it was published: by that index what is older is left out.
     rows = (
         sa.select(Frames.source_id, sa.literal("stored"), sa.func.count())
         .join(Jobs, Jobs.job_id == Frames.job_id)
-        .where(Jobs.finished_at >= since, Frames.published_at >= since, Frames.published_at < until)
+        .where(Jobs.finished_at >= since - _CLOCKS_DIFFER, Frames.published_at >= since, Frames.published_at < until)
         .group_by(Frames.source_id)
     )
     removed = (
@@ -63,7 +64,7 @@ def missing_between(
     With `dead_only` only jobs with a dead frame are read: far fewer.
     """
     jobs = sa.select(Jobs.job_id, Jobs.outcomes).where(
-        Jobs.finished_at >= since, Jobs.published_at >= since, Jobs.published_at < until
+        Jobs.finished_at >= since - _CLOCKS_DIFFER, Jobs.published_at >= since, Jobs.published_at < until
     )
     if dead_only:
         jobs = jobs.where(Jobs.status == JobStatus.DEAD.value)

@@ -21,6 +21,8 @@ from storage.database.engine import LOCK_TIMEOUT_S, Database
 from storage.database.postgres import CONNECT_TIMEOUT_S, attend, connect_args
 
 POOL_TIMEOUT_S: Final = 10
+_KEPT, _MORE = 8, 32  #: connections of a process
+MAX_CONNECTIONS: Final = _KEPT + _MORE
 _SEVERAL_HOSTS: Final = re.compile(r"(?P<before>postgres[^:]*://([^/?#]*@)?)(?P<hosts>[^/?#@]*,[^/?#@]*)(?P<after>.*)")
 CURE: Final = "run `python -m storage upgrade`, or name another in SIGHTLINE_DATABASE_URL"
 
@@ -36,10 +38,10 @@ def open_database(url: str) -> Database:
         _make_file(Path(str(address.database)))
         engine = sa.create_engine(
             address,
-            pool_size=8,
+            pool_size=_KEPT,
             # Last in, first out: a page cache each, so that only connections that are needed at once fill theirs.
             pool_use_lifo=True,
-            max_overflow=32,
+            max_overflow=_MORE,
             pool_timeout=POOL_TIMEOUT_S,
             json_serializer=_to_json,
             connect_args={"timeout": LOCK_TIMEOUT_S},
@@ -51,8 +53,8 @@ def open_database(url: str) -> Database:
         engine = sa.create_engine(
             address,
             pool_pre_ping=True,
-            pool_size=8,
-            max_overflow=32,
+            pool_size=_KEPT,
+            max_overflow=_MORE,
             pool_timeout=POOL_TIMEOUT_S,
             json_serializer=_to_json,
             connect_args=connect_args(address, LOCK_TIMEOUT_S),

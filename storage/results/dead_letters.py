@@ -67,8 +67,14 @@ def get_letters(database: Database, letter_ids: Sequence[str]) -> list[DeadLette
 
 def count_troubles(database: Database) -> int:
     """How many letters are neither stored since nor discarded."""
+    return sum(troubles_by_reason(database).values())
+
+
+def troubles_by_reason(database: Database) -> dict[str, int]:
+    """The same, by reason."""
+    rows = sa.select(DeadLetters.reason, sa.func.count()).where(IS_TROUBLE).group_by(DeadLetters.reason)
     with database.read() as connection:
-        return connection.scalar(sa.select(sa.func.count()).select_from(DeadLetters).where(IS_TROUBLE)) or 0
+        return dict(connection.execute(rows).all())
 
 
 def begin_replays(database: Database, replays: Sequence[Replay]) -> None:

@@ -65,6 +65,21 @@ class ReadingView(StageView):
     passage_id: str | None
 
 
+class FindingView(StageView):
+    """One field of a result, of a pipeline that finds other things than detections, readings and passages; of a field
+    that is a list, one entry."""
+
+    frame_id: FrameId  #: of the item
+    job_id: JobId
+    source_id: SourceId
+    captured_at: datetime
+    pipeline: Pipeline
+    stage: str | None
+    kind: str  #: the field's name
+    finding_index: int  #: the entry's number in a field that is a list, else 0
+    payload: Any  #: its value
+
+
 def _are_absent(parts: tuple[Part, ...]) -> bool:
     return not parts
 

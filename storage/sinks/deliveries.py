@@ -167,6 +167,16 @@ def count_deliveries(database: Database) -> dict[str, SinkCounts]:
     }
 
 
+def oldest_waiting(database: Database) -> dict[str, datetime]:
+    """When the oldest event was made that waits for a sink or is being sent, by sink_id. Paused sinks are left out."""
+    oldest = sa.select(Deliveries.sink, sa.func.min(Deliveries.created_at)).join(
+        Sinks, Sinks.sink_id == Deliveries.sink
+    )
+    waiting = oldest.where(Deliveries.next_attempt_at.is_not(None), Sinks.enabled).group_by(Deliveries.sink)
+    with database.read() as connection:
+        return dict(connection.execute(waiting).all())
+
+
 _FAILED = (
     sa.update(Deliveries)
     .where(Deliveries.delivery_id == sa.bindparam("of"), Deliveries.sent_at.is_(None))

@@ -8,6 +8,7 @@ import cv2
 import pytest
 
 from demo.scene import draw_photo
+from tests.acceptance.parts.doors import Doors, opened_doors
 from tests.acceptance.parts.rtsp import ServeRtsp, rtsp_servers
 from tests.acceptance.parts.system import System
 
@@ -25,6 +26,13 @@ def system_on(tmp_path: Path, redis_url: str, broker_url: str) -> Iterator[Syste
     running = System(tmp_path, redis_url, broker_url=broker_url)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def doors(tmp_path: Path, redis_url: str) -> Iterator[Doors]:
+    """An API, no workers yet."""
+    with opened_doors(tmp_path, redis_url) as doors:
+        yield doors
 
 
 @cache

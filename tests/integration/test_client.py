@@ -32,6 +32,7 @@ from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
 from storage.database.engine import Database
 from storage.passages.views import FoundPassageView
+from storage.results.views import FindingView
 from tests.conftest import free_port
 from tests.integration.api.uploading import jpeg
 from tests.stores import open_store
@@ -164,6 +165,18 @@ async def test_so_they_are_by_asyncio(async_sightline: AsyncSightline, finish: F
     assert [passage.text async for passage in async_sightline.passages(since="1h")] == ["KAB4721"]
     assert [source.stored for source in (await async_sightline.audit()).sources if source.source_id == "gate"]
     assert await async_sightline.cameras() == []
+
+
+def test_what_is_open_is_cancelled_and_what_is_unknown_is_not(sightline: Sightline) -> None:
+    job = sightline.submit(jpeg())
+    assert job.cancel()
+    for unknown in ("nobody-knows-it", "no"):
+        assert not sightline.cancel(unknown)
+
+
+def test_the_same_picture_twice_in_a_job_is_said(sightline: Sightline) -> None:
+    job = sightline.submit(jpeg(), jpeg())
+    assert (len(job.job.frames), job.notes) == (1, ("images.1: the same as images.0; both are one item",))
 
 
 def test_cameras_and_the_audit_are_asked_for(sightline: Sightline, database: Database, finish: Finish) -> None:
@@ -357,6 +370,7 @@ def test_limits_of_size_are_those_of_the_api(api_url: str, monkeypatch: pytest.M
 def test_the_client_knows_all_that_the_api_says() -> None:
     for known, said in (
         (answers.Passage, FoundPassageView),
+        (answers.Finding, FindingView),
         (answers.Camera, CameraView),
         (answers.Audit, ApiAudit),
     ):

@@ -13,7 +13,7 @@ import logging
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -51,6 +51,7 @@ class BatcherStats:
     waiting: int  #: items not yet taken
     flushed: dict[FlushReason, int]
     sizes: dict[int, int]  #: batches by number of items
+    busy_s: float  #: time in calls of `process`, of all threads together
 
 
 class Ticket(Generic[Item, Result]):
@@ -135,6 +136,7 @@ class Batcher(Generic[Item, Result]):
         self._sizes: Counter[int] = Counter()
         self._failed = 0
         self._isolated = 0
+        self._spent_s: defaultdict[int, float] = defaultdict(float)  #: in `process`, by thread
         # A daemon: a wedged model must not keep the process from ending. `close` is the orderly end.
         self._threads = [
             threading.Thread(target=self._run, name=f"batcher-{name}", daemon=True) for _ in range(calls_at_once)
@@ -177,6 +179,7 @@ class Batcher(Generic[Item, Result]):
                 waiting=sum(map(len, self._waiting.values())),
                 flushed=dict(self._flushed),
                 sizes=dict(self._sizes),
+                busy_s=sum(self._spent_s.copy().values()),
             )
 
     def close(self, timeout_s: float | None = None) -> bool:
@@ -263,14 +266,17 @@ class Batcher(Generic[Item, Result]):
         return sum(self._finish([ticket])[0] for ticket in batch), len(batch)
 
     def _run_once(self, batch: list[Ticket[Item, Result]]) -> int:
-        started_at = self._began_at = self._busy_since[threading.get_ident()] = time.monotonic()
+        thread = threading.get_ident()
+        started_at = self._began_at = self._busy_since[thread] = time.monotonic()
         try:
             results = self._process([ticket.item for ticket in batch])
         finally:
-            del self._busy_since[threading.get_ident()]
+            del self._busy_since[thread]
+            took_s = time.monotonic() - started_at
+            self._spent_s[thread] += took_s
         if len(results) != len(batch):
             raise RuntimeError(f"{self.name}: process returned {len(results)} results for {len(batch)} items")
-        inference_ms = (time.monotonic() - started_at) * 1000 / len(batch)
+        inference_ms = took_s * 1000 / len(batch)
         outcomes: list[tuple[Ticket[Item, Result], Batched[Result] | BaseException]] = [
             (ticket, result)
             if isinstance(result, Exception)

@@ -8,23 +8,27 @@ import sys
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
+from sightline.metrics.server import serve_metrics
 from sightline.settings import Settings, load_settings, log_settings
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.database.pool import PoolMetrics
 from storage.database.revision import check_revision
+from workers.deliver.attempts import ATTEMPTS
 from workers.deliver.deliverer import Deliverer
 
 
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         check_revision(database)
     except (SettingsError, StoreUnavailableError) as error:
         print(error, file=sys.stderr)
         return 2
+    serve_metrics(settings, "deliver", ATTEMPTS, PoolMetrics(database))
     asyncio.run(_run(settings, database))
     database.close()
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from storage.database.engine import Database
 from storage.sinks import deliveries
 from storage.sinks.deliveries import DueDelivery, Failure
 from storage.sinks.sinks import Sink, disable_sink
+from workers.deliver.attempts import ATTEMPTS
 from workers.deliver.breaker import Breaker, backoff_s
 from workers.deliver.sender import NotDeliveredError, Sender, TargetGoneError, with_links
 
@@ -54,6 +56,7 @@ class SinkRunner:
         self._breaker = Breaker(first_s=settings.delivery_retry_s, max_s=min(60, settings.delivery_max_retry_s))
         self._slots = asyncio.Semaphore(settings.delivery_concurrency)
         self._lease = timedelta(seconds=BATCH_S + settings.delivery_timeout_s + MARGIN_S)
+        self._is_removed = False
         self._sparing = Sparing()
         self._due = asyncio.Event()
         self._stop = asyncio.Event()
@@ -67,8 +70,9 @@ class SinkRunner:
         """Something is due."""
         self._due.set()
 
-    def stop(self) -> None:
-        """What is being sent is finished, nothing else begun."""
+    def stop(self, *, is_removed: bool = False) -> None:
+        """What is being sent is finished, nothing else begun. `is_removed`: the sink is gone for good."""
+        self._is_removed = is_removed
         self._stop.set()
         self._due.set()
 
@@ -82,8 +86,16 @@ class SinkRunner:
                 self._due.clear()
                 while not self._stop.is_set() and await self._send_batch():
                     pass
+            if self._is_removed:
+                await self._forget()
         finally:
             await self._sender.close()
+
+    async def _forget(self) -> None:
+        try:
+            await self._sender.forget()
+        except NotDeliveredError as error:
+            log.warning("sink %s was removed: %s", self.sink.sink_id, error)
 
     async def _send_batch(self) -> bool:
         """Returns whether there may be more."""
@@ -131,16 +143,19 @@ class SinkRunner:
             outcome.failed.append(Failure(delivery.delivery_id, f"no attempt of {limit} came to an end", None))
             return
         payload = with_links(delivery.payload, self._settings.public_url)
+        kind, begun_at = self.sink.kind, time.monotonic()
         try:
             await self._sender.send(delivery._replace(payload=payload))
         except TargetGoneError as error:
+            ATTEMPTS.took(kind, "gone", time.monotonic() - begun_at)
             outcome.gone = str(error)
             if delivery.topic == TEST_EVENT:  # whoever sent it waits for what happened
                 told = f"the receiver {error}; the sink is disabled"
                 outcome.failed.append(Failure(delivery.delivery_id, told, None))
             else:
                 outcome.untried.append(delivery)
-        except NotDeliveredError as error:
+        except (NotDeliveredError, StoreUnavailableError) as error:
+            ATTEMPTS.took(kind, "failed", time.monotonic() - begun_at)
             self._breaker.failed(error.retry_after_s)
             retry_at = None
             if delivery.attempts < limit:
@@ -149,6 +164,7 @@ class SinkRunner:
             outcome.failed.append(Failure(delivery.delivery_id, str(error), retry_at))
             log.warning("sink %s, attempt %d: %s", self.sink.sink_id, delivery.attempts, error)
         else:
+            ATTEMPTS.took(kind, "sent", time.monotonic() - begun_at)
             self._breaker.succeeded()
             outcome.sent.append(delivery.delivery_id)
 

@@ -28,11 +28,13 @@ from sightline.errors import (
     NotPermittedError,
     PoisonError,
 )
+from sightline.logs import working_on
 from sightline.pipelines import check_results, has_own_type, make_results, registry
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
 from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
+from workers.housekeeping.times import TIMES
 from workers.stages.branches import (
     arrive,
     end_chain,
@@ -90,9 +92,11 @@ def run_message(
             return
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
+            TIMES.waited(registry().routes[task], message.job.lane, time.time() - message.handed_over_at)
             hold = services.holds.open(task_id)
             try:
-                _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
+                with working_on(message.job):
+                    _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
             finally:
                 services.holds.close(task_id)
 
@@ -192,11 +196,13 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
             return (None,)
         context = JobContext(job, hold, registry().stages[step.task], services)
         given = replace(_with_payload(stage, step, services), context=context)
+        begun_at = time.monotonic()
         if registry().stages[step.task].shards:
             done = work_on_shards(stage, given, services)
         else:
             done = stage.work(given)
             done = done if done is None or not message.shards else keep_shards(done, message.shards)
+        TIMES.worked(stage_name(stage.task), job.lane, len(job.frames), time.monotonic() - begun_at)
         return (None if done is None else _as_its_pipeline_says(done, stage.task),)
 
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -90,7 +90,6 @@ class Told:
         self._change = threading.Lock()
         self._every_s = _BULK_EVERY_S if job.lane is Lane.BULK else _EVERY_S
         self._told_at = 0.0
-        self._others: Callable[[], None] = lambda: None
         self.is_ended = False
         self.is_stale = False
         self.error: Exception | None = None
@@ -138,11 +137,6 @@ class Told:
             except JobCancelledError:
                 self.call_off()
 
-    def call_off_too(self, others: Callable[[], None]) -> None:
-        """What else is to be done then."""
-        self._others = others
-
     def call_off(self) -> None:
-        self._others()
         for question in self._questions:
             question.call_off()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from prometheus_client.core import Metric
 
 from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
@@ -13,12 +15,14 @@ from sightline.celery.lease import held_requests
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BadMessageError, BrokerUnavailableError, FrameMissingError, StoreUnavailableError
+from sightline.metrics.families import counters, gauge
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.types import ItemResult
 from sightline.wire.messages import Message
 from storage.database.causes import LASTING
 from storage.database.opening import open_database
+from storage.database.pool import PoolMetrics
 from storage.database.revision import check_revision
 from storage.items.writers import RowsOfPipelines
 from storage.jobs.accepted import Accepted
@@ -96,6 +100,14 @@ class WriteStage:
     def bury_message(self, letter: dict[str, Any]) -> None:
         """Store a message that was no job as a dead letter."""
         bury_message(self._database, letter)
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads of a writer beside what it reads of any worker."""
+        yield from PoolMetrics(self._database).collect()
+        yield counters(
+            "sightline_swept_jobs", "Overdue jobs that were sent again or ended.", (), {(): self._sweeper.swept}
+        )
+        yield gauge("sightline_sweep_age_seconds", "Since the last sweep that came to its end.", self._sweeper.age_s)
 
     def close(self) -> None:
         self._sweeper.stop()

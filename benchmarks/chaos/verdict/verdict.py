@@ -18,6 +18,7 @@ from benchmarks.chaos.switches import CAMERA
 from benchmarks.chaos.verdict.events import judge_events
 from benchmarks.chaos.verdict.findings import Findings
 from benchmarks.chaos.verdict.recovery import measure
+from benchmarks.chaos.verdict.streams import judge_streams
 from sightline.errors import BadImageError
 from sightline.types import FrameRef, Pipeline
 
@@ -47,6 +48,7 @@ def judge(
     _judge_contents(verdict, entries, found, seed)
     _judge_work(verdict, entries, found, timely=timely)
     verdict.violations += judge_events(verdict.rounds, found)
+    verdict.violations += judge_streams(entries, found.heard, found.starts, seed)
     measure(verdict.rounds, entries, found)
     verdict.violations += found.left_over
     verdict.violations += [f"round {this.number + 1}: {this.missed}" for this in verdict.rounds if this.missed]

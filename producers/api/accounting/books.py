@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Final
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -14,16 +11,12 @@ from producers.api.access.auth import require
 from producers.api.accounting.hours import Audit, SourceAudit, audit_hours
 from producers.api.middleware.problems import ALWAYS
 from producers.api.params import Since, Until
-from producers.api.services import ApiServices, Given
+from producers.api.services import Given
 from storage.access.keys import Role
 from storage.accounting.ledger_snapshots import lost_frames
 from storage.results import queries
 
 router = APIRouter(prefix="/v1", tags=["operations"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
-
-#: Counts and open frames are read one after the other: while work flows they may miss each other by a few frames.
-_LOOKS: Final = 5
-_PAUSE_S: Final = 0.05
 
 
 class Queues(BaseModel):
@@ -48,40 +41,29 @@ def get_audit(services: Given, since: Since = None, until: Until = None) -> Audi
     fewer. With `since` or `until` it is about the frames published in that time, in whole hours, of the last 31 days;
     there too many rows are told as well: Redis lost its memory, and what it had accepted can not be proven.
     """
-    for _ in range(_LOOKS - 1):
-        audit = _audit(services, since, until)
-        if audit.balanced:
-            return audit
-        time.sleep(_PAUSE_S)
-    return _audit(services, since, until)
-
-
-def _audit(services: ApiServices, since: datetime | None, until: datetime | None) -> Audit:
     if since is not None or until is not None:
         return audit_hours(services, since, until)
     # The database last: rows are written before the ledger counts them.
-    open_frames = services.publisher.ledger.open_frames()
-    counts = services.publisher.ledger.counts()
+    counts = services.publisher.ledger.balance()
     rows = queries.counts_by_source(services.database)
     lost = lost_frames(services.database)
     sources = [
         _audit_source(
             source_id,
             counts.get(source_id, {}),
-            open_frames.get(source_id, 0),
             rows.get(source_id, {}),
             lost.get(source_id, 0),
         )
-        for source_id in sorted(counts.keys() | open_frames.keys() | rows.keys() | lost.keys())
+        for source_id in sorted(counts.keys() | rows.keys() | lost.keys())
     ]
     return Audit(balanced=all(source.balanced for source in sources), sources=sources)
 
 
-def _audit_source(
-    source_id: str, counts: Mapping[str, int], open_frames: int, rows: Mapping[str, int], lost: int
-) -> SourceAudit:
+def _audit_source(source_id: str, counts: Mapping[str, int], rows: Mapping[str, int], lost: int) -> SourceAudit:
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
-    published, stored, repeated, dead = (counts.get(name, 0) for name in ("published", "stored", "repeated", "dead"))
+    published, stored, repeated, dead, open_frames = (
+        counts.get(name, 0) for name in ("published", "stored", "repeated", "dead", "open")
+    )
     ended = stored + repeated + dead + sum(dropped.values())
     removed, removed_dead = rows.get("removed", 0), rows.get("removed_dead", 0)
     in_database = rows.get("stored", 0) + removed >= stored and rows.get("dead", 0) + removed_dead >= dead

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel
 
 from producers.api.services import ApiServices
-from sightline.delivery.ledger import frames_per_source
 from sightline.delivery.ledger_lua import HOUR_S, HOURS_KEPT_S
 from sightline.errors import BadMessageError
 from storage.accounting import reconciliation
@@ -54,19 +54,21 @@ def audit_hours(services: ApiServices, since: datetime | None, until: datetime |
     hours = _hours(since, until)
     start, end = (datetime.fromtimestamp(hour * HOUR_S, UTC) for hour in (hours.start, hours.stop))
     ledger = services.publisher.ledger
-    # The database last: rows are written before the ledger counts them.
-    open_frames: Counter[str] = Counter()
-    for job in ledger.open_between(start.timestamp(), end.timestamp()):
-        open_frames.update(frames_per_source(job))
-    counts = ledger.hourly_counts(hours)
+    # The database after it: rows are written before the ledger counts them.
+    counts = ledger.hourly_balance(hours)
     rows = reconciliation.rows_between(services.database, start, end)
+    unknown = _with_unknown_rows(counts, rows)
+    if unknown:  # or of frames that came since: what has a row by now is stored or open in the ledger from now on
+        unknown = _with_unknown_rows(ledger.hourly_balance(hours), rows)
     sources = [
-        _source(source_id, Counter(counts.get(source_id, {})), open_frames[source_id], rows.get(source_id, Counter()))
-        for source_id in sorted(counts.keys() | open_frames.keys() | rows.keys())
+        _source(
+            source_id, counts.get(source_id, {}), rows.get(source_id, Counter()), knows_rows=source_id not in unknown
+        )
+        for source_id in sorted(counts.keys() | rows.keys())
     ]
     notes = [note for source in sources for note in _notes(source)]
-    counted_since = ledger.hourly_since()
-    if any(source.rows + source.removed > source.stored + source.open for source in sources):
+    if unknown:
+        counted_since = ledger.hourly_since()
         since_text = f"since {_text(counted_since)}" if counted_since is not None else "nothing at all"
         notes.append(
             f"Redis lost its memory: it counts {since_text}, and the database has rows of this time that it does not "
@@ -94,22 +96,34 @@ def _hours(since: datetime | None, until: datetime | None) -> range:
     return range(math.floor(first.timestamp() / HOUR_S), math.ceil(min(last, now).timestamp() / HOUR_S))
 
 
-def _source(source_id: str, counts: Counter[str], open_frames: int, rows: Counter[str]) -> SourceAudit:
+def _with_unknown_rows(counts: Mapping[str, Mapping[str, int]], rows: Mapping[str, Counter[str]]) -> set[str]:
+    """Sources with more rows than the ledger knows frames that may have one."""
+    found = {source_id: Counter(counts.get(source_id, {})) for source_id in rows}
+    return {
+        source_id
+        for source_id, known in found.items()
+        if rows[source_id]["stored"] + rows[source_id]["removed"] > known["stored"] + known["open"]
+    }
+
+
+def _source(source_id: str, counts: Mapping[str, int], rows: Counter[str], *, knows_rows: bool) -> SourceAudit:
+    known = Counter(counts)
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
-    ended = counts["stored"] + counts["repeated"] + counts["dead"] + sum(dropped.values())
+    ended = known["stored"] + known["repeated"] + known["dead"] + sum(dropped.values())
     return SourceAudit(
         source_id=source_id,
-        published=counts["published"],
-        stored=counts["stored"],
-        repeated=counts["repeated"],
+        published=known["published"],
+        stored=known["stored"],
+        repeated=known["repeated"],
         dropped=dropped,
-        dead=counts["dead"],
-        open=open_frames,
+        dead=known["dead"],
+        open=known["open"],
         rows=rows["stored"],
         dead_rows=0,
         removed=rows["removed"],
-        balanced=counts["published"] == ended + open_frames
-        and counts["stored"] <= rows["stored"] + rows["removed"] <= counts["stored"] + open_frames,
+        balanced=known["published"] == ended + known["open"]
+        and known["stored"] <= rows["stored"] + rows["removed"]
+        and knows_rows,
     )
 
 

@@ -14,7 +14,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
 from producers.replay import LetterNotReplayableError
-from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError
+from sightline.errors import (
+    AnswerError,
+    BacklogFullError,
+    BadMessageError,
+    JobCancelledError,
+    RetryableError,
+    SightlineError,
+)
 from sightline.redaction import redact_text
 from storage.cameras import CameraExistsError, CameraNotFoundError
 from storage.passages.plate_lists import PlateNotListedError
@@ -51,6 +58,8 @@ _STATUS: Final[tuple[tuple[type[SightlineError], int], ...]] = (
     (SinkExistsError, 409),
     (LetterNotReplayableError, 409),
     (UnsupportedTypeError, 415),
+    (JobCancelledError, 410),
+    (AnswerError, 500),
     (SightlineError, 422),
 )
 

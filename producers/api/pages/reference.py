@@ -13,7 +13,8 @@ from producers.api.access.auth import require
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import Problem
 from producers.api.pages.templating import render
-from producers.api.uploads.forms import RAW_ONLY, json_schema
+from producers.api.uploads.forms import RAW_ONLY, json_schema, models_of
+from sightline.chat.request import ChatRequest
 from storage.access.keys import Role
 
 DESCRIPTION: Final = """Cameras and uploads become rows you can trust.
@@ -30,6 +31,7 @@ TAGS: Final = [
     {"name": name, "description": description}
     for name, description in (
         ("jobs", "Images become jobs."),
+        ("chat", "Questions to a language model, as OpenAI's clients ask them."),
         ("results", "What was found."),
         ("pictures", "Frames and their pictures."),
         ("dead letters", "What could not be processed, and why."),
@@ -78,12 +80,16 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             license_info=app.license_info,
         )
         schemas = document["components"]["schemas"]
-        schemas |= {"Problem": Problem.model_json_schema(), "JsonJob": json_schema()}
+        schemas |= {"Problem": Problem.model_json_schema(), "JsonJob": json_schema(), **models_of(ChatRequest)}
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         # One kind of body for each operation, so that generated clients know what to send: others have their own path.
         submitting = document["paths"]["/v1/jobs"]["post"]
         submitting["parameters"] = [each for each in submitting["parameters"] if each.get("description") != RAW_ONLY]
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                if "chat" in operation["tags"]:
+                    operation["responses"].pop("422", None)  # there it is a 400, as OpenAI's clients know it
         app.openapi_schema = document = _plain(document)
         return document
     return app.openapi_schema

@@ -53,10 +53,18 @@ async def listen_to_job(
 
 
 async def _events(services: ApiServices, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[str]:
+    async for event in listen(services, job_id, last_id, silent_s=silent_s):
+        yield ": still there\n\n" if event is None else _written(event)
+
+
+async def listen(
+    services: ApiServices, job_id: str, last_id: str = "0", *, silent_s: float
+) -> AsyncIterator[StreamEvent | None]:
+    """What a job says, until its result; None now and then while it says nothing. Ends after `silent_s` of silence."""
     stream, left_s = AsyncDeltaStream(services.async_redis), silent_s
     while left_s > 0:
         async for event in stream.listen(job_id, last_id, silent_s=min(_KEEP_ALIVE_S, left_s)):
-            yield _written(event)
+            yield event
             last_id, left_s = event.id, silent_s
             if event.event == "result":
                 return
@@ -64,9 +72,9 @@ async def _events(services: ApiServices, job_id: str, last_id: str, silent_s: fl
         # Its result may be in the database alone by now.
         result = await run_in_threadpool(queries.get_job, services.database, job_id)
         if result is not None:
-            yield _written(StreamEvent(event="result", id=last_id, result=result))
+            yield StreamEvent(event="result", id=last_id, result=result)
             return
-        yield ": still there\n\n"
+        yield None
 
 
 def _written(event: StreamEvent) -> str:

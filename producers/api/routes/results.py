@@ -1,4 +1,4 @@
-"""What was found: passages, detections, readings."""
+"""What was found: passages, detections, readings, and the findings of other pipelines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from storage.passages.likely import find_likely
 from storage.passages.search import find_passages
 from storage.passages.views import FoundPassageView, LikelyPassageView, PassageView
 from storage.results import queries
-from storage.results.views import DetectionView, ReadingView
+from storage.results.findings import list_findings as read_findings
+from storage.results.views import DetectionView, FindingView, ReadingView
 
 router = APIRouter(
     route_class=Logged, prefix="/v1", tags=["results"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))]
@@ -135,4 +136,30 @@ def list_readings(
     """Texts read, with confidence per character, newest first."""
     return queries.list_readings(
         services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+    )
+
+
+@router.get("/findings", summary="What other pipelines found")
+def list_findings(
+    services: Given,
+    pipeline: Annotated[str | None, Query(max_length=32, description="Only of this pipeline.")] = None,
+    kind: Annotated[str | None, Query(max_length=64, description="Only this field of results.")] = None,
+    job: Annotated[str | None, Query(max_length=64, description="Only of the job with this id.")] = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[FindingView]:
+    """Fields of results that are no detections, readings or passages, newest first; of a list each entry is one."""
+    return read_findings(
+        services.database,
+        pipeline=pipeline,
+        kind=kind,
+        job_id=job,
+        source=source,
+        since=since,
+        until=until,
+        limit=limit,
+        cursor=cursor,
     )

@@ -28,15 +28,15 @@ from starlette.exceptions import HTTPException
 
 from producers.api.middleware.problems import UnsupportedTypeError, refusal
 from producers.api.params import Moment
-from producers.api.uploads.base64_images import open_base64
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.errors import BadImageError, BadMessageError
+from sightline.images.base64_images import open_base64
 from sightline.images.conversion import is_convertible
 from sightline.images.header import ImageLimits, check_image, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.pipelines import DEFAULT, KnownPipeline, registry
 from sightline.settings import AcceptedSettings, Settings
-from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, notes_on, sequence_of
 from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText, decode_text
 from sightline.types import Lane, Medium, SourceId
@@ -180,6 +180,12 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+def models_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A model of a body that is read by hand, and those it refers to, by name."""
+    schema = model.model_json_schema(ref_template=_REF)
+    return {**schema.pop("$defs", {}), model.__name__: schema}
+
+
 def image_body() -> dict[str, Any]:
     """The same for an image as it is."""
     return _body("application/octet-stream", {"schema": {"type": "string", "format": "binary"}})
@@ -296,7 +302,6 @@ def _make_job(options: JobOptions, files: list[_File], settings: Settings, idemp
     """Checks and hashes every byte: not for the event loop."""
     media = registry().get(options.pipeline).accepts
     frames = [_new_item(file, options.captured_at, settings, media) for file in files]
-    notes = [f"{frame.name}: {frame.note}" for frame in frames if frame.note]
     job, pixels = make_job(
         frames,
         settings,
@@ -307,7 +312,7 @@ def _make_job(options: JobOptions, files: list[_File], settings: Settings, idemp
         options=options.options,
         idempotency_key=idempotency_key,
     )
-    return Upload(job, pixels, notes)
+    return Upload(job, pixels, notes_on(frames, job))
 
 
 def _new_item(file: _File, captured_at: datetime | None, settings: Settings, accepts: Collection[Medium]) -> NewItem:

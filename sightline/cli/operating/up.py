@@ -20,6 +20,7 @@ from sightline.cli.output import err, out
 from sightline.errors import SettingsError
 from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
+from sightline.local.scraped import ports_of, with_metrics_ports, write_targets
 from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
 from sightline.settings import PREFIX, ApiSettings, Settings, WorkerSettings, load_settings
@@ -64,8 +65,12 @@ def up(
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
+        roles = with_metrics_ports(_roles(settings, redis, key, workers), settings.metrics_port)
+        for name, port in ports_of(roles).items():
+            _require_free(port, settings.metrics_host, f"{PREFIX}METRICS_PORT, the first of several ({name} gets this)")
+        write_targets(settings.data_dir / "prometheus.json", roles, settings.metrics_host)
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
-        supervise(_roles(settings, redis, key, workers), environment)
+        supervise(roles, environment)
     out.print("stopped; nothing accepted was lost, the next start goes on with it")
 
 
@@ -174,8 +179,13 @@ def _require_free_ports(settings: ApiSettings) -> None:
         (settings.api_host, settings.api_port, "--port"),
         ("127.0.0.1", settings.flower_port, "--flower-port"),
     ):
-        if port and not is_free(port, host):
-            raise SettingsError(f"port {port} is taken; choose another with {option}")
+        if port:
+            _require_free(port, host, option)
+
+
+def _require_free(port: int, host: str, option: str) -> None:
+    if not is_free(port, host):
+        raise SettingsError(f"port {port} is taken; choose another with {option}")
 
 
 @contextmanager
@@ -209,6 +219,8 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
     lines = [f"page     {url}", f"API      {url}/docs"]
     if settings.flower_port:
         lines.append(f"Flower   http://127.0.0.1:{settings.flower_port}  (user sightline, password: the key)")
+    if settings.metrics_port:
+        lines.append(f"metrics  from port {settings.metrics_port} on: {settings.data_dir / 'prometheus.json'}")
     lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
     lines.append("stop     Ctrl-C")
     out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
 
 from sightline.cli.output import err, line, out, print_json
+from sightline.cli.work.transcripts import Transcripts
 from sightline.errors import SightlineError
 from sightline.submission.left_out import LeftOut, say_left_out
 from sightline.types import FrameResult, ItemResult
@@ -19,6 +20,10 @@ from sightline.wire.messages import Job
 
 #: A file, or what is no file here: a URL, `-`, or a text of `--text`.
 What = Path | str
+
+
+#: Jobs whose ids are printed for people.
+_FEW: Final = 5
 
 
 class GivenText(str):
@@ -46,10 +51,11 @@ class Finished:
 class Printer:
     """Prints results as they come; returns how many of them are failures."""
 
-    def __init__(self, *, as_json: bool, wait: bool) -> None:
+    def __init__(self, *, as_json: bool, wait: bool, transcripts: Transcripts | None = None) -> None:
         self._as_json = as_json
+        self._transcripts = transcripts
         self._wait = wait
-        self._jobs = 0
+        self._jobs: list[tuple[What, str]] = []
         self._videos: list[tuple[What, VideoReport]] = []
         self._notes: list[tuple[What, str]] = []
 
@@ -65,7 +71,8 @@ class Printer:
         if done.video is not None:
             self._videos.append((done.path, done.video))
             return int(done.video.ended_early is not None)
-        self._jobs += 1
+        if done.job is not None:
+            self._jobs.append((done.path, done.job.job_id))
         if done.note:
             self._notes.append((done.path, done.note))
         if not self._wait and self._as_json and done.job:
@@ -83,7 +90,10 @@ class Printer:
         for path, note in self._notes:
             self._print({"file": str(path), "note": note}, line(f"{_name(path):<28} ", (note, "yellow")))
         if not self._wait and not self._as_json:
-            out.print(f"{self._jobs} jobs submitted")
+            if len(self._jobs) <= _FEW:
+                for path, job_id in self._jobs:
+                    out.print(line(f"{_name(path):<28} ", (f"job {job_id}", "dim")))
+            out.print(f"{len(self._jobs)} job{'' if len(self._jobs) == 1 else 's'} submitted")
         if self._as_json:
             for path, why in left_out:
                 print_json({"file": str(path), "left_out": why})
@@ -92,10 +102,15 @@ class Printer:
 
     def tell_stopped(self) -> None:
         """After Ctrl-C."""
-        said = f"stopped; {self._jobs} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
+        said = f"stopped; {len(self._jobs)} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
         err.print(f"{said}. Submitting the same files again adds nothing.", soft_wrap=True)
 
     def _show_frame(self, done: Finished, frame: ItemResult) -> int:
+        if self._transcripts is not None and not (frame.error or frame.dropped):
+            written = self._transcripts.write(_name(done.path), frame)
+            if written is not None:
+                self._print({"file": str(done.path), "job_id": done.job_id, "written": written}, line(written))
+            return 0
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
         self._print(row, line(f"{_name(done.path):<28} ", *_found(frame)))
         return int(frame.error is not None)

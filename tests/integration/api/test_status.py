@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
+from producers.api.app import create_app as create_api
+from producers.api.metrics.audit import BackgroundAudit
+from producers.api.services import open_services
+from sightline.celery.app import create_app
+from sightline.delivery.broker import Broker
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.ids import new_id
+from sightline.pipelines import registry
 from sightline.redis.connection import connect
 from sightline.settings import Settings
 from sightline.types import FrameRef, FrameResult, Lane, Pipeline
-from sightline.wire.messages import Job
+from sightline.wire.messages import Job, Message
 from storage.accounting import throughput
 from storage.database.engine import Database
+from storage.sinks.deliveries import add_test
+from storage.sinks.sinks import Sink, add_sink
+from tests.conftest import free_port
 
 
 @pytest.fixture
@@ -72,6 +83,62 @@ def test_prometheus_reads_the_same(client: TestClient, stored: FrameResult, open
         if sample.name == "sightline_frames_total"
     }
     assert (frames["published", ""], frames["stored", ""], frames["dead", ""]) == (5, 1, 1)
+
+
+def families_of(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """The samples of each metric, by the values of their labels, in the order of their names."""
+    families = text_string_to_metric_families(text)
+    return {f.name: {tuple(sample.labels.values()): sample.value for sample in f.samples} for f in families}
+
+
+def test_prometheus_reads_what_each_store_knows(
+    client: TestClient, settings: Settings, database: Database, stored: FrameResult, open_job: Job
+) -> None:
+    (settings.data_dir / "pictures").mkdir(exist_ok=True)
+    add_sink(database, Sink(sink_id="gate", url=SecretStr("http://127.0.0.1:9/hook")))
+    add_test(database, "gate")
+    broker = Broker(create_app(settings))
+    sent_at = time.time()
+    broker.send("sightline.detect", Message(job=open_job).pack(), task_id="1", lane=Lane.BULK)
+    found = families_of(client.get("/metrics").text)
+    assert found["sightline_queue_messages"]["bulk", "gpu.detect"] == 1
+    assert 0 < found["sightline_queue_oldest_seconds"]["bulk", "gpu.detect"] <= time.time() - sent_at
+    assert found["sightline_queue_oldest_seconds"]["live", "gpu.detect"] == 0
+    assert len(found["sightline_queue_messages"]) == len(registry().queues) * len(Lane)
+    assert {reason: n for (reason,), n in found["sightline_dead_letters"].items() if n} == {"bad_image": 1}
+    assert found["sightline_store_up"] == {("broker",): 1, ("redis",): 1, ("database",): 1}
+    assert found["sightline_cameras"]["running",] == 0
+    assert found["sightline_sink_waiting_events"] == {("gate",): 1}
+    assert found["sightline_sink_oldest_seconds"]["gate",] > 0
+    assert found["sightline_redis_memory_bytes"]["broker",] > 100_000
+    assert found["sightline_open_frames_limit"] == {(): settings.max_open_frames}
+    assert found["sightline_held_messages"] == {(): 0}
+    assert found["sightline_database_connections_limit"] == {(): 40}
+
+
+def test_a_store_that_is_away_takes_its_own_numbers_alone(
+    settings: Settings, database: Database, operator_key: str, stored: FrameResult
+) -> None:
+    away = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
+    with TestClient(create_api(away), headers={"X-API-Key": operator_key}) as client:
+        found = families_of(client.get("/metrics").text)
+    assert found["sightline_store_up"] == {("broker",): 0, ("redis",): 0, ("database",): 1}
+    assert {reason: n for (reason,), n in found["sightline_dead_letters"].items() if n} == {"bad_image": 1}
+    assert "sightline_cameras" not in found  # how they do is in Redis
+    assert "sightline_queue_messages" not in found
+
+
+def test_the_books_are_looked_at_beside_the_scrapes(
+    settings: Settings, database: Database, stored: FrameResult
+) -> None:
+    services = open_services(settings)
+    audit = BackgroundAudit(services)
+    audit.look()
+    samples = {metric.name: metric.samples[0].value for metric in audit.collect()}
+    assert samples["sightline_audit_balanced"] == 1
+    services.redis.hincrby(f"sightline:counts:{int(time.time() // 3600)}", "gate|published", 1)
+    audit.look()
+    assert {metric.name: metric.samples[0].value for metric in audit.collect()}["sightline_audit_balanced"] == 0
 
 
 def test_numbers_want_a_key_elsewhere(client: TestClient) -> None:

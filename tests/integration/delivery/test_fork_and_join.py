@@ -22,6 +22,7 @@ from sightline.wire.parts import part_key
 from tests.installing import write_package
 from tests.integration.delivery.forking import ASK, POINTS, Finds, Workers
 from tests.integration.stages.running import sent_to
+from workers.stages.payloads import bundles_of
 from workers.stages.services import Services, open_services
 from workers.stages.step import Step
 
@@ -332,3 +333,17 @@ def test_linear_pipelines_leave_no_trace_of_this(services: Services) -> None:
     assert parse_message(raw).job.job_id == job.job_id
     assert services.delivery.ledger._redis.keys("sightline:arrived:*") == []
     assert WRITE_TASK in known.tasks["plates"]
+
+
+def test_a_branch_of_a_job_that_ended_meanwhile_leaves_nothing(workers: Workers, services: Services) -> None:
+    """Its message was taken twice, and the other copy has come to the end."""
+
+    def end(step: Step) -> None:
+        services.delivery.ledger.settle(step.message.job.job_id, {"gate": {"stored": 1}})
+        services.frames.delete_bundles(bundles_of(step.message))
+
+    replace_stage(workers, Finds("hear", services, end))
+    workers.publish("ask")
+    for task in ("sightline.look", "sightline.read", "sightline.hear"):
+        workers.take(task)
+    assert workers.left() == []

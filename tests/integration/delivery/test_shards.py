@@ -15,6 +15,7 @@ from sightline.settings import load_settings
 from tests.installing import write_package
 from tests.integration.delivery.forking import ASK, POINTS, Cuts, Finds, Workers
 from tests.integration.stages.running import sent_to
+from workers.stages.payloads import bundles_of
 from workers.stages.services import Services, open_services
 from workers.stages.step import Step
 
@@ -90,7 +91,7 @@ def test_as_many_shards_as_there_may_be(services: Services) -> None:
     assert workers.write.texts == [f"{str(number)[::-1]}w" for number in range(256)]
     workers.stages[CUT].words = ["w"] * 257  # pyright: ignore
     workers.publish("long")
-    with pytest.raises(RuntimeError, match="split gave 257 shards; it may give 1 to 256"):
+    with pytest.raises(RuntimeError, match="split gave more than 256 shards"):
         workers.take(CUT)
 
 
@@ -209,3 +210,34 @@ def test_a_cancelled_job_is_not_worked_on_shard_by_shard(services: Services) -> 
     workers.work_off()
     assert workers.stages[CUT].worked == []  # pyright: ignore
     assert services.delivery.ledger.counts() == {"gate": {"published": 1, "dropped:cancelled": 1}}
+
+
+def test_copies_of_a_job_that_ended_meanwhile_leave_nothing(services: Services) -> None:
+    """Its message was taken twice, and the other has done all: while this one cuts, and while it works on a shard."""
+    ended: list[int | None] = []
+
+    def end(step: Step) -> None:
+        job = step.message.job
+        if services.delivery.ledger.settle(job.job_id, {"gate": {"stored": 1}}):
+            services.frames.delete_bundles(bundles_of(step.message))
+            ended.append(step.message.shard)
+
+    class CutsLate(Cuts):
+        def split(self, step: Step) -> list[bytes]:
+            end(step)
+            return super().split(step)
+
+    workers = Workers(services, CutsLate("cut", services, WORDS))
+    workers.publish("long")
+    workers.work_off()
+    assert (ended, workers.sent, workers.left()) == ([None], [("cut", None)], [])
+
+    def end_in_the_last(step: Step) -> None:
+        if step.message.shard == 3:
+            end(step)
+
+    workers = workers_of(services, *WORDS, first=end_in_the_last)
+    workers.publish("long")
+    workers.work_off()
+    assert ended == [None, 3]
+    assert [key for key in workers.left() if ".part.cut.3" in key] == []

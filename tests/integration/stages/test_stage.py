@@ -19,6 +19,7 @@ from sightline.wire.messages import Message
 from tests.integration.stages.running import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
 from workers.batching.batcher import Batcher
 from workers.housekeeping.liveness import Liveness
+from workers.housekeeping.times import StageTimes
 from workers.stages import newer, runner
 from workers.stages.payloads import bundles_of
 from workers.stages.runner import run_burial
@@ -41,6 +42,32 @@ def test_an_outage_is_waited_out_and_the_ledger_is_asked_for_more_time(services:
     due = services.delivery.ledger._redis.zscore("sightline:due:bulk:plates", raw["job"]["job_id"])
     assert due is not None
     assert due > time.time() + 50
+
+
+def test_what_a_stage_took_and_how_long_its_message_waited_is_counted_once_a_job(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen by Prometheus under the names of queue, stage and lane: an outage is no time of the stage."""
+    times = StageTimes()
+    monkeypatch.setattr(runner, "TIMES", times)
+    raw, calls = message(), list[int]()
+    raw["handed_over_at"] = time.time() - 20
+
+    def work(_message: Message) -> None:
+        calls.append(1)
+        if len(calls) < 2:
+            raise StoreUnavailableError("down")
+
+    run_stage(FakeStage(work), services, raw, redelivered=False)
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value for metric in times.collect() for sample in metric.samples
+    }
+    assert samples["sightline_queue_wait_seconds_count", "gpu.detect", "bulk"] == 1
+    assert samples["sightline_queue_wait_seconds_sum", "gpu.detect", "bulk"] >= 20
+    assert samples["sightline_queue_wait_seconds_bucket", "gpu.detect", "bulk", "10.0"] == 0
+    assert samples["sightline_stage_seconds_count", "detect", "bulk"] == 1
+    assert samples["sightline_stage_seconds_bucket", "detect", "bulk", "0.1"] == 1
+    assert samples["sightline_stage_frames_total", "detect", "bulk"] == 1
 
 
 def test_whoever_waits_stops_when_the_job_was_finished_elsewhere(services: Services) -> None:

@@ -17,6 +17,8 @@ from sightline.types import FrameError, Item, ItemResult, JobStatus, OtherResult
 from sightline.wire.messages import Job, Message, parse_message
 from storage.database.engine import Database
 from storage.results import queries
+from storage.results.findings import list_findings
+from storage.results.views import FindingView
 from storage.retention.retention import Horizons, count_old, remove_old
 from storage.sinks.outbox import Outbox
 from storage.sinks.sinks import Sink, add_sink
@@ -95,6 +97,34 @@ def test_findings_are_stored_beside_plates_in_one_transaction_and_read_back(
         ("words", 1, "{'text': 'words', 'letters': 5}"),
     ]
     assert {(row["stage"], row["model"], row["pipeline"]) for row in rows} == {("count", "count-model", PIPELINE)}
+
+
+def test_they_are_listed_page_by_page_by_pipeline_field_job_source_and_time(
+    database: Database, count_words: Any
+) -> None:
+    first, second = counted(result(count_words, "two words")), counted(result(count_words, "three"))
+    open_store(database).store([first, message(frame_result(["AB12CD"])), second], ())
+    found, cursor = list[FindingView](), None
+    while len(found) < 9:
+        page = list_findings(database, limit=2, cursor=cursor)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert len(found) == len({(one.frame_id, one.kind, one.finding_index) for one in found}) == 5
+    own = list_findings(database, job_id=first.job.job_id).items
+    assert {(one.kind, one.finding_index, str(one.payload)) for one in own} == {
+        ("number", 0, "2"),
+        ("words", 0, "{'text': 'two', 'letters': 3}"),
+        ("words", 1, "{'text': 'words', 'letters': 5}"),
+    }
+    assert {(one.job_id, one.pipeline, one.stage) for one in own} == {(first.job.job_id, PIPELINE, "count")}
+    assert len(list_findings(database, pipeline=PIPELINE, kind="number", source="letters").items) == 2
+    for nothing in ({"pipeline": "plates"}, {"kind": "x"}, {"source": "gate"}, {"until": NOON}):
+        assert not list_findings(database, **nothing).items  # pyright: ignore[reportArgumentType]
+    assert len(list_findings(database, since=NOON).items) == 5
+    with pytest.raises(BadMessageError, match="limit: 0"):
+        list_findings(database, limit=0)
 
 
 def test_a_pipeline_may_have_one_result_for_all_items_of_a_job(database: Database, packages: Path) -> None:

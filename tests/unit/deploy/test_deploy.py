@@ -144,13 +144,30 @@ def test_only_what_serves_the_database_knows_its_password() -> None:
 
 
 def test_only_what_asks_for_a_key_is_published() -> None:
-    """The image of the API listens on all addresses, which alone makes it want a key; Flower has its password."""
+    """The image of the API listens on all addresses, which alone makes it want a key; Flower and Grafana have their
+    password. Prometheus and what it reads ask for none."""
     published = {name for name, service in SERVICES.items() if service.get("ports")}
-    assert published == {"api", "flower"}
+    assert published == {"api", "flower", "grafana"}
     assert "FLOWER_BASIC_AUTH" in SERVICES["flower"]["environment"]
+    assert "GF_SECURITY_ADMIN_PASSWORD" in SERVICES["grafana"]["environment"]
     (listens,) = [step.arguments for step in STAGES["api"].steps if "SIGHTLINE_API_HOST" in step.arguments]
     assert "SIGHTLINE_API_HOST=0.0.0.0" in listens
     assert all(service.get("network_mode") is None for service in SERVICES.values())
+
+
+def test_prometheus_asks_every_role_that_runs_on_the_port_where_it_answers() -> None:
+    config = yaml.safe_load((ROOT / "deploy/observe/prometheus.yml").read_text())
+    (asked,) = config["scrape_configs"][0]["dns_sd_configs"]
+    answers = {
+        name: service["environment"][f"{PREFIX}METRICS_PORT"]
+        for name, service in SERVICES.items()
+        if f"{PREFIX}METRICS_PORT" in (service.get("environment") or {})
+    }
+    silent = {"migrate", "flower"}
+    assert set(asked["names"]) == set(answers) == {n for n, s in SERVICES.items() if "build" in s} - silent
+    assert set(answers.values()) == {str(asked["port"])}
+    for service in answers:
+        assert SERVICES[service]["environment"][f"{PREFIX}METRICS_HOST"] == "0.0.0.0"
 
 
 def test_each_role_is_a_user_of_its_own_in_redis() -> None:
@@ -184,6 +201,7 @@ def test_each_user_of_redis_may_do_with_each_queue_what_its_role_does(
     assert queues_with("+brpop", rules) == {registry().routes[task] for task in takes}
     assert queues_with("+lpush", rules) == {registry().routes[task] for task in gives}
     assert queues_with("+llen", rules) == set(registry().queues)
+    assert queues_with("+lindex", rules) == (set(registry().queues) if user in ("producer", "writer") else set())
 
 
 def queues_with(command: str, rules: str) -> set[str]:

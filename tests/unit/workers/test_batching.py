@@ -67,6 +67,25 @@ def test_an_idle_batcher_answers_at_once_and_a_busy_one_batches():
     assert it.stats.sizes == {1: 1, 4: 1, 2: 1}
 
 
+def test_the_time_of_all_calls_is_added_up_those_that_fail_too(monkeypatch: pytest.MonkeyPatch):
+    clock = iter(range(0, 1000, 10))
+
+    def process(items: list[int]) -> list[int]:
+        if 3 in items:
+            raise ValueError("bad")
+        return items
+
+    with batcher(process, max_batch_size=1) as it:
+        before = it.stats
+        with monkeypatch.context() as patched:
+            patched.setattr("workers.batching.batcher.time.monotonic", lambda: next(clock))
+            ticket, bad = it.submit([1])[0], it.submit([3])[0]
+            assert ticket.result(timeout_s=10).inference_ms == 10_000
+            with pytest.raises(ValueError, match="bad"):
+                bad.result(timeout_s=10)
+    assert (before.busy_s, it.stats.busy_s) == (0, 20)
+
+
 def test_max_wait_tops_up_a_batch():
     with batcher(lambda items: items, max_batch_size=2, max_wait_ms=60_000) as it:
         slow = it.submit([1])

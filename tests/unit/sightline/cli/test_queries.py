@@ -83,7 +83,9 @@ def test_a_folder_that_is_none_of_ours_is_named(
         assert f"no run.env in {tmp_path / 'nope'}: is that the folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["passages", "detections", "readings", "jobs", "audit-log", "dead-letters"])
+@pytest.mark.parametrize(
+    "command", ["passages", "detections", "readings", "findings", "jobs", "audit-log", "dead-letters"]
+)
 def test_every_list_goes_on_past_a_page_and_ends_where_it_is_told(
     command: str, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +104,35 @@ def test_every_list_goes_on_past_a_page_and_ends_where_it_is_told(
         assert rows == list(range(found))
     assert [query["limit"] for query in asked] == ["1000", "500", "1000", "1000", "1000"]
     assert {(query["since"], query["until"]) for query in asked} == {("2d", "1d")}
+
+
+def test_findings_are_shown_in_short_and_asked_for_by_pipeline_field_and_job(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, str]] = []
+    finding = {
+        "captured_at": "2026-01-02T00:00:00Z",
+        "source_id": "notes",
+        "pipeline": "chat",
+        "frame_id": "frame-0001",
+    }
+
+    def page(query: dict[str, str]) -> dict[str, Any]:
+        asked.append(query)
+        values = {"number": 14, "answer": "A long\n answer " * 9, "words": {"text": "ä"}}
+        return {"items": [finding | {"kind": kind, "payload": value} for kind, value in values.items()]}
+
+    answers["/findings"] = page
+    arguments = ["findings", "--pipeline", "chat", "--kind", "answer", "--job", "job-00001"]
+    assert sightline(monkeypatch, *arguments, "--source", "notes") == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["captured", "(UTC)", "source", "pipeline", "field", "value", "item"]
+    assert "14" in rows[0]
+    assert "A long answer A long" in rows[1]
+    assert rows[1].rstrip().endswith("… frame-0001".replace(" ", "  "))
+    assert '{"text": "ä"}' in rows[2]
+    del asked[0]["limit"]
+    assert asked == [{"pipeline": "chat", "kind": "answer", "job": "job-00001", "source": "notes"}]
 
 
 def test_what_has_one_page_only_says_so(

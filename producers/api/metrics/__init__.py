@@ -1,0 +1,1 @@
+"""What the stores know, for Prometheus: read when it is scraped, and partly where something does not answer."""

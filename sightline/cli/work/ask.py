@@ -1,0 +1,110 @@
+"""`sightline ask`: a question to a language model, whose answer is printed as it comes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from sightline.chat.pieces import AnswerPieces, answer_of
+from sightline.cli.output import JsonFlag, err, print_json
+from sightline.cli.queries import Data, settings_for
+from sightline.client.client import Sightline, SubmittedJob
+from sightline.client.whereabouts import say_where
+from sightline.errors import (
+    AnswerError,
+    BadMessageError,
+    BrokerUnavailableError,
+    JobCancelledError,
+    SourceError,
+    WaitTimeoutError,
+)
+from sightline.submission.remote import STDIN, read_stdin_text
+from sightline.terminal import printable
+from sightline.types import JobResult, Lane
+
+_SOURCE: Final = "ask"
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know; - reads it from standard input.")],
+    image: Annotated[list[Path] | None, typer.Option(help="A picture it is about; may be given again.")] = None,
+    system: Annotated[str | None, typer.Option(help="What the model is told first: who it is, how to answer.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model, where workers have several.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0: the likeliest words alone.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same one gives the same answer.")] = None,
+    lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without a word until it gives up.")] = 120,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Ask a language model. `sightline up --chat` starts a worker that answers.
+
+    The answer is printed as it comes. Ctrl-C ends it: nobody works on it any more. The exit code is 1 if there is no
+    answer.
+    """
+    settings = settings_for(data)
+    given = {"system": system, "model": model, "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+    options = {name: value for name, value in given.items() if value is not None}
+    text = read_stdin_text(settings.max_text_mb).text if question == STDIN else question
+    with Sightline(settings) as client:
+        try:
+            job = client.submit(
+                *_pictures(image or []), text=text, pipeline="chat", lane=lane, source_id=_SOURCE, options=options
+            )
+            result = _listen(job, timeout, as_json=as_json)
+        except BrokerUnavailableError as error:
+            raise BrokerUnavailableError(f"{say_where(settings, 'REDIS_URL')} ({error})") from error
+    if as_json:
+        print_json({"job_id": job.job_id, **json.loads(result.frames[0].model_dump_json())})
+
+
+def _pictures(paths: list[Path]) -> list[Path]:
+    for path in paths:
+        if not path.is_file():
+            raise SourceError(f"--image: {path}: no such file")
+    return paths
+
+
+def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
+    """Print what comes; the result. Whoever ends the command ends the answer."""
+    pieces = AnswerPieces()
+    try:
+        for event in job.stream(silent_s=silent_s):
+            text = pieces.take(event)
+            if text and not as_json:
+                print(_shown(text), end="", flush=True)
+            if event.result is not None:
+                answer_of(event.result)
+                _end_line(as_json)
+                return event.result
+    except KeyboardInterrupt:
+        job.cancel()
+        _end_line(as_json)
+        err.print("cancelled")
+        raise typer.Exit(130) from None
+    except WaitTimeoutError as error:
+        job.cancel()
+        raise WaitTimeoutError(
+            f"no answer within {silent_s:g} s of silence: does a chat worker run (sightline up --chat)? "
+            "The question was cancelled",
+            job_id=job.job_id,
+        ) from error
+    except (AnswerError, BadMessageError, JobCancelledError) as error:
+        _end_line(as_json)
+        err.print(f"no answer: {error}", style="red")
+        raise typer.Exit(1) from error
+    raise AssertionError("a stream ends with a result or an error")
+
+
+def _shown(text: str) -> str:
+    """What a model says comes from others: nothing in it moves the cursor or the window."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _end_line(as_json: bool) -> None:
+    if not as_json:
+        print()

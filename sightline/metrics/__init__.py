@@ -1,0 +1,1 @@
+"""What a process says of itself to Prometheus: a port by setting, read when it is scraped."""
