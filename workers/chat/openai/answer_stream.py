@@ -30,14 +30,14 @@ class AnswerStream:
 
     @property
     def answer(self) -> Answer:
-        reason: Literal["stop", "length", "tool_calls"] = "stop"
+        finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
         if self._reason == "length":
-            reason = "length"
+            finish_reason = "length"
         elif self._calls:
-            reason = "tool_calls"
+            finish_reason = "tool_calls"
         return Answer(
             text="".join(self._texts),
-            finish_reason=reason,
+            finish_reason=finish_reason,
             model=self._model,
             prompt_tokens=self._usage.get("prompt_tokens"),
             answer_tokens=self._usage.get("completion_tokens"),
