@@ -60,3 +60,9 @@ class ChatSettings(Group):
     chat_retries: Annotated[int, Field(ge=0, le=10)] = Field(
         3, description="How often it is asked again where it failed before the first token."
     )
+
+    @property
+    def chat_model_name(self) -> str:
+        """As answers name the model, and clients ask for it: of a path, the file's name or the folder's."""
+        is_path = self.chat_engine == "openvino" and "/" in self.chat_model
+        return self.chat_model.rstrip("/").rpartition("/")[2].removesuffix(".gguf") if is_path else self.chat_model

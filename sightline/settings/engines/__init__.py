@@ -1,1 +1,0 @@
-"""What the stages find, read, hear and answer with."""
