@@ -1,4 +1,4 @@
-"""Questions and real workers: answered token by token, cancelled, and begun again where a worker dies in mid-answer."""
+"""Questions and real workers: answered in pieces, and begun again where a worker dies in mid-answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline import JobStatus, Sightline
+from sightline import Sightline
 from tests.acceptance.parts.system import System
 
 LONG = " ".join(f"word{number}" for number in range(150))
@@ -27,7 +27,7 @@ def system(redis_url: str, tmp_path: Path) -> Iterator[System]:
     running.stop()
 
 
-def test_questions_are_answered_cancelled_and_begun_again(system: System) -> None:
+def test_questions_are_answered_and_begun_again(system: System) -> None:
     system.start("chat", "write")
     with Sightline(system.settings) as client:
         same = [client.submit(text="one two three", pipeline="chat", options={"max_tokens": 2}) for _ in range(2)]
@@ -35,16 +35,6 @@ def test_questions_are_answered_cancelled_and_begun_again(system: System) -> Non
         for job in same:
             (answer,) = job.wait(timeout_s=60).frames
             assert (answer.found["answer"], answer.found["finish_reason"]) == ("one two", "length")
-
-        unwanted, said = client.submit(text=LONG, pipeline="chat"), list[str]()
-        for event in client.stream(unwanted.job_id):
-            if event.event == "delta" and not said:
-                said.append(event.data["text"])
-                client.cancel(unwanted.job_id)
-            if event.event == "result" and event.result:
-                assert event.result.status is JobStatus.DROPPED
-                assert event.result.frames[0].dropped == "cancelled"
-        assert said
 
         job, heard, restarts = client.submit(text=LONG, pipeline="chat"), "", 0
         for event in client.stream(job.job_id):
