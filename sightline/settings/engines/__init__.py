@@ -1,0 +1,1 @@
+"""What the stages find, read, hear and answer with."""
