@@ -16,6 +16,7 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
 
+from sightline import __version__
 from sightline.celery.app import create_app
 from sightline.celery.holds import Holds
 from sightline.celery.intake import add_intake
@@ -34,10 +35,10 @@ from sightline.settings import Settings, load_settings, log_settings
 from workers.batching.runner import Runner
 from workers.housekeeping.liveness import Liveness
 from workers.housekeeping.metrics import WorkerMetrics
+from workers.housekeeping.times import TIMES
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
 from workers.stages.step import Stage
-from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def create_worker_app(settings: Settings) -> Celery:
     patience, holds = Patience(), Holds()
     add_delivery_steps(celery_app, patience, holds)
     add_lane_steps(celery_app)
-    only_answer(celery_app)
+    only_answer(celery_app, __version__)
     worker = Worker(celery_app, settings, patience, holds)
     add_intake(celery_app, worker.refuse)
 
@@ -146,7 +147,7 @@ def create_worker_app(settings: Settings) -> Celery:
     celeryd_after_setup.connect(worker.open, weak=False)
     worker_shutting_down.connect(lambda **_: patience.stop(), weak=False)
     worker_shutdown.connect(worker.close, weak=False)
-    setup_logging.connect(lambda **_: configure_logging(settings.log_level), weak=False)
+    setup_logging.connect(lambda **_: configure_logging(settings.log_level, settings.log_format), weak=False)
     return celery_app
 
 

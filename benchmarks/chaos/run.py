@@ -19,7 +19,7 @@ from benchmarks.chaos.load import plan_bundles
 from benchmarks.chaos.machine.system import Needs, System
 from benchmarks.chaos.roles.producer import Order
 from benchmarks.chaos.rounds import Round, round_at
-from benchmarks.chaos.switches import CAMERA_JOURNAL, JOURNAL, PACKAGES
+from benchmarks.chaos.switches import CAMERA_JOURNAL, FOREIGN_JOURNAL, JOURNAL, PACKAGES
 from benchmarks.chaos.verdict.findings import look, waiting
 from benchmarks.chaos.verdict.rows import open_passages, waiting_events
 from benchmarks.chaos.verdict.verdict import Verdict, judge
@@ -87,12 +87,12 @@ def _judged(system: System, options: Options, rounds: list[Round], say: Callable
 
 
 def _all_entries(folder: Path, rounds: list[Round]) -> Mapping[str, Entry]:
-    """Of both journals. What the camera published belongs to the round that ran then."""
-    of_camera = Journal(folder / CAMERA_JOURNAL).read()
-    for entry in of_camera.values():
+    """Of all journals. What the camera and others published belongs to the round that ran then."""
+    of_others = Journal(folder / CAMERA_JOURNAL).read() | Journal(folder / FOREIGN_JOURNAL).read()
+    for entry in of_others.values():
         entry.round = round_at(rounds, entry.job.published_at).number
         entry.repeated = False
-    return Journal(folder / JOURNAL).read() | of_camera
+    return Journal(folder / JOURNAL).read() | of_others
 
 
 class _Rounds:

@@ -12,8 +12,11 @@ FOLDER: Final = "CHAOS_FOLDER"
 #: next stage's message gets one try, and its own is acknowledged anyway. webhook-id: each further attempt
 #: has an id of its own. late-ack: a message is acknowledged before it is worked on. arrive-again: a branch or shard
 #: that arrives once more tells nobody. failed-branches: a branch of which nothing came does not arrive.
+#: letters: a message that is no job is forgotten. restarts: a stage that streams does not say that it starts over.
+#: refusals: a database that says no is taken for a bug.
 PROTECTIONS: Final = (
     "lease", "ledger", "in-body-hand-over", "webhook-id", "late-ack", "arrive-again", "failed-branches",
+    "letters", "restarts", "refusals",
 )  # fmt: skip
 
 NO_MEMORY_FILE: Final = "no-memory"  #: while it is there, no detector gets memory
@@ -23,10 +26,11 @@ HOLD_FILE: Final = "hold"  #: while it is there, a stage that hands over keeps w
 HELD_FILE: Final = "held"  #: a stage does
 REFUSED_FILE: Final = "refused"  #: the broker did not take a message of a stage
 #: The worker that takes it away dies: when the last branch of a job has arrived and nothing is sent, when the last
-#: shard has, or in the middle of a shard.
+#: shard has, in the middle of a shard, or of what a stage says while it works.
 DIE_AFTER_BRANCH_FILE: Final = "die-after-branch"
 DIE_AFTER_SHARD_FILE: Final = "die-after-shard"
 DIE_IN_SHARD_FILE: Final = "die-in-shard"
+DIE_IN_STREAM_FILE: Final = "die-in-stream"
 DIED_FILE: Final = "died"  #: it did
 RUNS_FOLDER: Final = "runs"  #: one file a worker process: the id of each job a stage began to work on
 RECEIVER_MOOD_FILE: Final = "receiver-mood"  #: holds the name of a fault; while it is there, the receiver acts on it
@@ -35,6 +39,8 @@ MOOD_MET_FILE: Final = "mood-met"  #: it did
 PACKAGES: Final = "packages"  #: folder of the package that brings the pipeline that forks
 JOURNAL: Final = "journal.jsonl"  #: of the producer
 CAMERA_JOURNAL: Final = "camera.jsonl"
+FOREIGN_JOURNAL: Final = "foreign.jsonl"
+FOREIGN_LETTERS: Final = "foreign-letters"  #: ids of tasks that must be dead letters, one a line
 RECEIPTS: Final = "receipts.jsonl"  #: of the receiver
 CAMERA: Final = "gate"
 SINK: Final = "receiver"

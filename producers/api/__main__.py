@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         log_settings(settings)
         services = open_services(settings)
     except SettingsError as error:

@@ -29,7 +29,7 @@ from storage.database.pool import PoolMetrics
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         publisher = Publisher.from_settings(settings)

@@ -15,7 +15,7 @@ from sightline.errors import BadImageError, BadMessageError
 from sightline.images.base64_images import open_base64
 from sightline.images.header import ImageLimits, check_image
 from sightline.pipelines.chat import ChatOptions
-from sightline.settings import AcceptedSettings
+from sightline.settings import AcceptedSettings, ChatSettings, Settings
 from sightline.submission.jobs import NewFrame, NewItem
 from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText
@@ -25,7 +25,7 @@ _PARTS: Final = (
     'must be {"type": "text", "text": …}, {"type": "image_url", "image_url": {"url": …}} '
     'or {"type": "input_audio", "input_audio": {"data": …}}'
 )
-_SAME: Final = ("temperature", "top_p", "seed", "tools", "tool_choice", "response_format")
+_SAME: Final = ("temperature", "top_p", "seed", "tools", "tool_choice", "response_format", "too_long")
 
 
 class Question(NamedTuple):
@@ -41,7 +41,7 @@ def urls_of(asked: ChatRequest) -> list[str]:
     return list(dict.fromkeys(url for url in urls if url[:5].lower() != "data:"))
 
 
-def question_of(asked: ChatRequest, fetched: Mapping[str, bytes], settings: AcceptedSettings) -> Question:
+def question_of(asked: ChatRequest, fetched: Mapping[str, bytes], settings: Settings) -> Question:
     """Checks everything that can be known of a question before a model sees it.
 
     Args:
@@ -52,7 +52,7 @@ def question_of(asked: ChatRequest, fetched: Mapping[str, bytes], settings: Acce
     """
     asked.refuse_unsupported()
     check_schemas(asked)
-    options = _options(asked)
+    options = _options(asked, settings)
     items: list[NewItem] = []
     messages = [_message(number, message, items, fetched, settings) for number, message in enumerate(asked.messages)]
     if len(items) >= MAX_PARTS:
@@ -134,10 +134,10 @@ def _new_item(place: str, part: _Medium, fetched: Mapping[str, bytes], settings:
     return frame
 
 
-def _options(asked: ChatRequest) -> dict[str, Any]:
+def _options(asked: ChatRequest, settings: ChatSettings) -> dict[str, Any]:
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop
     given = {name: getattr(asked, name) for name in _SAME} | {
-        "model": None if asked.model == "default" else asked.model,
+        "model": None if asked.model in ("default", settings.chat_model_name) else asked.model,
         "max_tokens": asked.max_completion_tokens or asked.max_tokens,
         "stop": stop,
     }

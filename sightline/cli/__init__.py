@@ -17,8 +17,8 @@ import typer
 
 from sightline import __version__
 from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
-from sightline.cli.operating import capacity, retention, up
-from sightline.cli.work import ask, jobs, submit
+from sightline.cli.operating import capacity, doctor, retention, up
+from sightline.cli.work import ask, jobs, submit, trace
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(
@@ -48,7 +48,9 @@ app.command()(submit.submit)
 app.command()(ask.ask)
 app.command()(jobs.cancel)
 app.command()(explain.explain)
+app.command()(trace.trace)
 app.command()(capacity.capacity)
+app.command()(doctor.doctor)
 app.command()(queries.status)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
+from sightline.errors import BadMessageError
 from sightline.wire.events import Event
 
 app = typer.Typer(
@@ -46,19 +47,51 @@ def add(
     url: Annotated[
         str,
         typer.Argument(
-            help="http(s)://… (webhook), mqtt(s)://user:password@host:port/prefix, or a folder for JSON lines."
+            help="http(s)://… (webhook), mqtt(s)://user:password@host:port/prefix, kafka(s)://host:port/topic, or a "
+            "folder for JSON lines."
         ),
     ],
     event: Annotated[list[Event] | None, typer.Option(help="What it gets, several times; else passage.*.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only this source; give it several times.")] = None,
     secret: Annotated[str | None, typer.Option(help="whsec_… to sign webhooks with; one is made otherwise.")] = None,
+    on_list: Annotated[
+        list[str] | None, typer.Option("--list", help="Only passages on this list of known plates; may be repeated.")
+    ] = None,
+    min_confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Only passages at least so sure.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="'Name: value', sent with each request of a webhook.")
+    ] = None,
+    picture: Annotated[str | None, typer.Option(help="Send it along: crop (of the plate) or frame.")] = None,
+    as_format: Annotated[
+        str | None, typer.Option("--format", help="plate-recognizer for webhooks, frigate for MQTT; else our own.")
+    ] = None,
+    ca_file: Annotated[str | None, typer.Option(help="Certificates to trust, where deliver runs.")] = None,
+    cert_file: Annotated[str | None, typer.Option(help="Our certificate, where deliver runs.")] = None,
+    key_file: Annotated[str | None, typer.Option(help="Its key.")] = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Add a sink. It gets what happens from two seconds later on."""
     if "://" not in url:
         url = Path(url).resolve().as_uri()  # the deliver process may run in another folder
-    given = {"sink_id": name, "url": url, "events": event, "sources": source, "secret": secret}
+    options = {
+        "lists": on_list,
+        "min_confidence": min_confidence,
+        "headers": dict(map(_header, header or [])) or None,
+        "picture": picture,
+        "format": as_format,
+        "ca_file": ca_file,
+        "cert_file": cert_file,
+        "key_file": key_file,
+    }
+    given = {
+        "sink_id": name,
+        "url": url,
+        "events": event,
+        "sources": source,
+        "secret": secret,
+        "options": {option: value for option, value in options.items() if value is not None} or None,
+    }
     body = {field: value for field, value in given.items() if value is not None}
     sink: dict[str, Any] = call_api(settings_for(data), "POST", "/sinks", body=body)
     if as_json:
@@ -73,14 +106,14 @@ def add(
 def pause(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
     """Send nothing to a sink for now; its events wait."""
     answer = call_api(settings_for(data), "PATCH", f"/sinks/{name}", body={"enabled": False})
-    _done(answer, f"{name} paused", as_json=as_json)
+    print_done(answer, f"{name} paused", as_json=as_json)
 
 
 @app.command()
 def resume(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
     """Send to a paused or disabled sink again, first what waits for it."""
     answer = call_api(settings_for(data), "PATCH", f"/sinks/{name}", body={"enabled": True})
-    _done(answer, f"{name} resumed", as_json=as_json)
+    print_done(answer, f"{name} resumed", as_json=as_json)
 
 
 @app.command()
@@ -88,6 +121,23 @@ def remove(name: Name, data: Data = None) -> None:
     """Remove a sink and what waits for it."""
     call_api(settings_for(data), "DELETE", f"/sinks/{name}")
     out.print(f"{name} removed")
+
+
+@app.command()
+def rotate(
+    name: Name,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="The receiver has the new secret: sign with it alone.")
+    ] = False,
+    as_json: JsonFlag = False,
+    data: Data = None,
+) -> None:
+    """Give a webhook a new secret. Both sign until you say --finish."""
+    answer: dict[str, Any] = call_api(settings_for(data), "DELETE" if finish else "POST", f"/sinks/{name}/secret")
+    if finish:
+        print_done(answer, f"{name} signs with its new secret alone", as_json=as_json)
+    else:
+        print_done(answer, f"new secret, shown this once: {answer.get('secret')}", as_json=as_json)
 
 
 @app.command("test")
@@ -118,15 +168,15 @@ def replay(
     answer: dict[str, Any] = call_api(
         settings_for(data), "POST", f"/sinks/{name}/replay", body={"since": since, "until": until}
     )
-    _done(answer, f"{answer['queued']} events are sent again", as_json=as_json)
+    print_done(answer, f"{answer['queued']} events are sent again", as_json=as_json)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise BadMessageError(f"--header: {text[:40]!r} is no 'Name: value'", field="headers")
+    return name.strip(), value.strip()
 
 
 def _state(sink: dict[str, Any]) -> str:
     return "on" if sink["enabled"] else sink["disabled_reason"] or "paused"
-
-
-def _done(answer: Any, text: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        out.print(text)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -15,11 +16,11 @@ from sightline.client.images import Image, kind_of, read_image
 from sightline.client.many import Done, submit_many
 from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
-from sightline.pipelines import DEFAULT
+from sightline.pipelines import DEFAULT, Medium, registry
 from sightline.settings import Settings, load_settings
-from sightline.submission.jobs import NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.jobs import NewFrame, NewItem, make_job, notes_on, sequence_of
 from sightline.submission.sounds import NewSound
-from sightline.submission.texts import NewText
+from sightline.submission.texts import TEXT_SUFFIXES, NewText, decode_text
 from sightline.types import JobResult, Lane, Pipeline, TimeFrom
 from sightline.wire.messages import Job
 
@@ -115,6 +116,9 @@ class Sightline:
         2000), as paths, bytes or open binary files, as one job; or a `text` or several, or a `sound`, for a pipeline
         that takes such. Where its items have several parts, all is one item: a question, a picture and a recording.
 
+        A file is read as what the pipeline takes: text or sound where it takes no pictures, and text where it is
+        called so (`letter.txt`).
+
         An image was taken when `captured_at` says; else when its camera says, in its EXIF; else now.
         `sequence`: the images follow each other, and all others of this source that were submitted so, in the order of
         their times, as pictures of one camera do. Without it each image stands alone, unless its EXIF shows a burst.
@@ -132,21 +136,22 @@ class Sightline:
         """
         settings = None if self.is_over_http else self.settings  # the API looks at pictures itself
         limits = settings and ImageLimits.of(settings)
-        photos = [NewFrame.photo(*read_image(image), limits=limits, captured_at=captured_at) for image in images]
-        frames: list[NewItem] = [*photos, *_new_texts(text, captured_at), *_new_sounds(sound, captured_at)]
+        spec = registry().find(pipeline)  # None: the API knows it
+        files = [_new_item(image, spec.accepts if spec else ("image",), limits, captured_at) for image in images]
+        items: list[NewItem] = [*files, *_new_texts(text, captured_at), *_new_sounds(sound, captured_at)]
         job, pixels = make_job(
-            frames,
+            items,
             settings,
             pipeline=pipeline,
             lane=lane,
             source_id=source_id,
-            sequence=sequence_of(frames, is_said=sequence),
+            sequence=sequence_of(items, is_said=sequence),
             options=options,
             idempotency_key=idempotency_key,
         )
+        notes = notes_on(items, job)
         job, said = self._jobs.accept(job, pixels, idempotency_key)
-        notes = (*(f"{frame.name or 'image'}: {frame.note}" for frame in frames if frame.note), *said)
-        return SubmittedJob(job, self, notes)
+        return SubmittedJob(job, self, (*notes, *said))
 
     def submit_many(
         self, inputs: Iterable[Any], *, at_once: int = 32, timeout_s: float = 600.0, **how: Any
@@ -322,6 +327,19 @@ def _moment(name: str, value: Any) -> str | None:
     if value.tzinfo is None:
         raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
     return value.isoformat()
+
+
+def _new_item(
+    given: Image, accepts: Sequence[Medium], limits: ImageLimits | None, captured_at: datetime | None
+) -> NewItem:
+    """What was given as an image, as the medium that the pipeline takes."""
+    data, name = read_image(given)
+    if "text" in accepts and (Path(name).suffix.lower() in TEXT_SUFFIXES or not {"image", "audio"} & set(accepts)):
+        at, source = _time_of(captured_at)
+        return NewText(decode_text(data, name or "text"), at, name, time_from=source)
+    if "audio" in accepts and "image" not in accepts:
+        return _new_sounds([given if isinstance(given, str | Path) else data], captured_at)[0]
+    return NewFrame.photo(data, name, limits=limits, captured_at=captured_at)
 
 
 def _new_texts(text: str | Sequence[str], captured_at: datetime | None) -> list[NewText]:

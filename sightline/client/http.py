@@ -30,6 +30,10 @@ _TRY_LATER: Final = (408, 429, 502, 503, 504)
 _REFUSALS: Final = {kind.reason: kind for kind in (BadImageError, UnsafeUrlError, SourceError)}
 
 
+class NotThereError(BadMessageError):
+    """The API has nothing of that id."""
+
+
 class ApiClient:
     """Keeps its connections. Safe to use from several threads, not across a fork."""
 
@@ -240,11 +244,12 @@ def _refused(response: httpx.Response) -> SightlineError:
         after_s = _seconds(response.headers.get("retry-after"))
         if reason == BacklogFullError.reason:
             return BacklogFullError(text, source_id=problem.get("source_id"), retry_after_s=after_s)
-        kind = StoreUnavailableError if reason == StoreUnavailableError.reason else BrokerUnavailableError
-        return kind(text, retry_after_s=after_s)
+        passing = StoreUnavailableError if reason == StoreUnavailableError.reason else BrokerUnavailableError
+        return passing(text, retry_after_s=after_s)
     if reason in _REFUSALS:
         return _REFUSALS[reason](text)
-    return BadMessageError(text, field=str(problem.get("field", "")))
+    kind = NotThereError if response.status_code == 404 and reason.endswith("_not_found") else BadMessageError
+    return kind(text, field=str(problem.get("field", "")))
 
 
 def _seconds(text: str | None) -> float:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from sightline.client.http import ApiClient, AsyncApiClient
+from sightline.client.http import ApiClient, AsyncApiClient, NotThereError
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.delta_stream import StreamEvent
-from sightline.errors import WaitTimeoutError
+from sightline.errors import BadMessageError, WaitTimeoutError
 from sightline.pipelines import parse_result, registry
 from sightline.settings import Settings
 from sightline.submission.sequences import SUBMITTED
@@ -36,7 +36,8 @@ class OverHttp:
 
         Raises as `ApiClient.call` does.
         """
-        key = idempotency_key or (job.job_id if registry().get(job.pipeline).is_new_each_time else None)
+        spec = registry().find(job.pipeline)
+        key = idempotency_key or (job.job_id if spec is not None and spec.is_new_each_time else None)
         headers = {"Idempotency-Key": key} if key else {}
         answer: dict[str, Any] = self._api.call("POST", "/jobs", headers=headers, **_content(job, pixels))
         refused = answer.get("refused") or ()
@@ -60,7 +61,12 @@ class OverHttp:
 
     def cancel(self, job_id: str) -> bool:
         """Whether there was anything to cancel."""
-        result = _result(self._api.call("POST", f"{_path(job_id)}/cancel"))
+        try:
+            result = _result(self._api.call("POST", f"{_path(job_id)}/cancel"))
+        except BadMessageError as error:
+            if isinstance(error, NotThereError) or error.field == "job_id":
+                return False
+            raise
         return result is None or any(frame.dropped == CANCELLED for frame in result.frames)
 
     def stream(self, job_id: str, last_id: str, silent_s: float) -> Iterator[StreamEvent]:
@@ -100,15 +106,15 @@ class AsyncOverHttp:
 
 def _content(job: Job, stored: dict[str, bytes]) -> dict[str, Any]:
     """JSON with texts, or a form of files, among which texts are such too."""
-    parts = [part for item in job.frames for part in item.parts]
-    if parts and all(part.medium == "text" for part in parts):
+    parts = [part for item in job.frames for part in item.parts or (Part(medium="image", key=item.frame_id),)]
+    if all(part.medium == "text" for part in parts):
         texts = [part.text or stored[str(part.key)].decode() for part in parts]
         return {"json": {"texts": texts, **_fields(job)}}
     fields = {name: json.dumps(value) if name == "options" else value for name, value in _fields(job).items()}
-    if not parts:
-        files = [(frame.name or frame.frame_id, stored[frame.frame_id]) for frame in job.frames]
-    else:
-        files = [_file(f"{part.medium}-{number}", part, stored) for number, part in enumerate(parts)]
+    named = {item.frame_id: item.name or item.frame_id for item in job.frames if not item.parts}
+    files = [
+        _file(named.get(part.key or "", f"{part.medium}-{number}"), part, stored) for number, part in enumerate(parts)
+    ]
     return {"files": [("files", file) for file in files], "data": fields}
 
 

@@ -55,5 +55,5 @@ class Cancellations:
             try:
                 self.look()
             except BrokerUnavailableError as error:
-                log.info("what was cancelled is not known just now: %s", error)
+                log.warning("what was cancelled is not known just now: %s", error)
             time.sleep(_LOOK_EVERY_S)

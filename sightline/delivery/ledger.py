@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import ValidationError
@@ -231,14 +232,20 @@ class Ledger:
             payload: Any = self._redis.hget(_JOBS, job_id)
         return Job.model_validate_json(payload) if payload else None
 
-    def open_jobs(self, *, limit: int = 100) -> list[Job]:
-        """Some open jobs, the higher lanes first, and in each those due soonest."""
+    def open_jobs(self, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
+        """Some open jobs: the higher lanes first, and in each those due soonest; or the newest of all lanes."""
         with broker_errors():
-            ids: list[Any] = []
+            due: list[Any] = []
             for line in self._lines:
-                ids += cast("list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1))
-            payloads: Any = self._redis.hmget(_JOBS, ids[:limit]) if ids else []
-        return [Job.model_validate_json(payload) for payload in payloads if payload]
+                due += cast(
+                    "list[Any]", self._redis.zrange(_DUE + line, 0, limit - 1, desc=newest_first, withscores=True)
+                )
+            if newest_first:
+                due.sort(key=itemgetter(1), reverse=True)
+            ids = [job_id for job_id, _ in due[:limit]]
+            payloads: Any = self._redis.hmget(_JOBS, ids) if ids else []
+        jobs = [Job.model_validate_json(payload) for payload in payloads if payload]
+        return sorted(jobs, key=attrgetter("published_at"), reverse=True) if newest_first else jobs
 
     def oldest_open(self, lane: Lane, pipelines: Iterable[Pipeline], *, since: float) -> dict[Pipeline, float | None]:
         """When the oldest open job of each pipeline was made, in epoch seconds, of those made after `since`; None if

@@ -81,10 +81,10 @@ def _ordered_arbiter() -> Any:
     return OrderedArbiter
 
 
-def end_with_parent() -> tuple[str, ...]:
+def end_with_parent(signal: str = "TERM") -> tuple[str, ...]:
     """On Linux a child is told to end when its supervisor is killed, so that nothing runs on unseen."""
     setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
+    return (setpriv, "--pdeathsig", signal, "--") if setpriv else ()
 
 
 class _PrefixStream:

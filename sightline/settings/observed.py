@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ from sightline.settings.group import Group
 
 
 class MetricsSettings(Group):
-    """Metrics of each process."""
+    """Metrics of each process, and how its log is written."""
 
     title = "Seen from outside"
 
@@ -20,3 +20,6 @@ class MetricsSettings(Group):
         "gives its roles this port and those after it. The API has `/metrics` on its own port too, with a key.",
     )
     metrics_host: str = Field("127.0.0.1", description="Address that port listens on.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`json`: one object a line, with job, frame and source where they are known."
+    )

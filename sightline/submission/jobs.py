@@ -120,7 +120,7 @@ def make_job(
     Of a pipeline whose items have several parts, all are one item (`PipelineSpec.most_parts`). Of one whose items are
     new each time, so is the job, unless it has the `idempotency_key` of another with the same content.
 
-    `settings` have the limits of what comes in; None: whoever takes the job checks them.
+    `settings` have the limits of what comes in; None: whoever takes the job checks them, and knows its pipeline.
     `sequence`: that of all of them, whatever they say themselves. `options` are of each item; with others the same
     content is another one.
 
@@ -167,7 +167,8 @@ def make_job(
             "lane": lane,
             "frames": list(items.values()),
             "published_at": time.time(),
-        }
+        },
+        is_checked_later=settings is None,
     )
     return job, stored
 
@@ -199,7 +200,7 @@ def _item(
 
 def _check(new: NewItem, settings: Settings | None, pipeline: str, number: int) -> None:
     if registry().find(pipeline) is not None:  # a pipeline that there is not is told of with the whole job
-        check_media(pipeline, (new.medium,), new.name or f"{_FIELDS[new.medium]}.{number}")
+        check_media(pipeline, (new.medium,), _name_of(number, new))
     if isinstance(new, NewText):
         check_text(new, settings.max_text_mb if settings else math.inf)
     elif isinstance(new, NewSound):
@@ -216,6 +217,24 @@ def _of_the_future(new: NewItem) -> BadMessageError:
     named = f"{new.name}: " if new.name else ""
     said = f"{named}captured_at {new.captured_at.isoformat()} is more than a day in the future"
     return BadMessageError(f"{said}; {cure}", field="captured_at")
+
+
+def notes_on(new_items: Sequence[NewItem], job: Job) -> list[str]:
+    """What is to be said of what became a job: what of a file is not in it, and what was there twice."""
+    notes = [f"{_name_of(number, new)}: {new.note}" for number, new in enumerate(new_items) if new.note]
+    if sum(max(1, len(item.parts)) for item in job.frames) == len(new_items):
+        return notes
+    first: dict[str, str] = {}
+    for number, new in enumerate(new_items):
+        name = _name_of(number, new)
+        same = first.setdefault(new.frame_id("", ""), name)
+        if same != name:
+            notes.append(f"{name}: the same as {same}; both are one item")
+    return notes
+
+
+def _name_of(number: int, new: NewItem) -> str:
+    return new.name or f"{_FIELDS[new.medium]}.{number}"
 
 
 def sequence_of(new_items: Sequence[NewItem], *, is_said: bool) -> str | None:

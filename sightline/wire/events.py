@@ -24,3 +24,4 @@ class SinkKind(StrEnum):
     WEBHOOK = "webhook"
     MQTT = "mqtt"
     JSONL = "jsonl"
+    KAFKA = "kafka"

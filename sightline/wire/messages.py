@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -25,8 +25,17 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from sightline.errors import BadMessageError, NewerMessageError
-from sightline.pipelines import KnownPipeline, are_of, as_results, check_items, has_own_type, per_item
-from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Value
+from sightline.pipelines import (
+    DEFAULT,
+    KnownPipeline,
+    are_of,
+    as_results,
+    check_items,
+    has_own_type,
+    per_item,
+    registry,
+)
+from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Pipeline, Value
 
 MAX_FRAMES_PER_JOB = 64
 #: Parts that a stage cuts a job into, at most.
@@ -135,9 +144,19 @@ class Message(Value):
         return b64encode(self.model_dump_json(exclude_defaults=True).encode()).decode()
 
 
-def parse_job(raw: object) -> Job:
-    """Validate a job. Raises `BadMessageError` as `parse_message` does."""
+class _Elsewhere(Value):
+    pipeline: Pipeline
+
+
+def parse_job(raw: object, *, is_checked_later: bool = False) -> Job:
+    """Validate a job. Raises `BadMessageError` as `parse_message` does.
+
+    `is_checked_later`: by another process, which may know a pipeline that is not known here.
+    """
     try:
+        if is_checked_later and isinstance(raw, Mapping) and registry().find(raw["pipeline"]) is None:
+            elsewhere = _Elsewhere(pipeline=raw["pipeline"])
+            return Job.model_validate({**raw, "pipeline": DEFAULT}).model_copy(update={"pipeline": elsewhere.pipeline})
         job = Job.model_validate(raw)
     except ValidationError as error:
         raise bad_message(error) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from sightline.plate_countries import Country
 from sightline.wire.events import Event
-from storage.items.changes import NewEvent
+from storage.items.changes import NewEvent, Wanted
 from storage.passages.plate_lists import Match
 from storage.passages.summary import Tally
 from storage.passages.views import PassageState, PassageView, to_match
@@ -19,37 +19,39 @@ from storage.passages.views import PassageState, PassageView, to_match
 class PassageChanges:
     """All by passage_id, but for `passage_ids`: key of the sighting -> passage_id.
 
-    `before` is the text and the match that a passage had, `matches` and `countries` those that new and changed ones
-    have now. `merged` leads from those that are gone to what they are part of, `causes` to the first new sighting
-    behind a change, which names the change. `final` are those that had ended before.
+    `before` is the text, the match and the confidence that a passage had, `matches` and `countries` those that new and
+    changed ones have now. `merged` leads from those that are gone to what they are part of, `causes` to the first new
+    sighting behind a change, which names the change. `final` are those that had ended before.
     """
 
     passage_ids: Mapping[str, str]
     new: Mapping[str, Tally]
     changed: Mapping[str, Tally]
-    before: Mapping[str, tuple[str, Match | None]]
+    before: Mapping[str, tuple[str, Match | None, float]]
     matches: Mapping[str, Match | None]
     countries: Mapping[str, Country | None]
     final: frozenset[str]
     merged: Mapping[str, str]
     causes: Mapping[str, str]
 
-    def events(self, wanted: frozenset[Event]) -> Iterator[NewEvent]:
-        """New passages, and those of which the plate, the match or the extent is another now."""
-        if Event.PASSAGE_NEW in wanted:
+    def events(self, wanted: Wanted) -> Iterator[NewEvent]:
+        """New passages, and those of which the plate, the match or the extent is another now, or that are sure now."""
+        if Event.PASSAGE_NEW in wanted.events:
             for passage_id, tally in sorted(self.new.items(), key=_first_seen):
                 data = passage_data(self._view(passage_id, tally))
                 yield NewEvent(Event.PASSAGE_NEW, tally.source_id, (passage_id,), data)
-        if Event.PASSAGE_UPDATE in wanted:
+        if Event.PASSAGE_UPDATE in wanted.events:
             for passage_id, tally in sorted(self.changed.items(), key=_first_seen):
                 merged = sorted(gone for gone, survivor in self.merged.items() if survivor == passage_id)
-                text, match = self.before[passage_id]
+                text, match, confidence = self.before[passage_id]
                 was, now = (text, _known_plate(match)), (tally.text, _known_plate(self.matches[passage_id]))
-                if merged or was != now:
+                is_news = bool(merged) or was != now
+                if is_news or wanted.crosses(confidence, tally.confidence):
                     data = passage_data(self._view(passage_id, tally)) | {"merged_passage_ids": merged}
                     # A sighting is new once: the first one behind a change names it.
                     identity = (passage_id, self.causes[passage_id])
-                    yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data)
+                    over = None if is_news else confidence
+                    yield NewEvent(Event.PASSAGE_UPDATE, tally.source_id, identity, data, over)
 
     def _view(self, passage_id: str, tally: Tally) -> PassageView:
         country = self.countries[passage_id]

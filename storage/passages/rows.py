@@ -50,7 +50,8 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
 class _Placed:
     """What becomes of sightings and their passages, run by run; of names that `PassageChanges` has too, the same.
 
-    `known` are the texts that passages had before, `known_matches` their matches.
+    `known` are the texts that passages had before, `known_matches` their matches, `known_confidences` how sure they
+    were.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
@@ -58,6 +59,7 @@ class _Placed:
     changed: dict[str, Tally] = field(default_factory=dict[str, Tally])
     known: dict[str, str] = field(default_factory=dict[str, str])
     known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
+    known_confidences: dict[str, float] = field(default_factory=dict[str, float])
     final: set[str] = field(default_factory=set[str])
     merged: dict[str, str] = field(default_factory=dict[str, str])
     causes: dict[str, str] = field(default_factory=dict[str, str])
@@ -74,7 +76,9 @@ class _Placed:
             passage_ids=MappingProxyType(self.passage_ids),
             new=MappingProxyType(self.new),
             changed=MappingProxyType(self.changed),
-            before=MappingProxyType({key: (text, self.known_matches[key]) for key, text in self.known.items()}),
+            before=MappingProxyType(
+                {key: (text, self.known_matches[key], self.known_confidences[key]) for key, text in self.known.items()}
+            ),
             matches=MappingProxyType(self.matches),
             countries=MappingProxyType(self.countries),
             final=frozenset(self.final),
@@ -143,6 +147,7 @@ def _place(connection: sa.Connection, run: Run, placed: _Placed) -> None:
     owners = {key: owner for key, (_, owner) in run.again.items()}
     placed.known |= {key: row["text"] for key, row in run.rows.items()}
     placed.known_matches |= {key: match_of(row) for key, row in run.rows.items()}
+    placed.known_confidences |= {key: row["confidence"] for key, row in run.rows.items()}
     placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
     lost = _lost(run, names)
     if run.again:

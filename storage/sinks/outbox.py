@@ -22,7 +22,7 @@ from storage.jobs.job_rows import DEAD, STORED
 from storage.jobs.rows import clean
 from storage.passages.changes import passage_data
 from storage.passages.views import view_passage
-from storage.sinks.sinks import Sink, load_sinks, wanted_events
+from storage.sinks.sinks import Sink, load_sinks, wanted_by
 from storage.tables import Deliveries, Passages
 
 #: A sink that was added or changed is heard of within this time.
@@ -50,8 +50,8 @@ class Outbox:
         those that are dead, by frame_id and job_id."""
         sinks = self._current(connection)
         if sinks:
-            wanted = wanted_events(sinks)
-            events = [*_frame_events(judged, letters, wanted)]
+            wanted = wanted_by(sinks)
+            events = [*_frame_events(judged, letters, wanted.events)]
             for one in changes:
                 events += one.events(wanted)
             _insert(connection, sinks, events, now)
@@ -110,7 +110,7 @@ def _insert(connection: sa.Connection, sinks: Sequence[Sink], events: Iterable[N
     rows: dict[str, dict[str, Any]] = {}
     for event in events:
         for sink in sinks:
-            if sink.wants(event.type, event.source_id):
+            if sink.wants(event):
                 at = now + timedelta(microseconds=len(rows))
                 row = delivery_row(sink.sink_id, event.type.value, event.identity, event.data, at)
                 rows.setdefault(row["delivery_id"], row)

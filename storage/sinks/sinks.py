@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import sqlalchemy as sa
-from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from sightline.errors import BadMessageError, SightlineError
 from sightline.redaction import HIDDEN, redact_text, redact_url
@@ -18,6 +19,8 @@ from sightline.webhooks import new_secret, secret_bytes
 from sightline.wire.events import PASSAGE_EVENTS, Event, SinkKind
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
+from storage.items.changes import NewEvent, Wanted
+from storage.sinks.options import SinkOptions
 from storage.tables import Deliveries, Sinks
 
 _KINDS = {
@@ -26,7 +29,11 @@ _KINDS = {
     "mqtt": SinkKind.MQTT,
     "mqtts": SinkKind.MQTT,
     "file": SinkKind.JSONL,
+    "kafka": SinkKind.KAFKA,
+    "kafkas": SinkKind.KAFKA,
 }
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_WITH_TLS = frozenset({"https", "mqtts", "kafkas"})
 
 
 class SinkNotFoundError(SightlineError):
@@ -53,6 +60,7 @@ class Sink(Value):
     secret: SecretStr | None = None  #: what webhooks are signed with
     events: Annotated[tuple[Event, ...], Field(min_length=1)] = PASSAGE_EVENTS
     sources: tuple[SourceId, ...] = ()  #: none: all
+    options: SinkOptions = SinkOptions()
     enabled: bool = True
     disabled_reason: str | None = None  #: why the system disabled it; None if it is enabled or a person paused it
     created_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -62,6 +70,12 @@ class Sink(Value):
     def _check_url(cls, url: SecretStr) -> SecretStr:
         parse_target(url.get_secret_value())
         return url
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        scheme = urlsplit(self.url.get_secret_value()).scheme
+        self.options.check(self.kind, uses_tls=scheme in _WITH_TLS)
+        return self
 
     @property
     def kind(self) -> SinkKind:
@@ -82,8 +96,9 @@ class Sink(Value):
         """Whether events are noted for it. A paused sink gets them when it is resumed; one that is gone does not."""
         return self.enabled or self.disabled_reason is None
 
-    def wants(self, event: Event, source_id: str) -> bool:
-        return event in self.events and (not self.sources or source_id in self.sources)
+    def wants(self, event: NewEvent) -> bool:
+        is_chosen = event.type in self.events and (not self.sources or event.source_id in self.sources)
+        return is_chosen and self.options.wants(event.data, event.over)
 
     def redact(self, text: str) -> str:
         """The text without what must not be shown of this sink."""
@@ -106,13 +121,18 @@ def parse_target(url: str) -> SplitResult:
             path = unquote(parts.path)
             if parts.netloc or not path.startswith("/") or ".." in PurePosixPath(path).parts:
                 raise ValueError
-        elif not parts.hostname or parts.port == 0:
+        elif (
+            not parts.hostname
+            or parts.port == 0
+            or (kind is SinkKind.KAFKA and not _TOPIC.fullmatch(unquote(parts.path).strip("/")))
+        ):
             raise ValueError
         elif kind is SinkKind.MQTT and set("+#\0") & set(unquote(f"{parts.path}{parts.query}")):
             raise ValueError  # no topic to publish on
     except ValueError as error:
         raise ValueError(
-            "must be http(s)://host/path, mqtt(s)://user:password@host:port/prefix or file:///folder"
+            "must be http(s)://host/path, mqtt(s)://user:password@host:port/prefix, kafka(s)://host:port/topic or "
+            "file:///folder"
         ) from error
     return parts
 
@@ -165,6 +185,9 @@ def update_sink(database: Database, sink_id: str, /, **changes: Any) -> Sink:
             raise BadMessageError("sink_id: cannot be changed; add a new sink instead", field="sink_id")
         if "enabled" in changes:
             changes = {"disabled_reason": None} | changes
+        if "options" in changes:
+            options = dict(sink.options) | changes["options"]
+            changes |= {"options": {name: value for name, value in options.items() if value is not None}}
         changed = new_sink(**(dict(sink) | changes))
         if changed.kind is not sink.kind:
             raise BadMessageError(
@@ -172,6 +195,25 @@ def update_sink(database: Database, sink_id: str, /, **changes: Any) -> Sink:
             )
         connection.execute(sa.update(Sinks).where(Sinks.sink_id == sink_id).values(_row(changed)))
     return changed
+
+
+def change_secret(database: Database, sink_id: str) -> str:
+    """A new secret, which is returned. What is sent is signed with the one before too, until that is forgotten.
+
+    Raises:
+        SinkNotFoundError
+        BadMessageError: it is no webhook.
+    """
+    sink, secret = get_sink(database, sink_id), new_secret()
+    if sink.secret is None:
+        raise BadMessageError(f"sink_id: {sink_id!r} is no webhook and has no secret", field="sink_id")
+    update_sink(database, sink_id, secret=SecretStr(secret), options={"previous_secret": sink.secret})
+    return secret
+
+
+def forget_previous_secret(database: Database, sink_id: str) -> Sink:
+    """Sign with the new secret alone. Raises SinkNotFoundError."""
+    return update_sink(database, sink_id, options={"previous_secret": None})
 
 
 def disable_sink(database: Database, sink_id: str, reason: str) -> None:
@@ -196,18 +238,23 @@ def load_sinks(connection: sa.Connection) -> list[Sink]:
 
 
 def to_sink(row: sa.RowMapping) -> Sink:
-    return Sink.model_validate({name: row[name] for name in Sink.model_fields})
+    return Sink.model_validate({name: row[name] for name in Sink.model_fields} | {"options": row["options"] or {}})
 
 
-def wanted_events(sinks: Iterable[Sink]) -> frozenset[Event]:
-    return frozenset(event for sink in sinks for event in sink.events)
+def wanted_by(sinks: Iterable[Sink]) -> Wanted:
+    """What these sinks want to hear of, all together."""
+    sinks = list(sinks)
+    return Wanted(
+        frozenset(event for sink in sinks for event in sink.events),
+        tuple({sink.options.min_confidence for sink in sinks if sink.options.min_confidence}),
+    )
 
 
 def _bad_sink(error: ValidationError) -> BadMessageError:
     first = error.errors(include_url=False)[0]
-    field = str(first["loc"][0])
+    field = ".".join(map(str, first["loc"])) or "options"
     # Pydantic would repeat the value, which may be a password.
-    if field in ("url", "secret"):
+    if field.split(".")[0] in ("url", "secret", "options"):
         return BadMessageError(f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field)
     return bad_message(error)
 
@@ -227,6 +274,7 @@ def _row(sink: Sink) -> dict[str, Any]:
         "secret": sink.secret and sink.secret.get_secret_value(),
         "events": [event.value for event in sink.events],
         "sources": list(sink.sources),
+        "options": sink.options.stored() or None,
         "enabled": sink.enabled,
         "disabled_reason": sink.disabled_reason,
     }

@@ -22,6 +22,7 @@ class Sinks(Base):
     secret: Mapped[str | None]
     events: Mapped[list[Any]]
     sources: Mapped[list[Any]]  #: empty: all
+    options: Mapped[dict[str, Any] | None]  #: may hold passwords
     enabled: Mapped[bool]
     disabled_reason: Mapped[str | None]
     created_at: Mapped[datetime]

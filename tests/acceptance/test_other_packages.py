@@ -123,6 +123,8 @@ def _check_api(api: TestClient, job_id: str) -> None:
     frame_id = answer["result"]["frames"][1]["frame"]["frame_id"]
     assert api.get(f"/v1/frames/{frame_id}").json()["number"] == 8
     assert api.get(f"/v1/frames/{frame_id}/explanation").json()["why"] == "found: number 8"
+    twice = api.post("/v1/jobs", json={"texts": ["one", "one"], "pipeline": "count-letters"}).json()
+    assert twice["notes"] == ["texts.1: the same as texts.0; both are one item"]
     found = api.get("/v1/findings", params={"pipeline": "count-letters", "job": answer["job_id"]}).json()["items"]
     assert sorted((one["kind"], one["payload"], one["stage"]) for one in found) == [
         ("number", 3, "count"),

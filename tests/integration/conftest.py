@@ -89,7 +89,11 @@ def api_url(settings: Settings, database: Database) -> Iterator[str]:
 
 
 @pytest.fixture
-def services(redis_url: str, tmp_path: Path) -> Services:
+def services(redis_url: str, tmp_path: Path) -> Iterator[Services]:
     """What a stage is given."""
     settings = load_settings(redis_url=redis_url, data_dir=tmp_path, max_attempts=3, job_timeout_s=60)
-    return open_services(create_celery_app(settings), settings, "test@here", Patience())
+    opened = open_services(create_celery_app(settings), settings, "test@here", Patience())
+    yield opened
+    channel = getattr(opened.delivery.broker._transport, "_channel", None)
+    if channel is not None:  # the garbage of the last test would be a warning after the end
+        channel.pool.disconnect()

@@ -167,6 +167,18 @@ async def test_so_they_are_by_asyncio(async_sightline: AsyncSightline, finish: F
     assert await async_sightline.cameras() == []
 
 
+def test_what_is_open_is_cancelled_and_what_is_unknown_is_not(sightline: Sightline) -> None:
+    job = sightline.submit(jpeg())
+    assert job.cancel()
+    for unknown in ("nobody-knows-it", "no"):
+        assert not sightline.cancel(unknown)
+
+
+def test_the_same_picture_twice_in_a_job_is_said(sightline: Sightline) -> None:
+    job = sightline.submit(jpeg(), jpeg())
+    assert (len(job.job.frames), job.notes) == (1, ("images.1: the same as images.0; both are one item",))
+
+
 def test_cameras_and_the_audit_are_asked_for(sightline: Sightline, database: Database, finish: Finish) -> None:
     add_camera(database, Camera.model_validate({"camera_id": "gate", "url": "rtsp://user:secret@10.0.0.7/stream"}))
     (camera,) = sightline.cameras()

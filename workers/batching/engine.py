@@ -12,12 +12,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sightline.celery.fairness import LANES, Turns
 from sightline.errors import JobCancelledError
 from sightline.types import Lane
 from workers.batching.batcher import Batched, Ticket
+
+_QUIET_S: Final = 5.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,18 +39,34 @@ class EngineRunner(Generic[Item, Result]):
     """Hands items to `begin`, which gives a future at once and raises only where the item alone is at fault.
 
     At most `max_in_engine` are in the engine; higher lanes are next, and lower ones have their share.
+
+    Each item makes a step of the engine longer, for all. So while items of higher lanes are in it, and some seconds
+    longer, bulk has `bulk_beside` places and no more.
     """
 
-    def __init__(self, begin: Callable[[Item], Future[Result]], *, max_in_engine: int, name: str) -> None:
-        if max_in_engine < 1:
+    def __init__(
+        self,
+        begin: Callable[[Item], Future[Result]],
+        *,
+        max_in_engine: int | Callable[[], int],
+        name: str,
+        bulk_beside: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`max_in_engine` may be asked each time, where a server says what it takes."""
+        if isinstance(max_in_engine, int) and max_in_engine < 1:
             raise ValueError(f"max_in_engine >= 1 expected, got {max_in_engine}")
         self.name = name
         self._begin = begin
-        self._max_in_engine = max_in_engine
+        self._most = max_in_engine if callable(max_in_engine) else lambda: max_in_engine
+        self._bulk_beside = bulk_beside
+        self._clock = clock
+        self._inside = dict.fromkeys(LANES, 0)
+        self._others_at = float("-inf")  #: when a higher lane was in the engine last
         self._waiting = {lane: deque[Ticket[Item, Result]]() for lane in LANES}
         self._turns = Turns()
         self._changed = threading.Condition()
-        self._in_engine = self._items = self._failed = 0
+        self._items = self._failed = 0
         self._advanced_at = 0.0
         self._is_filling = False
         self._closed = False
@@ -79,6 +97,10 @@ class EngineRunner(Generic[Item, Result]):
         self._advanced_at = time.monotonic()
 
     @property
+    def _in_engine(self) -> int:
+        return sum(self._inside.values())
+
+    @property
     def busy_since(self) -> float | None:
         """Since when it has items and none of them advanced or ended."""
         return self._advanced_at if self._in_engine else None
@@ -93,7 +115,7 @@ class EngineRunner(Generic[Item, Result]):
         """See `Runner.close`."""
         with self._changed:
             self._closed = True
-            return self._changed.wait_for(lambda: not self._in_engine and not self._next_lane(), timeout_s)
+            return self._changed.wait_for(lambda: not self._in_engine and not any(self._waiting.values()), timeout_s)
 
     def _fill(self) -> None:
         """Give the engine what it has places for. One thread does; whoever comes meanwhile has left its work to it."""
@@ -101,44 +123,56 @@ class EngineRunner(Generic[Item, Result]):
             if self._is_filling:
                 return
             self._is_filling = True
-        while ticket := self._take():
+        while taken := self._take():
+            lane, ticket = taken
             begun_at = time.monotonic()
             try:
                 future = self._begin(ticket.item)
             except Exception as error:  # noqa: BLE001 - an engine may raise anything; the others are innocent
-                self._end(ticket, error)
+                self._end(lane, ticket, error)
             else:
-                future.add_done_callback(lambda done, of=ticket, at=begun_at: self._ended(of, at, done))
+                future.add_done_callback(
+                    lambda done, lane=lane, of=ticket, at=begun_at: self._ended(lane, of, at, done)
+                )
 
-    def _take(self) -> Ticket[Item, Result] | None:
+    def _take(self) -> tuple[Lane, Ticket[Item, Result]] | None:
         with self._changed:
-            lane = self._next_lane() if self._in_engine < self._max_in_engine else None
+            lane = self._next_lane() if self._in_engine < self._most() else None
             if lane is None:
                 self._is_filling = False
                 return None
             self._turns.took(lane)
             if not self._in_engine:
                 self.advanced()  # an idle engine hung nowhere
-            self._in_engine += 1
-            return self._waiting[lane].popleft()
+            self._inside[lane] += 1
+            return lane, self._waiting[lane].popleft()
 
     def _next_lane(self) -> Lane | None:
-        return next((lane for lane in self._turns.order() if self._waiting[lane]), None)
+        return next((lane for lane in self._turns.order() if self._waiting[lane] and self._may_begin(lane)), None)
 
-    def _ended(self, ticket: Ticket[Item, Result], begun_at: float, future: Future[Result]) -> None:
+    def _may_begin(self, lane: Lane) -> bool:
+        if lane is not Lane.BULK or self._bulk_beside is None:
+            return True
+        if any(count for other, count in self._inside.items() if other is not Lane.BULK):
+            self._others_at = self._clock()
+        return self._clock() - self._others_at > _QUIET_S or self._inside[Lane.BULK] < self._bulk_beside
+
+    def _ended(self, lane: Lane, ticket: Ticket[Item, Result], begun_at: float, future: Future[Result]) -> None:
         error = future.exception()
         if error is None:
             now = time.monotonic()
             wait_ms = (begun_at - ticket.submitted_at) * 1000
-            self._end(ticket, Batched(future.result(), self._in_engine, (now - begun_at) * 1000, wait_ms))
+            self._end(lane, ticket, Batched(future.result(), self._in_engine, (now - begun_at) * 1000, wait_ms))
         else:
-            self._end(ticket, error)
+            self._end(lane, ticket, error)
         self._fill()
 
-    def _end(self, ticket: Ticket[Item, Result], outcome: Batched[Result] | BaseException) -> None:
+    def _end(self, lane: Lane, ticket: Ticket[Item, Result], outcome: Batched[Result] | BaseException) -> None:
         self.advanced()
         with self._changed:
-            self._in_engine -= 1
+            self._inside[lane] -= 1
+            if lane is not Lane.BULK:
+                self._others_at = self._clock()
             self._items += 1
             self._failed += isinstance(outcome, BaseException)
             self._changed.notify_all()

@@ -32,13 +32,23 @@ class Question:
 
     messages: Sequence[Message]
     options: ChatOptions = field(default_factory=ChatOptions)
-    #: Told each piece of the answer as it comes, by the engine's own thread: it returns at once.
+    #: Told each piece of the answer as it comes, by the engine's own thread: it returns at once. An empty one says that
+    #: the engine is at it, where the first piece takes long.
     tell: Callable[[Piece], None] = _tell_nobody
     _called_off: threading.Event = field(default_factory=threading.Event)
+    _then: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     def call_off(self) -> None:
         """Nobody wants the answer any more: the engine ends it within a step."""
         self._called_off.set()
+        for act in self._then:
+            act()
+
+    def when_called_off(self, act: Callable[[], None]) -> None:
+        """Have this done then, or now if it was; perhaps twice."""
+        self._then.append(act)
+        if self.is_called_off:
+            act()
 
     @property
     def is_called_off(self) -> bool:
@@ -67,7 +77,9 @@ class ChatEngine(Protocol):
     def model(self) -> LoadedModel: ...
 
     @property
-    def most_at_once(self) -> int: ...
+    def most_at_once(self) -> int:
+        """May change, where a server says what it takes."""
+        ...
 
     def begin(self, question: Question) -> Future[Answer]:
         """Take a question; returns at once. Any thread may ask.

@@ -10,9 +10,17 @@ def open_engine(settings: Settings) -> ChatEngine:
     """Ready for its first question.
 
     Raises:
-        ModelError: the model is unknown, missing, damaged or too large.
-        SettingsError: a setting of the engine is missing, or its library.
+        ModelError: the model is unknown, missing, damaged or cannot be opened.
+        SettingsError: a setting of the engine is missing, its library, or the memory for the model.
     """
+    if settings.chat_engine == "openvino":
+        from workers.chat.openvino.engine import OpenVinoEngine
+
+        return OpenVinoEngine.from_settings(settings)
+    if settings.chat_engine == "openai":
+        from workers.chat.openai.engine import OpenAiEngine
+
+        return OpenAiEngine.from_settings(settings)
     from workers.chat.stub import StubEngine
 
     return StubEngine.from_settings(settings)

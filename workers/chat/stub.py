@@ -15,6 +15,7 @@ from sightline.settings import Settings
 from sightline.wire.models import LoadedModel
 from workers.chat.engine import Answer, BadQuestionError, Message, Question
 from workers.chat.limits import fitting
+from workers.chat.texts import as_texts
 from workers.models.registry import find_model
 
 CONTEXT_TOKENS: Final = 2048  #: words
@@ -75,7 +76,9 @@ class StubEngine:
 
     def begin(self, question: Question) -> Future[Answer]:
         question.check()
-        messages, tokens, most = fitting(question.messages, question.options, _count, CONTEXT_TOKENS)
+        if question.options.response_format not in (None, {"type": "text"}):
+            raise BadQuestionError("response_format: the stub says back what it is asked; leave it out")
+        messages, tokens, most = fitting(as_texts(question.messages), question.options, _count, CONTEXT_TOKENS)
         words = _words(messages[-1])
         if question.options.seed is not None and question.options.temperature:
             random.Random(question.options.seed).shuffle(words)  # noqa: S311
@@ -106,17 +109,8 @@ class StubEngine:
                 self._running = [one for one in self._running if one not in ended]
 
 
-def _text(message: Message) -> str:
-    content = message.get("content") or ""
-    if isinstance(content, str):
-        return content
-    if any(part.get("type") != "text" for part in content):
-        raise BadQuestionError("messages: the model 'stub' sees no pictures; leave them out")
-    return " ".join(part["text"] for part in content)
-
-
 def _words(message: Message) -> list[str]:
-    return re.findall(r"\s*\S+", _text(message))
+    return re.findall(r"\s*\S+", message["content"])
 
 
 def _count(messages: Sequence[Message]) -> int:

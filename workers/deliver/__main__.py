@@ -21,7 +21,7 @@ from workers.deliver.deliverer import Deliverer
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         check_revision(database)

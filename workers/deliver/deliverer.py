@@ -37,6 +37,7 @@ class Deliverer:
         self._database = database
         self._lanes: dict[str, SinkRunner] = {}
         self._ending: list[SinkRunner] = []
+        self._known: dict[str, Sink] = {}
         self._refused: dict[str, Sink] = {}
         self._health_file = Path(tempfile.gettempdir()) / PATTERN.replace("*", str(os.getpid()))
         self._finalize_at = 0.0
@@ -68,9 +69,12 @@ class Deliverer:
         """Let the lanes follow the sinks, and wake those that have something to do."""
         self._drop_ended()
         found = await asyncio.to_thread(due_sinks, self._database, datetime.now(UTC))
-        enabled = {sink.sink_id: sink for sink, _ in found if sink.enabled}
+        sinks = {sink.sink_id: sink for sink, _ in found}
+        for removed in self._known.keys() - sinks.keys():
+            self._remove(self._known[removed])
+        self._known = sinks
         for sink_id, lane in list(self._lanes.items()):
-            if enabled.get(sink_id) != lane.sink:
+            if sinks[sink_id] != lane.sink or not lane.sink.enabled:
                 self._end(sink_id)
         for sink, due in found:
             if sink.enabled:
@@ -93,10 +97,15 @@ class Deliverer:
         self._lanes[sink.sink_id] = lane
         return lane
 
-    def _end(self, sink_id: str) -> None:
+    def _end(self, sink_id: str, *, is_removed: bool = False) -> None:
         lane = self._lanes.pop(sink_id)
-        lane.stop()
+        lane.stop(is_removed=is_removed)
         self._ending.append(lane)
+
+    def _remove(self, sink: Sink) -> None:
+        """One that was paused, too, may have left something at its receiver."""
+        if sink.sink_id in self._lanes or self._begin(sink) is not None:
+            self._end(sink.sink_id, is_removed=True)
 
     def _drop_ended(self) -> None:
         """A lane that ended by a bug is begun anew with the next look; its events are due again after their lease."""

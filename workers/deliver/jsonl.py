@@ -11,19 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
-from workers.deliver.sender import NotDeliveredError
+from workers.deliver.sender import NotDeliveredError, Sender
 
 
-class JsonlSender:
+class JsonlSender(Sender):
     """Appends to `<folder>/<sink_id>-<day>.jsonl`; the day is that of the event, UTC."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink_id = sink.sink_id
         self._folder = Path(unquote(urlsplit(sink.url.get_secret_value()).path))
         self._one_at_a_time = asyncio.Lock()
-
-    async def open(self) -> None:
-        pass
 
     async def send(self, delivery: DueDelivery) -> None:
         day = datetime.fromisoformat(delivery.payload["timestamp"]).astimezone(UTC).date()
@@ -33,9 +30,6 @@ class JsonlSender:
                 await asyncio.to_thread(_append, self._folder / f"{self._sink_id}-{day}.jsonl", line.encode())
         except OSError as error:
             raise NotDeliveredError(f"{error.strerror or error}: {error.filename or self._folder}") from error
-
-    async def close(self) -> None:
-        pass
 
 
 def _append(path: Path, line: bytes) -> None:

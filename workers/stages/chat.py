@@ -12,11 +12,12 @@ from sightline.pipelines import registry
 from sightline.pipelines.chat import ChatOptions, ChatResult
 from sightline.types import FrameError, Item, StageRun
 from sightline.wire.messages import Job, Message
-from workers.batching.batcher import Batched, Ticket
+from workers.batching.batcher import Batched
 from workers.batching.engine import EngineRunner
 from workers.batching.outcomes import outcome_of
 from workers.chat.asked import messages_of
 from workers.chat.engine import Answer, ChatEngine, Piece, Question
+from workers.chat.measures import ChatMeasures
 from workers.chat.opening import open_engine
 from workers.stages.services import Services
 from workers.stages.step import Step
@@ -35,9 +36,16 @@ class ChatStage:
     def __init__(self, engine: ChatEngine, services: Services) -> None:
         self._engine = engine
         self._services = services
-        self._runner = EngineRunner(engine.begin, max_in_engine=engine.most_at_once, name="chat")
+        self._runner = EngineRunner(
+            engine.begin,
+            max_in_engine=lambda: engine.most_at_once,
+            name="chat",
+            bulk_beside=services.settings.chat_bulk_beside,
+        )
         self.runners = {"chat": self._runner}
         self._telling = Telling()
+        self._measures = ChatMeasures()
+        self.collect = self._measures.collect  #: for Prometheus
 
     def work(self, step: Step) -> Step:
         job = step.message.job
@@ -47,9 +55,10 @@ class ChatStage:
         asked = [_question(item, blobs) for item in job.frames]
         questions = [one for one in asked if isinstance(one, Question)]
         told = self._telling.begin(step.context, job, questions)
+        asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
         for number, one in enumerate(asked):
             if isinstance(one, Question):
-                one.tell = partial(self._tell, told, number)
+                one.tell = partial(self._tell, told, asked_at, number)
         try:
             answers = self._answers(asked, job, questions, told)
         except JobCancelledError:
@@ -72,10 +81,10 @@ class ChatStage:
         self, asked: Sequence[Question | FrameError], job: Job, questions: Sequence[Question], told: Told
     ) -> list[Batched[Answer] | FrameError]:
         """Ask together, and wait for all of them."""
-        tickets: list[Ticket[Question, Answer]] = []
-        told.call_off_too(lambda: self._runner.withdraw(tickets))
         try:
-            tickets += self._runner.submit(questions, job.lane)
+            tickets = self._runner.submit(questions, job.lane)
+            for question in questions:
+                question.when_called_off(lambda: self._runner.withdraw(tickets))
             mine = iter(tickets)
             return [one if isinstance(one, FrameError) else outcome_of(next(mine), "chat") for one in asked]
         except BaseException:
@@ -84,14 +93,19 @@ class ChatStage:
         finally:
             self._telling.end(told)
 
-    def _tell(self, told: Told, number: int, piece: Piece) -> None:
+    def _tell(self, told: Told, silent_since: dict[int, float], number: int, piece: Piece) -> None:
         self._runner.advanced()
+        if not piece:
+            return
+        if (since := silent_since.pop(number, None)) is not None:
+            self._measures.began(time.monotonic() - since)
         told.add(number, piece)
 
     def _result(self, item: Item, answered: Batched[Answer] | FrameError, waited_ms: float) -> ChatResult:
         if isinstance(answered, FrameError):
             return ChatResult(frame=item, error=answered)
         answer, model = answered.value, self._engine.model
+        self._measures.answered(answer.prompt_tokens, answer.answer_tokens)
         run = StageRun(
             stage="chat",
             model=answer.model,

@@ -28,11 +28,13 @@ from sightline.errors import (
     NotPermittedError,
     PoisonError,
 )
+from sightline.logs import working_on
 from sightline.pipelines import check_results, has_own_type, make_results, registry
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
 from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
+from workers.housekeeping.times import TIMES
 from workers.stages.branches import (
     arrive,
     end_chain,
@@ -47,7 +49,6 @@ from workers.stages.newer import NewerMessages
 from workers.stages.payloads import bundles_of, payload_of
 from workers.stages.services import Services
 from workers.stages.step import LeavesPayload, Stage, Step, TakesPayload
-from workers.times import TIMES
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ def run_message(
             TIMES.waited(registry().routes[task], message.job.lane, time.time() - message.handed_over_at)
             hold = services.holds.open(task_id)
             try:
-                _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
+                with working_on(message.job):
+                    _run(stages, Step(task, message), services, hold, is_suspect=redelivered and task != WRITE_TASK)
             finally:
                 services.holds.close(task_id)
 

@@ -1,7 +1,7 @@
 """`python -m workers.tools.check`: are the models and countries of the settings known? Nothing is loaded or fetched.
 
 With `-Q gpu.detect,cpu.ocr`: what workers of these queues need is loaded, the code of their stages, the detectors of
-`plates` and `text`, the recognizers and what reads speech; weights of `objects` are downloaded, by
+`plates` and `text`, the recognizers, the model of `chat` and what reads speech; weights of `objects` are downloaded, by
 `python -m workers.tools.fetch`.
 
 Exit status: 0 all is there, 2 something is not.
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from sightline.errors import ModelError, SightlineError
+from sightline.pipelines.chat import CHAT_QUEUE
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE
 from sightline.pipelines.speech import TRANSCRIBE_QUEUE
 from sightline.settings import PREFIX, Settings, load_settings
@@ -61,10 +62,14 @@ def _load(queues: Sequence[str], settings: Settings) -> None:
         from workers.recognizers import open_plates_recognizer, open_recognizer
 
         open_plates_recognizer(settings, open_recognizer(settings))
-    if TRANSCRIBE_QUEUE in queues:
-        from workers.speech.opening import open_engine
+    if CHAT_QUEUE in queues:
+        from workers.chat import opening as chat_opening
 
-        open_engine(settings)
+        chat_opening.open_engine(settings).close()
+    if TRANSCRIBE_QUEUE in queues:
+        from workers.speech import opening as speech_opening
+
+        speech_opening.open_engine(settings)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from benchmarks.chaos.faults.broker import (
     UnknownTask,
 )  # fmt: skip
 from benchmarks.chaos.faults.fault import Fault
-from benchmarks.chaos.faults.forks import BranchFails, KillJoin, KillMerge, KillShard
+from benchmarks.chaos.faults.foreign import Foreign
+from benchmarks.chaos.faults.forks import BranchFails, KillJoin, KillMerge, KillShard, KillStream
 from benchmarks.chaos.faults.outside import (
     CameraFlap,
     ClockStep,
@@ -25,7 +26,7 @@ from benchmarks.chaos.faults.outside import (
     ReceiverDown,
     ReceiverSlow,
 )  # fmt: skip
-from benchmarks.chaos.faults.stores import DatabaseKill, DatabaseLocked, DiskFull, FramesFail
+from benchmarks.chaos.faults.stores import DatabaseKill, DatabaseLocked, DatabaseReadOnly, DiskFull, FramesFail
 from benchmarks.chaos.faults.workers import (
     Freeze,
     KillDetect,
@@ -45,9 +46,9 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (
         KillDetect, KillOcr, KillWrite, KillProducer, KillDeliver, KillCamera, TermKill, Freeze,
         SlowModel, MemoryShort, Poison,
-        KillJoin, KillMerge, KillShard, BranchFails,
-        RedisKill, RedisDisconnect, RedisRefuses, RedisFull, Garbage, UnknownTask,
-        DatabaseKill, DatabaseLocked, FramesFail, DiskFull,
+        KillJoin, KillMerge, KillShard, KillStream, BranchFails,
+        RedisKill, RedisDisconnect, RedisRefuses, RedisFull, Garbage, UnknownTask, Foreign,
+        DatabaseKill, DatabaseReadOnly, DatabaseLocked, FramesFail, DiskFull,
         ReceiverDown, ReceiverSlow, Receiver500, ReceiverCut, CameraFlap, ClockStep,
     )
 }  # fmt: skip

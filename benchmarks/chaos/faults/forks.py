@@ -7,7 +7,13 @@ from typing import ClassVar
 
 from benchmarks.chaos.faults.fault import Fault, NotStruckError, wait_for
 from benchmarks.chaos.machine.system import System
-from benchmarks.chaos.switches import DIE_AFTER_BRANCH_FILE, DIE_AFTER_SHARD_FILE, DIE_IN_SHARD_FILE, DIED_FILE
+from benchmarks.chaos.switches import (
+    DIE_AFTER_BRANCH_FILE,
+    DIE_AFTER_SHARD_FILE,
+    DIE_IN_SHARD_FILE,
+    DIE_IN_STREAM_FILE,
+    DIED_FILE,
+)  # fmt: skip
 
 
 class _Dies(Fault):
@@ -42,6 +48,12 @@ class KillShard(_Dies):
     """It is in the middle of a shard."""
 
     name, file = "kill-shard", DIE_IN_SHARD_FILE
+
+
+class KillStream(_Dies):
+    """It has said half of what its stage says while it works."""
+
+    name, file = "kill-stream", DIE_IN_STREAM_FILE
 
 
 class BranchFails(Fault):

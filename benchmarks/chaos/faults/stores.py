@@ -13,17 +13,30 @@ from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.machine.system import System
 
 
-class DatabaseKill(Fault):
+class _OfPostgres(Fault):
+    @classmethod
+    def missing(cls, database: str) -> str:
+        return "" if database == "postgresql" else "SQLite is no server; use --database postgresql"
+
+
+class DatabaseKill(_OfPostgres):
     """kill -9 of PostgreSQL with all its processes, two seconds away, back by its own crash recovery."""
 
     name, repeats = "database-kill", False
 
-    @classmethod
-    def missing(cls, database: str) -> str:
-        return "" if database == "postgresql" else "SQLite is no process; use --database postgresql"
-
     def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
         system.kill(system.parts["postgres"], away_s=2.0)
+
+
+class DatabaseReadOnly(_OfPostgres):
+    """PostgreSQL can be read and takes no row for twice the visibility time-out, as after a switch to a standby."""
+
+    name, repeats = "database-read-only", False
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        _let_write(system.settings.sqlalchemy_url, allowed=False)
+        time.sleep(2 * system.settings.visibility_timeout_s)
+        _let_write(system.settings.sqlalchemy_url, allowed=True)
 
 
 class DatabaseLocked(Fault):
@@ -90,3 +103,13 @@ def _lock_postgres(url: str, seconds: float) -> None:
         connection.execute("LOCK TABLE jobs, frames, deliveries IN ACCESS EXCLUSIVE MODE")
         time.sleep(seconds)
         connection.rollback()
+
+
+def _let_write(url: str, *, allowed: bool) -> None:
+    """For all but this connection."""
+    import psycopg
+
+    own = "-c default_transaction_read_only=off"
+    with psycopg.connect(url, autocommit=True, options=own) as connection:
+        connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'off' if allowed else 'on'}")
+        connection.execute("SELECT pg_reload_conf()")

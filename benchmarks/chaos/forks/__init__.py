@@ -1,7 +1,8 @@
 """A pipeline that forks, cuts shards and joins, brought to the processes under test as a package brings one.
 
 `find` looks for the plate of each picture, and beside it `spell` reads its text, some pictures a shard; `match` joins
-both. So a stored frame has the one detection and the one reading that its picture shows, as in the other pipelines.
+both, and says the texts one by one while it does. So a stored frame has the one detection and the one reading that its
+picture shows, as in the other pipelines.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SPEC: Final = PipelineSpec(
     stages=(
         StageSpec("find", "cpu.find", "benchmarks.chaos.forks.find"),
         StageSpec("spell", "cpu.spell", "benchmarks.chaos.forks.spell", after=(), shards=True),
-        StageSpec("match", "cpu.match", "benchmarks.chaos.forks.match", after=("find", "spell")),
+        StageSpec("match", "cpu.match", "benchmarks.chaos.forks.match", after=("find", "spell"), streams=True),
     ),
 )
 

@@ -1,8 +1,12 @@
-"""Joins what both branches found: the reading of a picture is that of its plate."""
+"""Joins what both branches found: the reading of a picture is that of its plate. Says each text, and who reads it."""
 
 from __future__ import annotations
 
+import os
+
+from benchmarks.chaos.forks.dying import die_if_told
 from benchmarks.chaos.forks.stage import ForkStage
+from benchmarks.chaos.switches import DIE_IN_STREAM_FILE
 from sightline.types import FrameResult
 from workers.stages.services import Services
 from workers.stages.step import Step
@@ -17,7 +21,12 @@ class Match(ForkStage):
 
     def work(self, step: Step) -> Step:
         self.note(step.message.job)
-        return self.leave(step, [_matched(result) for result in step.message.results])
+        results = [_matched(result) for result in step.message.results]
+        for number, result in enumerate(results):
+            if number == len(results) // 2:
+                die_if_told(DIE_IN_STREAM_FILE)
+            step.context.emit([os.getpid(), *(reading.text for reading in result.readings)])
+        return self.leave(step, results)
 
 
 def _matched(result: object) -> FrameResult:

@@ -73,6 +73,7 @@ class System:
         self.folder = folder
         folder.chmod(0o711)  # PostgreSQL runs as another user than root
         self._needs = needs
+        self.seed = needs.seed
         self._redis_server = prepare_redis(folder / "redis")
         self.frames_folder = folder / "frames.there"
         self.frames_folder.mkdir()

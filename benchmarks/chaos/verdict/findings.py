@@ -5,7 +5,7 @@ worked on each job.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,8 +17,9 @@ import redis
 from benchmarks.chaos.journal import Entry
 from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.roles.receiver import Receipt, read_receipts
-from benchmarks.chaos.switches import RECEIPTS, RUNS_FOLDER
+from benchmarks.chaos.switches import FOREIGN_LETTERS, RECEIPTS, RUNS_FOLDER
 from benchmarks.chaos.verdict.rows import Rows
+from benchmarks.chaos.verdict.streams import listen
 from producers.api.accounting.books import get_audit
 from sightline.blobs.opening import open_frame_store
 from sightline.delivery.publisher import Publisher
@@ -36,7 +37,8 @@ class Findings:
     dropped: set[str]  #: frames whose result says that a rule dropped them
     balanced: bool  #: what `sightline audit` says
     starts: Counter[tuple[str, str]]  #: how often the stage of a queue began to work, by job and queue
-    left_over: list[str]  #: what should be gone and is not, in words
+    heard: dict[str, list[Any]]  #: what who listened to a job heard since its stage last started over, by job
+    left_over: list[str]  #: what should be gone and is not, or be there and is not, in words
 
 
 def look(system: System, entries: Mapping[str, Entry]) -> Findings:
@@ -54,10 +56,12 @@ def look(system: System, entries: Mapping[str, Entry]) -> Findings:
             dropped=dropped,
             balanced=audit.balanced,
             starts=_starts(system.folder / RUNS_FOLDER),
+            heard=listen(system, entries, rows.frames),
             left_over=[
                 *_left_in_redis(system.redis),
                 *_left_pixels(system.pixels(), _ended_early(entries, dropped | rows.dead.keys())),
                 *_missing_pictures(settings, rows),
+                *_unburied(system.folder / FOREIGN_LETTERS, rows.letters),
             ],
         )
     finally:
@@ -123,3 +127,9 @@ def _missing_pictures(settings: Settings, rows: Rows) -> list[str]:
     wanted = sorted(rows.pictures)
     missing = [frame_id for frame_id, data in zip(wanted, store.get_many(wanted), strict=True) if data is None]
     return [f"{len(missing)} kept pictures are missing, such as {missing[0]}"] if missing else []
+
+
+def _unburied(names: Path, letters: Sequence[str]) -> list[str]:
+    """Messages that could not be worked on and are no dead letters."""
+    wanted = names.read_text().split() if names.exists() else []
+    return [f"message {name}: no dead letter has it" for name in wanted if not any(name in text for text in letters)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from sightline.errors import BadMessageError
 from sightline.wire.events import Event
 from storage.database.engine import Database
 from storage.tables import DeadLetters, Deliveries, Detections, Frames, Passages, Readings
@@ -27,6 +29,7 @@ class OutboxRow:
 class Rows:
     frames: dict[str, str]  #: source by stored frame
     dead: dict[str, tuple[str, str]]  #: source and reason by frame; messages that were no job are left out
+    letters: list[str]  #: what those messages were, in JSON
     detections: Counter[str]  #: by frame
     readings: dict[str, list[str]]  #: texts by frame
     pictures: set[str]  #: frames that say their picture was kept
@@ -53,8 +56,13 @@ class Rows:
                     for frame_id, source_id, reason in select(
                         DeadLetters.frame_id, DeadLetters.source_id, DeadLetters.reason
                     )
-                    if reason != "bad_message"
+                    if reason != BadMessageError.reason
                 },
+                letters=[
+                    json.dumps(result)
+                    for result, reason in select(DeadLetters.result, DeadLetters.reason)
+                    if reason == BadMessageError.reason
+                ],
                 detections=Counter(frame_id for (frame_id,) in select(Detections.frame_id)),
                 readings=readings,
                 pictures={frame_id for frame_id, kept in select(Frames.frame_id, Frames.picture_kept) if kept},

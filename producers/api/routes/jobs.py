@@ -77,7 +77,7 @@ class OpenJob(BaseModel):
 
 
 class JobList(BaseModel):
-    """A page of jobs, newest first; of open ones there is a single page, the next to be finished first."""
+    """A page of jobs, newest first; of open ones there is a single page."""
 
     items: tuple[JobView | OpenJob, ...]
     next_cursor: str | None = None
@@ -187,7 +187,7 @@ def list_jobs(
 ) -> JobList:
     """Finished jobs, newest first, or those still open."""
     if status is JobStatus.OPEN:
-        jobs = services.publisher.ledger.open_jobs(limit=limit)
+        jobs = services.publisher.ledger.open_jobs(limit=limit, newest_first=True)
         return JobList(items=tuple(_open(job) for job in jobs if source is None or _has_source(job, source)))
     page = queries.list_jobs(
         services.database, status=status, source=source, since=since, until=until, limit=limit, cursor=cursor

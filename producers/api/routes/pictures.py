@@ -16,6 +16,7 @@ from sightline.redaction import redact_text
 from sightline.types import AnyResult, FrameResult, ItemResult
 from storage.access.keys import Role
 from storage.results import queries
+from storage.results.traces import Trace, trace_frame
 
 router = APIRouter(
     route_class=Logged,
@@ -54,6 +55,15 @@ def get_frame(frame_id: FrameIdPath, services: Given) -> Response:
     """
     # FastAPI would leave out what a package's result has beside ours.
     return Response(_item(services, frame_id).model_dump_json(), media_type="application/json")
+
+
+@router.get("/frames/{frame_id}/trace", summary="Where its time went")
+def get_trace(frame_id: FrameIdPath, services: Given) -> Trace:
+    """Of a stored frame: how long it waited for each stage, its share of each model, and the rest."""
+    trace = trace_frame(services.database, frame_id)
+    if trace is None:
+        raise NotFoundError("frame", frame_id, hint="or it is not stored: only rows have times")
+    return trace
 
 
 @router.get("/frames/{frame_id}/picture", summary="Its picture as it came", response_class=JpegResponse, responses=JPEG)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 from starlette.concurrency import run_in_threadpool
 
 from producers.api.access.audit_trail import ChangesLogged
@@ -23,6 +23,7 @@ from sightline.wire.events import PASSAGE_EVENTS, Event, SinkKind
 from storage.access.keys import Role
 from storage.sinks import deliveries, sinks
 from storage.sinks.deliveries import SinkCounts
+from storage.sinks.options import SinkOptions
 from storage.sinks.sinks import Sink
 
 router = APIRouter(route_class=ChangesLogged, prefix="/v1/sinks", tags=["sinks"], responses=ALWAYS)
@@ -43,11 +44,13 @@ class NewSink(BaseModel):
 
     sink_id: SourceId
     url: SecretStr = Field(
-        description="`http(s)://…` a webhook, `mqtt(s)://user:password@host/prefix`, `file:///folder` for JSON lines."
+        description="`http(s)://…` a webhook, `mqtt(s)://user:password@host/prefix`, `kafka(s)://host/topic`, "
+        "`file:///folder` for JSON lines."
     )
     secret: SecretStr | None = Field(None, description="`whsec_…` to sign webhooks with; left out: one is made.")
     events: Events = list(PASSAGE_EVENTS)
     sources: Sources = []
+    options: SinkOptions = Field(SinkOptions(), description="What it wants otherwise than other sinks.")
     enabled: bool = True
 
 
@@ -60,6 +63,9 @@ class SinkChange(BaseModel):
     secret: SecretStr | None = None
     events: Events | None = None
     sources: Sources | None = None
+    options: dict[str, JsonValue] | None = Field(
+        None, description="The options to change, as of a new sink; null ends one, the others stay."
+    )
     enabled: bool | None = None
 
 
@@ -71,6 +77,7 @@ class SinkView(SinkCounts):
     url: str
     events: tuple[Event, ...]
     sources: tuple[str, ...]
+    options: SinkOptions
     enabled: bool
     disabled_reason: str | None
     created_at: datetime
@@ -98,6 +105,12 @@ class Range(BaseModel):
 
     since: Moment = Field(description="From then on: `15m`, `1h`, `2d`, epoch seconds or RFC 3339.")
     until: Moment | None = Field(None, description="Before then; left out: now.")
+
+
+class NewSecret(BaseModel):
+    """It is shown this once. What is sent is signed with it and with the one before."""
+
+    secret: str
 
 
 class Replayed(BaseModel):
@@ -151,6 +164,28 @@ def change_sink(sink_id: SinkId, change: SinkChange, services: Given) -> SinkVie
 def remove_sink(sink_id: SinkId, services: Given) -> None:
     """Remove a sink and what waits for it."""
     sinks.remove_sink(services.database, sink_id)
+
+
+@router.post(
+    "/{sink_id}/secret",
+    summary="Give a webhook a new secret",
+    responses=described(404),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+def change_sink_secret(sink_id: SinkId, services: Given) -> NewSecret:
+    """Until the old one is forgotten both sign, so that the receiver can take its time."""
+    return NewSecret(secret=sinks.change_secret(services.database, sink_id))
+
+
+@router.delete(
+    "/{sink_id}/secret",
+    summary="Forget a webhook's old secret",
+    responses=described(404),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+def forget_sink_secret(sink_id: SinkId, services: Given) -> SinkView:
+    """The new one alone signs from now on."""
+    return _view(services, sinks.forget_previous_secret(services.database, sink_id))
 
 
 @router.post(

@@ -36,7 +36,7 @@ from sightline.images.header import ImageLimits, check_image, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.pipelines import DEFAULT, KnownPipeline, registry
 from sightline.settings import Settings
-from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, sequence_of
+from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, notes_on, sequence_of
 from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText, decode_text
 from sightline.types import Lane, Medium, SourceId
@@ -304,7 +304,6 @@ def _make_job(options: JobOptions, files: list[_File], settings: Settings, idemp
     """Checks and hashes every byte: not for the event loop."""
     media = registry().get(options.pipeline).accepts
     frames = [_new_item(file, options.captured_at, settings, media) for file in files]
-    notes = [f"{frame.name}: {frame.note}" for frame in frames if frame.note]
     job, pixels = make_job(
         frames,
         settings,
@@ -315,7 +314,7 @@ def _make_job(options: JobOptions, files: list[_File], settings: Settings, idemp
         options=options.options,
         idempotency_key=idempotency_key,
     )
-    return Upload(job, pixels, notes)
+    return Upload(job, pixels, notes_on(frames, job))
 
 
 def _new_item(file: _File, captured_at: datetime | None, settings: Settings, accepts: Collection[Medium]) -> NewItem:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
 
@@ -20,6 +20,10 @@ from sightline.wire.messages import Job
 
 #: A file, or what is no file here: a URL, `-`, or a text of `--text`.
 What = Path | str
+
+
+#: Jobs whose ids are printed for people.
+_FEW: Final = 5
 
 
 class GivenText(str):
@@ -51,7 +55,7 @@ class Printer:
         self._as_json = as_json
         self._transcripts = transcripts
         self._wait = wait
-        self._jobs = 0
+        self._jobs: list[tuple[What, str]] = []
         self._videos: list[tuple[What, VideoReport]] = []
         self._notes: list[tuple[What, str]] = []
 
@@ -67,7 +71,8 @@ class Printer:
         if done.video is not None:
             self._videos.append((done.path, done.video))
             return int(done.video.ended_early is not None)
-        self._jobs += 1
+        if done.job is not None:
+            self._jobs.append((done.path, done.job.job_id))
         if done.note:
             self._notes.append((done.path, done.note))
         if not self._wait and self._as_json and done.job:
@@ -85,7 +90,10 @@ class Printer:
         for path, note in self._notes:
             self._print({"file": str(path), "note": note}, line(f"{_name(path):<28} ", (note, "yellow")))
         if not self._wait and not self._as_json:
-            out.print(f"{self._jobs} jobs submitted")
+            if len(self._jobs) <= _FEW:
+                for path, job_id in self._jobs:
+                    out.print(line(f"{_name(path):<28} ", (f"job {job_id}", "dim")))
+            out.print(f"{len(self._jobs)} job{'' if len(self._jobs) == 1 else 's'} submitted")
         if self._as_json:
             for path, why in left_out:
                 print_json({"file": str(path), "left_out": why})
@@ -94,7 +102,7 @@ class Printer:
 
     def tell_stopped(self) -> None:
         """After Ctrl-C."""
-        said = f"stopped; {self._jobs} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
+        said = f"stopped; {len(self._jobs)} jobs were submitted, and jobs go on: `sightline jobs` shows how they end"
         err.print(f"{said}. Submitting the same files again adds nothing.", soft_wrap=True)
 
     def _show_frame(self, done: Finished, frame: ItemResult) -> int:

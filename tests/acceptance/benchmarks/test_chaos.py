@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.faults import QUICK
+from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.run import Options, run
 
 pytestmark = pytest.mark.timeout(900)
@@ -18,22 +19,34 @@ def test_every_promise_is_kept_whatever_dies(tmp_path: Path) -> None:
     assert sum(this.accepted for this in verdict.rounds) > 1000
     assert sum(this.events for this in verdict.rounds) > 1000
     assert all(this.quiet for this in verdict.rounds)
+    assert all(verdict.pipelines[name]["stored"] for name in ("plates", "text", "objects", FORKS))
     again = {this.fault.name: this.events_again for this in verdict.rounds}
     assert again["receiver-cut"] > 0  # it was put to the test
 
 
 @pytest.mark.parametrize(
-    ("faults", "without"),
+    ("without", "loses", "says"),
     [
-        (("kill-join", "kill-merge"), ("ledger", "arrive-again")),
-        (("kill-shard", "branch-fails"), ("ledger", "late-ack", "failed-branches")),
+        (
+            ("ledger", "arrive-again", "restarts"),
+            {"kill-join": True, "kill-merge": True, "kill-stream": False},
+            "who listened heard two workers as one",
+        ),
+        (
+            ("ledger", "late-ack", "failed-branches", "letters"),
+            {"kill-shard": True, "branch-fails": True, "foreign": False},
+            "no dead letter has it",
+        ),
     ],
 )
-def test_it_finds_what_a_fork_without_its_protections_loses(
-    tmp_path: Path, faults: tuple[str, ...], without: tuple[str, ...]
+def test_it_finds_what_each_missing_protection_loses(
+    tmp_path: Path, without: tuple[str, ...], loses: dict[str, bool], says: str
 ) -> None:
-    verdict = run(Options(faults=2, frames=160, seed=7, only=faults, without=without, timely=False), tmp_path)
-    assert all(this.lost for this in verdict.rounds), verdict.violations
+    options = Options(len(loses), 80 * len(loses), seed=7, only=tuple(loses), without=without, timely=False)
+    verdict = run(options, tmp_path)
+    lost = {this.fault.name for this in verdict.rounds if this.lost}
+    assert lost >= {fault for fault, is_lost in loses.items() if is_lost}, verdict.violations
+    assert any(says in violation for violation in verdict.violations)
 
 
 def test_it_finds_what_a_missing_protection_breaks(tmp_path: Path) -> None:

@@ -86,12 +86,13 @@ class Doors:
 
 
 @contextmanager
-def opened_doors(folder: Path, redis_url: str) -> Iterator[Doors]:
+def opened_doors(folder: Path, redis_url: str, **changes: object) -> Iterator[Doors]:
     models, port = folder / "models.toml", free_port()
     models.write_text(f'[models.stub]\nkind = "stub"\ncall_ms = {STEP_MS}\n')
     url = f"http://127.0.0.1:{port}"
     stub = {"chat_engine": "stub", "chat_model": "stub", "models_file": models}
-    system = System(folder, redis_url, api_port=port, api_url=url, max_open_frames_per_source=50, **stub)
+    ours = {"api_port": port, "api_url": url, "max_open_frames_per_source": 50, **stub}
+    system = System(folder, redis_url, **{**ours, **changes})
     with system.database() as database:
         key = create_key(database, "doors", Role.OPERATOR)
     with (folder / "api.log").open("wb") as log:

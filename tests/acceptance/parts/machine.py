@@ -23,10 +23,11 @@ ROOT = Path(__file__).parents[3]
 class Machine:
     """One running `sightline up` on free ports with its data in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.api_url = f"http://127.0.0.1:{(port := free_port())}"
         self.flower_url = f"http://127.0.0.1:{(flower_port := free_port())}"
+        self._more = environment
         self.arguments = ["up", "--data", str(folder), "--port", str(port), "--flower-port", str(flower_port)]
         self.process = self._start()
         try:
@@ -107,4 +108,4 @@ class Machine:
     def _environment(self) -> Mapping[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SIGHTLINE_")}
         offline = {"SIGHTLINE_OFFLINE": "true", "SIGHTLINE_MODELS_DIR": str(self.folder / "models")}
-        return clean | offline | {"SIGHTLINE_DATA_DIR": str(self.folder), "COLUMNS": "200"}
+        return clean | offline | self._more | {"SIGHTLINE_DATA_DIR": str(self.folder), "COLUMNS": "200"}

@@ -17,6 +17,7 @@ from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.ids import new_id
+from sightline.pipelines import registry
 from sightline.redis.connection import connect
 from sightline.settings import Settings
 from sightline.types import FrameRef, FrameResult, Lane, Pipeline
@@ -103,7 +104,7 @@ def test_prometheus_reads_what_each_store_knows(
     assert found["sightline_queue_messages"]["bulk", "gpu.detect"] == 1
     assert 0 < found["sightline_queue_oldest_seconds"]["bulk", "gpu.detect"] <= time.time() - sent_at
     assert found["sightline_queue_oldest_seconds"]["live", "gpu.detect"] == 0
-    assert len(found["sightline_queue_messages"]) == 3 * len(Lane)
+    assert len(found["sightline_queue_messages"]) == len(registry().queues) * len(Lane)
     assert {reason: n for (reason,), n in found["sightline_dead_letters"].items() if n} == {"bad_image": 1}
     assert found["sightline_store_up"] == {("broker",): 1, ("redis",): 1, ("database",): 1}
     assert found["sightline_cameras"]["running",] == 0

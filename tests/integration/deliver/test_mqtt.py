@@ -18,14 +18,19 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from sightline.blobs.opening import open_frame_store
 from sightline.settings import Settings
 from sightline.wire.events import Event
 from storage.database.engine import Database
 from storage.passages.plate_lists import add_plates, new_plate
 from storage.sinks import deliveries
-from storage.sinks.sinks import add_sink, new_sink, update_sink
+from storage.sinks.outbox import Outbox
+from storage.sinks.sinks import add_sink, new_sink, remove_sink, update_sink
 from tests.conftest import free_port
+from tests.integration.api.uploading import jpeg
 from tests.integration.deliver.conftest import delivering, start_process, wait_for
+from tests.integration.storage.bundles import frame_result, message
+from tests.stores import open_store
 
 See = Callable[..., None]
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -74,7 +79,9 @@ class Broker:
         ready = threading.Event()
         client.on_connect = lambda client, *_: client.subscribe("#", 1)
         client.on_subscribe = lambda *_: ready.set()
-        client.on_message = lambda _client, _data, m: self.heard.append((m.topic, m.payload.decode(), m.retain))
+        client.on_message = lambda _client, _data, m: self.heard.append(
+            (m.topic, m.payload.decode("latin-1"), m.retain)
+        )
         until = time.monotonic() + 10
         while True:
             try:
@@ -196,3 +203,58 @@ def test_a_wrong_password_is_said(quick: Settings, database: Database, broker: B
         error = wait_for(lambda: deliveries.count_deliveries(database)["wrong"].last_error)
         wait_for(lambda: "Not authorized" in str(deliveries.count_deliveries(database)["wrong"].last_error))
     assert "hunter2" not in error
+
+
+def test_what_was_retained_goes_with_the_sink(quick: Settings, database: Database, broker: Broker, see: See) -> None:
+    """Of this sink alone: others have sensors on the same broker."""
+    other = f"mqtt://sightline:p%40ss@127.0.0.1:{broker.port}/site/two"
+    add_sink(database, new_sink(sink_id="second", url=other))
+    see("AB12CD")
+    see("EF34GH", source="yard.2")
+    with broker.running():
+        with delivering(quick, database):
+            wait_for(lambda: sent(database) == 2 and deliveries.count_deliveries(database)["second"].sent == 2)
+        update_sink(database, "home", enabled=False)  # one that is paused, by another process than the one before
+        with delivering(quick, database):
+            wait_for(lambda: "online" in broker.topics("site/two/available")[-1:])
+            remove_sink(database, "home")
+            wait_for(lambda: "" in broker.topics("site/one/gate/plate"))
+        broker.heard.clear()
+        with broker.listening():
+            wait_for(lambda: broker.topics("site/two/available"))
+            retained = {topic for topic, content, _ in broker.heard if content}
+    assert {topic for topic in retained if "site/one" in topic or "site_one" in topic} == set()
+    assert {"site/two/gate/plate", "site/two/yard.2/plate"} <= retained
+
+
+def test_home_assistant_finds_the_picture(quick: Settings, database: Database, broker: Broker) -> None:
+    update_sink(database, "home", options={"picture": "crop"})
+    result = frame_result(["AB12CD"])
+    picture = jpeg(width=1280, height=720)
+    open_frame_store(quick.picture_store_url, ttl_s=None).put_many({result.frame.frame_id: picture})
+    open_store(database, 10.0, Outbox(sinks_every_s=0)).store([message(result)], ())
+    with broker.running(), delivering(quick, database):
+        wait_for(lambda: sent(database) == 1)
+        wait_for(lambda: broker.topics("site/one/gate/plate/image"))
+    assert broker.topics("site/one/gate/plate/image")[0].startswith("\xff\xd8")
+    (config,) = map(json.loads, broker.topics("homeassistant/image/site_one_gate_plate_image/config"))
+    assert config["image_topic"] == "site/one/gate/plate/image"
+
+
+def test_frigates_topics(quick: Settings, database: Database, broker: Broker, see: See) -> None:
+    add_plates(database, [new_plate("staff", "AB12CD")])
+    remove_sink(database, "home")
+    url = f"mqtt://sightline:p%40ss@127.0.0.1:{broker.port}"
+    add_sink(database, new_sink(sink_id="home", url=url, options={"format": "frigate"}))
+    see("AB12CD")
+    with broker.running(), delivering(quick.model_copy(update={"passage_gap_s": 0.5}), database):
+        wait_for(lambda: len(broker.topics("frigate/events")) == 2)
+        (update, *_) = map(json.loads, broker.topics("frigate/tracked_object_update"))
+    new, end = map(json.loads, broker.topics("frigate/events"))
+    assert (new["type"], end["type"]) == ("new", "end")
+    assert new["after"]["end_time"] is None
+    assert end["before"] == new["after"]
+    assert end["after"]["end_time"] == end["after"]["frame_time"]
+    assert (new["after"]["camera"], new["after"]["label"]) == ("gate", "car")
+    assert new["after"]["sub_label"][0] == new["after"]["recognized_license_plate"] == "AB12CD"
+    assert (update["type"], update["plate"], update["name"]) == ("lpr", "AB12CD", "AB12CD")

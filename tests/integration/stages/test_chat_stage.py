@@ -151,3 +151,17 @@ def test_an_answer_that_comes_too_late_is_stopped_and_dropped(stage: ChatStage, 
     (result,) = run(stage, services, asked)
     assert result.dropped == "stale"
     assert not stage.runners["chat"].stats.in_engine
+
+
+def test_tokens_and_the_wait_for_the_first_are_counted(stage: ChatStage, services: Services) -> None:
+    (first, second) = run(stage, services, job(item("one two three"), item("four")))
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value for metric in stage.collect() for sample in metric.samples
+    }
+    assert samples["sightline_chat_first_token_seconds_count",] == 2
+    assert (
+        samples["sightline_chat_tokens_total", "answer"] == sum(one.answer_tokens or 0 for one in (first, second)) > 2
+    )
+    assert (
+        samples["sightline_chat_tokens_total", "prompt"] == sum(one.prompt_tokens or 0 for one in (first, second)) > 2
+    )

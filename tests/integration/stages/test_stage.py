@@ -19,11 +19,11 @@ from sightline.wire.messages import Message
 from tests.integration.stages.running import FakeStage, message, pixels_of, raising, run_stage, stale, with_pixels
 from workers.batching.batcher import Batcher
 from workers.housekeeping.liveness import Liveness
+from workers.housekeeping.times import StageTimes
 from workers.stages import newer, runner
 from workers.stages.payloads import bundles_of
 from workers.stages.runner import run_burial
 from workers.stages.services import Services
-from workers.times import StageTimes
 
 FORGED = Reading(text="ADM1N", confidence=0.99)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,7 @@ def stored(job: Job) -> Findings:
     rows = Rows(
         frames=sources,
         dead={},
+        letters=[],
         detections=Counter(sources.keys()),
         readings={frame.frame_id: [text_of(SEED, frame.seq)] for frame in job.frames},
         pictures=set(),
@@ -67,7 +69,7 @@ def stored(job: Job) -> Findings:
     )
     receipts = [Receipt(message_id, job.published_at + 0.5, f"digest {message_id}", True) for message_id in rows.outbox]
     starts = Counter({(job.job_id, "gpu.detect"): 1})
-    return Findings(rows, receipts, counts, set(), balanced=True, starts=starts, left_over=[])
+    return Findings(rows, receipts, counts, set(), balanced=True, starts=starts, heard={}, left_over=[])
 
 
 def verdict_on(entries: Mapping[str, Entry], found: Findings, struck_at: float = 0.0) -> Verdict:
@@ -88,6 +90,7 @@ def found() -> Findings:
 def test_a_whole_run_passes(journal: Journal, found: Findings) -> None:
     verdict = verdict_on(journal.read(), found)
     assert verdict.violations == []
+    assert verdict.pipelines == {"plates": {"stored": len(found.rows.frames)}}
     assert verdict.rounds[0].events == len(found.rows.frames)
 
 
@@ -146,6 +149,23 @@ def test_a_branch_that_failed_for_good_is_the_end_of_its_job(journal: Journal, f
         found.counts[source_id]["dead"] = found.counts[source_id]["published"]
     (violation,) = verdict_on(entries, found).violations
     assert violation.endswith("a branch failed for good, but it is dead attempts_exhausted")
+
+
+def test_what_was_said_by_two_workers_twice_or_not_to_the_end_is_found(journal: Journal, found: Findings) -> None:
+    entries = journal.read()
+    ((job_id, entry),) = entries.items()
+    whole = [[7, text_of(SEED, frame.seq)] for frame in entry.job.frames]
+
+    def broken(pieces: list[Any]) -> list[str]:
+        found.heard[job_id] = pieces
+        return [violation.partition(" heard ")[2][:11] for violation in verdict_on(entries, found).violations]
+
+    assert broken(whole) == []
+    assert broken([*whole[:-1], [8, *whole[-1][1:]]]) == ["two workers"]
+    for pieces in (whole[:-1], [*whole, whole[-1]], [*whole[:3], None, *whole[4:]]):
+        assert broken(pieces) == [str(pieces)[:11]]
+    found.starts[job_id, "cpu.match"] = 2
+    assert [one for one in broken(whole[:-1]) if one] == []
 
 
 def test_a_fault_that_struck_nothing_is_told(journal: Journal, found: Findings) -> None:

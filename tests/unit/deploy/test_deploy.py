@@ -201,6 +201,7 @@ def test_each_user_of_redis_may_do_with_each_queue_what_its_role_does(
     assert queues_with("+brpop", rules) == {registry().routes[task] for task in takes}
     assert queues_with("+lpush", rules) == {registry().routes[task] for task in gives}
     assert queues_with("+llen", rules) == set(registry().queues)
+    assert queues_with("+lindex", rules) == (set(registry().queues) if user in ("producer", "writer") else set())
 
 
 def queues_with(command: str, rules: str) -> set[str]:

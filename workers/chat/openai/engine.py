@@ -1,0 +1,278 @@
+"""The engine `openai`: any server that speaks OpenAI's language, by its address (vLLM, SGLang, llama.cpp, Ollama, …).
+
+Each answer is one streaming request; all run in one thread. What failed before its first token is asked again. A server
+that says 429 is asked less at once, and after as long as it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, Self
+
+import httpx
+
+from sightline.errors import JobCancelledError, ModelError, RetryableError, SettingsError
+from sightline.settings import Settings
+from sightline.wire.models import LoadedModel
+from workers.chat.engine import Answer, BadQuestionError, Message, Question
+from workers.chat.openai.answer_stream import AnswerStream
+from workers.chat.openai.in_flight import InFlight
+
+log = logging.getLogger(__name__)
+
+_CONNECT_S: Final = 5.0
+_SIGN_OF_LIFE_S: Final = 5.0
+_PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+#: The server is away, or takes no more; whatever was asked.
+_LATER: Final = frozenset((408, 425, 429, 502, 503, 504))
+_REFUSED: Final = frozenset((401, 403))
+
+
+class _TryAgainError(Exception):
+    """Nothing was said yet."""
+
+    def __init__(self, why: str, *, after_s: float | None = None, is_outage: bool = True) -> None:
+        super().__init__(why)
+        self.after_s = after_s
+        self.is_outage = is_outage
+
+
+class _TooLongError(BadQuestionError):
+    """It does not fit the model's context."""
+
+
+class OpenAiEngine:
+    def __init__(
+        self, url: str, model: str, *, key: str = "", most_at_once: int = 32, timeout_s: float = 60, retries: int = 3
+    ) -> None:
+        self.model = LoadedModel(name=model, sha256="", runtime="openai")
+        self._url = url.rstrip("/")
+        self._retries = retries
+        self._in_flight = InFlight(most_at_once)
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(timeout_s, connect=_CONNECT_S, pool=None),
+            limits=httpx.Limits(max_connections=most_at_once, max_keepalive_connections=most_at_once),
+        )
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="chat-openai", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Raises SettingsError or ModelError where the server answers, and does not know the key or the model."""
+        if not settings.chat_url:
+            raise SettingsError(
+                "SIGHTLINE_CHAT_URL: the engine 'openai' needs the address of a server that ends in /v1"
+            )
+        engine = cls(
+            settings.chat_url,
+            settings.chat_model,
+            key=settings.chat_api_key.get_secret_value(),
+            most_at_once=settings.chat_max_in_engine,
+            timeout_s=settings.chat_timeout_s,
+            retries=settings.chat_retries,
+        )
+        try:
+            engine.check()
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    @property
+    def most_at_once(self) -> int:
+        return self._in_flight.most
+
+    def check(self) -> None:
+        """Look whether the server knows the key and the model. One that is away may come yet: that is logged."""
+        try:
+            models = self._wait(self._models())
+        except httpx.HTTPError as error:
+            log.warning("SIGHTLINE_CHAT_URL: no answer from %s yet: %r", self._url, error)
+            return
+        if models and self.model.name not in models:
+            raise ModelError(
+                f"SIGHTLINE_CHAT_MODEL: {self._url} has no model {self.model.name!r}; it has {', '.join(models)}",
+                model=self.model.name,
+            )
+
+    def begin(self, question: Question) -> Future[Answer]:
+        question.check()
+        future = Future[Answer]()
+
+        def start() -> None:
+            task = self._loop.create_task(self._settle(question, future))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            question.when_called_off(lambda: self._call(task.cancel))
+
+        self._call(start)
+        return future
+
+    def close(self) -> None:
+        self._wait(self._end())
+        self._call(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, act: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act)
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _end(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    async def _models(self) -> list[str]:
+        response = await self._client.get(f"{self._url}/models", timeout=_CONNECT_S)
+        if response.status_code in _REFUSED:
+            raise SettingsError(f"SIGHTLINE_CHAT_API_KEY: {self._url} refuses it ({response.status_code})")
+        try:
+            return [str(one["id"]) for one in response.json()["data"]] if response.is_success else []
+        except (ValueError, TypeError, KeyError):
+            return []
+
+    async def _settle(self, question: Question, future: Future[Answer]) -> None:
+        beat = self._loop.create_task(_beat(question))
+        try:
+            future.set_result(await self._answer(question, question.messages))
+        except asyncio.CancelledError:
+            future.set_exception(JobCancelledError("the question was called off"))
+        except Exception as error:  # noqa: BLE001 - handed on to whoever waits
+            future.set_exception(error)
+        finally:
+            beat.cancel()
+
+    async def _answer(self, question: Question, messages: Sequence[Message]) -> Answer:
+        try:
+            return await self._insist(question, messages)
+        except _TooLongError:
+            others = [n for n, one in enumerate(messages[:-1]) if one["role"] not in ("system", "developer")]
+            if question.options.too_long == "refuse" or not others:
+                raise
+        # How many tokens each has, only the server knows: the older half, so that it is not asked many times.
+        oldest = set(others[: (len(others) + 1) // 2])
+        return await self._answer(question, [one for n, one in enumerate(messages) if n not in oldest])
+
+    async def _insist(self, question: Question, messages: Sequence[Message]) -> Answer:
+        """Ask until it answers, as often as it may fail before the first token."""
+        failed = 0
+        while True:
+            try:
+                async with self._in_flight.place():
+                    answer = await self._ask(question, messages)
+                self._in_flight.went_well()
+                return answer
+            except _TryAgainError as error:
+                failed += 1
+                if failed > self._retries:
+                    if error.is_outage:
+                        raise RetryableError(str(error), retry_after_s=error.after_s or _PAUSES_S[-1]) from error
+                    raise
+                pause_s = error.after_s or _PAUSES_S[min(failed, len(_PAUSES_S)) - 1]
+                log.info("%s; again in %.2g s", error, pause_s)
+                await asyncio.sleep(pause_s)
+
+    async def _ask(self, question: Question, messages: Sequence[Message]) -> Answer:
+        stream = AnswerStream(question, self.model.name)
+        try:
+            async with self._client.stream(
+                "POST", f"{self._url}/chat/completions", json=self._body(question, messages)
+            ) as it:
+                if not it.is_success:
+                    await it.aread()
+                    self._raise_for(it)
+                async for data in _events(it):
+                    stream.take(data)
+        except httpx.HTTPError as error:
+            if stream.has_begun:
+                raise RetryableError(f"{self._url} broke off in the middle of an answer: {error!r}") from error
+            raise _TryAgainError(f"{self._url} does not answer: {error!r}") from error
+        if not stream.is_whole:
+            if stream.has_begun:
+                raise RetryableError(f"{self._url} broke off in the middle of an answer")
+            raise _TryAgainError(f"{self._url} answers nothing")
+        return stream.answer
+
+    def _body(self, question: Question, messages: Sequence[Message]) -> dict[str, Any]:
+        options = question.options
+        wanted = options.model_dump(
+            mode="json",
+            exclude_none=True,
+            include={"max_tokens", "temperature", "top_p", "seed", "tool_choice", "response_format"},
+        )
+        lists = {"stop": list(options.stop), "tools": list(options.tools)}
+        return {
+            "model": options.model or self.model.name,
+            "messages": list(messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **wanted,
+            **{name: value for name, value in lists.items() if value},
+        }
+
+    def _raise_for(self, response: httpx.Response) -> None:
+        status, text, code = response.status_code, *_error_of(response)
+        after_s = _seconds(response.headers.get("Retry-After"))
+        if status == 429:
+            self._in_flight.is_too_much()
+        if status in _LATER:
+            raise _TryAgainError(f"{self._url}: {status} {text}", after_s=after_s)
+        if status in _REFUSED:
+            raise RetryableError(f"SIGHTLINE_CHAT_API_KEY: {self._url} refuses it: {status} {text}", retry_after_s=5)
+        if status >= 500:
+            raise _TryAgainError(f"{self._url} failed: {status} {text}", is_outage=False)
+        if code == "context_length_exceeded" or "context length" in text:
+            raise _TooLongError(f"messages: {text}")
+        raise BadQuestionError(f"{self._url} refuses it: {status} {text}")
+
+
+async def _beat(question: Question) -> None:
+    """Whether the server is silent for too long is said by its own time-out."""
+    while True:
+        await asyncio.sleep(_SIGN_OF_LIFE_S)
+        question.tell({})
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """What server-sent events hold, until `[DONE]`."""
+    async for line in response.aiter_lines():
+        if not line.startswith("data:"):
+            continue
+        data = line[5:].strip()
+        if data == "[DONE]":
+            return
+        try:
+            yield json.loads(data)
+        except ValueError as error:
+            raise httpx.RemoteProtocolError(f"no JSON in its stream: {data!r:.80}") from error
+
+
+def _error_of(response: httpx.Response) -> tuple[str, str]:
+    """What the server says is wrong, and its word for it."""
+    try:
+        found = response.json()
+        error = found.get("error", found)
+        return str(error.get("message") or found)[:300], str(error.get("code"))
+    except (ValueError, AttributeError):
+        return response.text[:300], ""
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return min(60.0, max(0.05, float(value))) if value else None
+    except ValueError:
+        return None

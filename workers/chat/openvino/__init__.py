@@ -1,0 +1,1 @@
+"""Models of OpenVINO GenAI on this machine, in a process of their own."""

@@ -1,0 +1,160 @@
+"""A language model in OpenVINO GenAI: prompts in, pieces out, all under way one step further at a time.
+
+Only `process.py` imports this: a step keeps Python's lock as long as it computes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import openvino_genai as genai
+from pydantic import JsonValue
+
+from sightline.pipelines.chat import ChatOptions
+from sightline.types import Value
+from workers.chat.engine import BadQuestionError, Message
+from workers.chat.limits import fitting
+from workers.chat.openvino.context_length import context_length
+from workers.chat.openvino.schemas import schema_of
+from workers.chat.texts import as_texts
+
+_USUAL_CONTEXT: Final = 4096  #: of a model that does not say it
+#: Of a token. Words have a few, and what has more is next to nothing but spaces.
+_USUAL_CHARACTERS: Final = 4
+_MOST_CHARACTERS: Final = 12
+_HALF_A_CHARACTER: Final = "\ufffd"
+
+
+class ModelArguments(Value):
+    """What the model is opened with."""
+
+    path: Path
+    device: str
+    most_at_once: int
+    cache_gb: int
+    context_tokens: int | None
+    properties: dict[str, JsonValue]
+
+
+class Ended(NamedTuple):
+    reason: str
+    prompt_tokens: int
+    answer_tokens: int
+
+
+@dataclass(eq=False)
+class _Running:
+    handle: Any
+    prompt_tokens: int
+    ids: list[int] = field(default_factory=list[int])
+    begun: int = 0  #: where the ids begin that the next text is decoded with, as characters may need several
+    read: int = 0  #: so many were told
+
+
+class Model:
+    """Not safe to share between threads."""
+
+    def __init__(self, arguments: ModelArguments) -> None:
+        scheduler = genai.SchedulerConfig()
+        scheduler.cache_size = arguments.cache_gb
+        scheduler.max_num_seqs = arguments.most_at_once
+        scheduler.enable_prefix_caching = True  # a conversation begins as it did before
+        path, properties = str(arguments.path), arguments.properties
+        self._pipeline = genai.ContinuousBatchingPipeline(path, scheduler, arguments.device, properties)
+        self._tokenizer = self._pipeline.get_tokenizer()
+        self.context_tokens = arguments.context_tokens or context_length(arguments.path) or _USUAL_CONTEXT
+        self._numbers = itertools.count()
+        self._running: dict[int, _Running] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._running
+
+    def begin(self, key: int, messages: Sequence[Message], options: ChatOptions) -> None:
+        """Raises BadQuestionError."""
+        config = self._config(options)
+        messages, tokens, most = fitting(as_texts(messages), options, self._count, self.context_tokens)
+        config.max_new_tokens = most
+        ids = self._tokenizer.encode(self._prompt(messages), add_special_tokens=False).input_ids
+        self._running[key] = _Running(self._pipeline.add_request(next(self._numbers), ids, config), tokens)
+
+    def call_off(self, key: int) -> bool:
+        """Whether it was under way."""
+        running = self._running.pop(key, None)
+        if running:
+            running.handle.cancel()
+        return running is not None
+
+    def step(self) -> tuple[dict[int, str], dict[int, Ended], list[int]]:
+        """The next piece of each answer, the answers that ended, and those that the cache has no room for."""
+        self._pipeline.step()
+        ended: dict[int, Ended] = {}
+        refused: list[int] = []
+        for key, running in self._running.items():
+            reason = _read(running)
+            if reason is not None:
+                ended[key] = Ended(reason, running.prompt_tokens, len(running.ids))
+            elif running.handle.get_status() == genai.GenerationStatus.IGNORED:
+                refused.append(key)
+        said = self._texts(ended)
+        for key in (*ended, *refused):
+            del self._running[key]
+        return said, ended, refused
+
+    def _texts(self, ended: Mapping[int, Ended]) -> dict[int, str]:
+        """What was said in this step, all decoded in one call."""
+        fresh = {key: one for key, one in self._running.items() if len(one.ids) > one.read}
+        if not fresh:
+            return {}
+        wanted = [ids for one in fresh.values() for ids in (one.ids[one.begun : one.read], one.ids[one.begun :])]
+        decoded: list[str] = self._tokenizer.decode(wanted)
+        said: dict[int, str] = {}
+        for (key, one), before, now in zip(fresh.items(), decoded[::2], decoded[1::2], strict=True):
+            if now.endswith(_HALF_A_CHARACTER) and key not in ended:
+                continue  # the next token completes it
+            one.begun, one.read = one.read, len(one.ids)
+            if text := now[len(before) :]:
+                said[key] = text
+        return said
+
+    def _count(self, messages: Sequence[Message]) -> int:
+        """Of a prompt that is far too long, about: to read it to its end would keep everybody waiting."""
+        prompt = self._prompt(messages)
+        if len(prompt) > _MOST_CHARACTERS * self.context_tokens:
+            return len(prompt) // _USUAL_CHARACTERS
+        return int(self._tokenizer.encode(prompt, add_special_tokens=False).input_ids.shape[1])
+
+    def _prompt(self, messages: Sequence[Message]) -> str:
+        try:
+            return self._tokenizer.apply_chat_template([dict(one) for one in messages], add_generation_prompt=True)
+        except RuntimeError as error:
+            raise BadQuestionError(f"messages: not as the model's template has them: {error}"[:300]) from error
+
+    def _config(self, options: ChatOptions) -> Any:
+        """Raises BadQuestionError: the question wants what this engine has not."""
+        config: Any = self._pipeline.get_config()
+        if options.tools and options.tool_choice != "none":
+            raise BadQuestionError("tools: this engine has none; leave them out, or ask a server that does")
+        if options.temperature is not None:
+            config.do_sample = options.temperature > 0
+            config.temperature = options.temperature or 1.0
+        if options.top_p is not None:
+            config.top_p = options.top_p
+        config.stop_strings = set(options.stop)
+        if schema := schema_of(options.response_format):
+            config.structured_output_config = genai.StructuredOutputConfig(json_schema=schema)
+        return config
+
+
+def _read(running: _Running) -> str | None:
+    """Take what is new. Returns why the answer ended, if it did."""
+    while running.handle.can_read():
+        for output in running.handle.read().values():
+            running.ids += output.generated_ids
+            if output.finish_reason != genai.GenerationFinishReason.NONE:
+                return "length" if output.finish_reason == genai.GenerationFinishReason.LENGTH else "stop"
+    return None

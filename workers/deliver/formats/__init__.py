@@ -1,0 +1,1 @@
+"""Events as other systems send them, for receivers that were written for those."""
