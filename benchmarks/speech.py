@@ -36,7 +36,7 @@ _PAUSE_S = 0.7
 
 def speak(folder: Path, minutes: float) -> bytes:
     """A WAV of so many minutes."""
-    pieces: list[bytes] = []
+    pieces, rate = list[bytes](), 16_000
     for number, sentence in enumerate(_SENTENCES):
         path = folder / f"{number}.wav"
         subprocess.run(["flite", "-voice", "rms", "-t", sentence, "-o", str(path)], check=True)
