@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients images lint types bench bench-chat bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,10 @@ bench-search: .venv/dev ## how fast plates are found among PASSAGES=1000000, on 
 ROWS ?= 1000000
 bench-retention: .venv/dev ## what deleting old rows costs the writes beside it, among ROWS=1000000, on SQLite and PostgreSQL (ARGS=)
 	@$(BIN)/python -m benchmarks.retention --rows $(ROWS) $(ARGS)
+
+SOUND ?=
+bench-speech: .venv/dev ## a recording read by one worker and by two: time, memory, the same text (SOUND=file ARGS=)
+	@$(BIN)/python -m benchmarks.speech $(SOUND) $(ARGS)
 
 FAULTS ?= 40
 FRAMES ?= 6000
