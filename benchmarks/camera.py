@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
-from producers.camera.sources.jpeg import encode_jpeg
+from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.video import VideoGrab
 from sightline.video.container import Container, ReadOptions
 

@@ -16,6 +16,7 @@ from sightline.errors import SettingsError
 PIPELINES: Final = "sightline.pipelines"  #: by name: a `PipelineSpec`
 DETECTORS: Final = "sightline.detectors"  #: by the kind of its models: `open(name, settings)`, which gives a `Detector`
 RECOGNIZERS: Final = "sightline.recognizers"  #: by name: `open(settings)`, which gives a `Recognizer`
+SPEECH_ENGINES: Final = "sightline.speech_engines"  #: by name: `open(settings)`, which gives a `SpeechEngine`
 
 
 @cache

@@ -8,10 +8,12 @@
     │   ├── BrokerUnavailableError
     │   │   └── NotPermittedError        it refuses this user a command or a key: somebody has to grant it
     │   ├── StoreUnavailableError    frame store or database did not answer
+    │   ├── EngineUnavailableError   a server that reads or answers for us did not
     │   ├── BacklogFullError         admission refused the job: too much is open
     │   └── WaitTimeoutError         the result did not come in time; the job goes on
     ├── PoisonError              this input can never succeed: dead letter at once
     │   ├── BadImageError            not an image we accept, or a damaged one
+    │   ├── BadSoundError            a recording without sound, too long, or damaged
     │   ├── BadMessageError          a message or request does not have the agreed shape
     │   │   └── NewerMessageError        it is of a version or pipeline that is unknown here; others may know it
     │   ├── FrameMissingError        the pixels of a frame ref are gone
@@ -74,6 +76,10 @@ class StoreUnavailableError(RetryableError):
         self.cause = cause
 
 
+class EngineUnavailableError(RetryableError):
+    reason = "engine_unavailable"
+
+
 class BacklogFullError(RetryableError):
     """Admission refused a job. `source_id` is the source that is full; None: too much is open in total."""
 
@@ -100,6 +106,10 @@ class PoisonError(SightlineError):
 
 class BadImageError(PoisonError):
     reason = "bad_image"
+
+
+class BadSoundError(PoisonError):
+    reason = "bad_sound"
 
 
 class BadMessageError(PoisonError):

@@ -59,6 +59,7 @@ class Pipeline(str):
     TEXT: ClassVar[Pipeline]  #: find and read all text on the whole image
     PLATES: ClassVar[Pipeline]  #: detect, read the crops, merge readings into passages
     CHAT: ClassVar[Pipeline]  #: answer a question with a language model
+    TRANSCRIBE: ClassVar[Pipeline]  #: read what is said in a recording
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -69,6 +70,7 @@ Pipeline.OBJECTS = Pipeline("objects")
 Pipeline.TEXT = Pipeline("text")
 Pipeline.PLATES = Pipeline("plates")
 Pipeline.CHAT = Pipeline("chat")
+Pipeline.TRANSCRIBE = Pipeline("transcribe")
 
 
 class Lane(StrEnum):

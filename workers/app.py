@@ -16,6 +16,7 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown, worker_shutting_down
 
+from sightline import __version__
 from sightline.celery.app import create_app
 from sightline.celery.holds import Holds
 from sightline.celery.intake import add_intake
@@ -129,7 +130,7 @@ def create_worker_app(settings: Settings) -> Celery:
     patience, holds = Patience(), Holds()
     add_delivery_steps(celery_app, patience, holds)
     add_lane_steps(celery_app)
-    only_answer(celery_app)
+    only_answer(celery_app, __version__)
     worker = Worker(celery_app, settings, patience, holds)
     add_intake(celery_app, worker.refuse)
 

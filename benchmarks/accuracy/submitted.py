@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from benchmarks.accuracy.judge import Judged
 from benchmarks.accuracy.run import Config
 from benchmarks.accuracy.truth import Photo
 from sightline.errors import SightlineError
+from sightline.local.embedded_redis import free_port
 
 _ROOT = Path(__file__).parents[2]
 _SOURCE = "photos"
@@ -63,7 +63,7 @@ def _copy(photos: Sequence[Photo], folder: Path) -> Path:
 def _running(data: Path, config: Config) -> Iterator[tuple[str, Mapping[str, str]]]:
     """`sightline up`. Yields where its API is and the environment of its clients."""
     environment = _environment(data, config)
-    port = _free_port()
+    port = free_port()
     log = data.with_suffix(".log")
     with log.open("wb") as said:
         up = subprocess.Popen(
@@ -131,9 +131,3 @@ def _environment(data: Path, config: Config) -> dict[str, str]:
     names = ("REDIS_URL", "DATABASE_URL")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SIGHTLINE_") and key not in names}
     return clean | ours | {"SIGHTLINE_DATA_DIR": str(data)}
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

@@ -4,7 +4,6 @@ to the answer."""
 from __future__ import annotations
 
 import os
-import socket
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from benchmarks.throughput.samples import Sample, quantile
 from benchmarks.throughput.system import MODELS, System, running
 from benchmarks.throughput.work import Work
 from sightline.local.checkout import run_once
+from sightline.local.embedded_redis import free_port
 from sightline.settings import load_settings
 
 _BARE = "bare inference, one picture"
@@ -105,9 +105,3 @@ def _client(system: System, port: int) -> httpx.Client:
                 return client
         time.sleep(0.1)
     raise RuntimeError(f"the API does not answer on port {port}\n{system.log()}")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -36,14 +36,14 @@ class Split:
 
 
 class Limit:
-    """Keeps its models from round to round. `split` is set by the sweep."""
+    """Keeps its models from round to round. A sweep finds `split`, unless it is given."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, split: Split | None = None) -> None:
         self._work = work
         self._numbers = count()
         self._readers: dict[int, list[Reader]] = {}
-        self.split = self._sweep()
-        self._readers = {self.split.threads: self._readers[self.split.threads]}
+        self.split = split or self._sweep()
+        self._readers = {self.split.threads: self._readers.get(self.split.threads, [])}
 
     def measure(self) -> list[Sample]:
         meter = Meter({"loop": os.getpid()})

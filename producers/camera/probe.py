@@ -11,7 +11,7 @@ from typing import Final
 
 import cv2
 
-from producers.camera.sources.jpeg import encode_jpeg
+from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.opening import open_source
 from producers.camera.sources.source import BgrImage, Grab, Source, SourceOptions
 from sightline.errors import SourceError

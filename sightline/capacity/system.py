@@ -30,7 +30,7 @@ from sightline.types import MAX_INLINE_CHARS, Item, Lane, Part, Pipeline
 from sightline.wire.messages import MAX_FRAMES_PER_JOB, Job
 
 _TIMEOUT_S = 300
-_NEARLY_NONE = 64  #: frames
+_LEAST_NAP_S, _MOST_NAP_S = 0.01, 0.2
 _STOP_S = 60
 _SOURCES = 8
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,13 +99,18 @@ class System:
         return sum(self.publisher.ledger.open_frames().values())
 
     def wait(self) -> None:
-        """Until nothing is open. Raises StoreUnavailableError as `run` does."""
-        until = time.monotonic() + _TIMEOUT_S
+        """Until nothing is open. Raises StoreUnavailableError as `run` does.
+
+        A look costs Redis and this process something too: the next one comes when half of the rest is done.
+        """
+        began_at, first = time.monotonic(), self.open_frames()
         while left := self.open_frames():
             self.check()
-            if time.monotonic() > until:
+            took_s, done = time.monotonic() - began_at, first - left
+            if took_s > _TIMEOUT_S:
                 raise StoreUnavailableError(f"frames stay open after {_TIMEOUT_S} s\n{self.log()}")
-            time.sleep(0.02 if left < _NEARLY_NONE else 0.1)  # a look costs Redis and this process something too
+            rest_s = took_s * left / done if done > 0 else _MOST_NAP_S
+            time.sleep(min(max(rest_s / 2, _LEAST_NAP_S), _MOST_NAP_S))
 
     def check(self) -> None:
         """Raises StoreUnavailableError if a process ended."""

@@ -15,10 +15,12 @@ from celery.worker.control import Panel
 
 log = logging.getLogger(__name__)
 
+#: Our own question: of which version a worker is.
+ABOUT: Final = "about_sightline"
 #: What only tells. Of Celery's other questions `hello` also has tasks revoked, and `objgraph` writes a file.
 QUESTIONS: Final = frozenset(
     {"ping", "clock", "stats", "conf", "active", "reserved", "scheduled", "revoked", "registered", "active_queues"}
-    | {"query_task"}
+    | {"query_task", ABOUT}
 )
 
 
@@ -48,8 +50,9 @@ def _careful(deliver: Callable[[Any, str], None], connection_errors: tuple[type[
     return carefully
 
 
-def only_answer(app: Any) -> None:
-    """Have the app's workers answer questions, and follow no order."""
+def only_answer(app: Any, version: str) -> None:
+    """Have the app's workers answer questions, of which `version` they are too, and follow no order."""
+    Panel.data[ABOUT] = lambda _state, **_: {"version": version}
     for name in set(Panel.data) - QUESTIONS:
         del Panel.data[name]
     app.steps["consumer"].add(_Ears)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
@@ -145,7 +145,7 @@ def add(
         "rotation": rotation or 0,
         "mask": _polygons(mask or []),
     }
-    _done(call_api(settings_for(data), "POST", "/cameras", body=body), f"{name} added", as_json=as_json)
+    print_done(call_api(settings_for(data), "POST", "/cameras", body=body), f"{name} added", as_json=as_json)
 
 
 @app.command()
@@ -174,21 +174,21 @@ def change(
         "mask": None if mask is None else _polygons(mask),
     }
     body = {field: value for field, value in given.items() if value is not None}
-    _done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
+    print_done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
 
 @app.command()
 def pause(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
     """Stop reading a camera; its rows stay."""
     answer = call_api(settings_for(data), "PATCH", f"/cameras/{name}", body={"enabled": False})
-    _done(answer, f"{name} paused", as_json=as_json)
+    print_done(answer, f"{name} paused", as_json=as_json)
 
 
 @app.command()
 def resume(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
     """Read a paused camera again."""
     answer = call_api(settings_for(data), "PATCH", f"/cameras/{name}", body={"enabled": True})
-    _done(answer, f"{name} resumed", as_json=as_json)
+    print_done(answer, f"{name} resumed", as_json=as_json)
 
 
 @app.command()
@@ -243,10 +243,3 @@ def _row(camera: Mapping[str, Any]) -> dict[str, Any]:
     lowest, saved = camera.get("min_fps"), status.get("saved_percent")
     limits = camera["fps"] if lowest is None else f"{lowest:g} to {camera['fps']:g}"
     return {**camera, **measured, "limits": limits, "saved": None if saved is None else f"{saved:.0f} %"}
-
-
-def _done(camera: Any, text: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(camera)
-    else:
-        out.print(text)

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import typer
 
-from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, err, line, out, print_json, print_rows, refuse_options_before_command
 from sightline.cli.queries import Data, Limit, Since, Source, Until, if_empty, settings_for
 from sightline.client.http import call_api, list_items
 from sightline.errors import BadMessageError
@@ -38,8 +38,7 @@ def list_letters(
 ) -> None:
     """Frames that gave up, with the reason. Alone it lists them; `show`, `replay` and `discard` take their ids."""
     if context.invoked_subcommand is not None:
-        if any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in context.params):
-            raise BadMessageError(f"options go behind the command: sightline dead-letters {context.invoked_subcommand}")
+        refuse_options_before_command(context, "dead-letters")
         return
     query = {"reason": reason, "source": source, "since": since, "until": until, "ended": ended or None}
     columns = {

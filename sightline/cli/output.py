@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sightline.errors import BadMessageError
 from sightline.terminal import printable
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
@@ -42,6 +43,20 @@ err = _console(stderr=True)
 def print_json(value: Any) -> None:
     """One object on one line, whatever the terminal's width."""
     print(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def print_done(answer: Any, text: str, *, as_json: bool) -> None:
+    """What the API answered to a change; for people what was done, in words."""
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(text)
+
+
+def refuse_options_before_command(context: typer.Context, name: str) -> None:
+    """Raises BadMessageError: options of the list `name` stand before a command of it, where they would be ignored."""
+    if any(getattr(context.get_parameter_source(param), "name", "") == "COMMANDLINE" for param in context.params):
+        raise BadMessageError(f"options go behind the command: sightline {name} {context.invoked_subcommand}")
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:

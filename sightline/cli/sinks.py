@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.cli.output import JsonFlag, err, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
 from sightline.errors import BadMessageError
@@ -106,14 +106,14 @@ def add(
 def pause(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
     """Send nothing to a sink for now; its events wait."""
     answer = call_api(settings_for(data), "PATCH", f"/sinks/{name}", body={"enabled": False})
-    _done(answer, f"{name} paused", as_json=as_json)
+    print_done(answer, f"{name} paused", as_json=as_json)
 
 
 @app.command()
 def resume(name: Name, as_json: JsonFlag = False, data: Data = None) -> None:
     """Send to a paused or disabled sink again, first what waits for it."""
     answer = call_api(settings_for(data), "PATCH", f"/sinks/{name}", body={"enabled": True})
-    _done(answer, f"{name} resumed", as_json=as_json)
+    print_done(answer, f"{name} resumed", as_json=as_json)
 
 
 @app.command()
@@ -135,9 +135,9 @@ def rotate(
     """Give a webhook a new secret. Both sign until you say --finish."""
     answer: dict[str, Any] = call_api(settings_for(data), "DELETE" if finish else "POST", f"/sinks/{name}/secret")
     if finish:
-        _done(answer, f"{name} signs with its new secret alone", as_json=as_json)
+        print_done(answer, f"{name} signs with its new secret alone", as_json=as_json)
     else:
-        _done(answer, f"new secret, shown this once: {answer.get('secret')}", as_json=as_json)
+        print_done(answer, f"new secret, shown this once: {answer.get('secret')}", as_json=as_json)
 
 
 @app.command("test")
@@ -168,7 +168,7 @@ def replay(
     answer: dict[str, Any] = call_api(
         settings_for(data), "POST", f"/sinks/{name}/replay", body={"since": since, "until": until}
     )
-    _done(answer, f"{answer['queued']} events are sent again", as_json=as_json)
+    print_done(answer, f"{answer['queued']} events are sent again", as_json=as_json)
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -180,10 +180,3 @@ def _header(text: str) -> tuple[str, str]:
 
 def _state(sink: dict[str, Any]) -> str:
     return "on" if sink["enabled"] else sink["disabled_reason"] or "paused"
-
-
-def _done(answer: Any, text: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        out.print(text)

@@ -12,7 +12,7 @@ from sightline.errors import FrameMissingError
 from sightline.pipelines import as_results, make_results, registry
 from sightline.pipelines.graph import Chain
 from sightline.types import FrameError
-from sightline.wire.messages import Job, Message
+from sightline.wire.messages import MAX_SHARDS, Job, Message
 from sightline.wire.parts import Part, part_key, shard_key
 
 
@@ -52,15 +52,19 @@ class Branches:
         elif not missing:
             self.send(job, chain)
 
-    def cut(self, job: Job, chain: Chain, shards: Sequence[bytes]) -> None:
-        """The stage of a chain has cut a job into shards: put them down and send the message of each."""
-        stage = chain.head.name
-        blobs = {shard_key(job.job_id, stage, number): data for number, data in enumerate(shards)}
-        self._frames.put_many(blobs)
-        if self.arrivals.cut(job, stage, len(shards)):
-            self.send_shards(job, chain, range(len(shards)))
+    def cut(self, job: Job, chain: Chain, shards: Iterable[bytes]) -> None:
+        """The stage of a chain cuts a job into shards: put each down before the next is made, send their messages."""
+        stage, keys = chain.head.name, list[str]()
+        for number, data in enumerate(shards):
+            if number == MAX_SHARDS:
+                self._frames.delete_many(keys)
+                raise RuntimeError(f"{stage}: split gave more than {MAX_SHARDS} shards")
+            keys.append(shard_key(job.job_id, stage, number))
+            self._frames.put_many({keys[-1]: data})
+        if self.arrivals.cut(job, stage, len(keys)):
+            self.send_shards(job, chain, range(len(keys)))
         else:
-            self._frames.delete_many(blobs)  # as above
+            self._frames.delete_many(keys)  # as above
 
     def send_shards(self, job: Job, chain: Chain, shards: Iterable[int]) -> None:
         """Send the message of each: `{job}:{stage}:{k}`."""

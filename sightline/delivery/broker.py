@@ -47,6 +47,12 @@ class Broker:
         with _broker_errors(f" for {registry().routes[task]}"):
             self._transport.send(self._app, task, {"message": message}, task_id=task_id, lane=lane)
 
+    def ask_workers(self, question: str, *, within_s: float) -> dict[str, Any]:
+        """What each worker answers that does so in time, by its name; questions are those of `remote_control`."""
+        with _broker_errors():
+            answers: Any = self._app.control.broadcast(question, reply=True, timeout=within_s)
+        return {worker: told for answer in answers or () for worker, told in answer.items()}
+
     def depths(self) -> dict[str, int]:
         """Waiting messages per queue, all lanes together."""
         with self._channel() as channel:

@@ -42,9 +42,9 @@ def prepare_redis(folder: Path) -> EmbeddedRedis:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     password = _remembered(folder / "password", secrets.token_urlsafe(24))
     port_file = folder / "port"
-    port = int(_remembered(port_file, str(_free_port())))
+    port = int(_remembered(port_file, str(free_port())))
     if not is_free(port):
-        port = _free_port()
+        port = free_port()
         port_file.write_text(str(port))
     config = folder / "redis.conf"
     config.touch(mode=0o600)
@@ -73,7 +73,8 @@ def _remembered(path: Path, fresh: str) -> str:
     return path.read_text()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One on loopback that nobody listens on right now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

@@ -8,6 +8,7 @@ from sightline.pipelines.chat import CHAT_QUEUE, ChatOptions, ChatResult
 from sightline.pipelines.crops import CROPS
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
 from sightline.pipelines.spec import PipelineSpec, StageSpec
+from sightline.pipelines.speech import TRANSCRIBE_QUEUE, TranscribeOptions, TranscribeResult
 from sightline.types import MAX_PARTS, FrameResult, Pipeline
 
 # Pictures of one size come and go: given back to the kernel each time, their pages cost a quarter of detection.
@@ -16,6 +17,17 @@ _KEEPING_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_
 DETECT: Final = StageSpec("detect", DETECT_QUEUE, "workers.stages.detect", concurrency=16, environment=_KEEPING_MALLOC)
 OCR: Final = StageSpec("ocr", OCR_QUEUE, "workers.stages.ocr", only_with_payload=True, payload=CROPS)
 CHAT: Final = StageSpec("chat", CHAT_QUEUE, "workers.stages.chat", concurrency=32, streams=True, on_demand=True)
+#: A piece that failed costs its words, not those of the others: the result says which are missing.
+TRANSCRIBE: Final = StageSpec(
+    "transcribe",
+    TRANSCRIBE_QUEUE,
+    "workers.stages.speech.stage",
+    concurrency=2,
+    shards=True,
+    needs="any",
+    held_s=120,
+    on_demand=True,
+)
 #: The end of every pipeline.
 WRITE: Final = StageSpec("write", WRITE_QUEUE, "workers.stages.write")
 
@@ -37,6 +49,13 @@ BUILT_IN: Final = (
         most_parts=MAX_PARTS,
         options=ChatOptions,
         is_new_each_time=True,
+    ),
+    PipelineSpec(
+        Pipeline.TRANSCRIBE,
+        accepts=("audio",),
+        result=TranscribeResult,
+        stages=(TRANSCRIBE,),
+        options=TranscribeOptions,
     ),
 )
 

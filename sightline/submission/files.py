@@ -14,6 +14,7 @@ from sightline.images.header import ImageLimits, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.submission.jobs import NewFrame
 from sightline.submission.sequences import name_burst, name_video
+from sightline.submission.sounds import SOUND_SUFFIXES, begins_as_sound
 from sightline.submission.texts import TEXT_SUFFIXES
 from sightline.types import Medium
 from sightline.video.clock import clock_time
@@ -40,7 +41,8 @@ _HEAD_BYTES = 262_144
 
 
 def find_files(paths: Iterable[Path], media: Collection[Medium] = ("image",)) -> list[Path]:
-    """The files behind the given paths: a folder gives its photos and videos, or texts, sorted, with subfolders.
+    """The files behind the given paths: a folder gives its photos and videos, texts or recordings, sorted, with
+    subfolders.
 
     A file that is named is taken whatever its suffix: its content decides. In a folder it decides for those with a
     suffix of no photo and no video.
@@ -165,6 +167,20 @@ def is_text(path: Path, media: Collection[Medium]) -> bool:
     return "text" in media and ("image" not in media or path.suffix.lower() in TEXT_SUFFIXES)
 
 
+def is_sound(path: Path, media: Collection[Medium]) -> bool:
+    """Whether a file is taken as a recording, where these are wanted. Where pictures are not, a video is one."""
+    if "audio" not in media:
+        return False
+    if path.suffix.lower() in SOUND_SUFFIXES:
+        return True
+    try:
+        if "image" not in media:
+            return not is_text(path, media) and not _is_photo(path)
+        return path.suffix.lower() not in SUFFIXES and begins_as_sound(path) and not is_picture(path)
+    except OSError:
+        return False
+
+
 def is_picture(path: Path) -> bool:
     """Whether a file is a photo or a video, whatever is wanted; what is called a text is never a video."""
     if path.suffix.lower() in SUFFIXES:
@@ -176,12 +192,24 @@ def is_picture(path: Path) -> bool:
 
 
 def _is_wanted(path: Path, media: Collection[Medium]) -> bool:
-    """Whether a file of a folder is a photo or a video, or a text."""
+    """Whether a file of a folder is a photo or a video, a text or a recording."""
     if path.name.startswith("._"):  # what macOS notes beside a file, under its name
         return False
     if "text" in media and path.suffix.lower() in TEXT_SUFFIXES:
         return True
+    if "audio" in media and _is_recording(path, media):
+        return True
     return "image" in media and (path.suffix.lower() in SUFFIXES or _is_by_content(path))
+
+
+def _is_recording(path: Path, media: Collection[Medium]) -> bool:
+    """Whether a file of a folder is one, by its name or else its beginning."""
+    if path.suffix.lower() in SOUND_SUFFIXES or (path.suffix.lower() in VIDEO_SUFFIXES and "image" not in media):
+        return True
+    try:
+        return is_sound(path, media) and begins_as_sound(path)
+    except OSError:
+        return False
 
 
 def _is_by_content(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Photos that are no files here: standard input (`-`) and URLs."""
+"""Photos, recordings and texts that are no files here: standard input (`-`) and URLs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import httpx
 from sightline.errors import BadImageError, SourceError
 from sightline.images.header import ImageLimits
 from sightline.submission.jobs import NewFrame
+from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText, decode_text
 
 STDIN: Final = "-"
@@ -38,6 +39,19 @@ def read_remote(what: str, limits: ImageLimits) -> NewFrame:
     data, modified_at = _fetch(what, most)
     name = PurePosixPath(unquote(urlsplit(what).path)).name
     return NewFrame.photo(_bounded(data, most, what), name, limits=limits, modified_at=modified_at)
+
+
+def read_remote_sound(what: str, max_mb: float) -> NewSound:
+    """One recording, of the time when the server says that it was last modified, else of now.
+
+    Raises SourceError: nothing is there, or it cannot be fetched.
+    """
+    most = int(max_mb * 1_000_000)
+    if what == STDIN:
+        return NewSound(_read_stdin(most), datetime.now(UTC), "stdin", time_from="received")
+    data, modified_at = _fetch(what, most)
+    name = PurePosixPath(unquote(urlsplit(what).path)).name
+    return NewSound(data, modified_at or datetime.now(UTC), name, time_from="file" if modified_at else "received")
 
 
 def read_stdin_text(max_mb: float) -> NewText:

@@ -14,6 +14,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "The message did not have the agreed shape, or held a value that cannot be stored. Correct its sender "
         "(docs/reference/wire.md), then discard the letter."
     ),
+    "bad_sound": (
+        "There is no sound in the file that can be read, or it is too long; the message says which. A replay ends the "
+        "same way: discard the letter, and submit a whole recording, or its parts."
+    ),
     "bad_text": (
         "A text in the frame store is no UTF-8. Write it as UTF-8 and submit it again, then discard the letter."
     ),

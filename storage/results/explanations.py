@@ -95,12 +95,12 @@ def explain_item(result: ItemResult) -> Explanation:
 
 def explain(
     result: FrameResult,
-    seats: Mapping[int, PassageRef],
+    passages: Mapping[int, PassageRef],
     *,
     min_confidence: float | None = None,
     min_reading_confidence: float | None = None,
 ) -> Explanation:
-    """Judge every box of a frame. `seats`: index of the reading -> its passage.
+    """Judge every box of a frame. `passages`: index of the reading -> its passage.
 
     Omit the limits for stored frames: the worker applied them. Give them for a result that still has everything below
     them; they decide what would have been left out.
@@ -110,12 +110,12 @@ def explain(
     for index, detection in enumerate(result.detections):
         at = readings.get(index)
         reading = None if at is None else result.readings[at]
-        seat = None if at is None else seats.get(at)
+        passage = None if at is None else passages.get(at)
         weak = min_confidence is not None and detection.confidence < min_confidence
         judged.append(
             _weak(index, detection, min_confidence or 0)
             if weak
-            else _judge(index, detection, reading, seat, min_reading_confidence)
+            else _judge(index, detection, reading, passage, min_reading_confidence)
         )
     joined = [_split(one, judged) for one in judged]
     candidates = _choose(joined)
@@ -145,7 +145,7 @@ def _weak(index: int, detection: Detection, limit: float) -> Candidate:
 
 
 def _judge(
-    index: int, detection: Detection, reading: Reading | None, seat: PassageRef | None, limit: float | None
+    index: int, detection: Detection, reading: Reading | None, passage: PassageRef | None, limit: float | None
 ) -> Candidate:
     height_px = _height_px(detection)
     plate: str | None = None
@@ -160,8 +160,8 @@ def _judge(
     else:
         plate = plate_chars(reading.text)
         verdict, why = Verdict.PLATE, f"a plate, read with {reading.confidence:.2f}"
-        if seat is not None and seat.text != plate:
-            verdict, why = Verdict.VOTED_OUT, f"{seat.reading_count} readings of this passage voted {seat.text}"
+        if passage is not None and passage.text != plate:
+            verdict, why = Verdict.VOTED_OUT, f"{passage.reading_count} readings of this passage voted {passage.text}"
     return Candidate(
         index=index,
         detection=detection,
@@ -170,9 +170,9 @@ def _judge(
         plate=plate,
         verdict=verdict,
         why=why,
-        passage_id=seat and seat.passage_id,
-        passage_text=seat and seat.text,
-        passage_confidence=seat and seat.confidence,
+        passage_id=passage and passage.passage_id,
+        passage_text=passage and passage.text,
+        passage_confidence=passage and passage.confidence,
     )
 
 

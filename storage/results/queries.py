@@ -176,11 +176,11 @@ def explain_frame(database: Database, frame_id: str) -> Explanation | None:
     """Why a stored frame has the plate it has, or none, or why it is dead; None if there is no such frame."""
     result = get_frame(database, frame_id)
     if isinstance(result, FrameResult):
-        return explain(result, seats_of(database, frame_id))
+        return explain(result, passages_of(database, frame_id))
     return None if result is None else explain_item(result)
 
 
-def seats_of(database: Database, frame_id: str) -> dict[int, PassageRef]:
+def passages_of(database: Database, frame_id: str) -> dict[int, PassageRef]:
     """The passages of a frame's readings as they stand now, by index of the reading."""
     columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
     rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)

@@ -55,6 +55,15 @@ def test_it_says_where_everything_is(machine: Machine) -> None:
     assert key not in machine.log()
 
 
+def test_the_doctor_finds_nothing_bad_and_sends_a_picture(machine: Machine) -> None:
+    found = {each["what"]: each for each in machine.rows("doctor")}
+    assert {each["state"] for each in found.values()} <= {"ok", "warn"}, found
+    assert found["database"]["says"].startswith("sqlite, revision")
+    assert any(what.startswith("worker: worker0@") for what in found)
+    for part in ("stored after", "detect"):
+        assert part in found["picture"]["says"]
+
+
 def test_a_folder_in_use_is_refused(machine: Machine) -> None:
     second = machine.cli(*machine.arguments, check=False)
     assert second.returncode == 2

@@ -11,8 +11,10 @@ from workers.models.runtimes import choose_runtime
 __all__ = ["Detector", "open_detector"]
 
 
-def open_detector(name: str, settings: ModelSettings) -> Detector:
+def open_detector(name: str, settings: ModelSettings, *, side_by_side: bool = False) -> Detector:
     """Load the detector `name` of the model registry in the fastest runtime of this machine.
+
+    `side_by_side`: a text detector too bears several calls at once where its runtime can; it takes more memory then.
 
     Raises:
         ModelError: unknown, missing or damaged weights, or a runtime that is not there; says what to do about it.
@@ -29,7 +31,7 @@ def open_detector(name: str, settings: ModelSettings) -> Detector:
     if spec.kind == "text-detection":
         from workers.detectors.text import open_text_detector
 
-        return open_text_detector(name, settings, runtime)
+        return open_text_detector(name, settings, runtime, side_by_side=side_by_side)
     from workers.detectors.yolo import open_yolo_detector
 
     return open_yolo_detector(name, settings, runtime)

@@ -13,6 +13,7 @@ import numpy as np
 
 from sightline.errors import ModelError
 from workers.detectors.sessions import Batch, Rows, cannot_load, fixed_sizes, parse_labels, takes_bgr_bytes
+from workers.models.computing import computing
 from workers.models.files import ModelFile
 from workers.models.registry import Runtime
 from workers.models.runtimes import openvino_config, share_threads
@@ -20,7 +21,8 @@ from workers.models.runtimes import openvino_config, share_threads
 log = logging.getLogger(__name__)
 
 _MOST_SHAPES = 4  #: with networks of their own, which take about 100 MB each
-_OFTEN = 32  #: pictures of a shape, until it gets one
+_OFTEN = 32  #: pictures of a shape, until it gets one; and this share of all pictures is of it:
+_OFTEN_SHARE = 0.1  #: to compile one takes as long as some hundred pictures of it gain
 
 _Shape = tuple[int, int]  #: height and width
 
@@ -33,7 +35,8 @@ class _Network(NamedTuple):
 
 
 class OpenvinoSession:
-    """Each calling thread has a stream of few threads; a lone picture has all threads, for it is waited for.
+    """Each calling thread has a stream of few threads; a picture that is looked at while nobody else in this process
+    computes has all threads, for it is waited for.
 
     A call computes in the thread that makes it: handed to another, it would often be put to a core that is busy.
     Each picture is a call of its own: those that share a call wait for each other. A network compiled for one shape is
@@ -65,6 +68,7 @@ class OpenvinoSession:
         self._any_shape: _Network | None = None
         self._networks: dict[_Shape, _Network] = {}
         self._seen = Counter[_Shape]()
+        self._seen_in_all = 0
         self._compiling = 0
         self._free = SimpleQueue[int]()  #: streams
         for stream in range(self.calls_at_once):
@@ -89,10 +93,10 @@ class OpenvinoSession:
         network = self._network_for(batch)
         stream = self._free.get()
         try:
-            is_alone = len(batch) == 1 and self._free.qsize() == self.calls_at_once - 1
-            request = network.alone if is_alone else network.streams[stream]
-            calls = [batch] if self.batch_size else np.split(batch, len(batch))
-            return np.concatenate([_infer(request, pictures) for pictures in calls])
+            with computing.call() as is_alone:
+                request = network.alone if is_alone and len(batch) == 1 else network.streams[stream]
+                calls = [batch] if self.batch_size else np.split(batch, len(batch))
+                return np.concatenate([_infer(request, pictures) for pictures in calls])
         finally:
             self._free.put(stream)
 
@@ -100,12 +104,14 @@ class OpenvinoSession:
         height, width = batch.shape[1:3]
         shape = (int(height), int(width))
         with self._changing:
+            self._seen_in_all += len(batch)
             if found := self._networks.get(shape):
                 return found
             if self._any_shape is None:
                 self._any_shape = self._compile(None)
             self._seen[shape] += len(batch)
-            if self._seen[shape] >= _OFTEN and len(self._networks) < _MOST_SHAPES and not self.batch_size:
+            comes_often = self._seen[shape] >= max(_OFTEN, _OFTEN_SHARE * self._seen_in_all)
+            if comes_often and len(self._networks) < _MOST_SHAPES and not self.batch_size:
                 self._networks[shape] = self._any_shape  # while its own is compiled
                 self._compiling += 1
                 threading.Thread(target=self._add, args=(shape,), name=f"compile {shape}", daemon=True).start()

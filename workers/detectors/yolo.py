@@ -6,7 +6,7 @@ What a kind of YOLO needs of its own: its head (`heads.py`), and where in the in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,9 @@ class YoloDetector:
         found: dict[int, list[Detection]] = {}
         for size in sorted(set(sizes)):
             alike = [index for index, own in enumerate(sizes) if own == size]
-            for part in _chunks(alike, self._session.batch_size or self._session.most_at_once or len(alike)):
+            most = self._session.batch_size or self._session.most_at_once or len(alike)
+            for first in range(0, len(alike), most):
+                part = alike[first : first + most]
                 batch, placements = letterbox([small[index] for index in part], size, centered=not self._is_yolox)
                 for index, placement, rows in zip(part, placements, self._forward(batch), strict=False):
                     shape = images[index].shape[:2]
@@ -169,8 +171,3 @@ def _input_size(image: BgrImage, longest: int) -> tuple[int, int]:
     height, width = image.shape[:2]
     scale = longest / max(width, height)
     return math.ceil(width * scale / _STRIDE) * _STRIDE, math.ceil(height * scale / _STRIDE) * _STRIDE
-
-
-def _chunks(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    for start in range(0, len(indices), max(1, size)):
-        yield indices[start : start + size]

@@ -50,7 +50,7 @@ class LineReader:
     def __init__(self, detector: Detector | None, recognizer: Recognizer) -> None:
         """Without a detector each crop is one line."""
         self._detector, self._recognizer = detector, recognizer
-        self._free = threading.Lock()  # a detector bears one call at a time, a recognizer several
+        self._calls = threading.Semaphore(detector.model.calls_at_once if detector else 1)
 
     @property
     def model(self) -> LoadedModel:
@@ -61,7 +61,7 @@ class LineReader:
         if self._detector is None:
             return [[one] for one in self._said(crops)]
         scaled = [_scaled(one) for one in crops]
-        with self._free:
+        with self._calls:
             found = self._detector.detect(scaled)
         found = [_tall(boxes) for boxes in found]  # a slogan costs as much as a plate
         cut = [crop(image, box) for image, boxes in zip(scaled, found, strict=True) for box in boxes]
@@ -83,7 +83,7 @@ def open_line_reader(settings: ModelSettings, recognizer: Recognizer) -> LineRea
     if recognizer.model.runtime == "paddleocr":
         return LineReader(None, recognizer)
     ours = settings.model_copy(update={"min_confidence": _LEAST_CONFIDENCE})
-    return LineReader(open_detector(_DETECTOR, ours), recognizer)
+    return LineReader(open_detector(_DETECTOR, ours, side_by_side=True), recognizer)
 
 
 def arranged(lines: Sequence[Line]) -> list[Probabilities]:

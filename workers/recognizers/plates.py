@@ -15,6 +15,7 @@ from sightline.errors import ModelError
 from sightline.settings import ModelSettings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
+from workers.models.computing import computing
 from workers.models.files import ModelFile, resolve
 from workers.models.registry import Runtime, find_model
 from workers.models.runtimes import choose_runtime, onnxruntime_options, openvino_config, share_threads
@@ -165,7 +166,8 @@ def _openvino(path: Path, threads: int, half: bool) -> Any:
     def forward(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         request = free.get()
         try:
-            return np.concatenate([_infer(request, crop) for crop in np.split(batch, len(batch) // len(_TRIMS))])
+            with computing.call():
+                return np.concatenate([_infer(request, crop) for crop in np.split(batch, len(batch) // len(_TRIMS))])
         finally:
             free.put(request)
 

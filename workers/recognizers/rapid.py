@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sightline.settings import ModelSettings
 from sightline.types import Reading
 from sightline.wire.models import LoadedModel
+from workers.models.computing import computing
 from workers.models.files import ModelFile, resolve
 from workers.models.rapid import open_rapidocr
 from workers.models.registry import Runtime, find_model
@@ -23,6 +24,9 @@ from workers.recognizers.ctc import CHARACTERS, Probabilities
 _MODEL = "ppocr-rec"
 _HEIGHT = 48  #: pixels; every crop is scaled to it
 _MIN_WIDTH, _WIDTH_STEP, _MAX_WIDTH = 320, 80, 3200
+#: Crops in one call. More are no faster, take memory, and each number of crops is a shape that the runtime has to
+#: prepare for when it comes first, which takes as long as reading some crops.
+_AT_ONCE = 4
 _T = TypeVar("_T")
 _BLANK = 0  #: the class that means "no character here"
 
@@ -43,7 +47,7 @@ class RapidRecognizer:
             input_size=(file.spec.input_size, _HEIGHT),
             calls_at_once=len(shares),
         )
-        self._max_batch_size = max_batch_size
+        self._most_at_once = min(max_batch_size, _AT_ONCE)
         rapids = [open_rapidocr(file, use="Rec", runtime=runtime, threads=share) for share in shares]
         self._characters: list[str] = rapids[0].postprocess_op.character
         self._free = SimpleQueue[Any]()
@@ -64,17 +68,18 @@ class RapidRecognizer:
         readings: dict[int, _T] = {}
         for width in sorted(set(widths)):
             indices = [index for index, own in enumerate(widths) if own == width]
-            for start in range(0, len(indices), self._max_batch_size):
-                part = indices[start : start + self._max_batch_size]
+            for start in range(0, len(indices), self._most_at_once):
+                part = indices[start : start + self._most_at_once]
                 readings.update(zip(part, self._read([crops[index] for index in part], width, read), strict=True))
         return [readings[index] for index in range(len(crops))]
 
     def _read(self, crops: list[BgrImage], width: int, read: Callable[[npt.NDArray[np.float32]], _T]) -> list[_T]:
         rapid = self._free.get()
         try:
-            tensor = np.stack([rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
-            scores: Any = rapid.session(tensor)  # (N, steps, characters); lent: the next call writes over it
-            return [read(one) for one in scores]
+            with computing.call():
+                tensor = np.stack([rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
+                scores: Any = rapid.session(tensor)  # (N, steps, characters); lent: the next call writes over it
+                return [read(one) for one in scores]
         finally:
             self._free.put(rapid)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import chain as chain_up
 
 from sightline.errors import FrameMissingError
 from sightline.pipelines import make_results, registry
@@ -93,13 +94,14 @@ def work_on_shards(stage: Stage, step: Step, services: Services) -> Step | None:
         return None if done is None else replace(done, task=ARRIVE)
     cut = services.branches.arrivals.shards(job, name)
     if cut is None:
-        shards = stage.split(step)
-        if not 0 < len(shards) <= MAX_SHARDS:
-            raise RuntimeError(f"{name}: split gave {len(shards)} shards; it may give 1 to {MAX_SHARDS}")
-        if len(shards) == 1:
-            done = stage.work(replace(step, shard=shards[0]))
+        shards = iter(stage.split(step))
+        first, second = next(shards, None), next(shards, None)
+        if first is None:
+            raise RuntimeError(f"{name}: split gave no shard; it gives 1 to {MAX_SHARDS}")
+        if second is None:
+            done = stage.work(replace(step, shard=first))
             return None if done is None else stage.merge(step, [Part(done.message.results, _dumped(stage, done))])
-        services.branches.cut(job, chain, shards)
+        services.branches.cut(job, chain, chain_up((first, second), shards))
         return None
     if cut.missing:  # who cut it died before all were sent, or some are overdue
         services.branches.send_shards(job, chain, cut.missing)

@@ -29,6 +29,7 @@ from sightline.wire.messages import Job, Message
 from workers.batching.batcher import Batched, Batcher, Ticket
 from workers.batching.outcomes import outcome_of
 from workers.detectors import Detector, open_detector
+from workers.models.computing import computing
 from workers.models.files import must_be_fetched
 from workers.models.opening import Opening
 from workers.pixels.decode_budget import DecodeBudget
@@ -196,7 +197,8 @@ class DetectStage:
                     f"frame {frame.frame_id}: no pixels in the frame store (never put there, or their TTL is over)",
                     frame_id=frame.frame_id,
                 )
-            return decode_small(data, least_px=least_px, max_mb=max_mb, max_mpx=max_mpx)
+            with computing.call():
+                return decode_small(data, least_px=least_px, max_mb=max_mb, max_mpx=max_mpx)
         except PoisonError as error:
             return FrameError(reason=error.reason, message=str(error)[:500], stage="detect")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -71,8 +71,8 @@ class TakesPayload(Protocol):
 class CutsShards(Protocol):
     """A stage that cuts a job into shards (`StageSpec.shards`). `work` is given one of them in `step.shard`."""
 
-    def split(self, step: Step) -> Sequence[bytes]:
-        """1 to 256 shards. A single one is worked on at once."""
+    def split(self, step: Step) -> Iterable[bytes]:
+        """1 to 256 shards. A single one is worked on at once. Of an iterator each is stored before the next is made."""
         ...
 
     def merge(self, step: Step, parts: Sequence[Part]) -> Step:

@@ -1,7 +1,7 @@
 """`python -m workers.tools.check`: are the models and countries of the settings known? Nothing is loaded or fetched.
 
 With `-Q gpu.detect,cpu.ocr`: what workers of these queues need is loaded, the code of their stages, the detectors of
-`plates` and `text`, the recognizers and the model of `chat`; weights of `objects` are downloaded, by
+`plates` and `text`, the recognizers, the model of `chat` and what reads speech; weights of `objects` are downloaded, by
 `python -m workers.tools.fetch`.
 
 Exit status: 0 all is there, 2 something is not.
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from sightline.errors import ModelError, SightlineError
 from sightline.pipelines.chat import CHAT_QUEUE
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE
+from sightline.pipelines.speech import TRANSCRIBE_QUEUE
 from sightline.settings import PREFIX, Settings, load_settings
 
 
@@ -62,9 +63,13 @@ def _load(queues: Sequence[str], settings: Settings) -> None:
 
         open_plates_recognizer(settings, open_recognizer(settings))
     if CHAT_QUEUE in queues:
-        from workers.chat.opening import open_engine
+        from workers.chat import opening as chat_opening
 
-        open_engine(settings).close()
+        chat_opening.open_engine(settings).close()
+    if TRANSCRIBE_QUEUE in queues:
+        from workers.speech import opening as speech_opening
+
+        speech_opening.open_engine(settings)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ class LocalSystem:
 
     def __init__(self, settings: Settings, *, show_all: bool = False) -> None:
         self._settings = settings
-        update: dict[str, object] = {"text_model": settings.plates_model, "objects_model": settings.plates_model}
+        detecting = (f"{name}_model" for name, tasks in registry().tasks.items() if DETECT_TASK in tasks)
+        update: dict[str, object] = {name: settings.plates_model for name in detecting if name in Settings.model_fields}
         if show_all:
             least = min(_LEAST_CONFIDENCE, settings.min_confidence)
             update |= {"min_confidence": least, "min_reading_confidence": 0.0}
@@ -92,10 +93,10 @@ class LocalSystem:
         if result.error:
             raise BadImageError(f"{name}: {result.error.message}")
         heard = [index for index, _ in enumerate(result.readings) if self._is_heard(result, index)]
-        seats = queries.seats_of(self.database, result.frame.frame_id)
+        passages = queries.passages_of(self.database, result.frame.frame_id)
         return explain(
             result,
-            {heard[index]: seat for index, seat in seats.items()},
+            {heard[index]: passage for index, passage in passages.items()},
             min_confidence=self._settings.min_confidence,
             min_reading_confidence=self._settings.min_reading_confidence,
         )

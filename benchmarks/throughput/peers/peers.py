@@ -17,13 +17,13 @@ import httpx
 import psutil
 
 from benchmarks.throughput import limit
-from benchmarks.throughput.latency import free_port
 from benchmarks.throughput.pace import Pace
 from benchmarks.throughput.peers.peer_model import BATCH, PACKAGES, REPLICAS
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
 from benchmarks.throughput.work import Work
 from sightline.capacity.meter import Meter
+from sightline.local.embedded_redis import free_port
 
 _TIMEOUT_S, _GRACE_S = 300, 15
 _CLIENTS = 2 * BATCH * REPLICAS  #: requests in flight: for each replica a batch that runs and one that forms

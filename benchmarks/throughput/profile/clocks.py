@@ -10,8 +10,6 @@ import os
 import signal
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +21,7 @@ import storage.passages.plate_rows
 import storage.results.store
 import workers.app
 import workers.stages.runner
+from benchmarks.throughput.profile.clock import Seconds, clock, spent_s
 from sightline.blobs.folder import FolderFrameStore
 from sightline.celery.intake import ListReader
 from sightline.celery.take import Taker
@@ -32,30 +31,6 @@ from workers.batching.batcher import Batcher
 
 #: Environment variable: the file a report goes to.
 REPORT: Final = "BENCHMARK_CLOCKS"
-
-_local = threading.local()
-_Seconds = defaultdict[str, float]
-_spent: list[_Seconds] = []  #: of each thread
-
-
-def clock(owner: Any, name: str, step: str) -> None:
-    """Count the CPU time of a function as that of a step, less what steps inside it count themselves."""
-    call: Callable[..., Any] = getattr(owner, name)
-
-    def clocked(*arguments: Any, **named: Any) -> Any:
-        if not hasattr(_local, "spent"):
-            _local.spent, _local.inside_s = _Seconds(float), 0.0
-            _spent.append(_local.spent)
-        before_s, _local.inside_s = _local.inside_s, 0.0
-        began_s = time.thread_time()
-        try:
-            return call(*arguments, **named)
-        finally:
-            took_s = time.thread_time() - began_s
-            _local.spent[step] += took_s - _local.inside_s
-            _local.inside_s = before_s + took_s
-
-    setattr(owner, name, clocked)
 
 
 def install() -> None:
@@ -91,15 +66,12 @@ def install() -> None:
 
 
 def _tell(*_: object) -> None:
-    threads, steps = _Seconds(float), _Seconds(float)
+    threads = Seconds(float)
     for thread in threading.enumerate():
         if thread.ident is not None:
             name = "main" if thread is threading.main_thread() else thread.name.partition("_")[0].rstrip("0123456789-")
             threads[name] += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
-    for spent in _spent:
-        for step, seconds in list(spent.items()):
-            steps[step] += seconds
-    content = {"process": time.process_time(), "threads": threads, "steps": steps}
+    content = {"process": time.process_time(), "threads": threads, "steps": spent_s()}
     path = Path(os.environ[REPORT])
     path.with_suffix(".new").write_text(json.dumps(content))
     path.with_suffix(".new").replace(path)

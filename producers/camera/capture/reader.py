@@ -15,8 +15,8 @@ from producers.camera.counters import CameraCounters
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.publish.budget import Budget
 from producers.camera.publish.slots import EncodedFrame, Outlet
+from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.files import file_edition
-from producers.camera.sources.jpeg import encode_jpeg
 from producers.camera.sources.opening import file_path, is_file, open_source
 from producers.camera.sources.sampling import Backoff
 from producers.camera.sources.source import Grab, Source, SourceOptions

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from producers.camera.publish.slots import EncodedFrame, LiveSlot, Publishes
 from sightline.errors import RetryableError
@@ -55,8 +55,8 @@ class LiveBundler:
     def publish_waiting(self) -> None:
         """Publish the frames that wait in the slots: one job per pipeline, more only beyond 64 frames."""
         for pipeline, waiting in self._take().items():
-            for bundle in _chunks(waiting, MAX_FRAMES_PER_JOB):
-                self._publish(pipeline, bundle)
+            for first in range(0, len(waiting), MAX_FRAMES_PER_JOB):
+                self._publish(pipeline, waiting[first : first + MAX_FRAMES_PER_JOB])
 
     def _take(self) -> dict[Pipeline, list[Waiting]]:
         by_pipeline: dict[Pipeline, list[Waiting]] = defaultdict(list)
@@ -108,8 +108,3 @@ class LiveBundler:
         else:
             log.warning("live frames are dropped: %s", redact_text(message))
         self._trouble = reason
-
-
-def _chunks(waiting: Sequence[Waiting], size: int) -> Iterator[Sequence[Waiting]]:
-    for start in range(0, len(waiting), size):
-        yield waiting[start : start + size]

@@ -12,6 +12,7 @@ from typing import Final, cast
 import cv2
 import numpy as np
 
+from producers.camera.sources.arrays import small_gray
 from producers.camera.sources.http import CameraHttp, HttpFile
 from producers.camera.sources.source import BgrImage, SourceOptions, StreamFacts
 from sightline.errors import BadImageError, SourceError
@@ -39,10 +40,7 @@ class SnapshotGrab:
         return self.jpeg is None
 
     def gray(self, width: int) -> BgrImage:
-        image = self.bgr()
-        height = max(1, round(image.shape[0] * width / image.shape[1]))
-        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        return cast("BgrImage", cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+        return small_gray(self.bgr(), width)
 
     def bgr(self) -> BgrImage:
         if self._image is None:

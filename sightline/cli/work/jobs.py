@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
+from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, refuse_options_before_command
 from sightline.cli.queries import Data, Limit, Since, Until, if_empty, require_one_page, settings_for
 from sightline.client.http import call_api, list_items
 from sightline.delivery.cancellations import CANCELLED
@@ -34,8 +34,7 @@ def list_jobs(
 ) -> None:
     """Jobs, newest first. `sightline jobs show ID` says where the time of one went."""
     if context.invoked_subcommand is not None:
-        if any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in context.params):
-            raise BadMessageError(f"options go behind the command: sightline jobs {context.invoked_subcommand}")
+        refuse_options_before_command(context, "jobs")
         return
     if status == "open":
         require_one_page(limit, "--status open")

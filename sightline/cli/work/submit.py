@@ -1,4 +1,4 @@
-"""`sightline submit`: photos, videos, texts and folders become jobs."""
+"""`sightline submit`: photos, videos, texts, recordings and folders become jobs."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
 from sightline.cli.work.batch import Batch, is_batch, run_batch
 from sightline.cli.work.submitted import Finished, GivenText, Printer, Submitted, What
+from sightline.cli.work.transcripts import Form, wanted
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
@@ -44,11 +45,12 @@ from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT, check_media, registry
 from sightline.pipelines.items import check_options
 from sightline.settings import Settings
-from sightline.submission.files import SUFFIXES, find_burst, find_files, is_picture, is_text, read_frames
+from sightline.submission.files import SUFFIXES, find_burst, find_files, is_picture, is_sound, is_text, read_frames
 from sightline.submission.jobs import NewItem, make_job
 from sightline.submission.left_out import find_left_out, say_left_out
-from sightline.submission.remote import STDIN, is_remote, read_remote, read_stdin_text
+from sightline.submission.remote import STDIN, is_remote, read_remote, read_remote_sound, read_stdin_text
 from sightline.submission.sequences import SUBMITTED
+from sightline.submission.sounds import SOUND_SUFFIXES, read_sound
 from sightline.submission.texts import TEXT_SUFFIXES, NewText, read_text
 from sightline.types import Lane, Pipeline, SourceId
 from sightline.video.report import VideoReport
@@ -64,8 +66,8 @@ def submit(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Photos, videos or folders; a photo also as a URL, or as - on standard input. Text files, where the "
-            "pipeline takes text."
+            help="Photos, videos or folders; a photo also as a URL, or as - on standard input. Text files or "
+            "recordings, where the pipeline takes such."
         ),
     ] = None,
     text: Annotated[
@@ -82,6 +84,13 @@ def submit(
     option: Annotated[
         list[str] | None,
         typer.Option(help="NAME=VALUE, how the pipeline is to work on them, where it has options; may be given again."),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the transcript there, as .txt, .srt, .vtt or .json; into a folder, each."),
+    ] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Print the transcript so, or write it so. Both wait for it.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
     out: Annotated[
@@ -106,6 +115,9 @@ def submit(
     Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
     0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.
 
+    Of a recording --out meeting.srt makes a file with subtitles; .vtt, .txt and .json are the others. A recording may
+    be a video, of which the sound is read.
+
     What of a folder is no photo or video that can be read is named at the end, with the reason, and the exit code is 3
     if nothing else went wrong. Hidden files do not count. Ctrl-C ends the command, not its jobs.
 
@@ -128,19 +140,20 @@ def submit(
     if not inputs and not paths:
         raise BadMessageError("paths: none given; name files or folders, or give --text", field="paths")
     if not inputs and "image" not in media:
-        raise BadMessageError(
-            f"paths: no text files in {', '.join(paths)}; {pipeline} takes {' '.join(sorted(TEXT_SUFFIXES))}"
-        )
+        what = " or ".join(["text files"] * ("text" in media) + ["recordings"] * ("audio" in media))
+        suffixes = sorted(TEXT_SUFFIXES if "audio" not in media else SOUND_SUFFIXES)
+        raise BadMessageError(f"paths: no {what} in {', '.join(paths)}; {pipeline} takes {' '.join(suffixes)}")
     if not inputs:
         others = f"; {say_left_out(left_out, 0)}" if left_out else ""
         raise BadMessageError(
             f"paths: no photos or videos in {', '.join(paths)}{others}; known are {' '.join(sorted(SUFFIXES))}"
         )
-    failed = 0
+    transcripts = wanted(pipeline, to, form, len(inputs))
+    wait, failed = wait or transcripts is not None, 0
     with Sightline(settings) as client, _progress(len(inputs)) as progress:
         sending = progress.add_task("submitted", total=len(inputs))
         finishing = progress.add_task("finished", total=len(inputs), visible=wait)
-        printer = Printer(as_json=as_json, wait=wait)
+        printer = Printer(as_json=as_json, wait=wait, transcripts=transcripts)
         options = _Options(pipeline, lane, source, fps, SUBMITTED if sequence else find_burst(files), said)
         try:
             for done in _submit_all(client, inputs, options, wait=wait):
@@ -251,13 +264,19 @@ def _read(path: What, options: _Options, settings: Settings, report: VideoReport
     if isinstance(path, GivenText):
         return iter([NewText(path, datetime.now(UTC), time_from="received")])
     if isinstance(path, Path):
+        if is_sound(path, media):
+            return iter([read_sound(path, settings.max_sound_mb)])
         if is_text(path, media):
             return iter([_read_text(path, options.pipeline)])
         if path.suffix.lower() in TEXT_SUFFIXES and not is_picture(path):
             check_media(options.pipeline, ["text"], path.name)
+        if "image" not in media and is_picture(path):
+            check_media(options.pipeline, ["image"], path.name)
         return iter(read_frames(path, fps=options.fps, limits=limits, report=report))
-    if path == STDIN and "image" not in media:
+    if path == STDIN and media == ("text",):
         return iter([read_stdin_text(settings.max_text_mb)])
+    if "image" not in media and "audio" in media:
+        return iter([read_remote_sound(path, settings.max_sound_mb)])
     return iter([read_remote(path, limits)])
 
 

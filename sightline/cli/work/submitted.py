@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.text import Text
 
 from sightline.cli.output import err, line, out, print_json
+from sightline.cli.work.transcripts import Transcripts
 from sightline.errors import SightlineError
 from sightline.submission.left_out import LeftOut, say_left_out
 from sightline.types import FrameResult, ItemResult
@@ -50,8 +51,9 @@ class Finished:
 class Printer:
     """Prints results as they come; returns how many of them are failures."""
 
-    def __init__(self, *, as_json: bool, wait: bool) -> None:
+    def __init__(self, *, as_json: bool, wait: bool, transcripts: Transcripts | None = None) -> None:
         self._as_json = as_json
+        self._transcripts = transcripts
         self._wait = wait
         self._jobs: list[tuple[What, str]] = []
         self._videos: list[tuple[What, VideoReport]] = []
@@ -104,6 +106,11 @@ class Printer:
         err.print(f"{said}. Submitting the same files again adds nothing.", soft_wrap=True)
 
     def _show_frame(self, done: Finished, frame: ItemResult) -> int:
+        if self._transcripts is not None and not (frame.error or frame.dropped):
+            written = self._transcripts.write(_name(done.path), frame)
+            if written is not None:
+                self._print({"file": str(done.path), "job_id": done.job_id, "written": written}, line(written))
+            return 0
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
         self._print(row, line(f"{_name(done.path):<28} ", *_found(frame)))
         return int(frame.error is not None)

@@ -29,11 +29,7 @@ def test_it_measures_and_prints_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["--frames", "128"], ["--models", "--frames", "32"]])
 def test_it_tells_where_the_time_goes(options: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.throughput.profile.where", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
-    assert done.returncode == 0, done.stderr
-    costs = {
-        cells[1].strip(): cells[2].strip() for line in done.stdout.splitlines() if len(cells := line.split("|")) > 3
-    }
+    costs = _costs(command)
     steps = [
         int(cost)
         for name, cost in costs.items()
@@ -41,6 +37,23 @@ def test_it_tells_where_the_time_goes(options: list[str]) -> None:
     ]
     assert len(steps) > 15
     assert abs(sum(steps) - int(costs["the worker process"])) <= len(steps)  # they add up, but for rounding
+
+
+def test_it_tells_where_the_time_of_the_plain_loop_goes() -> None:
+    costs = _costs([sys.executable, "-m", "benchmarks.throughput.profile.loop", "--frames", "16"])
+    total = int(costs.pop("the plain loop"))
+    steps = [int(cost) for name, cost in costs.items() if name not in ("step", "---")]
+    assert len(steps) > 8
+    assert abs(sum(steps) - total) <= len(steps)
+
+
+def _costs(command: list[str]) -> dict[str, str]:
+    """Microseconds by step, of the table that is printed."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    return {
+        cells[1].strip(): cells[2].strip() for line in done.stdout.splitlines() if len(cells := line.split("|")) > 3
+    }
 
 
 def test_an_unknown_entry_is_named() -> None:

@@ -32,6 +32,7 @@ def test_every_role_of_the_compose_file_has_a_unit_with_its_command() -> None:
         "worker-cpu",
         "worker-gpu",
         "worker-chat",
+        "worker-speech",
         "flower",
     }  # PaddleOCR's differs by two settings alone
     wanted = {" ".join(with_defaults(part) for part in c) for t in targets for c in commands_of(stages, t, compose)}
@@ -70,7 +71,18 @@ def test_the_page_has_each_role_with_the_extra_and_the_user_of_its_unit() -> Non
         assert ("postgres" in extra) == needs_database
 
 
-TABLE_ORDER = ("migrate", "api", "camera", "worker", "worker-gpu", "worker-chat", "write", "deliver", "flower")
+TABLE_ORDER = (
+    "migrate",
+    "api",
+    "camera",
+    "worker",
+    "worker-gpu",
+    "worker-chat",
+    "worker-speech",
+    "write",
+    "deliver",
+    "flower",
+)
 
 
 def test_the_page_has_the_exact_commands() -> None:

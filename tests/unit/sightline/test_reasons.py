@@ -12,7 +12,13 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
-    given = {errors.BadImageError, errors.BadMessageError, errors.FrameMissingError, errors.ModelError}
+    given = {
+        errors.BadImageError,
+        errors.BadMessageError,
+        errors.BadSoundError,
+        errors.FrameMissingError,
+        errors.ModelError,
+    }
     reasons = {error.reason for error in given}
     for path in [*(ROOT / "workers").rglob("*.py"), ROOT / "sightline/delivery/sweeper.py"]:
         reasons |= set(re.findall(r'\breason ?= ?"(\w+)"', path.read_text("utf-8")))

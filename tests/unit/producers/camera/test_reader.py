@@ -17,7 +17,7 @@ from producers.camera.capture.reader import Reader
 from producers.camera.counters import CameraCounters
 from producers.camera.publish.archive import ArchiveOutlet
 from producers.camera.publish.slots import EncodedFrame, LiveSlot
-from producers.camera.sources.jpeg import encode_jpeg
+from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.sampling import Backoff
 from producers.camera.sources.source import SourceOptions
 from sightline.errors import BacklogFullError, BrokerUnavailableError, SourceError, StoreUnavailableError

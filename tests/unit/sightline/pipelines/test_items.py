@@ -153,7 +153,7 @@ def test_parts_and_their_texts_are_bounded(count_letters: Any) -> None:
             [{"medium": "text", "text": "a"}],
             "takes pictures, and 'car.jpg' is text; for text take chat or count-letters",
         ),
-        ("plates", [{"medium": "audio", "key": "item-0001"}], "is sound; nothing here takes sound"),
+        ("plates", [{"medium": "audio", "key": "item-0001"}], "is sound; for sound take transcribe"),
     ],
 )
 def test_a_pipeline_takes_its_media_only(count_letters: Any, pipeline: str, parts: list[Any], text: str) -> None:

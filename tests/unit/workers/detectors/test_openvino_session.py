@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,11 @@ import pytest
 
 from sightline.errors import ModelError
 from tests.unit.onnx_models import write_rectangle_model
-from workers.detectors.openvino_session import OpenvinoSession
+from workers.detectors.openvino_session import (
+    OpenvinoSession,
+    _infer,  # pyright: ignore[reportPrivateUsage]
+)
+from workers.models.computing import computing
 from workers.models.files import ModelFile
 from workers.models.registry import ModelSpec
 
@@ -69,6 +74,38 @@ def test_a_shape_that_comes_now_and_then_gets_none(session: OpenvinoSession) -> 
     for shape in SHAPES:
         assert boxes(session, 8, shape) == expected(8)
     assert session.own_sizes == []
+
+
+def test_a_shape_of_few_of_all_pictures_gets_none(session: OpenvinoSession) -> None:
+    session.expect((64, 64))
+    for _ in range(10):
+        assert boxes(session, 50, (64, 64)) == expected(50)
+        assert boxes(session, 5, (64, 128)) == expected(5)
+    assert session.own_sizes == [(64, 64)]
+    assert boxes(session, 20, (64, 128)) == expected(20)
+    wait_until(lambda: not session.is_compiling)
+    assert session.own_sizes == [(64, 64), (128, 64)]
+
+
+def test_a_lone_picture_has_all_threads_unless_somebody_else_computes(
+    session: OpenvinoSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[object] = []
+
+    def infer(request: Any, batch: Any) -> Any:
+        used.append(request)
+        return _infer(request, batch)
+
+    monkeypatch.setattr("workers.detectors.openvino_session._infer", infer)
+    session.expect((64, 64))
+    network = session._networks[64, 64]  # pyright: ignore[reportPrivateUsage]
+    assert boxes(session, 1, (64, 64)) == expected(1)
+    assert used == [network.alone]
+    with computing.call():
+        assert boxes(session, 1, (64, 64)) == expected(1)
+    assert boxes(session, 2, (64, 64)) == expected(2)
+    assert len(used) == 4
+    assert all(request in network.streams for request in used[1:])
 
 
 def test_a_size_that_is_expected_is_ready(session: OpenvinoSession) -> None:

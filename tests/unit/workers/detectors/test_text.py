@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from sightline.settings import Settings
 from workers.detectors import Detector, open_detector
+from workers.models.computing import computing
 from workers.pixels.images import BgrImage, crop
 from workers.recognizers import Recognizer, open_recognizer
 
@@ -77,3 +80,40 @@ def test_the_model_names_itself(detector: Detector):
     assert detector.model.name == "ppocr-text"
     assert detector.model.labels == ("text",)
     assert detector.model.input_size == (960, 960)
+
+
+def test_side_by_side_each_call_has_a_network_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+
+    def open_rapidocr(*_: object, threads: int, **__: object) -> Any:
+        opened.append(threads)
+        return object()
+
+    monkeypatch.setattr("workers.detectors.text.open_rapidocr", open_rapidocr)
+    monkeypatch.setattr("workers.models.runtimes.count_cores", lambda: 2)
+    settings = Settings(runtime="openvino")
+    detector: Any = open_detector("ppocr-text", settings, side_by_side=True)
+    assert (detector.model.calls_at_once, opened) == (2, [0, 1, 1])
+    with detector._free() as alone:
+        assert alone is detector._alone
+    with ExitStack() as held:
+        held.enter_context(computing.call())
+        first, second = (held.enter_context(detector._free()) for _ in range(2))
+    assert len({id(one) for one in (alone, first, second)}) == 3
+
+
+@pytest.mark.parametrize("given", [{"runtime": "onnxruntime"}, {"runtime": "openvino", "threads": 1}])
+def test_without_several_threads_of_openvino_there_is_one_network(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    opened: list[int] = []
+
+    def open_rapidocr(*_: object, threads: int, **__: object) -> Any:
+        opened.append(threads)
+        return object()
+
+    monkeypatch.setattr("workers.detectors.text.open_rapidocr", open_rapidocr)
+    detector: Any = open_detector("ppocr-text", Settings(**given), side_by_side=True)
+    assert (detector.model.calls_at_once, len(opened)) == (1, 1)
+    with computing.call(), detector._free() as network:
+        assert network is detector._alone

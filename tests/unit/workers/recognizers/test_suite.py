@@ -206,3 +206,20 @@ def test_two_threads_that_share_it_read_what_each_alone_reads(monkeypatch: pytes
     assert alone == ["AB123CD", "XYZ"]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda crop: recognizer.recognize([crop])[0].text, crops)) == alone
+
+
+@pytest.mark.skipif(not is_installed("rapidocr"), reason="rapidocr is not installed")
+def test_it_reads_four_lines_in_a_call_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each number of lines is a shape, and a shape costs time and memory when it is new."""
+    recognizer: Any = open_recognizer(Settings(recognizer="rapidocr", runtime="openvino", threads=1))
+    rapid = recognizer._free.get_nowait()
+    session, sizes = rapid.session, list[int]()
+
+    def count(tensor: Any) -> Any:
+        sizes.append(len(tensor))
+        return session(tensor)
+
+    monkeypatch.setattr(rapid, "session", count)
+    recognizer._free.put(rapid)
+    assert [reading.text for reading in recognizer.recognize([sign("AB123CD")] * 9)] == ["AB123CD"] * 9
+    assert sizes == [4, 4, 1]

@@ -1,4 +1,4 @@
-"""Pictures of cameras as JPEG, by OpenCV: what a camera gives is an array already."""
+"""Pictures of cameras as arrays, by OpenCV: as JPEG, or small and gray, as the motion gate wants them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def encode_jpeg(image: BgrImage, quality: int, limits: ImageLimits | None = None
             if len(data) <= limits.max_mb * 1e6 or size == (1, 1):
                 return data
         shrink /= 2
+
+
+def small_gray(image: BgrImage, width: int) -> BgrImage:
+    """The picture in gray, so many pixels wide."""
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return cast("BgrImage", cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
 
 
 def _encode(image: BgrImage, quality: int) -> bytes:

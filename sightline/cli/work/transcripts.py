@@ -1,0 +1,55 @@
+"""Transcripts where and as one wants them: `--out meeting.srt`, `--format vtt`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sightline.cli.output import out
+from sightline.errors import BadMessageError, SourceError
+from sightline.pipelines import registry
+from sightline.pipelines.speech import TranscribeResult
+from sightline.pipelines.transcripts import FORMS
+from sightline.types import ItemResult
+
+Form = StrEnum("Form", list(FORMS))
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """`to`: a file, or a folder in which each recording has one; None: they are printed."""
+
+    form: str
+    to: Path | None
+
+    def write(self, name: str, result: ItemResult) -> str | None:
+        """Returns what is to be said of it. Raises SourceError: it cannot be written."""
+        assert isinstance(result, TranscribeResult)
+        text = FORMS[self.form](result)
+        if self.to is None:
+            out.file.write(text)
+            return None
+        path = self.to / f"{Path(name).stem or 'sound'}.{self.form}" if self.to.is_dir() else self.to
+        try:
+            path.write_text(text, "utf-8")
+        except OSError as error:
+            raise SourceError(f"--out: {path}: {error.strerror}") from error
+        lost = f"; {len(result.missing)} pieces could not be read" if result.missing else ""
+        return f"{path}{lost}"
+
+
+def wanted(pipeline: str, to: Path | None, form: str | None, recordings: int) -> Transcripts | None:
+    """What `--out` and `--format` say. Raises BadMessageError where that cannot be done."""
+    if to is None and form is None:
+        return None
+    option = "--out" if form is None else "--format"
+    if not issubclass(registry().get(pipeline).result, TranscribeResult):
+        raise BadMessageError(f"{option}: {pipeline} makes no transcripts; give --json, or --pipeline transcribe")
+    if to is not None and not to.is_dir() and recordings > 1:
+        raise BadMessageError(f"--out: {str(to)!r} is one file for {recordings} recordings; give a folder that exists")
+    suffix = "" if to is None else to.suffix.lower().removeprefix(".")
+    form = form or (suffix if suffix in FORMS else None)
+    if form is None:
+        raise BadMessageError(f"--out: {str(to)!r} does not end in .{', .'.join(FORMS)}; name it so, or give --format")
+    return Transcripts(form, to)

@@ -1,0 +1,1 @@
+"""The stage that reads recordings: cut into shards, read one by one, put together."""
