@@ -1,10 +1,10 @@
-"""The HTTP API, the page, Flower, and what each process shows of itself."""
+"""The HTTP API, the page, and Flower."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -80,19 +80,3 @@ class ApiSettings(Group):
     def trusted_networks(self) -> tuple[Network, ...]:
         """`trusted_proxies`, parsed."""
         return _networks(self.trusted_proxies)
-
-
-class MetricsSettings(Group):
-    """Metrics of each process, and how its log is written."""
-
-    title = "Seen from outside"
-
-    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        0,
-        description="Port on which a role serves `/metrics` to Prometheus, without a key; 0: none. `sightline up` "
-        "gives its roles this port and those after it. The API has `/metrics` on its own port too, with a key.",
-    )
-    metrics_host: str = Field("127.0.0.1", description="Address that port listens on.")
-    log_format: Literal["text", "json"] = Field(
-        "text", description="`json`: one object a line, with job, frame and source where they are known."
-    )
