@@ -371,7 +371,8 @@ def test_the_ci_script_is_executable_and_parses() -> None:
 NOT_IN_CI = {
     "help setup setup-dev demo up clean": "they check nothing",
     "lint types": "parts of `make test`",
-    "bench bench-chat bench-lanes bench-search bench-retention accuracy passages weights": "they measure, and judge nothing",
+    "bench bench-chat bench-lanes bench-search bench-retention": "they measure, and judge nothing",
+    "accuracy passages weights": "the same, for hours",
     "soak": "half an hour",
     "fuzz": "`make test` has a shorter run of it",
 }
