@@ -6,7 +6,7 @@ Each choice that differs from Celery's default exists because the default loses 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sightline.celery.fairness import threads_for
 from sightline.celery.transport import transport_of
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from sightline.settings import Settings
+
+
+#: A question to workers beside Celery's: of which version they are.
+ABOUT: Final = "about_sightline"
 
 
 def create_app(settings: Settings) -> Celery:

@@ -13,10 +13,10 @@ from typing import Any, Final
 from celery import bootsteps
 from celery.worker.control import Panel
 
+from sightline.celery.app import ABOUT
+
 log = logging.getLogger(__name__)
 
-#: Our own question: of which version a worker is.
-ABOUT: Final = "about_sightline"
 #: What only tells. Of Celery's other questions `hello` also has tasks revoked, and `objgraph` writes a file.
 QUESTIONS: Final = frozenset(
     {"ping", "clock", "stats", "conf", "active", "reserved", "scheduled", "revoked", "registered", "active_queues"}

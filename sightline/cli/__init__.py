@@ -17,7 +17,7 @@ import typer
 
 from sightline import __version__
 from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
-from sightline.cli.operating import capacity, doctor, retention, up
+from sightline.cli.operating import backup, capacity, doctor, retention, up
 from sightline.cli.work import ask, jobs, submit, trace
 from sightline.errors import RetryableError, SightlineError
 
@@ -51,6 +51,8 @@ app.command()(explain.explain)
 app.command()(trace.trace)
 app.command()(capacity.capacity)
 app.command()(doctor.doctor)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(queries.status)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from sightline import __version__
 from sightline.blobs.opening import open_frame_store
-from sightline.celery.app import create_app
-from sightline.celery.remote_control import ABOUT
+from sightline.celery.app import ABOUT, create_app
 from sightline.delivery.broker import Broker
 from sightline.doctor.finding import Finding, bad, ok, unknown, warn
 from sightline.doctor.machine import compare_clocks
