@@ -372,7 +372,7 @@ NOT_IN_CI = {
     "help setup setup-dev demo up clean": "they check nothing",
     "lint types": "parts of `make test`",
     "bench bench-chat bench-lanes bench-search bench-retention bench-speech": "they measure, and judge nothing",
-    "accuracy passages weights": "they measure, and judge nothing",
+    "accuracy passages weights": "the same, for hours",
     "soak": "half an hour",
     "fuzz": "`make test` has a shorter run of it",
 }
