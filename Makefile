@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients images lint types bench bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients images lint types bench bench-chat bench-lanes bench-search bench-retention guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ bench: .venv/dev ## cost per frame of batching, camera and publishing; throughpu
 bench-lanes: .venv/dev ## live frames beside 10,000 bulk jobs, then 1 to 8 detect workers, on a simulated GPU (ARGS=)
 	@$(BIN)/python -m benchmarks.lanes lanes $(ARGS)
 	@$(BIN)/python -m benchmarks.lanes scaling $(ARGS)
+
+bench-chat: .venv/dev ## 32 conversations at once through the queue against the engine alone, and beside bulk prompts (ARGS=)
+	@$(BIN)/python -m benchmarks.chat $(ARGS)
 
 guard: .venv/dev ## fails where the hot path came to cost over a quarter more than benchmarks/guard/guard.json says (ARGS=)
 	@$(BIN)/python -m benchmarks.guard $(ARGS)

@@ -13,9 +13,10 @@ FOLDER: Final = "CHAOS_FOLDER"
 #: has an id of its own. late-ack: a message is acknowledged before it is worked on. arrive-again: a branch or shard
 #: that arrives once more tells nobody. failed-branches: a branch of which nothing came does not arrive.
 #: letters: a message that is no job is forgotten. restarts: a stage that streams does not say that it starts over.
+#: refusals: a database that says no is taken for a bug.
 PROTECTIONS: Final = (
     "lease", "ledger", "in-body-hand-over", "webhook-id", "late-ack", "arrive-again", "failed-branches",
-    "letters", "restarts",
+    "letters", "restarts", "refusals",
 )  # fmt: skip
 
 NO_MEMORY_FILE: Final = "no-memory"  #: while it is there, no detector gets memory

@@ -7,6 +7,8 @@ where one process does everything), the transaction with rows and passages, coun
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +20,9 @@ from sightline.types import Detection, Reading
 from sightline.wire.models import LoadedModel
 from workers.pixels.images import Picture
 
+#: Environment variable: so long a picture keeps the detector, as if a GPU looked at it; for `where --model-ms`.
+MODEL_MS: Final = "BENCHMARK_MODEL_MS"
+
 _IMAGE: Final = np.zeros((720, 1280, 3), np.uint8)
 _CROP: Final = bytes(2048)  #: as many bytes as the crop of a plate has
 _DETECTIONS: Final = [Detection(xyxy=(600, 400, 720, 430), label="plate", class_id=0, confidence=0.9)]
@@ -28,8 +33,11 @@ _MODEL: Final = LoadedModel(name="null", sha256="0" * 64, runtime="null", labels
 class NullDetector:
     def __init__(self, name: str) -> None:
         self.model = _MODEL.model_copy(update={"name": name})
+        self._picture_s = float(os.environ.get(MODEL_MS, "0")) / 1000
 
     def detect(self, images: Sequence[Any]) -> list[list[Detection]]:
+        if self._picture_s:
+            time.sleep(self._picture_s * len(images))
         return [_DETECTIONS] * len(images)
 
     def warm(self) -> None:

@@ -24,7 +24,7 @@ from producers.api.middleware.headers import ResponseHeaders
 from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
-from producers.api.openai import completions, models
+from producers.api.openai import completions, models, transcriptions
 from producers.api.openai.errors import OpenAiErrors
 from producers.api.pages import chat, page, reference
 from producers.api.pages import plates as plate_pages
@@ -90,6 +90,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         audit_log,
         completions,
         models,
+        transcriptions,
     )
     for router in (*(part.router for part in parts), jobs.endings):
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])

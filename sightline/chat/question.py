@@ -25,7 +25,7 @@ _PARTS: Final = (
     'must be {"type": "text", "text": …}, {"type": "image_url", "image_url": {"url": …}} '
     'or {"type": "input_audio", "input_audio": {"data": …}}'
 )
-_SAME: Final = ("temperature", "top_p", "seed", "tools", "tool_choice", "response_format")
+_SAME: Final = ("temperature", "top_p", "seed", "tools", "tool_choice", "response_format", "too_long")
 
 
 class Question(NamedTuple):
@@ -137,7 +137,7 @@ def _new_item(place: str, part: _Medium, fetched: Mapping[str, bytes], settings:
 def _options(asked: ChatRequest, settings: ChatSettings) -> dict[str, Any]:
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop
     given = {name: getattr(asked, name) for name in _SAME} | {
-        "model": None if asked.model in ("default", settings.chat_model) else asked.model,
+        "model": None if asked.model in ("default", settings.chat_model_name) else asked.model,
         "max_tokens": asked.max_completion_tokens or asked.max_tokens,
         "stop": stop,
     }

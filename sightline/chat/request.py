@@ -100,6 +100,10 @@ class ChatRequest(BaseModel):
         Literal["auto", "default", "flex", "priority"] | None,
         Field(description="`flex` is the bulk lane: answered when nobody else waits."),
     ] = None
+    too_long: Annotated[
+        Literal["refuse", "leave_out_oldest"] | None,
+        Field(description="Of messages that the model has no room for: refuse them, or leave out the oldest."),
+    ] = None
     background: Annotated[
         bool, Field(description="Go on with the answer when the client goes away; its job keeps it.")
     ] = False

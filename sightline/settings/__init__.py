@@ -10,16 +10,16 @@ from __future__ import annotations
 from sightline.settings.accepted import AcceptedSettings
 from sightline.settings.api import ApiSettings, Network
 from sightline.settings.cameras import CameraSettings
-from sightline.settings.chat import ChatSettings
 from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
 from sightline.settings.observed import MetricsSettings
+from sightline.settings.pipelines.chat import ChatSettings
+from sightline.settings.pipelines.speech import SpeechSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings
 from sightline.settings.sinks import SinkSettings
-from sightline.settings.speech import SpeechSettings
 from sightline.settings.storage import StorageSettings
 from sightline.settings.workers import WorkerSettings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -120,7 +121,8 @@ def make_job(
     new each time, so is the job, unless it has the `idempotency_key` of another with the same content.
 
     `settings` have the limits of what comes in; None: whoever takes the job checks them, and knows its pipeline.
-    `sequence`: that of all of them, whatever they say themselves. `options` are of each item.
+    `sequence`: that of all of them, whatever they say themselves. `options` are of each item; with others the same
+    content is another one.
 
     Raises:
         BadImageError: naming the picture, the value and the limit.
@@ -139,7 +141,9 @@ def make_job(
         _check(new, settings, pipeline, number)
     if spec is not None and options:
         check_options(pipeline, options, "options")
-    salt = (idempotency_key or new_id()) if spec is not None and spec.is_new_each_time else None
+    salt = json.dumps(dict(options), sort_keys=True, default=str) if options else None
+    if spec is not None and spec.is_new_each_time:
+        salt = idempotency_key or new_id()
     is_together = spec is not None and spec.most_parts > 1
     stored: dict[str, bytes] = {}
     items: dict[str, dict[str, Any]] = {}

@@ -32,7 +32,8 @@ class Question:
 
     messages: Sequence[Message]
     options: ChatOptions = field(default_factory=ChatOptions)
-    #: Told each piece of the answer as it comes, by the engine's own thread: it returns at once.
+    #: Told each piece of the answer as it comes, by the engine's own thread: it returns at once. An empty one says that
+    #: the engine is at it, where the first piece takes long.
     tell: Callable[[Piece], None] = _tell_nobody
     _called_off: threading.Event = field(default_factory=threading.Event)
     _then: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])

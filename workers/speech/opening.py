@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sightline import entry_points
-from sightline.settings import SpeechSettings
+from sightline.settings import Settings
 from workers.speech.engine import SpeechEngine
 
 
-def open_engine(settings: SpeechSettings) -> SpeechEngine:
+def open_engine(settings: Settings) -> SpeechEngine:
     """Load the engine that `SIGHTLINE_SPEECH_ENGINE` names.
 
     Raises:
@@ -21,6 +21,14 @@ def open_engine(settings: SpeechSettings) -> SpeechEngine:
         from workers.speech.stub import StubEngine
 
         return StubEngine()
+    if name == "openai":
+        from workers.speech.openai import open_openai
+
+        return open_openai(settings)
+    if name == "whisper":
+        from workers.speech.whisper import open_whisper
+
+        return open_whisper(settings)
     from workers.speech.pocketsphinx import open_pocketsphinx
 
     return open_pocketsphinx(settings)

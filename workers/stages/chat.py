@@ -94,9 +94,11 @@ class ChatStage:
             self._telling.end(told)
 
     def _tell(self, told: Told, silent_since: dict[int, float], number: int, piece: Piece) -> None:
+        self._runner.advanced()
+        if not piece:
+            return
         if (since := silent_since.pop(number, None)) is not None:
             self._measures.began(time.monotonic() - since)
-        self._runner.advanced()
         told.add(number, piece)
 
     def _result(self, item: Item, answered: Batched[Answer] | FrameError, waited_ms: float) -> ChatResult:

@@ -1,6 +1,7 @@
-"""Tells what chat engines say to whoever listens: pieces of all answers together, some forty times a second.
+"""Tells what chat engines say to whoever listens: pieces of all answers together, up to forty times a second.
 
-A piece a token would be a round trip a token. The first of an answer is told at once; bulk, to which next to nobody
+A piece a token would be a round trip a token. The first of an answer is told at once, the others the less often the
+more answers there are: so many pieces a second and no more, whatever the engine does. Bulk, to which next to nobody
 listens, waits longer. The same thread looks who does not want the answer any more.
 """
 
@@ -20,6 +21,7 @@ from workers.chat.engine import Question
 from workers.stages.context import Context, JobContext
 
 _EVERY_S: Final = 0.025
+_PIECES_A_SECOND: Final = 320
 _BULK_EVERY_S: Final = 0.25
 
 
@@ -62,7 +64,8 @@ class Telling:
                 self._is_urgent = False
                 told = list(self._open)
             ended = [one for one in told if one.is_ended]
-            self._tell([one for one in told if one.is_due(time.monotonic())])
+            every_s = max(_EVERY_S, len(told) / _PIECES_A_SECOND)
+            self._tell([one for one in told if one.is_due(time.monotonic(), every_s)])
             for one in told:
                 one.look()
             with self._changed:
@@ -88,7 +91,7 @@ class Told:
         self._questions = questions
         self._pieces: list[tuple[int, Mapping[str, Any]]] = []
         self._change = threading.Lock()
-        self._every_s = _BULK_EVERY_S if job.lane is Lane.BULK else _EVERY_S
+        self._least_s = _BULK_EVERY_S if job.lane is Lane.BULK else 0.0
         self._told_at = 0.0
         self.is_ended = False
         self.is_stale = False
@@ -107,8 +110,8 @@ class Told:
         if is_first:
             self._telling.hurry()
 
-    def is_due(self, now: float) -> bool:
-        return self.is_ended or now - self._told_at >= self._every_s
+    def is_due(self, now: float, every_s: float) -> bool:
+        return self.is_ended or now - self._told_at >= max(every_s, self._least_s)
 
     def take(self) -> Sequence[Mapping[str, Any]]:
         """What is to be said now, texts that follow each other as one."""

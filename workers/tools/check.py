@@ -1,8 +1,7 @@
 """`python -m workers.tools.check`: are the models and countries of the settings known? Nothing is loaded or fetched.
 
 With `-Q gpu.detect,cpu.ocr`: what workers of these queues need is loaded, the code of their stages, the detectors of
-`plates` and `text`, the recognizers, the model of `chat` and what reads
-speech; weights of `objects` are downloaded, by
+`plates` and `text`, the recognizers, the model of `chat` and what reads speech; weights of `objects` are downloaded, by
 `python -m workers.tools.fetch`.
 
 Exit status: 0 all is there, 2 something is not.

@@ -59,9 +59,8 @@ def show(verdict: Verdict, options: Options, console: Console | None = None) -> 
     for row in [*rows, _totals(verdict)]:
         table.add_row(*("-" if value is None else str(value) for value in row.values()))
     console.print(table)
-    console.print(
-        "ends of accepted frames: " + ", ".join(f"{n} {name}" for name, n in sorted(verdict.outcomes.items()))
-    )
+    for where, ends in [("", verdict.outcomes), *((f" of {name}", ends) for name, ends in verdict.pipelines.items())]:
+        console.print(f"ends of accepted frames{where}: " + ", ".join(f"{n} {end}" for end, n in sorted(ends.items())))
     for violation in verdict.violations[:_SHOWN_VIOLATIONS]:
         console.print(f"VIOLATION {violation}")
     if len(verdict.violations) > _SHOWN_VIOLATIONS:
@@ -85,6 +84,7 @@ def write(verdict: Verdict, options: Options, path: Path) -> None:
         "options": asdict(options),
         "faults": rows_of(verdict),
         "outcomes": verdict.outcomes,
+        "pipelines": verdict.pipelines,
         "violations": verdict.violations,
         "rounds": rounds,
     }

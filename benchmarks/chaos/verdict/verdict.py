@@ -29,6 +29,7 @@ _MISSING = "frame_missing"
 class Verdict:
     rounds: list[Round]
     outcomes: dict[str, int] = field(default_factory=dict[str, int])
+    pipelines: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])  #: the same of each
     violations: list[str] = field(default_factory=list[str])
 
 
@@ -78,6 +79,7 @@ def _judge_frames(
 ) -> None:
     """Every accepted frame has exactly one end."""
     outcomes: Counter[str] = Counter()
+    by_pipeline: dict[str, Counter[str]] = {}
     for job_id, entry in entries.items():
         this = verdict.rounds[entry.round or 0]
         this.accepted += len(accepted[job_id])
@@ -85,6 +87,7 @@ def _judge_frames(
         for frame_id in accepted[job_id]:
             ends = _ends(frame_id, found)
             outcomes.update(ends)
+            by_pipeline.setdefault(entry.job.pipeline, Counter()).update(ends)
             this.lost += not ends
             this.duplicated += len(ends) > 1
             if len(ends) != 1:
@@ -99,6 +102,7 @@ def _judge_frames(
                 verdict.violations.append(f"{where}: a branch failed for good, but it is {' '.join(ends)} {reason}")
     outcomes["refused"] = sum(this.refused for this in verdict.rounds)
     verdict.outcomes = dict(outcomes)
+    verdict.pipelines = {pipeline: dict(ends) for pipeline, ends in sorted(by_pipeline.items())}
 
 
 def _judge_sources(

@@ -3,6 +3,9 @@
 The frames of `null`, or with `--models` those of `sightline`, through one process that runs all stages, with a clock in
 every step. The steps and what is left add up to the CPU time of the process. The clocks cost a little themselves: what
 a frame costs without them is told by `python -m benchmarks.throughput --only null,sightline`.
+
+How many messages share a commit depends on how fast frames come: `--model-ms 24` lets them come as with models, on a
+machine that does something else beside too.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from benchmarks.throughput.queued import NULL_PICTURE, WARM_UP_FRAMES
 from benchmarks.throughput.system import MODELS, STUBS, System, running
 from benchmarks.throughput.work import Work
 
-_REPORT = "BENCHMARK_CLOCKS"  #: as `clocks` has it, which would import the workers
+#: As `clocks` and `null` have them, which would import the workers.
+_REPORT, _MODEL_MS = "BENCHMARK_CLOCKS", "BENCHMARK_MODEL_MS"
 _PICTURES = 16
 _REST = "event loop, threads, what has no clock"
 
@@ -31,7 +35,11 @@ def main() -> None:
     parser.add_argument("--models", action="store_true", help="real pictures and models")
     parser.add_argument("--frames", type=int, help="6144, with models 192")
     parser.add_argument("--bundle", type=int, default=32)
+    parser.add_argument(
+        "--model-ms", type=float, default=0, help="without models: a picture takes so long all the same (%(default)s)"
+    )
     options = parser.parse_args()
+    os.environ[_MODEL_MS] = str(options.model_ms)
     frames = options.frames or (192 if options.models else 6144)
     pictures = draw_pictures(_PICTURES) if options.models else [NULL_PICTURE]
     given, app = (MODELS, "clocked_models") if options.models else (STUBS, "clocked")

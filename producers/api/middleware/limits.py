@@ -15,7 +15,10 @@ from producers.api.middleware.gunzip import Gunzip, NotGzipError
 from producers.api.middleware.problems import problem
 
 #: Only an upload is large; everything else is a page of JSON or a form with one field.
-_UPLOAD_PATHS: Final = ("/v1/jobs", "/v1/jobs/json", "/v1/jobs/image", "/v1/chat/completions")
+_UPLOAD_PATHS: Final = (
+    *("/v1/jobs", "/v1/jobs/json", "/v1/jobs/image"),
+    *("/v1/chat/completions", "/v1/audio/transcriptions"),
+)
 _SMALL_MB: Final = 1.0
 _GZIP_NAMES: Final = (b"gzip", b"x-gzip")
 #: A sender that is silent for so long in the middle of a body has gone.

@@ -68,7 +68,7 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     del fetched, stored  # the wait may be long
     keeps_job = asked.background or idempotency_key is not None
     waiter = Waiter(request, services, job.job_id, keeps_job=keeps_job)
-    model = services.settings.chat_model if asked.model == "default" else asked.model
+    model = services.settings.chat_model_name if asked.model == "default" else asked.model
     created = int(time.time())
     if not asked.stream:
         answer = answer_of(await waiter.result())

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from producers.api.middleware.problems import MEDIA_TYPE
 from sightline.chat.errors import OpenAiError, error_body
 
-_PATHS: Final = ("/v1/chat/", "/v1/models")
+_PATHS: Final = ("/v1/chat/", "/v1/models", "/v1/audio/")
 
 
 _TEXTS: Final = {

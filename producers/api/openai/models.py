@@ -37,18 +37,18 @@ class ChatModelList(BaseModel):
 
 @router.get("", summary="Models that can be asked")
 def list_models(services: Given) -> ChatModelList:
-    """What `SIGHTLINE_CHAT_MODEL` says, as it has to be the same for the API and for the workers that answer."""
-    return ChatModelList(data=[ChatModel(id=services.settings.chat_model)])
+    """The one of `SIGHTLINE_CHAT_MODEL`, which has to be the same for the API and for the workers that answer."""
+    return ChatModelList(data=[ChatModel(id=services.settings.chat_model_name)])
 
 
 @router.get("/{model}", summary="One model", responses=described(404))
 def get_model(model: Annotated[str, Path(max_length=255)], services: Given) -> ChatModel:
     """To ask whether it is there."""
     require_model(model, services.settings)
-    return ChatModel(id=services.settings.chat_model)
+    return ChatModel(id=services.settings.chat_model_name)
 
 
 def require_model(model: str, settings: ChatSettings) -> None:
     """Raises NotFoundError: there is none of this name; says which there are."""
-    if model not in ("default", settings.chat_model):
-        raise NotFoundError("model", model, hint=f"there is {settings.chat_model!r}, which `default` means too")
+    if model not in ("default", settings.chat_model_name):
+        raise NotFoundError("model", model, hint=f"there is {settings.chat_model_name!r}, which `default` means too")

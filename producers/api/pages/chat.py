@@ -16,4 +16,4 @@ router = APIRouter(include_in_schema=False)
 @router.get("/chat", response_class=HTMLResponse, dependencies=[Depends(require(Role.VIEWER))])
 def get_chat(request: Request, services: Given) -> Response:
     """The page. To ask takes an operator's key, which stays in the page: a session is good for reading only."""
-    return render(request, "chat.html", {"model": services.settings.chat_model})
+    return render(request, "chat.html", {"model": services.settings.chat_model_name})

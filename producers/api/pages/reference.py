@@ -32,6 +32,7 @@ TAGS: Final = [
     for name, description in (
         ("jobs", "Images become jobs."),
         ("chat", "Questions to a language model, as OpenAI's clients ask them."),
+        ("speech", "What is said in recordings, as OpenAI's clients ask for it."),
         ("results", "What was found."),
         ("pictures", "Frames and their pictures."),
         ("dead letters", "What could not be processed, and why."),
@@ -88,7 +89,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         submitting["parameters"] = [each for each in submitting["parameters"] if each.get("description") != RAW_ONLY]
         for operations in document["paths"].values():
             for operation in operations.values():
-                if "chat" in operation["tags"]:
+                if {"chat", "speech"} & set(operation["tags"]):
                     operation["responses"].pop("422", None)  # there it is a 400, as OpenAI's clients know it
         app.openapi_schema = document = _plain(document)
         return document

@@ -35,7 +35,7 @@ from sightline.images.conversion import is_convertible
 from sightline.images.header import ImageLimits, check_image, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.pipelines import DEFAULT, KnownPipeline, registry
-from sightline.settings import AcceptedSettings, Settings
+from sightline.settings import Settings
 from sightline.submission.jobs import AHEAD, NewFrame, NewItem, make_job, notes_on, sequence_of
 from sightline.submission.sounds import NewSound
 from sightline.submission.texts import NewText, decode_text
@@ -234,7 +234,9 @@ async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, 
     try:
         async with request.form(max_files=most, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
             options = _options(_fields(form))
-            files = [await _read_file(upload, settings) for upload in form.getlist("files")]
+            hears = "audio" in registry().get(options.pipeline).accepts
+            most_mb = max(settings.max_image_mb, settings.max_sound_mb) if hears else settings.max_image_mb
+            files = [await _read_file(upload, most_mb) for upload in form.getlist("files")]
     except HTTPException as error:
         cure = f"; if it is an image, {_AS_FILE}" if "Part exceeded" in error.detail else ""
         raise BadMessageError(f"form: {error.detail.rstrip('.')}{cure}", field="files") from error
@@ -243,13 +245,13 @@ async def _read_form(request: Request, settings: Settings) -> tuple[JobOptions, 
     return options, files
 
 
-async def _read_file(upload: UploadFile | str, settings: AcceptedSettings) -> _File:
+async def _read_file(upload: UploadFile | str, most_mb: float) -> _File:
     if isinstance(upload, str):
         raise BadMessageError(f"files: a text, not a file; {_AS_FILE}", field="files")
     name, size_mb = upload.filename or "", (upload.size or 0) / 1_000_000
-    if size_mb > settings.max_image_mb:  # before it is taken into memory
+    if size_mb > most_mb:  # before it is taken into memory
         raise BadImageError(
-            f"file {name[:255]!r}: {size_mb:.1f} MB, at most {settings.max_image_mb:g} MB are accepted; send it smaller"
+            f"file {name[:255]!r}: {size_mb:.1f} MB, at most {most_mb:g} MB are accepted; send it smaller"
         )
     return _File(name, await upload.read(), "text" if (upload.content_type or "").startswith("text/plain") else None)
 

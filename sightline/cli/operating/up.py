@@ -23,6 +23,7 @@ from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.local.scraped import ports_of, with_metrics_ports, write_targets
 from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
+from sightline.pipelines.chat import CHAT_QUEUE
 from sightline.settings import PREFIX, ApiSettings, Settings, WorkerSettings, load_settings
 
 _READY_TIMEOUT_S = 120
@@ -61,6 +62,8 @@ def up(
         redis = prepare_redis(settings.data_dir / "redis")
         environment = _environment(settings, redis)
         run_once("workers.tools.check", environment=environment)
+        if any("chat" in roles for roles in workers.values()):  # its worker would be started again for ever
+            run_once("workers.tools.check", "-Q", CHAT_QUEUE, environment=environment)
         run_once("storage", "upgrade", environment=environment)
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.faults import QUICK
+from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.run import Options, run
 
 pytestmark = pytest.mark.timeout(900)
@@ -18,6 +19,7 @@ def test_every_promise_is_kept_whatever_dies(tmp_path: Path) -> None:
     assert sum(this.accepted for this in verdict.rounds) > 1000
     assert sum(this.events for this in verdict.rounds) > 1000
     assert all(this.quiet for this in verdict.rounds)
+    assert all(verdict.pipelines[name]["stored"] for name in ("plates", "text", "objects", FORKS))
     again = {this.fault.name: this.events_again for this in verdict.rounds}
     assert again["receiver-cut"] > 0  # it was put to the test
 

@@ -37,7 +37,7 @@ OPERATIONS = {
     *("list_sinks", "add_sink", "get_sink", "change_sink", "remove_sink", "test_sink", "replay_sink"),
     *("change_sink_secret", "forget_sink_secret"),
     *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
-    *("create_chat_completion", "list_models", "get_model"),
+    *("create_chat_completion", "list_models", "get_model", "create_transcription"),
     *("erase_frame", "erase_passage", "erase_source"),
 }
 

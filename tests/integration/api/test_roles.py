@@ -40,6 +40,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/jobs/{job_id}/events"): Rule(LOOK, "listen_to_job"),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),
     ("POST", "/v1/chat/completions"): Rule(ACT),
+    ("POST", "/v1/audio/transcriptions"): Rule(ACT),
     ("GET", "/v1/models"): SETTINGS,
     ("GET", "/v1/models/{model}"): SETTINGS,
     ("GET", "/v1/passages"): Rule(LOOK, "list_passages"),

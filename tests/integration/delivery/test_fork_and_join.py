@@ -325,7 +325,7 @@ def test_linear_pipelines_leave_no_trace_of_this(services: Services) -> None:
     """No chain, no arrival, no field in a message."""
     known = registry()
     assert [known.graph(name) for name in ("plates", "text", "objects")] == [None] * 3
-    assert known.graphs == ("ask", "guess", "diamond", "long", "longer")
+    assert {"ask", "guess", "diamond", "long", "longer"} <= set(known.graphs)
     workers = Workers(services)
     job = workers.publish("plates")
     (raw,) = sent_to(services, known.first_task("plates"))

@@ -90,6 +90,7 @@ def found() -> Findings:
 def test_a_whole_run_passes(journal: Journal, found: Findings) -> None:
     verdict = verdict_on(journal.read(), found)
     assert verdict.violations == []
+    assert verdict.pipelines == {"plates": {"stored": len(found.rows.frames)}}
     assert verdict.rounds[0].events == len(found.rows.frames)
 
 

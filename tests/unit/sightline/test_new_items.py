@@ -127,3 +127,14 @@ def test_each_option_of_a_pipeline_has_a_default() -> None:
 
     with pytest.raises(Exception, match="options: loud has no default"):
         PipelineSpec(Pipeline("say"), ("text",), ItemResult, (StageSpec("say", "cpu.say", "x"),), options=Options)
+
+
+def test_the_same_content_with_other_options_is_another_item() -> None:
+    def job(**options: object) -> str:
+        new = NewSound(b"RIFF", datetime.now(UTC), "a.wav")
+        made, _ = make_job([new], None, pipeline="transcribe", lane="bulk", source_id="desk", options=options or None)
+        return made.job_id
+
+    assert job() == job()
+    assert job(language="en") == job(language="en")
+    assert len({job(), job(language="en"), job(language="sk")}) == 3

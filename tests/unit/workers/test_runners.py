@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sightline.errors import JobCancelledError
 from sightline.types import Lane
 from workers.batching.batcher import Batcher
 from workers.batching.engine import EngineRunner
@@ -119,6 +120,37 @@ def test_the_next_place_is_that_of_the_highest_lane() -> None:
     for number in range(3):
         engine.answer(number)
     assert engine.items == [1, 4, 3, 2]
+
+
+def test_bulk_has_few_places_beside_other_lanes_and_all_when_they_are_gone_for_a_while() -> None:
+    engine, now = StubEngine(), [100.0]
+    runner = EngineRunner(engine.begin, max_in_engine=4, name="chat", bulk_beside=1, clock=lambda: now[0])
+    runner.submit([1, 2])
+    runner.submit([3], Lane.INTERACTIVE)
+    runner.submit([4, 5, 6])
+    assert engine.items == [1, 2, 3]  # what is in it stays
+    engine.answer(0)
+    assert engine.items == [1, 2, 3]
+    engine.answer(1)
+    engine.answer(2)
+    assert engine.items == [1, 2, 3, 4]  # the next may come any moment
+    now[0] += 6
+    engine.answer(3)
+    assert engine.items == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_stands_in_line_may_be_withdrawn() -> None:
+    engine = StubEngine()
+    runner = EngineRunner(engine.begin, max_in_engine=1, name="chat")
+    tickets = runner.submit([1, 2, 3])
+    runner.withdraw(tickets[:2])
+    runner.withdraw(tickets[:2])
+    with pytest.raises(JobCancelledError):
+        tickets[1].result(0)
+    engine.answer(0)
+    assert engine.items == [1, 3]
+    assert tickets[0].result(0).value == 1
+    assert (runner.stats.waiting, runner.stats.items, runner.stats.failed) == (0, 2, 1)
 
 
 def test_what_the_engine_refuses_takes_no_place() -> None:

@@ -26,6 +26,7 @@ from workers.chat.openai.in_flight import InFlight
 log = logging.getLogger(__name__)
 
 _CONNECT_S: Final = 5.0
+_SIGN_OF_LIFE_S: Final = 5.0
 _PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 #: The server is away, or takes no more; whatever was asked.
 _LATER: Final = frozenset((408, 425, 429, 502, 503, 504))
@@ -145,12 +146,15 @@ class OpenAiEngine:
             return []
 
     async def _settle(self, question: Question, future: Future[Answer]) -> None:
+        beat = self._loop.create_task(_beat(question))
         try:
             future.set_result(await self._answer(question, question.messages))
         except asyncio.CancelledError:
             future.set_exception(JobCancelledError("the question was called off"))
         except Exception as error:  # noqa: BLE001 - handed on to whoever waits
             future.set_exception(error)
+        finally:
+            beat.cancel()
 
     async def _answer(self, question: Question, messages: Sequence[Message]) -> Answer:
         try:
@@ -234,6 +238,13 @@ class OpenAiEngine:
         if code == "context_length_exceeded" or "context length" in text:
             raise _TooLongError(f"messages: {text}")
         raise BadQuestionError(f"{self._url} refuses it: {status} {text}")
+
+
+async def _beat(question: Question) -> None:
+    """Whether the server is silent for too long is said by its own time-out."""
+    while True:
+        await asyncio.sleep(_SIGN_OF_LIFE_S)
+        question.tell({})
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:

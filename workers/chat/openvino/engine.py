@@ -13,8 +13,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,17 +45,14 @@ class OpenVinoEngine:
         self,
         model: LoadedModel,
         arguments: dict[str, Any],
-        *,
-        lost: Callable[[str], None] | None = None,
     ) -> None:
-        """`arguments` are those of `model.ModelArguments`; `lost` is called when the process ended by itself.
+        """`arguments` are those of `model.ModelArguments`.
 
         Raises:
             ModelError: the model cannot be opened.
         """
         self.model = model
         self.most_at_once: int = arguments["most_at_once"]
-        self._lost = lost or _end_worker
         self._asked: dict[str, _Asked] = {}
         self._change = threading.Lock()
         self._numbers = itertools.count()
@@ -62,6 +60,7 @@ class OpenVinoEngine:
         self._process = _start(json.dumps(arguments))
         first = self._read_line()
         if "ready" not in first:
+            self._process.communicate()
             raise ModelError(f"model {model.name!r}: {first.get('cannot', 'its process ended')}", model=model.name)
         self.context_tokens: int = first["ready"]["context_tokens"]
         self._reader = threading.Thread(target=self._read, name="chat-openvino", daemon=True)
@@ -76,18 +75,8 @@ class OpenVinoEngine:
             )
         files = find_files(settings.chat_model, settings)
         require_memory(files.path, settings)
-        properties = {"CACHE_DIR": str(settings.models_dir.expanduser() / "openvino-cache")} | settings.chat_properties
-        if settings.threads and "CPU" in settings.chat_device:
-            properties.setdefault("INFERENCE_NUM_THREADS", settings.threads)
-        arguments = {
-            "path": str(files.path),
-            "device": settings.chat_device,
-            "most_at_once": settings.chat_max_in_engine,
-            "cache_gb": settings.chat_cache_gb,
-            "context_tokens": settings.chat_context_tokens or None,
-            "properties": properties,
-        }
-        return cls(LoadedModel(name=files.name, sha256=files.sha256, runtime="openvino"), arguments)
+        model = LoadedModel(name=files.name, sha256=files.sha256, runtime="openvino")
+        return cls(model, arguments_of(settings, files.path))
 
     def begin(self, question: Question) -> Future[Answer]:
         question.check()
@@ -104,7 +93,7 @@ class OpenVinoEngine:
     def close(self) -> None:
         self._is_closing = True
         assert self._process.stdin
-        with self._change:
+        with self._change, suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
             self._process.wait(10)
@@ -134,6 +123,9 @@ class OpenVinoEngine:
 
     def _read(self) -> None:
         while line := self._read_line():
+            if not any(line.values()):  # a long prompt is read
+                for asked in list(self._asked.values()):
+                    asked.question.tell({})
             for key, text in line["said"].items():
                 if asked := self._asked.get(key):
                     asked.said.append(text)
@@ -148,13 +140,28 @@ class OpenVinoEngine:
             for asked in self._take(map(str, line["gone"])):
                 asked.future.set_exception(JobCancelledError("the question was called off"))
         if not self._is_closing:
-            self._lost(f"the process of model {self.model.name!r} ended by itself ({self._process.wait()})")
+            _end_worker(f"the process of model {self.model.name!r} ended by itself ({self._process.wait()})")
 
     def _take(self, keys: Iterable[str]) -> list[_Asked]:
         """Those that are done with."""
         with self._change:
             found = [self._asked.pop(key, None) for key in keys]
         return [asked for asked in found if asked]
+
+
+def arguments_of(settings: Settings, path: Path | None = None) -> dict[str, Any]:
+    """How the settings want the model opened, as `model.ModelArguments` has it. `path`: of its files, if known."""
+    properties = {"CACHE_DIR": str(settings.models_dir.expanduser() / "openvino-cache")} | settings.chat_properties
+    if settings.threads and "CPU" in settings.chat_device:
+        properties.setdefault("INFERENCE_NUM_THREADS", settings.threads)
+    return {
+        "path": str(path or find_files(settings.chat_model, settings).path),
+        "device": settings.chat_device,
+        "most_at_once": settings.chat_max_in_engine,
+        "cache_gb": settings.chat_cache_gb,
+        "context_tokens": settings.chat_context_tokens or None,
+        "properties": properties,
+    }
 
 
 def _start(arguments: str) -> subprocess.Popen[bytes]:

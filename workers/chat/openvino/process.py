@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from workers.chat.engine import BadQuestionError
 from workers.chat.openvino.model import Model, ModelArguments
 
 _IN: Final = 0
+_SIGN_OF_LIFE_S: Final = 2.0
 
 
 class _Lines:
@@ -47,6 +50,8 @@ def _tell(out: int, told: dict[str, Any]) -> None:
 
 
 def main(arguments: str) -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # its worker stops when its answers are done, and so does it
     out = os.dup(1)
     os.dup2(2, 1)  # what libraries print goes to the log
     try:
@@ -55,7 +60,7 @@ def main(arguments: str) -> int:
         _tell(out, {"cannot": str(error)[:500]})
         return 2
     _tell(out, {"ready": {"context_tokens": model.context_tokens}})
-    lines = _Lines()
+    lines, told_at = _Lines(), 0.0
     while not lines.is_over:
         refused: dict[int, str] = {}
         gone: list[int] = []
@@ -73,8 +78,9 @@ def main(arguments: str) -> int:
         )
         refused |= dict.fromkeys(ignored, too_much)
         told = {"said": said, "ended": ended, "refused": refused, "gone": gone}
-        if any(told.values()):
+        if any(told.values()) or time.monotonic() - told_at > _SIGN_OF_LIFE_S:
             _tell(out, told)
+            told_at = time.monotonic()
     return 0
 
 

@@ -57,6 +57,7 @@ def test_what_is_said_beside_the_messages_becomes_options() -> None:
     tools = [{"type": "function", "function": {"name": "count", "parameters": {"type": "object"}}}]
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
     given = {"temperature": 0.0, "top_p": 0.5, "seed": 7, "tools": tools, "tool_choice": "auto"}
+    given |= {"too_long": "leave_out_oldest"}
     _, options = question_of(
         asked(**given, max_tokens=5, max_completion_tokens=9, stop="END", response_format=form), {}, Settings()
     )
@@ -67,6 +68,8 @@ def test_what_is_said_beside_the_messages_becomes_options() -> None:
 def test_default_and_the_model_of_the_settings_are_whichever_the_worker_has() -> None:
     assert "model" not in question_of(asked(model="default"), {}, Settings()).options
     assert question_of(asked(model="other"), {}, Settings()).options["model"] == "other"
+    by_path = Settings(chat_model="/models/large.gguf")
+    assert "model" not in question_of(asked(model="large"), {}, by_path).options
 
 
 def test_calls_of_tools_and_their_answers_are_passed_on() -> None:

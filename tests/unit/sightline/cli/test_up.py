@@ -49,15 +49,23 @@ def test_a_data_folder_that_cannot_be_one_is_refused_in_a_line(tmp_path: Path) -
         assert (code, said.count("\n"), f"data folder {path}: " in said) == (2, 1, True), said
 
 
-def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "setting", "model", "said"),
+    [
+        ([], "PLATES_MODEL", "nope", "SIGHTLINE_PLATES_MODEL: unknown model 'nope'"),
+        (["--chat"], "CHAT_ENGINE", "openai", "SIGHTLINE_CHAT_URL: the engine 'openai' needs the address of a server"),
+    ],
+)
+def test_an_unknown_model_is_refused(options: list[str], setting: str, model: str, said: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
         second.bind(("127.0.0.1", 0))
         port, flower_port = first.getsockname()[1], second.getsockname()[1]
-    code, said = up("--data", str(data), "--port", str(port), "--flower-port", str(flower_port), PLATES_MODEL="nope")
-    assert (code, said.count("\n")) == (2, 1), said
-    assert "SIGHTLINE_PLATES_MODEL: unknown model 'nope'" in said
+    ports = ["--port", str(port), "--flower-port", str(flower_port)]
+    code, complained = up("--data", str(data), *ports, *options, **{setting: model})
+    assert (code, complained.count("\n")) == (2, 1), complained
+    assert said in complained
     assert data.stat().st_mode & 0o777 == 0o700
     assert not (data / "sightline.sqlite3").exists()
 

@@ -31,7 +31,7 @@ class ChatSettings(Group):
         32, description="Answers that are worked on at once, at most. A server that says 429 gets fewer."
     )
     chat_bulk_beside: Count = Field(
-        4,
+        2,
         description="Of these, bulk's while answers of higher lanes are worked on, and five seconds longer. Each more "
         "makes every token of the others later.",
     )
@@ -60,3 +60,9 @@ class ChatSettings(Group):
     chat_retries: Annotated[int, Field(ge=0, le=10)] = Field(
         3, description="How often it is asked again where it failed before the first token."
     )
+
+    @property
+    def chat_model_name(self) -> str:
+        """As answers name the model, and clients ask for it: of a path, the file's name or the folder's."""
+        is_path = self.chat_engine == "openvino" and "/" in self.chat_model
+        return self.chat_model.rstrip("/").rpartition("/")[2].removesuffix(".gguf") if is_path else self.chat_model
