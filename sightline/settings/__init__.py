@@ -14,6 +14,8 @@ from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX
 from sightline.settings.models import ModelSettings
 from sightline.settings.observed import MetricsSettings
+from sightline.settings.pipelines.chat import ChatSettings
+from sightline.settings.pipelines.speech import SpeechSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.settings import GROUPS, Settings, load_settings
 from sightline.settings.shown import log_settings

@@ -19,6 +19,8 @@ from sightline.settings.delivery import DeliverySettings
 from sightline.settings.group import PREFIX, Group
 from sightline.settings.models import ModelSettings
 from sightline.settings.observed import MetricsSettings
+from sightline.settings.pipelines.chat import ChatSettings
+from sightline.settings.pipelines.speech import SpeechSettings
 from sightline.settings.places import PlaceSettings
 from sightline.settings.sinks import SinkSettings
 from sightline.settings.storage import StorageSettings

@@ -1,0 +1,1 @@
+"""What the stages of single pipelines go by."""
