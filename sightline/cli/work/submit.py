@@ -30,7 +30,7 @@ from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
 from sightline.cli.work.batch import Batch, is_batch, run_batch
 from sightline.cli.work.submitted import Finished, GivenText, Printer, Submitted, What
-from sightline.cli.work.transcripts import Form, wanted
+from sightline.cli.work.transcripts import Form, gives_transcripts, wanted
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
@@ -85,16 +85,16 @@ def submit(
         list[str] | None,
         typer.Option(help="NAME=VALUE, how the pipeline is to work on them, where it has options; may be given again."),
     ] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option("--out", help="Write the transcript there, as .txt, .srt, .vtt or .json; into a folder, each."),
-    ] = None,
     form: Annotated[
         Form | None, typer.Option("--format", help="Print the transcript so, or write it so. Both wait for it.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="File for the answers, where questions are submitted as a .jsonl file.")
+        Path | None,
+        typer.Option(
+            help="File for the answers, where questions are submitted as a .jsonl file; for the transcript of a "
+            "recording, as .txt, .srt, .vtt or .json, or a folder for those of several."
+        ),
     ] = None,
     as_json: JsonFlag = False,
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
@@ -127,7 +127,7 @@ def submit(
     """
     settings = settings_for(data)
     _check_source(source)
-    if is_batch(paths or [], pipeline, out):
+    if not gives_transcripts(pipeline) and is_batch(paths or [], pipeline, out):
         run_batch(settings, Batch(Path((paths or [""])[0]), out or Path(), lane, source, as_json))
         return
     said = _parse_options(pipeline, option or [])
@@ -148,7 +148,7 @@ def submit(
         raise BadMessageError(
             f"paths: no photos or videos in {', '.join(paths)}{others}; known are {' '.join(sorted(SUFFIXES))}"
         )
-    transcripts = wanted(pipeline, to, form, len(inputs))
+    transcripts = wanted(pipeline, out, form, len(inputs))
     wait, failed = wait or transcripts is not None, 0
     with Sightline(settings) as client, _progress(len(inputs)) as progress:
         sending = progress.add_task("submitted", total=len(inputs))

@@ -39,12 +39,16 @@ class Transcripts:
         return f"{path}{lost}"
 
 
+def gives_transcripts(pipeline: str) -> bool:
+    return issubclass(registry().get(pipeline).result, TranscribeResult)
+
+
 def wanted(pipeline: str, to: Path | None, form: str | None, recordings: int) -> Transcripts | None:
     """What `--out` and `--format` say. Raises BadMessageError where that cannot be done."""
     if to is None and form is None:
         return None
     option = "--out" if form is None else "--format"
-    if not issubclass(registry().get(pipeline).result, TranscribeResult):
+    if not gives_transcripts(pipeline):
         raise BadMessageError(f"{option}: {pipeline} makes no transcripts; give --json, or --pipeline transcribe")
     if to is not None and not to.is_dir() and recordings > 1:
         raise BadMessageError(f"--out: {str(to)!r} is one file for {recordings} recordings; give a folder that exists")
