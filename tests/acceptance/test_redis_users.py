@@ -180,6 +180,9 @@ def test_every_role_works_under_its_own_user(
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1
         for path in ("/readyz", "/v1/queues", "/v1/cameras", "/v1/jobs?status=open", f"/v1/jobs/{bad.job_id}", "/"):
             assert api.get(path).status_code == 200, path
+        metrics = api.get("/metrics").text  # what a user may not ask for is left out there
+        for store in ("broker", "frames", "redis", "database"):
+            assert f'sightline_store_up{{store="{store}"}} 1.0' in metrics
         # Forgotten, and sent again.
         assert api.delete(f"/v1/frames/{first.frames[0].frame.frame_id}").status_code == 200
         assert client.submit(photo("KAB 4721", 1)).wait(WAIT_S).status is JobStatus.STORED
