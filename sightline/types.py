@@ -60,6 +60,7 @@ class Pipeline(str):
     PLATES: ClassVar[Pipeline]  #: detect, read the crops, merge readings into passages
     CHAT: ClassVar[Pipeline]  #: answer a question with a language model
     TRANSCRIBE: ClassVar[Pipeline]  #: read what is said in a recording
+    ASK: ClassVar[Pipeline]  #: answer a question by what is seen in pictures and said in recordings
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -71,6 +72,7 @@ Pipeline.TEXT = Pipeline("text")
 Pipeline.PLATES = Pipeline("plates")
 Pipeline.CHAT = Pipeline("chat")
 Pipeline.TRANSCRIBE = Pipeline("transcribe")
+Pipeline.ASK = Pipeline("ask")
 
 
 class Lane(StrEnum):

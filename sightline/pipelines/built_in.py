@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.chat import CHAT_QUEUE, ChatOptions, ChatResult
 from sightline.pipelines.crops import CROPS
 from sightline.pipelines.queues import DETECT_QUEUE, OCR_QUEUE, WRITE_QUEUE
@@ -56,6 +58,20 @@ BUILT_IN: Final = (
         result=TranscribeResult,
         stages=(TRANSCRIBE,),
         options=TranscribeOptions,
+    ),
+    # Its stages are those of the others: the same queues, and the models are loaded once.
+    PipelineSpec(
+        Pipeline.ASK,
+        accepts=("text", "image", "audio"),
+        result=AskResult,
+        stages=(
+            DETECT,
+            replace(TRANSCRIBE, after=()),
+            replace(CHAT, after=("detect", "transcribe"), needs="any"),
+        ),
+        most_parts=MAX_PARTS,
+        options=AskOptions,
+        is_new_each_time=True,
     ),
 )
 

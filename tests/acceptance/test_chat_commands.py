@@ -24,7 +24,7 @@ def test_ask_prints_the_answer_as_it_comes(doors: Doors, tmp_path: Path) -> None
     code, said, complained = doors.run("ask", "evil \x1b[2J words")
     assert (code, said) == (0, "evil \\x1b[2J words\n")
     (tmp_path / "car.jpg").write_bytes(jpeg())
-    code, said, complained = doors.run("ask", "What is it?", "--image", tmp_path / "car.jpg")
+    code, said, complained = doors.run("ask", "What is it?", "--image", tmp_path / "car.jpg", "--pipeline", "chat")
     assert (code, said.strip()) == (1, "")
     assert complained.startswith("no answer: ")
     assert "sees no pictures" in complained

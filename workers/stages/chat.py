@@ -9,14 +9,16 @@ from functools import partial
 from sightline.blobs.names import frames_name
 from sightline.errors import JobCancelledError, PoisonError
 from sightline.pipelines import registry
+from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.chat import ChatOptions, ChatResult
-from sightline.types import FrameError, Item, StageRun
+from sightline.types import FrameError, Item, ItemResult, Pipeline, StageRun
 from sightline.wire.messages import Job, Message
 from workers.batching.batcher import Batched
 from workers.batching.engine import EngineRunner
 from workers.batching.outcomes import outcome_of
 from workers.chat.asked import messages_of
-from workers.chat.engine import Answer, ChatEngine, Piece, Question
+from workers.chat.engine import Answer, BadQuestionError, ChatEngine, Piece, Question
+from workers.chat.findings import Findings, findings_of
 from workers.chat.measures import ChatMeasures
 from workers.chat.opening import open_engine
 from workers.stages.services import Services
@@ -50,9 +52,10 @@ class ChatStage:
     def work(self, step: Step) -> Step:
         job = step.message.job
         waited_ms = max(0.0, (time.time() - step.message.handed_over_at) * 1000)
-        keys = job.keys
+        told_by = self._findings(step) if job.pipeline == Pipeline.ASK else [None] * len(job.frames)
+        keys = job.keys if job.pipeline != Pipeline.ASK else _keys_of_texts(job)
         blobs = dict(zip(keys, self._services.frames.get_bundle(frames_name(job.job_id), keys), strict=True))
-        asked = [_question(item, blobs) for item in job.frames]
+        asked = [_question(item, blobs, of) for item, of in zip(job.frames, told_by, strict=True)]
         questions = [one for one in asked if isinstance(one, Question)]
         told = self._telling.begin(step.context, job, questions)
         asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
@@ -71,11 +74,25 @@ class ChatStage:
             else self._result(item, answers[number], waited_ms)
             for number, item in enumerate(job.frames)
         ]
+        if job.pipeline == Pipeline.ASK:
+            results = [
+                _with_findings(result, joined, of)
+                for result, joined, of in zip(results, step.message.results, told_by, strict=True)
+            ]
         return Step(registry().next_task(job.pipeline, self.task), Message(job=job, results=tuple(results)))
 
     def close(self) -> None:
         self._runner.close()
         self._engine.close()
+
+    def _findings(self, step: Step) -> list[Findings | FrameError]:
+        """What the stages before found on each item, to be told with its question."""
+        found: list[Findings | FrameError] = []
+        for number, joined in enumerate(step.message.results):
+            assert isinstance(joined, AskResult)
+            errors = [error for part in step.parts.values() if (error := part.results[number].error)]
+            found.append(joined.error or findings_of(joined, errors, self._services.settings.chat_context_tokens))
+        return found
 
     def _answers(
         self, asked: Sequence[Question | FrameError], job: Job, questions: Sequence[Question], told: Told
@@ -128,9 +145,49 @@ class ChatStage:
         )
 
 
-def _question(item: Item, blobs: Mapping[str, bytes | None]) -> Question | FrameError:
+def _question(
+    item: Item, blobs: Mapping[str, bytes | None], told: Findings | FrameError | None
+) -> Question | FrameError:
+    if isinstance(told, FrameError):
+        return told
     try:
+        if told is not None:
+            options = AskOptions.model_validate(item.options or {}).of_answer
+            *system, asked = messages_of(_text_alone(item), blobs, options)
+            return Question([*system, {**asked, "content": told.prompt(asked["content"])}], options)
         options = ChatOptions.model_validate(item.options or {})
         return Question(messages_of(item, blobs, options), options)
     except PoisonError as error:
         return FrameError(reason=error.reason, message=str(error)[:500], stage="chat")
+
+
+def _keys_of_texts(job: Job) -> list[str]:
+    return [part.key for item in job.frames for part in item.parts if part.medium == "text" and part.key]
+
+
+def _text_alone(item: Item) -> Item:
+    """The question, whose pictures and recordings are told as findings.
+
+    Raises BadQuestionError: there is none, or more than one.
+    """
+    texts = tuple(part for part in item.parts if part.medium == "text")
+    if len(texts) != 1:
+        raise BadQuestionError(f"text: {len(texts)} given; ask one question, beside the pictures and recordings")
+    return item.model_copy(update={"parts": texts})
+
+
+def _with_findings(result: ChatResult, joined: ItemResult, told: Findings | FrameError | None) -> ItemResult:
+    """The answer with what it goes by."""
+    if result.error or result.dropped or not isinstance(told, Findings):
+        return result
+    assert isinstance(joined, AskResult)
+    answered = {name: getattr(result, name) for name in result.model_fields_set}
+    return joined.model_copy(
+        update=answered
+        | {
+            "stages": (*joined.stages, *result.stages),
+            "used": told.used,
+            "left_out": told.left_out,
+            "failed": told.failed,
+        }
+    )

@@ -14,6 +14,7 @@ from sightline.blobs.names import frames_name
 from sightline.blobs.store import FrameStore
 from sightline.errors import FrameMissingError, ModelError, PoisonError, SettingsError
 from sightline.pipelines import PipelineSpec, registry
+from sightline.pipelines.ask import AskResult, Seen
 from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.settings import Settings
@@ -22,7 +23,9 @@ from sightline.types import (
     FrameError,
     FrameRef,
     FrameResult,
+    ItemResult,
     Lane,
+    Pipeline,
     StageRun,
 )
 from sightline.wire.messages import Job, Message
@@ -107,12 +110,16 @@ class DetectStage:
         return {name: loaded.batcher for name, opening in self._openings.items() if (loaded := opening.opened)}
 
     def work(self, step: Step) -> Step | None:
-        job = step.message.job
+        whole = step.message.job
+        is_question = whole.pipeline == Pipeline.ASK
+        job = _pictures_of(whole) if is_question else whole
+        if not job.frames:
+            return self._leave(whole, [AskResult(frame=item) for item in whole.frames])
         waited_s = time.time() - step.message.handed_over_at
         loaded = self._openings[self._models[job.pipeline]].get(wait=self._send_back is None)
         if loaded is None:
             assert self._send_back is not None
-            self._send_back(job)
+            self._send_back(whole)
             return None
         detector = loaded.detector
         results: list[FrameResult] = []
@@ -128,12 +135,15 @@ class DetectStage:
                 results.append(self._result(frame, picture, found, detector, waited_s))
                 if cuts_crops:
                     crops |= _crops(frame, picture.image, found.value, margin)
-        following = registry().next_task(job.pipeline, DETECT_TASK, has_payload=bool(crops))
-        return Step(following, Message(job=job, results=tuple(results)), crops or None)
+        return self._leave(whole, _by_question(whole, results) if is_question else results, crops)
 
     def dump(self, payload: Mapping[str, BgrImage]) -> Mapping[str, bytes]:
         """Crops by crop key -> JPEG files."""
         return {key: encode_jpeg(image, quality=_CROP_JPEG_QUALITY) for key, image in payload.items()}
+
+    def _leave(self, job: Job, results: Sequence[ItemResult], crops: dict[str, BgrImage] | None = None) -> Step:
+        following = registry().next_task(job.pipeline, DETECT_TASK, has_payload=bool(crops))
+        return Step(following, Message(job=job, results=tuple(results)), crops or None)
 
     def close(self) -> None:
         for batcher in self.runners.values():
@@ -165,7 +175,7 @@ class DetectStage:
 
         While the model looks at some, the next are decoded, as far as there is room for them.
         """
-        ids = [frame.frame_id for frame in job.frames]
+        ids = job.keys
         # Where crops are cut from a picture, all its pixels are needed.
         cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
         least_px = 0 if cuts_crops else max(loaded.detector.model.input_size)
@@ -227,10 +237,33 @@ class DetectStage:
 
 def _model_of(spec: PipelineSpec, settings: Settings) -> str:
     """The name of a pipeline's detector. Raises SettingsError if nobody says it."""
-    name = getattr(settings, f"{spec.name}_model", "") or spec.models.get("detect", "")
+    pipeline = Pipeline.OBJECTS if spec.name == Pipeline.ASK else spec.name
+    name = getattr(settings, f"{pipeline}_model", "") or spec.models.get("detect", "")
     if not name:
         raise SettingsError(f"pipeline {str(spec.name)!r}: models: none for its stage 'detect'; name a detector there")
     return name
+
+
+def _pictures_of(job: Job) -> Job:
+    """The job with each picture of its questions as a frame."""
+    frames = [
+        item.model_copy(update={"parts": (part,)})
+        for item in job.frames
+        for part in item.parts
+        if part.medium == "image"
+    ]
+    return job.model_copy(update={"frames": tuple(frames)})
+
+
+def _by_question(job: Job, results: Sequence[FrameResult]) -> list[ItemResult]:
+    """What was seen on the pictures of each. One that is bad costs itself alone."""
+    of_pictures = iter(results)
+    left: list[ItemResult] = []
+    for item in job.frames:
+        mine = [next(of_pictures) for part in item.parts if part.medium == "image"]
+        runs = tuple(run for result in mine for run in result.stages)
+        left.append(AskResult(frame=item, stages=runs, seen=tuple(Seen.of(result) for result in mine)))
+    return left
 
 
 def _ask(

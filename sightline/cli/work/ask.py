@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -23,7 +23,7 @@ from sightline.errors import (
 )
 from sightline.submission.remote import STDIN, read_stdin_text
 from sightline.terminal import printable
-from sightline.types import JobResult, Lane
+from sightline.types import JobResult, Lane, Pipeline
 
 _SOURCE: Final = "ask"
 
@@ -31,6 +31,11 @@ _SOURCE: Final = "ask"
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know; - reads it from standard input.")],
     image: Annotated[list[Path] | None, typer.Option(help="A picture it is about; may be given again.")] = None,
+    sound: Annotated[list[Path] | None, typer.Option(help="A recording it is about; may be given again.")] = None,
+    pipeline: Annotated[
+        Literal["chat", "ask"] | None,
+        typer.Option(help="With pictures: `chat` shows them to a model that sees; `ask` tells it what was found."),
+    ] = None,
     system: Annotated[str | None, typer.Option(help="What the model is told first: who it is, how to answer.")] = None,
     model: Annotated[str | None, typer.Option(help="The model, where workers have several.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
@@ -43,6 +48,9 @@ def ask(
 ) -> None:
     """Ask a language model. `sightline up --chat` starts a worker that answers.
 
+    With pictures or recordings, what is seen and said in them is found first, and the model goes by that:
+    `sightline up --with ask` starts what it takes.
+
     The answer is printed as it comes. Ctrl-C ends it: nobody works on it any more. The exit code is 1 if there is no
     answer.
     """
@@ -50,10 +58,12 @@ def ask(
     given = {"system": system, "model": model, "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     options = {name: value for name, value in given.items() if value is not None}
     text = read_stdin_text(settings.max_text_mb).text if question == STDIN else question
+    pictures, sounds = _files("--image", image), _files("--sound", sound)
+    pipeline = pipeline or ("ask" if pictures or sounds else "chat")
     with Sightline(settings) as client:
         try:
             job = client.submit(
-                *_pictures(image or []), text=text, pipeline="chat", lane=lane, source_id=_SOURCE, options=options
+                *pictures, text=text, sound=sounds, pipeline=pipeline, lane=lane, source_id=_SOURCE, options=options
             )
             result = _listen(job, timeout, as_json=as_json)
         except BrokerUnavailableError as error:
@@ -62,11 +72,11 @@ def ask(
         print_json({"job_id": job.job_id, **json.loads(result.frames[0].model_dump_json())})
 
 
-def _pictures(paths: list[Path]) -> list[Path]:
-    for path in paths:
+def _files(option: str, paths: list[Path] | None) -> list[Path]:
+    for path in paths or []:
         if not path.is_file():
-            raise SourceError(f"--image: {path}: no such file")
-    return paths
+            raise SourceError(f"{option}: {path}: no such file")
+    return paths or []
 
 
 def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
@@ -89,8 +99,7 @@ def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
     except WaitTimeoutError as error:
         job.cancel()
         raise WaitTimeoutError(
-            f"no answer within {silent_s:g} s of silence: does a chat worker run (sightline up --chat)? "
-            "The question was cancelled",
+            f"no answer within {silent_s:g} s of silence: {_missing(job.job.pipeline)}? The question was cancelled",
             job_id=job.job_id,
         ) from error
     except (AnswerError, BadMessageError, JobCancelledError) as error:
@@ -98,6 +107,12 @@ def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
         err.print(f"no answer: {error}", style="red")
         raise typer.Exit(1) from error
     raise AssertionError("a stream ends with a result or an error")
+
+
+def _missing(pipeline: str) -> str:
+    if pipeline == Pipeline.ASK:
+        return "do workers that detect, transcribe and chat run (sightline up --with ask)"
+    return "does a chat worker run (sightline up --chat)"
 
 
 def _shown(text: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from sightline.blobs.names import frames_name
 from sightline.errors import BadMessageError, FrameMissingError, PoisonError
 from sightline.pipelines import registry
+from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.speech import Missing, TranscribeOptions, TranscribeResult
-from sightline.types import FrameError, Item, StageRun
+from sightline.types import FrameError, Item, Pipeline, StageRun
 from sightline.wire.messages import MAX_SHARDS, Job, Message
 from sightline.wire.parts import Part, shard_key
 from workers.batching.batcher import Batcher
@@ -86,7 +87,8 @@ class TranscribeStage:
                 at = at if shard is None else shard.item
                 merged[at].fail(shard, error)
                 continue
-            for at_item, (one, result) in enumerate(zip(merged, part.results, strict=True)):
+            for at_item, (one, left) in enumerate(zip(merged, part.results, strict=True)):
+                result = left.reading if isinstance(left, AskResult) else left
                 assert isinstance(result, TranscribeResult)
                 if result.error or result.duration_s is not None:
                     at = at_item
@@ -99,8 +101,11 @@ class TranscribeStage:
         Raises PoisonError: the item cannot be read, or not on from there.
         """
         item, settings, start_s = job.frames[number], self._services.settings, 0.0
-        self._engine.check(self._options(item))
+        self._engine.check(self._options(job, item))
         keys = [part.key for part in item.parts if part.medium == "audio" and part.key]
+        if not keys and job.pipeline == Pipeline.ASK:
+            yield Shard(number)
+            return
         if not keys:
             raise BadMessageError(f"item {item.frame_id}: there is no sound in it", field="parts")
         most = max(1, MAX_SHARDS // (len(job.frames) * len(keys)) - 1)
@@ -124,7 +129,7 @@ class TranscribeStage:
                 sound.close()
 
     def _read(self, shard: Shard, item: Item, step: Step, waited_ms: float) -> TranscribeResult:
-        options, engine = self._options(item), self._engine
+        options, engine = self._options(step.message.job, item), self._engine
         stretches = find_speech(shard.sound, options, longest_s=engine.longest_s, pause_s=engine.pause_s)
         one, spent_ms = Merged(item), 0.0
         for stretch, ticket in zip(stretches, self._runner.submit(stretches, step.message.job.lane), strict=True):
@@ -159,10 +164,14 @@ class TranscribeStage:
         (data,) = self._services.frames.get_many([shard_key(job.job_id, _STAGE, number)])
         return None if data is None else Shard.unpack(data)
 
-    def _options(self, item: Item) -> TranscribeOptions:
-        said = TranscribeOptions.model_validate(item.options or {})
+    def _options(self, job: Job, item: Item) -> TranscribeOptions:
+        if job.pipeline == Pipeline.ASK:
+            said = AskOptions.model_validate(item.options or {}).of_speech
+        else:
+            said = TranscribeOptions.model_validate(item.options or {})
         language = said.language or self._services.settings.speech_language or None
         return said.model_copy(update={"language": language})
 
     def _leave(self, job: Job, results: Sequence[TranscribeResult]) -> Step:
-        return Step(registry().next_task(job.pipeline, self.task), Message(job=job, results=tuple(results)))
+        left = map(AskResult.of_reading, results) if job.pipeline == Pipeline.ASK else results
+        return Step(registry().next_task(job.pipeline, self.task), Message(job=job, results=tuple(left)))

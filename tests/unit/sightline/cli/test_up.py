@@ -75,10 +75,10 @@ def test_an_unknown_model_is_refused(options: list[str], setting: str, model: st
     [
         (
             ["detct,ocr,write"],
-            "--worker: 'detct' is not one of detect, chat, transcribe, ocr, write, such as detect or ocr,write",
+            "--worker: 'detct' is not one of detect, ocr, transcribe, chat, write, such as detect or ocr,write",
         ),
         (["detect", "ocr"], "--worker: nothing does write; frames would wait for ever"),
-        ([""], "--worker: '' is not one of detect, chat, transcribe, ocr, write, such as detect or ocr,write"),
+        ([""], "--worker: '' is not one of detect, ocr, transcribe, chat, write, such as detect or ocr,write"),
     ],
 )
 def test_workers_that_would_not_do(workers: list[str], said: str, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_what_is_heavy_starts_when_it_is_asked_for(tmp_path: Path, monkeypatch: 
         assert [sorted(roles) for roles in by_hand.values()] == [["answer", "detect", "listen", "ocr"], ["write"]]
         with pytest.raises(SettingsError, match="--with plates: there is nothing heavy"):
             _parse_workers([], ["plates"])
-        with pytest.raises(SettingsError, match="--with cars: not one of chat, transcribe, talk"):
+        with pytest.raises(SettingsError, match="--with cars: not one of chat, transcribe, ask, talk"):
             _parse_workers([], ["cars"])
     finally:
         forget_packages()

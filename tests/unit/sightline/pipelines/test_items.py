@@ -151,7 +151,7 @@ def test_parts_and_their_texts_are_bounded(count_letters: Any) -> None:
         (
             "plates",
             [{"medium": "text", "text": "a"}],
-            "takes pictures, and 'car.jpg' is text; for text take chat or count-letters",
+            "takes pictures, and 'car.jpg' is text; for text take chat or ask or count-letters",
         ),
         ("plates", [{"medium": "audio", "key": "item-0001"}], "is sound; for sound take transcribe"),
     ],

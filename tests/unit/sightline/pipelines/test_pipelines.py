@@ -30,10 +30,11 @@ def test_ours_are_these_and_the_way_through_each_is_known() -> None:
         "plates": (DETECT_TASK, OCR_TASK, WRITE_TASK),
         "chat": ("sightline.chat", WRITE_TASK),
         "transcribe": ("sightline.transcribe", WRITE_TASK),
+        "ask": (DETECT_TASK, "sightline.transcribe", "sightline.chat", WRITE_TASK),
     }
     usual = {"detect": "gpu.detect", "ocr": "cpu.ocr", "write": "db.write"}
     assert known.roles == usual | {"chat": "gpu.chat", "transcribe": "cpu.transcribe"}
-    assert known.queues == ("gpu.detect", "gpu.chat", "cpu.transcribe", "cpu.ocr", "db.write")
+    assert known.queues == ("gpu.detect", "cpu.ocr", "cpu.transcribe", "gpu.chat", "db.write")
     assert known.usual_roles == ("detect", "ocr", "write")
     assert known.usual_queues == ("gpu.detect", "cpu.ocr", "db.write")
     assert set(known.routes.values()) == set(known.queues)
@@ -48,10 +49,10 @@ def test_ours_are_these_and_the_way_through_each_is_known() -> None:
 
 def test_one_of_another_package_stands_beside_ours() -> None:
     known = Registry((*BUILT_IN, spec(COUNT), spec(DETECT, COUNT, name="count-things")))
-    assert known.names == ("objects", "text", "plates", "chat", "transcribe", "count-letters", "count-things")
+    assert known.names == ("objects", "text", "plates", "chat", "transcribe", "ask", "count-letters", "count-things")
     assert known.first_task("count-letters") == "sightline.count"
     assert known.next_task("count-letters", "sightline.count") == WRITE_TASK
-    assert known.queues == ("gpu.detect", "gpu.chat", "cpu.transcribe", "cpu.ocr", "cpu.count", "db.write")
+    assert known.queues == ("gpu.detect", "cpu.ocr", "cpu.transcribe", "cpu.count", "gpu.chat", "db.write")
     assert known.routes["sightline.count"] == "cpu.count"
 
 
@@ -106,10 +107,11 @@ class Form(BaseModel):
 @pytest.mark.parametrize("given", ["cars", 7, None, ["plates"]])
 def test_a_field_takes_known_names_only(given: object) -> None:
     assert Form.model_validate({"pipeline": "text"}).model_dump_json() == '{"pipeline":"text"}'
-    with pytest.raises(ValidationError, match="Input should be 'objects', 'text', 'plates', 'chat' or 'transcribe'"):
+    known = "'objects', 'text', 'plates', 'chat', 'transcribe' or 'ask'"
+    with pytest.raises(ValidationError, match=f"Input should be {known}"):
         Form.model_validate({"pipeline": given})
     schema = Form.model_json_schema()["properties"]["pipeline"]
-    assert schema["enum"] == ["objects", "text", "plates", "chat", "transcribe"]
+    assert schema["enum"] == ["objects", "text", "plates", "chat", "transcribe", "ask"]
     assert schema["default"] == "plates"
 
 
