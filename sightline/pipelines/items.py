@@ -63,8 +63,8 @@ def check_camera(pipeline: str, camera_id: str) -> None:
     if registry().get(pipeline).most_parts > 1:
         others = [spec.name for spec in registry().all() if "image" in spec.accepts and spec.most_parts == 1]
         raise BadMessageError(
-            f"pipeline: {str(pipeline)!r} takes a picture beside other parts, and {camera_id!r:.80} has pictures alone; "
-            f"for a camera take {' or '.join(others)}",
+            f"pipeline: {str(pipeline)!r} takes a picture beside other parts, and {camera_id!r:.80} has pictures "
+            f"alone; for a camera take {' or '.join(others)}",
             field="pipeline",
         )
 
