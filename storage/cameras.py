@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import Field, SecretStr, ValidationError
 
 from sightline.errors import BadMessageError, SightlineError
-from sightline.pipelines import DEFAULT, check_media
+from sightline.pipelines import DEFAULT, check_camera
 from sightline.types import Pipeline, SourceId, Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
@@ -60,7 +60,7 @@ def add_camera(database: Database, camera: Camera) -> Camera:
     """Raises CameraExistsError if the camera_id is taken, BadMessageError if settings exclude each other or its
     pipeline takes no pictures."""
     _check(camera)
-    check_media(camera.pipeline, ("image",), camera.camera_id)
+    check_camera(camera.pipeline, camera.camera_id)
     row = _row(camera)
     with database.write() as connection:
         new = insert_into(connection, Sources).values(source_id=camera.camera_id, created_at=datetime.now(UTC), **row)
@@ -104,7 +104,7 @@ def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Came
             raise bad_message(error) from error
         _check(changed)
         if "pipeline" in changes:
-            check_media(changed.pipeline, ("image",), camera_id)
+            check_camera(changed.pipeline, camera_id)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(_row(changed)))
     return changed
 

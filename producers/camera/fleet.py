@@ -16,7 +16,7 @@ from producers.camera.sources.source import SourceOptions
 from producers.camera.status import CameraStatus
 from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.images.header import ImageLimits
-from sightline.pipelines import check_media
+from sightline.pipelines import check_camera
 from sightline.redaction import redact_url
 from sightline.settings import Settings
 from sightline.types import Pipeline
@@ -113,7 +113,7 @@ class Fleet:
             log.info("camera %s: paused", camera_id)
             return
         try:
-            check_media(camera.pipeline, ("image",), camera_id)
+            check_camera(camera.pipeline, camera_id)
         except BadMessageError as error:  # of a package that was removed: the other cameras go on
             log.error("camera %s: not read: %s", camera_id, error)
             counters.note_error(str(error), "offline")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sightline.pipelines.built_in import DEFAULT
 from sightline.pipelines.field import KnownPipeline
 from sightline.pipelines.installed import registry
-from sightline.pipelines.items import check_items, check_media
+from sightline.pipelines.items import check_camera, check_items, check_media
 from sightline.pipelines.results import (
     are_of,
     as_results,
@@ -32,6 +32,7 @@ __all__ = [
     "StageSpec",
     "are_of",
     "as_results",
+    "check_camera",
     "check_items",
     "check_media",
     "check_results",

@@ -57,6 +57,18 @@ def check_media(pipeline: str, media: Sequence[Medium], name: str) -> None:
         )
 
 
+def check_camera(pipeline: str, camera_id: str) -> None:
+    """Raises BadMessageError where a pipeline is nothing for a camera: it takes no pictures, or no picture alone."""
+    check_media(pipeline, ("image",), camera_id)
+    if registry().get(pipeline).most_parts > 1:
+        others = [spec.name for spec in registry().all() if "image" in spec.accepts and spec.most_parts == 1]
+        raise BadMessageError(
+            f"pipeline: {str(pipeline)!r} takes a picture beside other parts, and {camera_id!r:.80} has pictures "
+            f"alone; for a camera take {' or '.join(others)}",
+            field="pipeline",
+        )
+
+
 def check_options(pipeline: str, options: Mapping[str, object], name: str) -> Value:
     """What is said beside an item, as the pipeline has it. `name`: what whoever gave it calls it.
 

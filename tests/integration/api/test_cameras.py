@@ -42,3 +42,15 @@ def test_how_a_camera_hangs_and_what_is_looked_at(client: TestClient) -> None:
         assert client.patch("/v1/cameras/gate", json=wrong).status_code == 422
     page = client.get("/").text
     assert "turned by 180°" in page
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "said"), [("chat", "a picture beside other parts"), ("transcribe", "takes sound")]
+)
+def test_a_camera_has_no_pipeline_that_its_pictures_are_nothing_for(
+    client: TestClient, pipeline: str, said: str
+) -> None:
+    answer = client.post("/v1/cameras", json={"camera_id": "gate", "url": "rtsp://10.0.0.7/a", "pipeline": pipeline})
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert "plates" in answer.json()["detail"]
