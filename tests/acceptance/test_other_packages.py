@@ -144,7 +144,7 @@ def _check_api(api: TestClient, job_id: str) -> None:
     for refused, told in (
         (
             api.post("/v1/jobs", json={"texts": ["one"]}),
-            "takes pictures, and 'texts.0' is text; for text take chat or co",
+            "takes pictures, and 'texts.0' is text; for text take chat or ask or co",
         ),
         (
             api.post("/v1/jobs", data={"pipeline": "count-letters"}, files=picture),
@@ -154,14 +154,15 @@ def _check_api(api: TestClient, job_id: str) -> None:
             api.post("/v1/cameras", json={"camera_id": "x", "url": "rtsp://a/b", "pipeline": "count-letters"}),
             "'count-letters' takes text, and 'x' is pictures",
         ),
-        (api.post("/v1/jobs", json={"urls": ["https://example.org/a.jpg"], "pipeline": "cars"}), "'plates' or 'count"),
+        (api.post("/v1/jobs", json={"urls": ["https://example.org/a.jpg"], "pipeline": "cars"}), "'ask' or 'count"),
     ):
         assert (refused.status_code, told in refused.json()["detail"]) == (422, True), refused.text
     books = api.get("/v1/audit").json()
     assert books["balanced"]
     assert {each["source_id"]: each["stored"] for each in books["sources"]}["python"] == 2
     assert "count-letters" in api.get("/openapi.json").text
-    assert set(api.get("/v1/queues").json()["depths"]) == {"gpu.detect", "gpu.chat", "cpu.count", "cpu.ocr", "db.write"}
+    ours = {"gpu.detect", "gpu.chat", "cpu.ocr", "cpu.transcribe", "db.write"}
+    assert set(api.get("/v1/queues").json()["depths"]) == ours | {"cpu.count"}
 
 
 def test_the_command_line_names_it_and_its_worker_needs_no_image_library() -> None:
@@ -172,7 +173,7 @@ def test_the_command_line_names_it_and_its_worker_needs_no_image_library() -> No
         text=True,
         check=True,
     )
-    assert "<objects|text|plates|chat|count-letters>" in shown.stdout
+    assert "<objects|text|plates|chat|transcribe|ask|count-letters>" in shown.stdout
     code = (
         "import sys; from workers.app import load_stages; load_stages(['cpu.count'])\n"
         "assert 'count_letters.stage' in sys.modules\n"

@@ -110,7 +110,7 @@ def test_a_file_of_a_medium_that_is_not_taken_is_told_as_the_api_tells_it(
         (
             "plates",
             "letter.txt",
-        ): "'plates' takes pictures, and 'letter.txt' is text; for text take chat or count-letters",
+        ): "'plates' takes pictures, and 'letter.txt' is text; for text take chat or ask or count-letters",
     }
     for (pipeline, name), text in told.items():
         done = submit("--pipeline", pipeline, name, "--json", PYTHONPATH=path)

@@ -65,7 +65,7 @@ def test_what_is_no_text_is_refused(text: str, told: str) -> None:
 
 
 def test_a_pipeline_of_pictures_refuses_texts_and_names_who_takes_them() -> None:
-    with pytest.raises(BadMessageError, match=r"'texts.0' is text; for text take chat or count-letters"):
+    with pytest.raises(BadMessageError, match=r"'texts.0' is text; for text take chat or ask or count-letters"):
         job_of("short", pipeline="plates")
 
 
