@@ -42,7 +42,7 @@ class System:
     def start(self, *names: str) -> None:
         """Start workers named after their role: `detect`, `ocr2`, ..., or `worker`; returns when all consume."""
         for name in names:
-            queue = (registry().roles | {"worker": ",".join(registry().queues)})[name.rstrip("0123456789")]
+            queue = (registry().roles | {"worker": ",".join(registry().usual_queues)})[name.rstrip("0123456789")]
             command = [
                 "celery",
                 "-A",
