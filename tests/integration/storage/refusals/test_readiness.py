@@ -39,7 +39,7 @@ def test_a_postgres_that_takes_writes_again_is_ready_at_once(server: Server, red
         server.sql("ALTER DATABASE sightline SET default_transaction_read_only = on")
         server.end_sessions()
         with pytest.raises(StoreUnavailableError), opened.write() as connection:
-            connection.execute(sa.text("DELETE FROM cameras"))
+            connection.execute(sa.text("DELETE FROM known_plates"))
         red = client.get("/readyz")
         server.sql("SET default_transaction_read_only = off", "ALTER DATABASE sightline RESET ALL")
         server.end_sessions()
