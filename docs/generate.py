@@ -55,7 +55,7 @@ def cli_page() -> str:
     import sightline.cli
 
     codes = inspect.cleandoc(sightline.cli.__doc__ or "").partition("\n\n")[2]
-    body = body.replace(str(Path.home()), "~").strip()
+    body = body.replace(str(Path.home()), "~").replace("&#x27;", "'").strip()  # typer escapes more than Markdown needs
     return "\n\n".join([heading, _WRITTEN_BY.format(origin="`sightline/cli/`").strip(), codes, body]) + "\n"
 
 

@@ -46,6 +46,7 @@ def make_backup(settings: Settings, folder: Path, *, with_pictures: bool = True)
         raise SettingsError(f"{folder} is not empty: name a new folder for each backup")
     require_existing(settings.sqlalchemy_url)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # it holds passwords of cameras; that nobody else may enter is enough for what is inside
     database = open_database(settings.sqlalchemy_url)
     try:
         check_revision(database)

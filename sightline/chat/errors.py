@@ -39,7 +39,7 @@ class OpenAiError(BaseModel):
     error: OpenAiErrorBody
 
 
-def error_body(message: str, status: int, *, code: str, param: str | None = None) -> dict[str, Any]:
+def error_body(message: str, status: int, *, code: str | None, param: str | None = None) -> dict[str, Any]:
     """The body of an error, or the data of an event that ends a stream."""
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return OpenAiError(error=OpenAiErrorBody(message=message, type=kind, param=param, code=code)).model_dump()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sightline.chat.request import ChatRequest
 from sightline.delivery.cancellations import CANCELLED
 from sightline.errors import AnswerError, BadMessageError, JobCancelledError
 from sightline.pipelines import as_results
@@ -82,12 +83,18 @@ def answer_of(result: JobResult) -> ChatResult:
     if frame.dropped is not None:
         raise AnswerError(f"job {result.job_id} was dropped: {frame.dropped}", reason=frame.dropped)
     if frame.error is not None and frame.error.reason.startswith("bad_"):
-        raise BadMessageError(frame.error.message, field="messages")
+        raise BadMessageError(frame.error.message, field=_field_of(frame.error.message))
     if frame.error is not None:
         raise AnswerError(frame.error.message, reason=frame.error.reason)
     if not isinstance(frame, ChatResult):
         raise AnswerError(f"job {result.job_id} is of pipeline {str(result.pipeline)!r}, which gives no answers")
     return frame
+
+
+def _field_of(message: str) -> str:
+    """What of a question a worker refused: its sentence begins with it, or is about the messages."""
+    place, colon, _ = message.partition(":")
+    return place if colon and place.partition(".")[0] in ChatRequest.model_fields else "messages"
 
 
 def _text(data: Any) -> str:

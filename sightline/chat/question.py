@@ -59,8 +59,18 @@ def question_of(asked: ChatRequest, fetched: Mapping[str, bytes], settings: Sett
         raise BadMessageError(
             f"messages: {len(items)} pictures and sounds, at most {MAX_PARTS - 1} go in a question", field="messages"
         )
-    text = NewText(json.dumps(messages, ensure_ascii=False), datetime.now(UTC), "messages", time_from="received")
-    return Question([text, *items], options)
+    text = json.dumps(messages, ensure_ascii=False)
+    _check_size(text, settings.max_text_mb)
+    return Question([NewText(text, datetime.now(UTC), "messages", time_from="received"), *items], options)
+
+
+def _check_size(text: str, max_mb: float) -> None:
+    size_mb = len(text.encode(errors="surrogatepass")) / 1_000_000
+    if size_mb > max_mb:
+        raise BadMessageError(
+            f"messages: {size_mb:.1f} MB of text, at most {max_mb:g} MB; shorten it, or raise SIGHTLINE_MAX_TEXT_MB",
+            field="messages",
+        )
 
 
 class _Medium(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+#: `10.0.0.9:8080/hook`, or a name with a dot and a port: no folder.
+_ADDRESS = re.compile(r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+):\d{1,5}(/|$)")
 Name = Annotated[str, typer.Argument(help="Name of the sink.")]
 
 
@@ -72,6 +75,8 @@ def add(
     data: Data = None,
 ) -> None:
     """Add a sink. It gets what happens from two seconds later on."""
+    if _ADDRESS.match(url) and not Path(url).exists():
+        raise BadMessageError(f"url: {url!r} has no scheme; write http://{url}, mqtt://{url}, or ./{url} for a folder")
     if "://" not in url:
         url = Path(url).resolve().as_uri()  # the deliver process may run in another folder
     options = {
@@ -97,7 +102,7 @@ def add(
     if as_json:
         print_json(sink)
         return
-    out.print(f"{name} added ({sink['kind']})")
+    out.print(f"{name} added ({sink['kind']} to {sink['url']})", soft_wrap=True, markup=False)
     if sink["secret"]:
         out.print(f"secret, shown this once: {sink['secret']}", soft_wrap=True)
 

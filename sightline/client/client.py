@@ -158,15 +158,15 @@ class Sightline:
     ) -> Iterator[Done]:
         """Submit much and wait for it, `at_once` of it at a time, each in a thread; how each ended, in their order.
 
-        One that fails is no end of the others. Where the backlog is full it waits for room. Who stops to listen submits
-        no more; jobs that were begun go on.
+        One that fails has an `error` and is no end of the others. Where the backlog is full it waits for room. Who
+        stops to listen submits no more; jobs that were begun go on.
 
         Args:
             inputs: an image each, or the arguments of `submit` by name, as `{"text": "…"}`.
             timeout_s: to wait for each.
             how: what all have in common, as `pipeline="chat"`.
 
-        Raises TypeError, OSError: as `submit` does.
+        Raises TypeError: `submit` has no argument of a name in `how`; nothing is submitted.
         """
         return submit_many(self, inputs, at_once=at_once, timeout_s=timeout_s, how=how)
 

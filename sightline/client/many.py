@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
@@ -24,7 +25,8 @@ Outcome = TypeVar("Outcome")
 @dataclass(frozen=True)
 class Done:
     """How one of many ended: with a result, in which items may be dead, or with the error that submitting or waiting
-    for it raised."""
+    for it raised. Where `submit` raises a `TypeError` or an `OSError` it is a `BadMessageError` with that as its cause.
+    """
 
     given: Any
     result: JobResult | None = None
@@ -36,6 +38,7 @@ def submit_many(
 ) -> Iterator[Done]:
     """See `Sightline.submit_many`."""
     _check(at_once)
+    _check_common(client.submit, how)
     stop = threading.Event()
 
     def work(given: Any) -> Done:
@@ -49,8 +52,8 @@ def submit_many(
                     if stop.wait(full.retry_after_s):
                         raise
             return Done(given, job.wait(timeout_s))
-        except SightlineError as error:
-            return Done(given, error=error)
+        except (SightlineError, OSError, TypeError) as error:
+            return Done(given, error=_as_ours(error))
 
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="submit-many")
     waiting: deque[Future[Done]] = deque()
@@ -70,6 +73,7 @@ async def submit_many_async(
     client: AsyncSightline, inputs: Iterable[Any], *, at_once: int, timeout_s: float, how: Mapping[str, Any]
 ) -> AsyncIterator[Done]:
     """See `AsyncSightline.submit_many`."""
+    _check_common(client.submit, how)
 
     async def work(given: Any) -> Done:
         images, arguments = _split(given, how)
@@ -81,8 +85,8 @@ async def submit_many_async(
                 except BacklogFullError as full:
                     await asyncio.sleep(full.retry_after_s)
             return Done(given, await job.wait(timeout_s))
-        except SightlineError as error:
-            return Done(given, error=error)
+        except (SightlineError, OSError, TypeError) as error:
+            return Done(given, error=_as_ours(error))
 
     async for done in in_order(work, inputs, at_once=at_once):
         yield done
@@ -109,6 +113,19 @@ async def in_order(
 def _check(at_once: int) -> None:
     if at_once < 1:
         raise BadMessageError(f"at_once: {at_once} given; give 1 or more", field="at_once")
+
+
+def _as_ours(error: SightlineError | OSError | TypeError) -> SightlineError:
+    if isinstance(error, SightlineError):
+        return error
+    ours = BadMessageError(str(error))
+    ours.__cause__ = error
+    return ours
+
+
+def _check_common(submit: Callable[..., Any], how: Mapping[str, Any]) -> None:
+    """Raises TypeError: `submit` has no argument of such a name, whatever the input."""
+    inspect.signature(submit).bind_partial(**how)
 
 
 def _split(given: Any, how: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -134,7 +134,8 @@ def make_job(
         raise BadMessageError(
             f"images: {len(new_items)} given, at most {MAX_FRAMES_PER_JOB} go in a job", field="images"
         )
-    spec, latest = registry().find(pipeline), datetime.now(UTC) + AHEAD
+    spec = registry().find(pipeline) if settings is None else registry().get(pipeline)
+    latest = datetime.now(UTC) + AHEAD
     for number, new in enumerate(new_items):
         if new.captured_at.tzinfo is not None and new.captured_at > latest:  # one without a zone is refused below
             raise _of_the_future(new)

@@ -61,7 +61,7 @@ def open_database(url: str) -> Database:
         )
     except ModuleNotFoundError as error:
         raise SettingsError(
-            "SIGHTLINE_DATABASE_URL: postgresql:// needs psycopg: pip install '.[postgres]' in the checkout"
+            "SIGHTLINE_DATABASE_URL: postgresql:// needs psycopg: pip install -e '.[postgres]' in the checkout"
         ) from error
     attend(engine, LOCK_TIMEOUT_S)
     return Database(engine)

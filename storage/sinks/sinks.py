@@ -139,6 +139,8 @@ def parse_target(url: str) -> SplitResult:
 
 def new_sink(**fields: Any) -> Sink:
     """A valid sink; a webhook without a secret gets one. Raises BadMessageError naming the field."""
+    if "events" not in fields and dict(fields.get("options") or {}).get("format") == "plate-recognizer":
+        fields |= {"events": (Event.PASSAGE_NEW,)}  # its receivers act on each post
     try:
         sink = Sink.model_validate(fields)
     except ValidationError as error:

@@ -25,6 +25,10 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
+from sightline.local.checkout import worker_command
+from sightline.pipelines.chat import CHAT_QUEUE
+from sightline.pipelines.queues import WRITE_QUEUE
+from sightline.pipelines.speech import TRANSCRIBE_QUEUE
 from sightline.settings import load_settings
 from storage.access.keys import Role, create_key
 from storage.database.opening import open_database
@@ -38,7 +42,7 @@ _CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance
 
 @pytest.fixture
 def api(tmp_path: Path, redis_url: str) -> Iterator[httpx.Client]:
-    """A real process, asked by an operator."""
+    """A real process, asked by an operator; what waits for an answer gets one from stubs of models."""
     here = load_settings(data_dir=tmp_path)
     upgrade(here.sqlalchemy_url)
     database = open_database(here.sqlalchemy_url)
@@ -46,10 +50,13 @@ def api(tmp_path: Path, redis_url: str) -> Iterator[httpx.Client]:
     database.close()
     port = free_port()
     given = {"DATA_DIR": tmp_path, "REDIS_URL": redis_url, "API_PORT": port, "URL_FETCH_TIMEOUT_S": 0.2}
+    given |= {"CHAT_ENGINE": "stub", "SPEECH_ENGINE": "stub"}
     environment = os.environ | {f"SIGHTLINE_{name}": str(value) for name, value in given.items()}
+    answering = worker_command("answers", CHAT_QUEUE, TRANSCRIBE_QUEUE, WRITE_QUEUE, concurrency=4)
     with (tmp_path / "api.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "producers.api"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        process, worker = (
+            subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            for command in ((sys.executable, "-m", "producers.api"), answering)
         )
     base_url = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=base_url, headers={"X-API-Key": key}, timeout=60, trust_env=False) as client:
@@ -57,8 +64,10 @@ def api(tmp_path: Path, redis_url: str) -> Iterator[httpx.Client]:
             _wait_until_there(client, process)
             yield client
         finally:
-            process.terminate()
-            process.wait(15)
+            for each in (process, worker):
+                each.terminate()
+            for each in (process, worker):
+                each.wait(15)
 
 
 def _wait_until_there(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:

@@ -34,7 +34,10 @@ def test_what_is_wrong_is_told_in_a_sentence_before_anybody_waits(doors: Doors) 
             "messages.0.content: must be a text or a list of parts (got 5)",
         ),
         ({"response_format": schema}, "response_format.json_schema.schema.type: no JSON schema: 'objekt' is not valid"),
-        ({"messages": [{"role": "user", "content": "x" * 1_100_000}]}, "'messages' has 1.1 MB, at most 1 MB"),
+        (
+            {"messages": [{"role": "user", "content": "x" * 1_100_000}]},
+            "messages: 1.1 MB of text, at most 1 MB",
+        ),
         ({"temperature": 3}, "temperature: Input should be less than or equal to 2 (got 3)"),
         ({"n": 2}, "n: 2 is not supported; one answer is given"),
     ):
@@ -51,6 +54,8 @@ def test_what_is_wrong_is_told_in_a_sentence_before_anybody_waits(doors: Doors) 
         pytest.raises(openai.AuthenticationError, match="unknown or revoked"),
     ):
         client.models.list()
+    with doors.client() as client, pytest.raises(openai.NotFoundError, match="/v1/embeddings is not offered here"):
+        client.embeddings.create(model="stub", input="Hi")
     with doors.system.database() as database:
         viewer = create_key(database, "viewer", Role.VIEWER)
     with doors.client(api_key=viewer) as client:

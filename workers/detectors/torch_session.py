@@ -57,7 +57,7 @@ def load_net(file: ModelFile) -> tuple[Any, dict[int, str]]:
     try:
         from ultralytics import YOLO  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ModelError(f"model {file.name!r} needs ultralytics: pip install '.[gpu]'", model=file.name) from error
+        raise ModelError(f"model {file.name!r} needs ultralytics: pip install -e '.[gpu]'", model=file.name) from error
     try:
         yolo: Any = YOLO(file.path, task="detect")
         if file.spec.kind == "yolo26":

@@ -72,7 +72,7 @@ def _in_package(name: str, source: str) -> tuple[Path, str | None]:
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError as error:
-        cure = _INSTALLED_BY.get(package, "pip install '.[cpu]'")
+        cure = _INSTALLED_BY.get(package, "pip install -e '.[cpu]'")
         text = f"model {name!r} is part of the package {package!r}, which is not installed: {cure}"
         raise ModelError(text, model=name) from error
     for file in files:
@@ -131,7 +131,7 @@ def _exported(name: str, spec: ModelSpec, settings: ModelSettings, suffix: str) 
         raise ModelError(f"model {name!r} has no {suffix} file, only {weights}; choose another runtime", model=name)
     raise ModelError(
         f"model {name!r} must be exported for this runtime, there is no {path}. Where ultralytics is installed "
-        f"(pip install '.[gpu]' onnx) run: python -m workers.detectors.export {name} and copy the file it names "
+        f"(pip install -e '.[gpu]' onnx) run: python -m workers.detectors.export {name} and copy the file it names "
         f"to {path}",
         model=name,
     )

@@ -34,7 +34,7 @@ def open_rapidocr(
         from rapidocr.utils.typings import EngineType
     except ImportError as error:
         raise ModelError(
-            f"model {file.name!r} needs RapidOCR ({error}): pip install '.[cpu]'", model=file.name
+            f"model {file.name!r} needs RapidOCR ({error}): pip install -e '.[cpu]'", model=file.name
         ) from error
     cuda = onnxruntime_providers(device).get(CUDA, {}) if runtime == "onnxruntime" else {}
     try:

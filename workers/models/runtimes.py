@@ -129,7 +129,7 @@ def require_cuda(name: str, device: str, used: Sequence[str]) -> None:
         return
     sentence = (
         f"model {name!r} cannot run on the GPU: onnxruntime has no CUDA here. Run pip uninstall onnxruntime "
-        "onnxruntime-gpu, then pip install '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/reference/models.md)"
+        "onnxruntime-gpu, then pip install -e '.[gpu]'; or set SIGHTLINE_DEVICE=cpu (docs/reference/models.md)"
     )
     if device != "auto":
         raise ModelError(sentence, model=name)
@@ -161,7 +161,7 @@ def _installed(name: str, runtime: Runtime) -> Runtime:
     if not is_installed(runtime):
         extra = "gpu" if runtime == "torch" else "cpu"
         raise ModelError(
-            f"model {name!r} is to run in {runtime}, which is not installed: pip install '.[{extra}]', "
+            f"model {name!r} is to run in {runtime}, which is not installed: pip install -e '.[{extra}]', "
             "or choose another SIGHTLINE_RUNTIME or SIGHTLINE_DEVICE",
             model=name,
         )

@@ -30,8 +30,8 @@ class PaddleRecognizer:
             from paddleocr import TextRecognition  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ModelError(
-                f"SIGHTLINE_RECOGNIZER=paddleocr needs PaddleOCR ({error}): pip install '.[paddle]' in an environment "
-                "of its own, or use SIGHTLINE_RECOGNIZER=rapidocr",
+                f"SIGHTLINE_RECOGNIZER=paddleocr needs PaddleOCR ({error}): pip install -e '.[paddle]' in an "
+                "environment of its own, or use SIGHTLINE_RECOGNIZER=rapidocr",
                 model=_NAME,
             ) from error
         config = {"intra_op_num_threads": threads} if threads else {}

@@ -118,8 +118,8 @@ def _best_stream(container: InputContainer, name: str) -> AudioStream:
     """The track that players would play. Raises BadSoundError: there is none, or none that can be decoded."""
     streams = container.streams.audio
     if not streams:
-        what = "pictures, and no sound" if container.streams.video else "no sound"
-        raise BadSoundError(f"{name}: there is {what} in it; {_CURE}")
+        what = "are pictures in it, and no sound" if container.streams.video else "is no sound in it"
+        raise BadSoundError(f"{name}: there {what}; {_CURE}")
     # PyAV has no context where FFmpeg has no decoder, against its types.
     readable = [stream for stream in streams if getattr(stream, "codec_context", None) is not None]
     if not readable:

@@ -55,7 +55,8 @@ class ChatStage:
         told_by = self._findings(step) if job.pipeline == Pipeline.ASK else [None] * len(job.frames)
         keys = job.keys if job.pipeline != Pipeline.ASK else _keys_of_texts(job)
         blobs = dict(zip(keys, self._services.frames.get_bundle(frames_name(job.job_id), keys), strict=True))
-        asked = [_question(item, blobs, of) for item, of in zip(job.frames, told_by, strict=True)]
+        most = self._services.settings.chat_answer_tokens
+        asked = [_question(item, blobs, of, most) for item, of in zip(job.frames, told_by, strict=True)]
         questions = [one for one in asked if isinstance(one, Question)]
         told = self._telling.begin(step.context, job, questions)
         asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
@@ -112,6 +113,7 @@ class ChatStage:
 
     def _tell(self, told: Told, silent_since: dict[int, float], number: int, piece: Piece) -> None:
         self._runner.advanced()
+        self._telling.advances += 1
         if not piece:
             return
         if (since := silent_since.pop(number, None)) is not None:
@@ -146,19 +148,27 @@ class ChatStage:
 
 
 def _question(
-    item: Item, blobs: Mapping[str, bytes | None], told: Findings | FrameError | None
+    item: Item, blobs: Mapping[str, bytes | None], told: Findings | FrameError | None, most_tokens: int
 ) -> Question | FrameError:
+    """`most_tokens`: of an answer to a question that does not say it; 0: as many as there is room for."""
     if isinstance(told, FrameError):
         return told
     try:
         if told is not None:
             options = AskOptions.model_validate(item.options or {}).of_answer
             *system, asked = messages_of(_text_alone(item), blobs, options)
-            return Question([*system, {**asked, "content": told.prompt(asked["content"])}], options)
-        options = ChatOptions.model_validate(item.options or {})
+            return Question(
+                [*system, {**asked, "content": told.prompt(asked["content"])}], _bounded(options, most_tokens)
+            )
+        options = _bounded(ChatOptions.model_validate(item.options or {}), most_tokens)
         return Question(messages_of(item, blobs, options), options)
     except PoisonError as error:
         return FrameError(reason=error.reason, message=str(error)[:500], stage="chat")
+
+
+def _bounded(options: ChatOptions, most_tokens: int) -> ChatOptions:
+    """A small model may go on for ever, and so block what waits behind it."""
+    return options if options.max_tokens or not most_tokens else options.model_copy(update={"max_tokens": most_tokens})
 
 
 def _keys_of_texts(job: Job) -> list[str]:

@@ -32,6 +32,7 @@ class Telling:
         self._open: set[Told] = set()
         self._changed = threading.Condition()
         self._is_urgent = False
+        self.advances = 0  #: pieces that came of any answer, and signs of life; its stage counts them
         threading.Thread(target=self._run, name="telling", daemon=True).start()
 
     def begin(self, context: Context, job: Job, questions: Sequence[Question]) -> Told:
@@ -130,13 +131,14 @@ class Told:
         return said
 
     def look(self) -> None:
-        """Call the answers off if nobody wants them any more."""
+        """Hold the job as long as the engine advances; call the answers off if nobody wants them any more."""
         if self._job.deadline_at is not None and time.time() > self._job.deadline_at:
             self.is_stale = True
             self.call_off()
         with suppress(StoppedError):
             try:
-                self._given.check()
+                # Whoever waits in an engine that answers others is not stuck: its turn comes.
+                self._given.progress(self._telling.advances)
             except JobCancelledError:
                 self.call_off()
 

@@ -54,7 +54,7 @@ def look_at_runtimes(settings: Settings) -> Iterator[Finding]:
     if installed:
         yield ok("runtimes", f"{', '.join(installed)}; {gpu}")
     else:
-        yield bad("runtimes", "none is installed", "pip install '.[cpu]', or '.[gpu]'")
+        yield bad("runtimes", "none is installed", "pip install -e '.[cpu]', or '.[gpu]'")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from producers.api.middleware.problems import MEDIA_TYPE
 from sightline.chat.errors import OpenAiError, error_body
 
-_PATHS: Final = ("/v1/chat/", "/v1/models", "/v1/audio/")
-
+_PATHS: Final = (
+    *("/v1/chat/", "/v1/models", "/v1/audio/"),
+    #: What OpenAI's clients ask too, and there is not.
+    *("/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/images/", "/v1/moderations", "/v1/files"),
+)
+#: Of what has no word of its own.
+_CODES: Final = {401: "invalid_api_key", 403: "insufficient_permissions"}
+_OFFERED: Final = "/v1/chat/completions, /v1/audio/transcriptions and /v1/models"
 
 _TEXTS: Final = {
     400: "The request is wrong; `message` names field, value and cure.",
@@ -57,7 +63,7 @@ class OpenAiErrors:
             else:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body", False):
-                    await _as_error(problem, json.loads(body))(scope, receive, send)
+                    await _as_error(scope["path"], problem, json.loads(body))(scope, receive, send)
 
         await self._app(scope, receive, translate)
 
@@ -66,10 +72,12 @@ def _is_problem(start: Message) -> bool:
     return Headers(raw=start["headers"]).get("content-type") == MEDIA_TYPE
 
 
-def _as_error(start: Message, problem: dict[str, Any]) -> JSONResponse:
+def _as_error(path: str, start: Message, problem: dict[str, Any]) -> JSONResponse:
     status = 400 if start["status"] == 422 else start["status"]  # clients know 422 too, and other servers say 400
-    code = str(problem["type"]).rpartition(":")[2]
-    body = error_body(problem["detail"], status, code=code, param=problem.get("field"))
+    is_plain = problem["type"] == "about:blank"
+    code = _CODES.get(status) if is_plain else str(problem["type"]).rpartition(":")[2]
+    detail = f"{path} is not offered here; use {_OFFERED}" if is_plain and status == 404 else problem["detail"]
+    body = error_body(detail, status, code=code, param=problem.get("field"))
     kept = {
         name: value
         for name, value in Headers(raw=start["headers"]).items()

@@ -39,14 +39,20 @@ _FILE: Final = "file"
 _GRANULARITIES: Final = "timestamp_granularities"
 _MAX_FIELDS: Final = 16
 _MAX_FIELD_BYTES: Final = 8192
+#: What changes an answer and is not done, by name: the values that ask for nothing, and what to do.
+_UNSUPPORTED: Final = {
+    "stream": (("false", "False", "0", ""), "the text is given when all of it is read; leave it out"),
+    "include": ((), "likelihoods are not told; leave it out"),
+    "include[]": ((), "likelihoods are not told; leave it out"),
+}
 #: What clients send where they know no other.
 _ALWAYS_KNOWN: Final = ("default", "whisper-1")
 
 
 class TranscriptionRequest(BaseModel):
-    """What a form says beside its `file`."""
+    """What a form says beside its `file`. What it does not know, such as `chunking_strategy`, is passed over."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
     model: str = "default"
     language: str | None = None
@@ -133,6 +139,10 @@ def _fields(form: FormData) -> TranscriptionRequest:
         if name in fields:
             del fields[name]
             fields[_GRANULARITIES] = form.getlist(name)
+    for name in fields.keys() & _UNSUPPORTED.keys():
+        nothing, cure = _UNSUPPORTED[name]
+        if fields[name] not in nothing:
+            raise BadMessageError(f"{name}: {fields[name]!r:.80} is not supported; {cure}", field=name)
     try:
         asked = TranscriptionRequest.model_validate(fields)
         TranscribeOptions.model_validate(_options(asked))

@@ -128,7 +128,7 @@ def list_sinks(services: Given) -> SinkList:
 )
 def add_sink(new: NewSink, services: Given, response: Response) -> AddedSink:
     """Add a sink. It gets what happens from two seconds later on."""
-    sink = sinks.add_sink(services.database, sinks.new_sink(**new.model_dump(exclude_none=True)))
+    sink = sinks.add_sink(services.database, sinks.new_sink(**new.model_dump(exclude_unset=True, exclude_none=True)))
     response.headers["Location"] = here(f"/v1/sinks/{sink.sink_id}")
     made = sink.secret.get_secret_value() if sink.secret is not None and new.secret is None else None
     return AddedSink(**_fields(sink, SinkCounts()), secret=made)

@@ -14,7 +14,7 @@ from sightline.cli.queries import Data, settings_for
 from sightline.errors import BrokerUnavailableError, SettingsError
 from sightline.local.checkout import require_checkout, run_once
 from sightline.redis.connection import broker_errors, connect
-from sightline.settings import PREFIX, Settings
+from sightline.settings import PREFIX, Settings, load_settings
 
 Folder = Annotated[Path, typer.Argument(help="Where the backup is.")]
 #: What a ledger leaves as soon as it is used.
@@ -38,13 +38,19 @@ def backup(
     out.print(f"{folder}: {about['database']} as of {about['began_at'][:19]}, {about['pictures']} pictures")
 
 
-def restore(folder: Folder, as_json: JsonFlag = False, data: Data = None) -> None:
+def restore(
+    folder: Folder,
+    as_json: JsonFlag = False,
+    data: Annotated[Path | None, typer.Option(help="Data folder to restore into; a new one is made.")] = None,
+) -> None:
     """Fill a new database and the picture store with a backup. Nothing may run meanwhile.
 
     Redis must be empty: it knows what was stored since the backup, and would call it done.
     """
-    settings = settings_for(data)
-    _require_empty(settings)
+    settings = load_settings() if data is None else load_settings(data_dir=data)
+    if data is None or (data / "run.env").is_file():  # a new folder gets a new Redis of its own
+        _require_empty(settings)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = _ask(settings, "restore", str(folder.resolve()))
     if as_json:
         print_json(about)

@@ -58,9 +58,16 @@ def is_batch(paths: list[str], pipeline: Pipeline, answers: Path | None) -> bool
 def run_batch(settings: Settings, batch: Batch) -> None:
     """Ask all questions that have no answer in the file yet. Exit code 1: one failed.
 
-    Raises RetryableError: broker or store went away; the same command goes on later.
+    Raises:
+        BadMessageError: there are none, or the answers are to others.
+        RetryableError: broker or store went away; the same command goes on later.
     """
     total = sum(1 for _ in read_prompts(batch.questions))
+    if not total:
+        raise BadMessageError(
+            f"{batch.questions}: there is no question in it; write one JSON object a line, with `custom_id` and `body`",
+            field="paths",
+        )
     file = AnswerFile(batch.answers)
     if len(file.lines) > total:
         raise BadMessageError(

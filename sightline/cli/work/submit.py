@@ -99,7 +99,7 @@ def submit(
     as_json: JsonFlag = False,
     data: Annotated[Path | None, typer.Option(help="Data folder of `sightline up`, to find its Redis.")] = None,
 ) -> None:
-    """Submit photos and videos. Submitting the same ones again adds nothing.
+    r"""Submit photos and videos. Submitting the same ones again adds nothing.
 
     A photo's capture time is what its camera wrote into it (EXIF), else its file's modification time. That of a video's
     frame is the start of the recording (as the video says, else from its file's modification time) plus its position.
@@ -110,7 +110,7 @@ def submit(
     the order of their times, as pictures of one camera do.
 
     JPEG, PNG and WebP are submitted as they are; HEIC, AVIF, TIFF, BMP, GIF and JPEG 2000 become JPEG (pip install
-    'sightline[pictures]'), of a file with several pictures the first, which is said.
+    'sightline\[pictures]'), of a file with several pictures the first, which is said.
 
     Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
     0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.

@@ -44,16 +44,34 @@ def gives_transcripts(pipeline: str) -> bool:
 
 
 def wanted(pipeline: str, to: Path | None, form: str | None, recordings: int) -> Transcripts | None:
-    """What `--out` and `--format` say. Raises BadMessageError where that cannot be done."""
+    """What `--out` and `--format` say. The folder for several recordings is made where there is none.
+
+    Raises:
+        BadMessageError: that cannot be done.
+        SourceError: the folder cannot be made.
+    """
     if to is None and form is None:
         return None
     option = "--out" if form is None else "--format"
     if not gives_transcripts(pipeline):
         raise BadMessageError(f"{option}: {pipeline} makes no transcripts; give --json, or --pipeline transcribe")
-    if to is not None and not to.is_dir() and recordings > 1:
-        raise BadMessageError(f"--out: {str(to)!r} is one file for {recordings} recordings; give a folder that exists")
     suffix = "" if to is None else to.suffix.lower().removeprefix(".")
+    if to is not None and recordings > 1:
+        if to.is_file() or (suffix in FORMS and not to.is_dir()):
+            raise BadMessageError(f"--out: {str(to)!r} is one file for {recordings} recordings; name a folder")
+        if form is None:
+            raise BadMessageError(f"--out: {str(to)!r} is a folder; say what to write in it, as --format srt")
+        _make_folder(to)
     form = form or (suffix if suffix in FORMS else None)
     if form is None:
         raise BadMessageError(f"--out: {str(to)!r} does not end in .{', .'.join(FORMS)}; name it so, or give --format")
+    if to is not None and not to.parent.is_dir():
+        raise BadMessageError(f"--out: there is no folder {str(to.parent)!r}; make it: mkdir -p {to.parent}")
     return Transcripts(form, to)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"--out: {folder}: {error.strerror}") from error

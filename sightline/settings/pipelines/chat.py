@@ -38,6 +38,11 @@ class ChatSettings(Group):
     chat_context_tokens: Annotated[int, Field(ge=0)] = Field(
         0, description="Tokens of a question and its answer together, at most; 0: as many as the model was made for."
     )
+    chat_answer_tokens: Annotated[int, Field(ge=0)] = Field(
+        1024,
+        description="Tokens of an answer whose question says nothing of them (`max_tokens`), at most; 0: as many as "
+        "there is room for. Small models may repeat themselves for ever.",
+    )
     chat_cache_gb: Count = Field(
         1,
         description="Memory of `openvino` for what was read and said, in gigabytes; what prompts share is kept there.",

@@ -31,10 +31,10 @@ def test_an_upload_is_a_job_and_the_same_upload_the_same_job(client: TestClient,
     assert first.headers["location"] == f"/v1/jobs/{first.json()['job_id']}"
     assert first.json()["status"] == "open"
     assert upload(client, ("car.jpg", jpeg()), ("van.jpg", jpeg(2)), source_id="gate").json() == first.json()
-    assert client.get("/v1/queues").json() == {
-        "depths": {"gpu.detect": 1, "gpu.chat": 0, "cpu.ocr": 0, "db.write": 0},
-        "open_frames": {"gate": 2},
-    }
+    queues = client.get("/v1/queues").json()
+    assert queues["open_frames"] == {"gate": 2}
+    assert {name: depth for name, depth in queues["depths"].items() if depth} == {"gpu.detect": 1}
+    assert {"cpu.ocr", "gpu.chat", "db.write"} < set(queues["depths"])
     assert client.get(first.headers["location"]).json()["status"] == "open"
     assert client.get("/v1/jobs?status=open").json()["items"][0]["frame_count"] == 2
     assert Publisher.from_settings(settings).ledger.open_frames() == {"gate": 2}
@@ -153,7 +153,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        ({"pipeline": "cars"}, "'objects', 'text', 'plates' or 'chat'"),
+        ({"pipeline": "cars"}, "'objects', 'text', 'plates', 'chat', "),
         ({"lane": "fast"}, "'interactive', 'live' or 'bulk'"),
         ({"source_id": "../etc"}, "source_id"),
         ({"surprise": "1"}, "surprise"),

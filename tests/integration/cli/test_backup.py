@@ -43,3 +43,14 @@ def test_a_backup_is_restored_beside_an_empty_redis_only(settings: Settings, tmp
     database.close()
     again = run(settings, "restore", str(folder), data_dir=elsewhere)
     assert (again.returncode, "there are tables already" in again.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_new_folder_is_restored_into_by_its_name(settings: Settings, tmp_path: Path) -> None:
+    """Where nothing was ever started there is no Redis to look at."""
+    backup, new = tmp_path / "backup", tmp_path / "new"
+    assert run(settings, "backup", str(backup), data_dir=settings.data_dir).returncode == 0
+    restored = run(settings, "restore", str(backup), "--data", str(new), data_dir=settings.data_dir)
+    assert (restored.returncode, "Redis" in restored.stderr) == (0, False), restored.stderr
+    assert (new / "sightline.sqlite3").is_file()
+    assert (new / "sightline.sqlite3").stat().st_mode & 0o77 == 0 or new.stat().st_mode & 0o77 == 0

@@ -6,15 +6,18 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sightline.blobs.names import frames_name
+from sightline.celery.app import create_app as create_celery_app
 from sightline.delivery.cancellations import CANCELLED
 from sightline.ids import new_id
 from sightline.pipelines.chat import ChatResult
+from sightline.retry import Patience
 from sightline.testing import make_picture
 from sightline.types import Item, Lane, Part, Pipeline
 from sightline.wire.messages import Job, Message
@@ -22,7 +25,7 @@ from tests.integration.stages.running import FakeStage
 from workers.chat.stub import StubEngine
 from workers.stages.chat import ChatStage
 from workers.stages.runner import run_message
-from workers.stages.services import Services
+from workers.stages.services import Services, open_services
 
 
 @pytest.fixture
@@ -165,3 +168,34 @@ def test_tokens_and_the_wait_for_the_first_are_counted(stage: ChatStage, service
     assert (
         samples["sightline_chat_tokens_total", "prompt"] == sum(one.prompt_tokens or 0 for one in (first, second)) > 2
     )
+
+
+def test_a_long_answer_and_who_waits_behind_it_are_held_while_the_engine_advances(services: Services) -> None:
+    """Pieces are progress: neither job is overdue, though both take longer than one may without any."""
+    impatient = services.settings.model_copy(update={"job_timeout_s": 0.4})
+    services = open_services(create_celery_app(impatient), impatient, "test@here", Patience())
+    ledger = services.delivery.ledger
+    stage = ChatStage(StubEngine(most_at_once=1, step_ms=20), services)
+    long, waiting = job(item(" ".join(map(str, range(100))))), job(item("short"))
+    for each in (long, waiting):
+        ledger.admit(each)
+    overdue: set[str] = set()
+    running = [threading.Thread(target=run, args=(stage, services, each)) for each in (long, waiting)]
+    for thread in running:
+        thread.start()
+    while any(thread.is_alive() for thread in running):
+        late = ledger.claim_overdue(Lane.INTERACTIVE, Pipeline.CHAT, before=time.time())
+        overdue |= {each.job.job_id for each in late}
+        time.sleep(0.05)
+    stage.close()
+    assert overdue == set()
+
+
+def test_an_answer_has_an_end_where_nobody_says_one(services: Services) -> None:
+    bounded = replace(services, settings=services.settings.model_copy(update={"chat_answer_tokens": 3}))
+    stage = ChatStage(StubEngine(step_ms=1), bounded)
+    (short,) = run(stage, bounded, job(item("one two three four five")))
+    (asked,) = run(stage, bounded, job(item("one two three four five", max_tokens=5)))
+    stage.close()
+    assert (short.answer_tokens, short.finish_reason) == (3, "length")
+    assert asked.answer_tokens == 5

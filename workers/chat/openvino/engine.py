@@ -70,8 +70,8 @@ class OpenVinoEngine:
     def from_settings(cls, settings: Settings) -> Self:
         if find_spec("openvino_genai") is None:
             raise SettingsError(
-                "SIGHTLINE_CHAT_ENGINE: openvino needs openvino-genai, which is not installed: pip install '.[chat]', "
-                "or name another engine"
+                "SIGHTLINE_CHAT_ENGINE: openvino needs openvino-genai, which is not installed: "
+                "pip install -e '.[chat]', or name another engine"
             )
         files = find_files(settings.chat_model, settings)
         require_memory(files.path, settings)

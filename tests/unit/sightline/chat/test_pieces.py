@@ -109,3 +109,18 @@ def test_chunks_begin_with_the_role_and_end_with_the_usage_where_it_is_wanted() 
         [],
     ]
     assert [each["usage"] and each["usage"]["total_tokens"] for each in (first, *last)] == [None, None, None, 5]
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ("response_format.json_schema.schema: too large", "response_format.json_schema.schema"),
+        ("tools: this model calls none", "tools"),
+        ("text: there is none", "messages"),
+        ("it has 5000 tokens: shorten it", "messages"),
+    ],
+)
+def test_what_a_worker_refuses_is_named_by_its_field(said: str, field: str) -> None:
+    with pytest.raises(BadMessageError) as refused:
+        answer_of(result_of(error=FrameError(reason="bad_question", message=said, stage="chat")))
+    assert refused.value.field == field

@@ -157,3 +157,10 @@ def test_more_pictures_than_an_item_may_have_are_refused() -> None:
     parts = [{"type": "image_url", "image_url": {"url": DATA_URL}}] * 16
     with pytest.raises(BadMessageError, match="16 pictures and sounds, at most 15"):
         question_of(asked(messages=[{"role": "user", "content": parts}]), {}, Settings())
+
+
+def test_a_question_that_is_too_long_is_told_by_its_field_and_cure() -> None:
+    long = asked(messages=[{"role": "user", "content": "x" * 1_100_000}])
+    with pytest.raises(BadMessageError, match=r"messages: 1\.1 MB of text, at most 1 MB; shorten it") as refused:
+        question_of(long, {}, Settings())
+    assert refused.value.field == "messages"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 import pytest
+import typer.main
+from rich.text import Text
 
-from sightline.cli import main
+from sightline.cli import app, main
 
 
 def test_it_says_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +36,16 @@ def test_a_shell_can_complete_commands_and_options() -> None:
     assert completed("sightline pas") == ["passages"]
     assert completed("sightline passages --un") == ["--until"]
     assert completed("sightline sinks te") == ["test"]
+
+
+def _helps(command: Any) -> Iterator[str]:
+    yield from (part.help for part in (command, *command.params) if getattr(part, "help", None))
+    for one in getattr(command, "commands", {}).values():
+        yield from _helps(one)
+
+
+def test_no_bracket_of_a_help_text_is_taken_for_markup() -> None:
+    helps = list(_helps(typer.main.get_command(app)))
+    assert any("sightline\\[pictures]" in text for text in helps)
+    for text in helps:
+        assert Text.from_markup(text).plain == text.replace("\\[", "[")

@@ -10,7 +10,8 @@ import pytest
 
 from sightline.cli import main
 from sightline.cli.work.submitted import Finished, Printer, Submitted
-from sightline.errors import SourceError
+from sightline.cli.work.transcripts import wanted
+from sightline.errors import BadMessageError, SourceError
 from sightline.submission.files import read_frames
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun
 from sightline.video.report import VideoReport
@@ -101,3 +102,33 @@ def test_a_damaged_video_is_told_without_numbers(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         list(read_frames(path, fps=1))
     assert str(caught.value) == f"{path}: the file is damaged or no video"
+
+
+def test_the_folder_for_several_transcripts_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "out.d"
+    assert wanted("transcribe", folder, "srt", 2) is not None
+    assert folder.is_dir()
+    for to, form, said in (
+        (tmp_path / "all.srt", None, "is one file for 2 recordings; name a folder"),
+        (tmp_path / "other", None, "say what to write in it, as --format srt"),
+    ):
+        with pytest.raises(BadMessageError, match=said):
+            wanted("transcribe", to, form, 2)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "new"]
+
+
+def test_a_transcript_without_its_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(BadMessageError, match=r"there is no folder .*none'; make it: mkdir -p"):
+        wanted("transcribe", tmp_path / "none" / "x.srt", None, 1)
+
+
+def test_a_file_without_a_question_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prompts.jsonl").write_text("\n")
+    given = [str(tmp_path / "prompts.jsonl"), "--pipeline", "chat", "--out", str(tmp_path / "answers.jsonl")]
+    monkeypatch.setattr("sys.argv", ["sightline", "submit", *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "there is no question in it; write one JSON object a line" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def test_what_is_no_sound_is_refused_with_a_cure(tmp_path: Path) -> None:
         "list": (b"#EXTM3U\n#EXTINF:5,\nfile:///etc/passwd\n", "is no sound that can be read"),
         "empty": (b"", "is no sound that can be read"),
         "picture": (make_picture("AB123"), "is no sound that can be read"),
-        "film": (film, "there is pictures, and no sound in it"),
+        "film": (film, "there are pictures in it, and no sound"),
         "header alone": (as_wav(tone())[:44], "nothing of its sound could be decoded"),
         "beginning of an m4a": (as_kind(tone(), "m4a")[:600], "is no sound that can be read"),
     }
