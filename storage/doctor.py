@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from sightline.doctor.elsewhere import answer
 from sightline.doctor.finding import Finding, bad, ok, warn
 from sightline.doctor.machine import compare_clocks
+from sightline.errors import StoreUnavailableError
 from sightline.settings import Settings
 from storage.accounting.throughput import size_bytes
+from storage.database.causes import CURES
 from storage.database.engine import Database, require_writable
 from storage.database.opening import open_database, require_existing
 from storage.database.revision import check_revision, current_revision
@@ -33,8 +35,19 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         yield ok("database", f"{name}, revision {current_revision(database)}, can be written, {size_mb:.1f} MB")
         if name == "postgresql":
             yield _clock(database)
+    except StoreUnavailableError as error:
+        yield _refused(database, error)
     finally:
         database.close()
+
+
+def _refused(database: Database, error: StoreUnavailableError) -> Finding:
+    if database.engine.dialect.name == "sqlite" and error.cause == "read_only":
+        file = database.engine.url.database
+        return bad("database", f"{file} cannot be written", f"make it and its folder writable: chmod u+w {file}")
+    cure = CURES.get(error.cause, "is it up, and is SIGHTLINE_DATABASE_URL right?")
+    says = str(error).replace(f" ({cure})", "").replace(f": {cure}", f": {error.cause}")
+    return bad("database", says, cure)
 
 
 def look_at_sinks(settings: Settings) -> Iterator[Finding]:

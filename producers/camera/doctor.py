@@ -44,7 +44,10 @@ def _look(camera: Camera, status: CameraStatus, settings: Settings) -> Finding:
         return ok(what, says)
     found = probe_camera(camera.url.get_secret_value(), _options(settings), _LOOK_S)
     if found.error:
-        return bad(what, f"{status.state}: {found.error}")
+        cure = (
+            f"is it on and in the network, and is its URL right? sightline cameras change {camera.camera_id} --url URL"
+        )
+        return bad(what, f"{status.state}: {found.error}", cure)
     says = f"{status.state}, though it can be read from here ({found.kind}, {found.width}x{found.height})"
     return warn(what, says, "is python -m producers.camera running?")
 

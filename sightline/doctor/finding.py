@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
-from sightline.errors import NotPermittedError, SightlineError
+from sightline.errors import BrokerUnavailableError, NotPermittedError, SightlineError
 from sightline.redaction import redact_text
 from sightline.types import Value
 
@@ -48,5 +48,7 @@ def guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findi
         yield from check()
     except NotPermittedError as error:
         yield unknown(what, str(error))
+    except BrokerUnavailableError as error:
+        yield bad(what, str(error), "is Redis up, and is SIGHTLINE_REDIS_URL right? `redis-cli -u URL ping` says PONG")
     except SightlineError as error:
         yield bad(what, str(error))

@@ -30,7 +30,9 @@ def look_at_redis(settings: Settings) -> Iterator[Finding]:
         if condition is None:
             yield unknown(what, "it answers, but this user may not ask how it is", "give the user +info")
         else:
-            yield from (bad(what, f"{condition.server}: {text}") for text in condition.refused)
+            for text in condition.refused:
+                says, _, cure = text.rpartition(": ")
+                yield bad(what, f"{condition.server}: {says}", cure)
             yield from (warn(what, f"{condition.server}: {text}") for text in condition.warned)
             if not condition.refused and not condition.warned:
                 limit = f" of {condition.limit_bytes / 1e6:.0f}" if condition.limit_bytes else ""
@@ -68,7 +70,13 @@ def look_at_api(settings: Settings) -> Iterator[Finding]:
     if not checks:
         yield bad(what, f"{settings.api_url} answers {answer.status_code}, and is no Sightline", do)
     for name, outcome in checks.items():
-        yield ok(f"{what}: {name}", "ready") if outcome == "ok" else bad(f"{what}: {name}", outcome)
+        yield ok(f"{what}: {name}", "ready") if outcome == "ok" else _not_ready(f"{what}: {name}", outcome)
+
+
+def _not_ready(what: str, outcome: str) -> Finding:
+    """In the words of `/readyz`, where a cause comes before its cure."""
+    cause, _, cure = outcome.partition(": ")
+    return bad(what, outcome) if not cure or cause.startswith("SIGHTLINE_") else bad(what, cause, cure)
 
 
 def look_at_workers(settings: Settings) -> Iterator[Finding]:
@@ -96,4 +104,13 @@ def _unserved(consumed: set[str], depths: dict[str, int]) -> Iterator[Finding]:
         if served or (queue not in usual and not waiting):
             continue
         says = f"no worker consumes it, {waiting} messages wait"
-        yield bad(f"queue: {queue}", says, f"start a worker with -Q {queue}; if one runs, it did not answer in time")
+        yield bad(f"queue: {queue}", says, f"{_start_of(queue)}; if a worker of it runs, it did not answer in time")
+
+
+def _start_of(queue: str) -> str:
+    stage = next(stage for stage in registry().stages.values() if stage.queue == queue)
+    alone = f"or start the role {stage.name} alone as docs/how-to/deployment.md says"
+    if not stage.on_demand:
+        return f"sightline up starts it, {alone}"
+    pipeline = next(spec.name for spec in registry().all() if stage in spec.stages)
+    return f"sightline up --with {pipeline}, {alone}"

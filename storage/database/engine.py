@@ -107,8 +107,8 @@ def require_writable(database: Database) -> None:
     """Whether it would take a write, as far as that is known without one.
 
     Raises:
-        StoreUnavailableError: it says that it only reads, or refused something within the last minute and did nothing
-            of it since.
+        StoreUnavailableError: it says that it only reads, or refused something a few seconds ago and did nothing of
+            it since.
     """
     with database.read() as connection:
         if connection.dialect.name == "sqlite":
@@ -116,7 +116,10 @@ def require_writable(database: Database) -> None:
             only_reads = path is not None and not os.access(path, os.W_OK)
         else:
             only_reads = connection.scalar(sa.text("SHOW transaction_read_only")) == "on"
-    for cause in ["read_only"] if only_reads else database.outage.causes():
+    refused = database.outage.causes()
+    if database.engine.dialect.name == "postgresql" and "read_only" in refused:
+        refused.remove("read_only")  # what it says itself is newer
+    for cause in ["read_only"] if only_reads else refused:
         raise StoreUnavailableError(f"the database: {CURES[cause]}", cause=cause)
 
 

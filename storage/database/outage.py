@@ -14,8 +14,11 @@ log.addHandler(logging.NullHandler())  # a command that logs nothing prints the 
 
 #: One in a thousand transactions may meet one of these, and is repeated: that is no outage.
 _OF_ONE: Final = frozenset({"conflict"})
-#: How long an outage is known of after its last sign: nobody may have tried since.
-_KNOWN_FOR_S: Final = 60.0
+#: Of whether it lets us in at all: a read tells as well as a write that these are over.
+_OF_ANSWERING: Final = frozenset({"unreachable", "starting", "session_ended", "too_many_clients", "pool"})
+#: How long an outage is known of after its last sign: nobody may have tried since. Who is not sent requests while it
+#: is not ready would never learn that it is over.
+_KNOWN_FOR_S: Final = 5.0
 
 
 class _Since(NamedTuple):
@@ -43,19 +46,23 @@ class Outage:
             log.warning("%s; whatever needs it waits or is refused", error)
 
     def is_over(self, *, in_writing: bool) -> None:
-        """A transaction succeeded. A read says nothing of what was met in writing."""
+        """A transaction succeeded. A read says nothing of what is refused to writers alone."""
         if self._causes:
             self._end(in_writing=in_writing)
 
     def causes(self) -> list[str]:
-        """What was refused within the last minute, and not done since."""
+        """What was refused within the last seconds, and not done since."""
         now = time.monotonic()
         with self._lock:
             return sorted(cause for cause, since in self._causes.items() if now - since.last_at < _KNOWN_FOR_S)
 
     def _end(self, *, in_writing: bool) -> None:
         with self._lock:
-            over = [each for each in self._causes.items() if in_writing or not each[1].in_writing]
+            over = [
+                (cause, since)
+                for cause, since in self._causes.items()
+                if in_writing or not since.in_writing or cause in _OF_ANSWERING
+            ]
             for cause, _ in over:
                 del self._causes[cause]
             left = bool(self._causes)

@@ -53,6 +53,20 @@ def test_without_a_worker_ask_says_what_is_missing(doors: Doors) -> None:
     doors.wait_until(lambda: doors.outcomes("ask") == {"dropped:cancelled": 1})
 
 
+def test_without_a_worker_nobody_waits_for_the_whole_time(doors: Doors) -> None:
+    code, said, complained = doors.run("ask", "Hi", "--timeout", "3600")
+    assert (code, said) == (3, "")
+    assert "no worker answers questions; waiting a few seconds" in complained
+    assert "nobody answers questions: does a chat worker run (sightline up --chat)?" in complained
+
+
+def test_a_worker_that_starts_meanwhile_answers(doors: Doors) -> None:
+    asking = doors.command("ask", "Hi there")
+    doors.system.start("chat", "write")
+    said, _ = asking.communicate(timeout=60)
+    assert (asking.returncode, said) == (0, "Hi there\n")
+
+
 def line(custom_id: str, text: Any, **more: Any) -> str:
     body = {"model": "stub", "messages": [{"role": "user", "content": text}], **more}
     return json.dumps({"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body})

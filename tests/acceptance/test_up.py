@@ -60,7 +60,7 @@ def test_the_doctor_finds_nothing_bad_and_sends_a_picture(machine: Machine) -> N
     assert {each["state"] for each in found.values()} <= {"ok", "warn"}, found
     assert found["database"]["says"].startswith("sqlite, revision")
     assert any(what.startswith("worker: worker0@") for what in found)
-    for part in ("stored after", "detect"):
+    for part in ("the plate MDR4812 was read", "stored after", "detect"):
         assert part in found["picture"]["says"]
 
 

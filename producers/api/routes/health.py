@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
 from producers.api.services import ApiServices, Given
-from sightline.errors import SettingsError, SightlineError, StoreUnavailableError
+from sightline.errors import (
+    BrokerUnavailableError,
+    NotPermittedError,
+    SettingsError,
+    SightlineError,
+    StoreUnavailableError,
+)
 from sightline.redis.condition import require_usable
 from sightline.redis.connection import broker_errors
 from storage.database.causes import CURES
@@ -19,6 +26,11 @@ from storage.database.revision import current_revision, expected_revision
 router = APIRouter(tags=["health"])
 
 _NO_KEY: Final[dict[str, Any]] = {"security": []}
+#: Who asks gives up soon; what hangs must be named before.
+_WITHIN_S: Final = 2.0
+_SILENT: Final = f"no answer within {_WITHIN_S:g} s: does it hang?"
+#: Also of what hangs and was asked before: then the newer questions wait, and are not answered in time either.
+_THREADS: Final = ThreadPoolExecutor(12, thread_name_prefix="readiness")
 _NO_HTTP: Final[dict[int | str, dict[str, Any]]] = {400: {"description": "What came is no HTTP."}}
 
 
@@ -39,23 +51,36 @@ def get_readiness(services: Given, response: Response) -> dict[str, Any]:
 
     Redis must not evict. `warnings` says what works and should not stay so.
     """
-    warnings: list[str] = []
-    checks = {name: _outcome(check, services, warnings) for name, check in _CHECKS.items()}
+    _expected_revision()
+    asked = {name: _THREADS.submit(_outcome, name, services) for name in _CHECKS}
+    answered, silent = wait(asked.values(), _WITHIN_S)
+    for future in silent:
+        future.cancel()
+    checks = {
+        name: future.result()[0] if future in answered else f"{_SILENT} {_CURES[name]}"
+        for name, future in asked.items()
+    }
+    warnings = [warning for future in asked.values() if future in answered for warning in future.result()[1]]
     ready = all(outcome == "ok" for outcome in checks.values())
     response.status_code = 200 if ready else 503
     return {"status": "ready" if ready else "not ready", "checks": checks, "warnings": warnings}
 
 
-def _outcome(check: Callable[[ApiServices], Iterable[str]], services: ApiServices, warnings: list[str]) -> str:
+def _outcome(name: str, services: ApiServices) -> tuple[str, list[str]]:
+    """`ok`, or what is wrong and what helps; and what is to be warned of. Names no host, no user."""
     try:
-        warnings += check(services)
+        return "ok", list(_CHECKS[name](services))
     except SettingsError as error:
-        return str(error)
+        return str(error), []
     except StoreUnavailableError as error:
-        return f"{error.cause}: {CURES[error.cause]}" if error.cause else error.reason
+        cure = CURES[error.cause] if error.cause else _CURES[name]
+        return f"{error.cause or error.reason}: {cure}", []
+    except NotPermittedError as error:
+        return f"{error.reason}: {_NOT_PERMITTED}", []
+    except BrokerUnavailableError as error:
+        return f"{error.reason}: {_CURES[name]}", []
     except SightlineError as error:
-        return error.reason
-    return "ok"
+        return error.reason, []
 
 
 def _check_redis(services: ApiServices) -> Iterable[str]:
@@ -79,6 +104,15 @@ def _check_database(services: ApiServices) -> Iterable[str]:
 
 #: Looked up once: it is part of the code, and takes Alembic's import.
 _expected_revision = functools.cache(expected_revision)
+
+_NOT_PERMITTED: Final = "Redis refuses this user or lacks a right for it; the log says which: deploy/redis/users.acl"
+
+#: What is told of what does not answer.
+_CURES: Final = {
+    "redis": "is Redis up, and is SIGHTLINE_REDIS_URL right?",
+    "frame_store": "is what SIGHTLINE_FRAMES_URL names up, and has it room?",
+    "database": CURES["unreachable"],
+}
 
 _CHECKS: Final[dict[str, Callable[[ApiServices], Iterable[str]]]] = {
     "redis": _check_redis,

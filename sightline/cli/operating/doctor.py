@@ -24,7 +24,10 @@ _STYLES = {State.OK: "green", State.WARN: "yellow", State.BAD: "bold red", State
 
 def doctor(
     picture: Annotated[
-        bool, typer.Option(help="Also send a drawn picture on its whole way; its job stays, of the source doctor.")
+        bool,
+        typer.Option(
+            help="Also send a drawn picture on its whole way; its job and passage stay, of the source doctor."
+        ),
     ] = True,
     as_json: JsonFlag = False,
     data: Data = None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -21,11 +22,23 @@ from sightline.errors import (
     SourceError,
     WaitTimeoutError,
 )
+from sightline.pipelines.chat import CHAT_QUEUE
+from sightline.settings import Settings
 from sightline.submission.remote import STDIN, read_stdin_text
 from sightline.terminal import printable
 from sightline.types import JobResult, Lane, Pipeline
 
+if TYPE_CHECKING:
+    from sightline.delivery.delta_stream import StreamEvent
+
 _SOURCE: Final = "ask"
+#: After how much silence at the beginning it is asked whether anybody will answer: again for one that is starting.
+_LOOK_AFTER_S: Final = (2.0, 6.0)
+_WORKERS_WITHIN_S: Final = 2.0
+
+
+class _NobodyError(Exception):
+    """No worker answers questions."""
 
 
 def ask(
@@ -65,7 +78,7 @@ def ask(
             job = client.submit(
                 *pictures, text=text, sound=sounds, pipeline=pipeline, lane=lane, source_id=_SOURCE, options=options
             )
-            result = _listen(job, timeout, as_json=as_json)
+            result = _listen(job, settings, timeout, as_json=as_json)
         except BrokerUnavailableError as error:
             raise BrokerUnavailableError(f"{say_where(settings, 'REDIS_URL')} ({error})") from error
     if as_json:
@@ -79,11 +92,11 @@ def _files(option: str, paths: list[Path] | None) -> list[Path]:
     return paths or []
 
 
-def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
+def _listen(job: SubmittedJob, settings: Settings, silent_s: float, *, as_json: bool) -> JobResult:
     """Print what comes; the result. Whoever ends the command ends the answer."""
     pieces = AnswerPieces()
     try:
-        for event in job.stream(silent_s=silent_s):
+        for event in _events(job, settings, silent_s):
             text = pieces.take(event)
             if text and not as_json:
                 print(_shown(text), end="", flush=True)
@@ -96,6 +109,11 @@ def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
         _end_line(as_json)
         err.print("cancelled")
         raise typer.Exit(130) from None
+    except _NobodyError as error:
+        job.cancel()
+        raise WaitTimeoutError(
+            f"nobody answers questions: {_missing(job.job.pipeline)}? The question was cancelled", job_id=job.job_id
+        ) from error
     except WaitTimeoutError as error:
         job.cancel()
         raise WaitTimeoutError(
@@ -107,6 +125,42 @@ def _listen(job: SubmittedJob, silent_s: float, *, as_json: bool) -> JobResult:
         err.print(f"no answer: {error}", style="red")
         raise typer.Exit(1) from error
     raise AssertionError("a stream ends with a result or an error")
+
+
+def _events(job: SubmittedJob, settings: Settings, silent_s: float) -> Iterator[StreamEvent]:
+    """What comes. If nothing does at first, workers are asked, so that nobody waits long for one who is not there.
+
+    Raises:
+        WaitTimeoutError: there was silence for too long.
+        _NobodyError: nobody consumes the queue, and nobody began to within some seconds.
+    """
+    last_id = ""
+    for look_after_s in _LOOK_AFTER_S if silent_s > sum(_LOOK_AFTER_S) else ():
+        try:
+            for event in job.stream(last_id or "0", silent_s=look_after_s):
+                last_id = event.id
+                yield event
+            return
+        except WaitTimeoutError as error:
+            if last_id or _is_served(settings):
+                break
+            if look_after_s == _LOOK_AFTER_S[-1]:
+                raise _NobodyError from error
+            err.print("no worker answers questions; waiting a few seconds for one that is starting")
+    yield from job.stream(last_id or "0", silent_s=silent_s)
+
+
+def _is_served(settings: Settings) -> bool:
+    """Whether a worker says that it consumes the questions' queue; also if it cannot be asked."""
+    from sightline.celery.app import create_app
+    from sightline.delivery.broker import Broker
+
+    try:
+        told = Broker(create_app(settings)).ask_workers("active_queues", within_s=_WORKERS_WITHIN_S)
+    except BrokerUnavailableError:
+        return True
+    names = [str(queue["name"]) for queues in told.values() for queue in queues]
+    return any(name == CHAT_QUEUE or name.startswith(f"{CHAT_QUEUE}.") for name in names)
 
 
 def _missing(pipeline: str) -> str:

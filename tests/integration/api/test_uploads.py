@@ -211,7 +211,8 @@ def test_without_redis_the_answer_is_503_and_readiness_names_it(settings: Settin
         answer = upload(client, ("car.jpg", jpeg()))
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
         ready = client.get("/readyz")
-        assert (ready.status_code, ready.json()["checks"]["redis"]) == (503, "broker_unavailable")
+        said = "broker_unavailable: is Redis up, and is SIGHTLINE_REDIS_URL right?"
+        assert (ready.status_code, ready.json()["checks"]["redis"]) == (503, said)
         assert ready.json()["checks"]["database"] == "ok"
         assert client.get("/healthz").json() == {"status": "ok"}
         assert "broker did not take or give a message" in client.get("/").text

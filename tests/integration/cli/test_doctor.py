@@ -18,6 +18,7 @@ from sightline.pipelines.queues import WRITE_TASK
 from sightline.settings import Settings
 from sightline.types import Lane
 from storage.database.engine import Database
+from storage.doctor import look_at_database
 from storage.sinks.sinks import add_sink, disable_sink, new_sink
 
 Findings = dict[str, dict[str, Any]]
@@ -56,7 +57,23 @@ def test_each_ailment_is_named_with_what_to_do(settings: Settings, database: Dat
     assert ("allkeys-lru" in found["redis"]["says"], found["redis"]["state"]) == (True, "bad")
     assert found["sink: gone"]["do"] == "sightline sinks resume gone"
     assert found["queue: db.write"]["says"] == "no worker consumes it, 1 messages wait"
+    assert found["queue: db.write"]["do"].startswith("sightline up starts it, or start the role write alone")
     assert found["api"]["state"] == "bad"
+    assert not [what for what, finding in found.items() if finding["state"] == "bad" and not finding["do"]]
+
+
+def test_a_heavy_stage_without_a_worker(settings: Settings, database: Database) -> None:
+    Broker(create_app(settings)).send("sightline.chat", "{}", task_id="x", lane=Lane.BULK)
+    assert examine(settings)[1]["queue: gpu.chat"]["do"].startswith("sightline up --with chat, or ")
+
+
+def test_a_sqlite_file_that_cannot_be_written(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(database.engine.url.database)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write what nobody may
+    says, do = f"{file} cannot be written", f"make it and its folder writable: chmod u+w {file}"
+    assert [(found.says, found.do) for found in look_at_database(settings)] == [(says, do)]
 
 
 def test_what_is_not_there_at_all(settings: Settings) -> None:
@@ -66,6 +83,8 @@ def test_what_is_not_there_at_all(settings: Settings) -> None:
     assert "there is no database" in found["database"]["says"]
     assert "Connection refused" in found["redis"]["says"]
     assert {found[what]["state"] for what in ("redis", "database", "workers", "api", "cameras")} == {"bad"}
+    assert "is SIGHTLINE_REDIS_URL right?" in found["redis"]["do"]
+    assert "is SIGHTLINE_REDIS_URL right?" in found["workers"]["do"]
     assert found["frame store"]["state"] == "ok"
     assert not list(settings.data_dir.glob("*.sqlite3"))
 

