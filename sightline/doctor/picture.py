@@ -15,8 +15,9 @@ from sightline.errors import WaitTimeoutError
 from sightline.settings import Settings
 from sightline.testing import make_picture
 from sightline.types import FrameResult, JobStatus, Pipeline
+from sightline.wire.events import DOCTOR_SOURCE
 
-SOURCE_ID: Final = "doctor"
+SOURCE_ID: Final = DOCTOR_SOURCE
 _WITHIN_S: Final = 30.0
 _PLATE: Final = "MDR4812"  #: of the car in `car.jpg`, drawn as the demo's are
 

@@ -16,6 +16,8 @@ class Event(StrEnum):
 
 #: What a sink gets unless it asks for something else.
 PASSAGE_EVENTS: Final = (Event.PASSAGE_NEW, Event.PASSAGE_UPDATE, Event.PASSAGE_FINAL)
+#: The source of pictures with which an installation tries itself. Sinks hear of it only where they ask for it.
+DOCTOR_SOURCE: Final = "doctor"
 #: Type of the event that `sightline sinks test` sends. No sink has to ask for it.
 TEST_EVENT: Final = "sink.test"
 

@@ -16,7 +16,7 @@ from sightline.errors import BadMessageError, SightlineError
 from sightline.redaction import HIDDEN, redact_text, redact_url
 from sightline.types import SourceId, Value
 from sightline.webhooks import new_secret, secret_bytes
-from sightline.wire.events import PASSAGE_EVENTS, Event, SinkKind
+from sightline.wire.events import DOCTOR_SOURCE, PASSAGE_EVENTS, Event, SinkKind
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
 from storage.items.changes import NewEvent, Wanted
@@ -97,7 +97,8 @@ class Sink(Value):
         return self.enabled or self.disabled_reason is None
 
     def wants(self, event: NewEvent) -> bool:
-        is_chosen = event.type in self.events and (not self.sources or event.source_id in self.sources)
+        is_of_all = not self.sources and event.source_id != DOCTOR_SOURCE
+        is_chosen = event.type in self.events and (is_of_all or event.source_id in self.sources)
         return is_chosen and self.options.wants(event.data, event.over)
 
     def redact(self, text: str) -> str:

@@ -102,6 +102,13 @@ def test_only_passages_on_a_list_are_told(database: Database, see: See) -> None:
     assert row.payload["data"]["text"] == "AB12CD"
 
 
+def test_no_gate_opens_for_the_picture_of_the_doctor(database: Database, see: See) -> None:
+    add_sink(database, new_sink(sink_id="gate", url="http://127.0.0.1:9/"))
+    add_sink(database, new_sink(sink_id="test", url="http://127.0.0.1:9/", sources=["doctor"]))
+    see("MDR4812", source="doctor")
+    assert (noted(database, "gate"), noted(database, "test")) == (0, 1)
+
+
 def test_a_passage_is_told_once_it_is_sure_enough(database: Database) -> None:
     """Its text is the same all the time: it is news only for who waited for it to be sure."""
     for sink_id, least in (("all", 0), ("sure", 0.9)):
