@@ -170,9 +170,9 @@ def test_onnxruntime_where_openvino_is_not(installed: set[str], monkeypatch: pyt
 
 def test_a_missing_runtime_names_the_extra(installed: set[str]):
     installed -= {"openvino", "torch", "onnxruntime"}
-    with pytest.raises(ModelError, match=r"onnxruntime, which is not installed: pip install '\.\[cpu\]'"):
+    with pytest.raises(ModelError, match=r"onnxruntime, which is not installed: pip install -e '\.\[cpu\]'"):
         choose_runtime("own", ONNX_MODEL, Settings())
-    with pytest.raises(ModelError, match=r"torch, which is not installed: pip install '\.\[gpu\]'"):
+    with pytest.raises(ModelError, match=r"torch, which is not installed: pip install -e '\.\[gpu\]'"):
         choose_runtime("own", TORCH_MODEL, Settings(device="cuda"))
 
 

@@ -153,7 +153,7 @@ def test_widths_come_in_steps(shape: tuple[int, int], expected: int):
 def test_missing_paddleocr_says_what_to_install(tmp_path: Path):
     (tmp_path / "inference.onnx").touch()
     (tmp_path / "inference.yml").write_text("Global: {model_name: PP-OCRv6_small_rec}")
-    with pytest.raises(ModelError, match=r"pip install '\.\[paddle\]'"):
+    with pytest.raises(ModelError, match=r"pip install -e '\.\[paddle\]'"):
         open_recognizer(Settings(recognizer="paddleocr", paddleocr_dir=tmp_path))
 
 
