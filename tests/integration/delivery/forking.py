@@ -27,7 +27,7 @@ from sightline.pipelines import PipelineSpec, StageSpec
 from sightline.types import FrameResult, Pipeline
 def stage(name, **more):
     return StageSpec(name, "cpu." + name, "nowhere", **more)
-ASK = PipelineSpec(Pipeline("ask"), ("image",), FrameResult, (
+ASK = PipelineSpec(Pipeline("inquire"), ("image",), FrameResult, (
     stage("look"), stage("read"), stage("hear", after=()), stage("answer", after=("read", "hear")),
 ))
 GUESS = PipelineSpec(Pipeline("guess"), ("image",), FrameResult, (

@@ -62,7 +62,7 @@ def balanced(services: Services) -> bool:
 
 
 def test_what_branches_found_is_joined_and_nothing_is_left(workers: Workers) -> None:
-    workers.publish("ask")
+    workers.publish("inquire")
     workers.work_off()
     assert workers.write.texts == ["look", "read", "hear", "answer"]
     (result,) = workers.write.came[0].results
@@ -77,7 +77,7 @@ def test_branches_of_one_process_are_joined_too(workers: Workers, services: Serv
     """Where one worker has all stages, a chain goes on in it; the join is sent."""
     from workers.stages.runner import run_message
 
-    workers.publish("ask")
+    workers.publish("inquire")
     for task in (LOOK, HEAR, ANSWER):
         (raw,) = sent_to(services, task)
         run_message(workers.stages, task, services, raw, redelivered=False)
@@ -101,7 +101,7 @@ def test_a_crash_at_the_join_is_delivered_again_and_joined_once(
     def die(*_: Any) -> None:
         raise DiedError
 
-    workers.publish("ask")
+    workers.publish("inquire")
     workers.take(HEAR)
     workers.take(LOOK)
     (raw,) = sent_to(services, READ)
@@ -121,7 +121,7 @@ def test_a_crash_at_the_join_is_delivered_again_and_joined_once(
 
 
 def test_who_arrives_twice_sends_twice_and_the_job_is_stored_once(workers: Workers, services: Services) -> None:
-    workers.publish("ask")
+    workers.publish("inquire")
     workers.take(LOOK)
     (raw,) = sent_to(services, READ)
     workers.take(HEAR)
@@ -134,8 +134,8 @@ def test_who_arrives_twice_sends_twice_and_the_job_is_stored_once(workers: Worke
 
 
 def test_branches_that_arrive_at_one_moment_send_the_join(workers: Workers, services: Services) -> None:
-    job = workers.publish("ask")
-    graph = registry().graph("ask")
+    job = workers.publish("inquire")
+    graph = registry().graph("inquire")
     assert graph is not None
     services.delivery.begin(job)
     together, chains = threading.Barrier(2), [graph.chain_of(task) for task in (READ, HEAR)]
@@ -159,7 +159,7 @@ def test_branches_that_arrive_at_one_moment_send_the_join(workers: Workers, serv
 
 def test_where_all_are_needed_a_branch_that_failed_is_the_end(workers: Workers, services: Services) -> None:
     replace_stage(workers, Finds("read", services, failing(BadImageError("cut off"))))
-    workers.publish("ask", frames=2)
+    workers.publish("inquire", frames=2)
     workers.work_off()
     (message,) = workers.write.came
     assert [result.error and (result.error.reason, result.error.stage) for result in message.results] == [
@@ -199,7 +199,7 @@ def test_a_frame_that_failed_in_one_branch_leaves_the_others_of_its_job_alone(
             return Step(done.task, done.message.model_copy(update={"results": results}))
 
     replace_stage(workers, FailsOnFirst("hear", services))
-    workers.publish("ask", frames=2)
+    workers.publish("inquire", frames=2)
     workers.work_off()
     assert services.delivery.ledger.counts() == {"gate": {"published": 2, "dead": 1, "stored": 1}}
 
@@ -225,7 +225,7 @@ def test_a_branch_that_kills_its_workers_is_found_out_and_the_other_is_innocent(
 
 
 def test_the_sweeper_sends_what_did_not_arrive(workers: Workers, services: Services) -> None:
-    job = workers.publish("ask")
+    job = workers.publish("inquire")
     workers.take(HEAR)
     sent_to(services, LOOK)  # lost
     assert workers.sweep(job) == 1
@@ -236,7 +236,7 @@ def test_the_sweeper_sends_what_did_not_arrive(workers: Workers, services: Servi
 
 
 def test_the_sweeper_sends_a_join_that_was_lost(workers: Workers, services: Services) -> None:
-    job = workers.publish("ask")
+    job = workers.publish("inquire")
     for task in (HEAR, LOOK, READ):
         workers.take(task)
     sent_to(services, ANSWER)  # lost
@@ -246,7 +246,7 @@ def test_the_sweeper_sends_a_join_that_was_lost(workers: Workers, services: Serv
     assert [name for name, _ in workers.sent].count("read") == 1
 
 
-@pytest.mark.parametrize(("pipeline", "ends"), [("ask", "dead"), ("guess", "stored")])
+@pytest.mark.parametrize(("pipeline", "ends"), [("inquire", "dead"), ("guess", "stored")])
 def test_a_branch_that_used_up_its_attempts_arrives_as_failed(
     workers: Workers, services: Services, pipeline: str, ends: str
 ) -> None:
@@ -261,7 +261,7 @@ def test_a_branch_that_used_up_its_attempts_arrives_as_failed(
 
 
 def test_a_join_that_used_up_its_attempts_is_dead(workers: Workers, services: Services) -> None:
-    job = workers.publish("ask")
+    job = workers.publish("inquire")
     for task in (HEAR, LOOK, READ):
         workers.take(task)
     for _ in range(3):
@@ -283,7 +283,7 @@ def test_what_was_put_down_and_is_gone_makes_its_branch_fail(workers: Workers, s
 
 
 def test_one_cancellation_ends_all_branches(workers: Workers, services: Services) -> None:
-    job = workers.publish("ask")
+    job = workers.publish("inquire")
     workers.take(HEAR)
     services.delivery.ledger.cancel(job.job_id)
     workers.work_off()
@@ -295,7 +295,7 @@ def test_one_cancellation_ends_all_branches(workers: Workers, services: Services
 def test_an_outage_at_the_join_is_waited_out(
     workers: Workers, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workers.publish("ask")
+    workers.publish("inquire")
     workers.take(HEAR)
     workers.take(LOOK)
     tries, send = list[int](), Branches.send
@@ -313,7 +313,7 @@ def test_an_outage_at_the_join_is_waited_out(
 
 
 def test_results_in_a_message_to_a_join_are_not_believed(workers: Workers, services: Services) -> None:
-    job = workers.publish("ask")
+    job = workers.publish("inquire")
     forged = Message(job=job, results=tuple(FrameResult(frame=frame) for frame in job.frames))
     for raw in (forged.dump(), Message(job=job, shard=3).dump()):
         workers.run(ANSWER, raw)
@@ -325,7 +325,7 @@ def test_linear_pipelines_leave_no_trace_of_this(services: Services) -> None:
     """No chain, no arrival, no field in a message."""
     known = registry()
     assert [known.graph(name) for name in ("plates", "text", "objects")] == [None] * 3
-    assert {"ask", "guess", "diamond", "long", "longer"} <= set(known.graphs)
+    assert {"inquire", "guess", "diamond", "long", "longer"} <= set(known.graphs)
     workers = Workers(services)
     job = workers.publish("plates")
     (raw,) = sent_to(services, known.first_task("plates"))
@@ -343,7 +343,7 @@ def test_a_branch_of_a_job_that_ended_meanwhile_leaves_nothing(workers: Workers,
         services.frames.delete_bundles(bundles_of(step.message))
 
     replace_stage(workers, Finds("hear", services, end))
-    workers.publish("ask")
+    workers.publish("inquire")
     for task in ("sightline.look", "sightline.read", "sightline.hear"):
         workers.take(task)
     assert workers.left() == []
