@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sightline.chat.request import ChatRequest
-from sightline.delivery.cancellations import CANCELLED
-from sightline.errors import AnswerError, BadMessageError, JobCancelledError
-from sightline.pipelines import as_results
+from sightline.delivery.only_result import only_result
+from sightline.errors import AnswerError
 from sightline.pipelines.chat import ChatResult
 
 if TYPE_CHECKING:
@@ -70,22 +69,8 @@ class AnswerPieces:
 
 
 def answer_of(result: JobResult) -> ChatResult:
-    """The answer of a job of one question.
-
-    Raises:
-        BadMessageError: the question is at fault; the text says what would do.
-        JobCancelledError: somebody cancelled it.
-        AnswerError: there is none, for another reason.
-    """
-    (frame,) = as_results(result.pipeline, result.frames)
-    if frame.dropped == CANCELLED:
-        raise JobCancelledError(f"job {result.job_id} was cancelled")
-    if frame.dropped is not None:
-        raise AnswerError(f"job {result.job_id} was dropped: {frame.dropped}", reason=frame.dropped)
-    if frame.error is not None and frame.error.reason.startswith("bad_"):
-        raise BadMessageError(frame.error.message, field=_field_of(frame.error.message))
-    if frame.error is not None:
-        raise AnswerError(frame.error.message, reason=frame.error.reason)
+    """The answer of a job of one question. Raises as `only_result` does."""
+    frame = only_result(result, _field_of)
     if not isinstance(frame, ChatResult):
         raise AnswerError(f"job {result.job_id} is of pipeline {str(result.pipeline)!r}, which gives no answers")
     return frame

@@ -17,8 +17,8 @@ import typer
 
 from sightline import __version__
 from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
+from sightline.cli.jobs import ask, jobs, submit, trace
 from sightline.cli.operating import backup, capacity, doctor, retention, up
-from sightline.cli.work import ask, jobs, submit, trace
 from sightline.errors import RetryableError, SightlineError
 
 app = typer.Typer(

@@ -19,9 +19,8 @@ from producers.api.openai.errors import described
 from producers.api.openai.models import ALWAYS
 from producers.api.openai.waiting import Waiter
 from producers.api.services import Given
-from sightline.delivery.cancellations import CANCELLED
-from sightline.errors import AnswerError, BadMessageError, JobCancelledError
-from sightline.pipelines import as_results
+from sightline.delivery.only_result import only_result
+from sightline.errors import BadMessageError
 from sightline.pipelines.speech import Segment, TranscribeOptions, TranscribeResult
 from sightline.pipelines.transcripts import FORMS
 from sightline.settings import Settings
@@ -104,21 +103,8 @@ async def create_transcription(request: Request, services: Given) -> Response:
 
 
 def transcript_of(result: JobResult) -> TranscribeResult:
-    """The transcript of a job of one recording.
-
-    Raises:
-        BadMessageError: the recording is at fault; the text says what would do.
-        JobCancelledError: somebody cancelled it.
-        AnswerError: there is none, for another reason.
-    """
-    (found,) = as_results(result.pipeline, result.frames)
-    if found.dropped == CANCELLED:
-        raise JobCancelledError(f"job {result.job_id} was cancelled")
-    if found.error is not None and found.error.reason.startswith("bad_"):
-        raise BadMessageError(found.error.message, field=_FILE)
-    if found.error is not None or found.dropped is not None:
-        reason = found.error.reason if found.error else str(found.dropped)
-        raise AnswerError(found.error.message if found.error else f"dropped: {reason}", reason=reason)
+    """The transcript of a job of one recording. Raises as `only_result` does."""
+    found = only_result(result, lambda _message: _FILE)
     assert isinstance(found, TranscribeResult)
     return found
 

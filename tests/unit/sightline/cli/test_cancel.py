@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sightline.cli import app
-from sightline.cli.work import jobs
+from sightline.cli.jobs import jobs
 from sightline.errors import BadMessageError
 
 

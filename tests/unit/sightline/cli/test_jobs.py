@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sightline.cli.work import jobs
+from sightline.cli.jobs import jobs
 from sightline.settings import Settings
 
 FRAME = {"frame_id": "frame-0001", "source_id": "notes", "captured_at": "2026-01-02T00:00:00Z", "name": "letter.txt"}

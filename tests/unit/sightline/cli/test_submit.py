@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import main
-from sightline.cli.work.submitted import Finished, Printer, Submitted
-from sightline.cli.work.transcripts import wanted
+from sightline.cli.jobs.submitted import Finished, Printer, Submitted
+from sightline.cli.jobs.transcripts import wanted
 from sightline.errors import BadMessageError, SourceError
 from sightline.submission.files import read_frames
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun

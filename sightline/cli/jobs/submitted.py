@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from sightline.cli.jobs.transcripts import Transcripts
 from sightline.cli.output import err, line, out, print_json
-from sightline.cli.work.transcripts import Transcripts
 from sightline.errors import SightlineError
 from sightline.submission.left_out import LeftOut, say_left_out
 from sightline.types import FrameResult, ItemResult

@@ -25,12 +25,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from sightline.cli.jobs.batch import Batch, is_batch, run_batch
+from sightline.cli.jobs.submitted import Finished, GivenText, Printer, Submitted, What
+from sightline.cli.jobs.transcripts import Form, gives_transcripts, wanted
 from sightline.cli.output import JsonFlag, err
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.queries import settings_for
-from sightline.cli.work.batch import Batch, is_batch, run_batch
-from sightline.cli.work.submitted import Finished, GivenText, Printer, Submitted, What
-from sightline.cli.work.transcripts import Form, gives_transcripts, wanted
 from sightline.client.client import Sightline
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
