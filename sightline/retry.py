@@ -25,9 +25,10 @@ class StoppedError(Exception):
 
 
 class Sparing:
-    """Which errors are worth a line in the log: one a minute of each cause, however many wait and often they try.
+    """Which errors are worth a line in the log where many threads wait for one thing: one a minute of each cause.
 
-    Safe to share between threads.
+    What a single loop says again and again is folded where it is written (`sightline.logs.folding`). Safe to share
+    between threads.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from celery import bootsteps
 from celery.worker import state
 
 from sightline.celery.holds import MAX_HELD_S, Holds
-from sightline.retry import Patience, Sparing
+from sightline.retry import Patience
 
 log = logging.getLogger(__name__)
 
@@ -88,15 +88,13 @@ def _beat(
 ) -> None:
     from redis.exceptions import RedisError
 
-    sparing = Sparing()
     while not stopped.wait(max(0.5, visibility_timeout_s / 4)):
         fresh = leases.fresh(held_requests(), is_outage=patience.is_waiting)
         try:
             if fresh:
                 redis.zadd(index_key, fresh, xx=True)  # xx: never brings an acknowledged message back
         except RedisError as error:
-            if sparing.is_due(error):
-                log.warning("lease not refreshed, messages may be delivered twice: %s", error)
+            log.warning("lease not refreshed, messages may be delivered twice: %s", error)
 
 
 def held_requests() -> list[Any]:

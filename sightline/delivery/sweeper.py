@@ -20,7 +20,6 @@ from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.pipelines import make_results, registry
 from sightline.pipelines.graph import Graph
 from sightline.pipelines.queues import WRITE_TASK
-from sightline.retry import Sparing
 from sightline.types import FrameError, Lane
 from sightline.wire.messages import Job, Message
 
@@ -113,7 +112,7 @@ class Sweeper:
         return FrameError(reason="attempts_exhausted", message=text, stage="sweep")
 
     def _run(self) -> None:
-        rounds, sparing = 0, Sparing()
+        rounds = 0
         while not self._stopped.wait(self._interval_s):
             try:
                 self.sweep()
@@ -122,7 +121,6 @@ class Sweeper:
                 rounds += 1
                 self._afterwards()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
-                if sparing.is_due(error):
-                    log.warning("sweep put off: %s", error)
+                log.warning("sweep put off: %s", error)
             except Exception:  # the last line of defense must not end by a bug; it is loud and tries again
                 log.exception("sweep failed")

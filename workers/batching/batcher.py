@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from sightline.celery.fairness import LANES, Turns
-from sightline.retry import Sparing
 from sightline.types import Lane
 
 log = logging.getLogger(__name__)
@@ -117,7 +116,6 @@ class Batcher(Generic[Item, Result]):
         if max_batch_size < 1 or max_wait_ms < 0:
             raise ValueError(f"max_batch_size >= 1 and max_wait_ms >= 0 expected, got {max_batch_size}, {max_wait_ms}")
         self.name = name
-        self._sparing = Sparing()
         self._process = process
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_ms / 1000
@@ -261,7 +259,7 @@ class Batcher(Generic[Item, Result]):
             if len(batch) == 1:
                 Ticket.settle([(batch[0], error)])
                 return 1, 0
-            if isinstance(error, Exception) and self._sparing.is_due(error):
+            if isinstance(error, Exception):
                 log.warning("batch of %d failed in %s, running each alone: %r", len(batch), self.name, error)
         return sum(self._finish([ticket])[0] for ticket in batch), len(batch)
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sightline.errors import SettingsError, StoreUnavailableError
-from sightline.retry import Sparing
 from sightline.settings import Settings
 from storage.database.engine import Database
 from storage.sinks.deliveries import due_sinks
@@ -45,7 +44,6 @@ class Deliverer:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then what is being sent is finished."""
         log.info("delivering")
-        sparing = Sparing()
         while not stop.is_set():
             pause_s = _POLL_S
             try:
@@ -53,8 +51,7 @@ class Deliverer:
                 await self._finalize_if_due()
                 pause_s = _POLL_S if self._lanes else _IDLE_POLL_S
             except StoreUnavailableError as error:
-                if sparing.is_due(error):
-                    log.warning("waiting for the database: %s", error)
+                log.warning("waiting for the database: %s", error)
                 pause_s = _DATABASE_PAUSE_S
             self._health_file.touch()
             await pause(stop, pause_s)

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sightline.errors import StoreUnavailableError
-from sightline.retry import Sparing
 from sightline.settings import Settings
 from sightline.wire.events import TEST_EVENT
 from storage.database.engine import Database
@@ -57,7 +56,6 @@ class SinkRunner:
         self._slots = asyncio.Semaphore(settings.delivery_concurrency)
         self._lease = timedelta(seconds=BATCH_S + settings.delivery_timeout_s + MARGIN_S)
         self._is_removed = False
-        self._sparing = Sparing()
         self._due = asyncio.Event()
         self._stop = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -191,8 +189,7 @@ class SinkRunner:
             try:
                 return await asyncio.to_thread(work)
             except StoreUnavailableError as error:
-                if self._sparing.is_due(error):
-                    log.warning("sink %s waits for the database: %s", self.sink.sink_id, error)
+                log.warning("sink %s waits for the database: %s", self.sink.sink_id, error)
                 await asyncio.sleep(_DATABASE_PAUSE_S)
         return None
 
