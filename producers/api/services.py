@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
+from sightline.delivery.delta_stream import AsyncDeltaStream
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard
 from sightline.redis.connection import connect, connect_async
@@ -32,6 +33,7 @@ class ApiServices:
     accepted: Accepted
     publisher: Publisher
     board: AsyncResultBoard
+    deltas: AsyncDeltaStream
     pictures: FrameStore
     redis: redis.Redis
     async_redis: redis.asyncio.Redis
@@ -56,6 +58,7 @@ def open_services(settings: Settings) -> ApiServices:
         accepted=accepted,
         publisher=Publisher.from_settings(settings, accepted.keep if settings.api_durable else None, tracer),
         board=AsyncResultBoard(async_redis),
+        deltas=AsyncDeltaStream(async_redis),
         pictures=open_frame_store(settings.picture_store_url, ttl_s=None),
         redis=connect(settings.redis_url),
         async_redis=async_redis,

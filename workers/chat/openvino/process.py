@@ -23,6 +23,10 @@ from workers.chat.openvino.model import Model, ModelArguments
 
 _IN: Final = 0
 _SIGN_OF_LIFE_S: Final = 2.0
+#: Who is idle and asked waits so long for a next question, and for all of them together. A step takes longer, and who
+#: comes while it goes on waits for its end.
+_NEXT_S: Final = 0.003
+_GATHER_S: Final = 0.012
 
 
 class _Lines:
@@ -33,14 +37,18 @@ class _Lines:
         self.is_over = False
 
     def take(self, *, wait: bool) -> Iterator[dict[str, Any]]:
-        while select.select([_IN], [], [], None if wait else 0)[0]:
+        patience_s, until = None if wait else 0.0, 0.0
+        while select.select([_IN], [], [], patience_s)[0]:
             data = os.read(_IN, 1 << 20)
             if not data:
                 self.is_over = True
                 return
             *lines, self._rest = (self._rest + data).split(b"\n")
             yield from map(json.loads, lines)
-            wait = wait and not lines
+            if wait and lines:  # whoever was asked at the same time comes into the same step
+                now = time.monotonic()
+                until = until or now + _GATHER_S
+                patience_s = max(0.0, min(_NEXT_S, until - now))
 
 
 def _tell(out: int, told: dict[str, Any]) -> None:
