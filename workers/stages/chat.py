@@ -198,6 +198,7 @@ def _with_findings(result: ChatResult, joined: ItemResult, told: Findings | Fram
             "stages": (*joined.stages, *result.stages),
             "used": told.used,
             "left_out": told.left_out,
+            "left_out_by": "least_certain" if told.left_out else None,
             "failed": told.failed,
         }
     )
