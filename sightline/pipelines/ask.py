@@ -85,6 +85,7 @@ class AskResult(ChatResult):
     """An answer, and what it goes by."""
 
     seen: tuple[Seen, ...] = ()  #: a picture each, in their order
+    shown: Annotated[int, Field(ge=0)] = 0  #: so many pictures the model was shown itself
     heard: Heard | None = None  #: None: there is no recording, or none could be read
     #: What the model was told was seen and heard, a line each.
     used: tuple[str, ...] = ()

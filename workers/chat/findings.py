@@ -29,26 +29,30 @@ class Findings:
     failed: tuple[FrameError, ...]
     failures: tuple[str, ...]  #: the same as lines
 
-    def prompt(self, question: str) -> str:
-        """What the model is asked."""
+    def prompt(self, question: str, *, shown: int = 0) -> str:
+        """What the model is asked, beside so many pictures that it is shown."""
         lines = [*self.used, *self.failures]
         if self.left_out:
             lines.append(f"({len(self.left_out)} more, less certain, are not listed.)")
         told = "\n".join(f"- {line}" for line in lines) or "- nothing"
-        return f"Found in what was sent with the question:\n{told}\n\nAnswer by that alone.\n\nQuestion: {question}"
+        by = "that and the pictures" if shown else "that alone"
+        return f"Found in what was sent with the question:\n{told}\n\nAnswer by {by}.\n\nQuestion: {question}"
 
 
-def findings_of(joined: AskResult, errors: Sequence[FrameError], context_tokens: int) -> Findings | FrameError:
+def findings_of(
+    joined: AskResult, errors: Sequence[FrameError], context_tokens: int, *, shown: int = 0
+) -> Findings | FrameError:
     """What there is to tell of an item within the room there is; an error where all that was sent with it failed.
 
     Args:
         joined: what the stages before found.
         errors: of those of them that failed as a whole.
         context_tokens: that the model can be asked; 0: nobody says it.
+        shown: so many of the pictures the model is shown.
     """
     failures = [*_failures(joined, errors), *((error, _in_part(error)) for error in joined.failed)]
     failed = tuple(error for error, _ in failures)
-    if failed and not joined.heard and all(seen.error for seen in joined.seen):
+    if failed and not shown and not joined.heard and all(seen.error for seen in joined.seen):
         return failed[0]
     lines = [*_lines(joined)]
     room = _CHARS_A_TOKEN * (context_tokens or _USUAL_CONTEXT) - sum(len(line) for _, line in failures)
