@@ -36,6 +36,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 Rotation = Literal[0, 90, 180, 270]
 Polygon = Annotated[tuple[tuple[_Share, _Share], ...], Field(min_length=3, max_length=100)]
 Mask = Annotated[tuple[Polygon, ...], Field(max_length=20)]
+AfterReading = Literal["keep", "move", "delete"]
 
 
 class Camera(Value):
@@ -54,6 +55,12 @@ class Camera(Value):
     loop: bool = False  #: start a file again at its end
     rotation: Rotation = 0  #: degrees clockwise by which its pictures are turned to be upright
     mask: Mask = ()  #: what is looked at, in shares of the upright picture; nothing: all of it
+    after_reading: AfterReading = "keep"  #: what becomes of a photo of a folder, once it was read
+
+
+def is_folder(url: str) -> bool:
+    """Whether `url` names a folder that photos are dropped into: a path, or a `file://` URL, that ends with a slash."""
+    return url.endswith("/") and "://" not in url.removeprefix("file://")
 
 
 def add_camera(database: Database, camera: Camera) -> Camera:
@@ -124,6 +131,7 @@ def _check(camera: Camera) -> None:
             "loop: true does not go with preset: archive, which reads a file once; take preset live, or loop false",
             field="loop",
         )
+    _check_folder(camera)
     if camera.min_fps is None:
         return
     if camera.preset == "archive":
@@ -137,6 +145,18 @@ def _check(camera: Camera) -> None:
             f"min_fps: {camera.min_fps:g} is more than fps: {camera.fps:g}; give at most that, or more fps",
             field="min_fps",
         )
+
+
+def _check_folder(camera: Camera) -> None:
+    if not is_folder(camera.url.get_secret_value()):
+        if camera.after_reading != "keep":
+            raise BadMessageError(
+                f"after_reading: {camera.after_reading} is for the photos of a folder; the url of a folder ends with /",
+                field="after_reading",
+            )
+    elif camera.loop or camera.min_fps is not None:
+        field = "loop" if camera.loop else "min_fps"
+        raise BadMessageError(f"{field}: does not go with a folder, of which each photo is read once", field=field)
 
 
 def _get(connection: sa.Connection, camera_id: str, *, lock: bool = False) -> Camera:

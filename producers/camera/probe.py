@@ -7,16 +7,19 @@ import dataclasses
 import threading
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 import cv2
+import numpy as np
 
+from producers.camera.photos.look import look_at_folder
 from producers.camera.sources.arrays import encode_jpeg
-from producers.camera.sources.opening import open_source
+from producers.camera.sources.opening import file_path, open_source
 from producers.camera.sources.source import BgrImage, Grab, Source, SourceOptions
 from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 from sightline.types import Value
+from storage.cameras import is_folder
 
 #: So long pictures are looked at. Cameras send a key frame every second or two as a rule.
 LOOK_S: Final = 4.0
@@ -49,6 +52,8 @@ class CameraTest(Value):
 def probe_camera(url: str, options: SourceOptions, look_s: float = LOOK_S) -> CameraTest:
     """Open `url` and look at it for `look_s` seconds. What goes wrong is in the answer, not raised."""
     shown = redact_url(url)
+    if is_folder(url):
+        return _probe_folder(url, options)
     stop = threading.Event()
     began_s = time.monotonic()
     try:
@@ -62,6 +67,22 @@ def probe_camera(url: str, options: SourceOptions, look_s: float = LOOK_S) -> Ca
     finally:
         stop.set()
         source.close()
+
+
+def _probe_folder(url: str, options: SourceOptions) -> CameraTest:
+    try:
+        found = look_at_folder(file_path(url), options.limits)
+    except SourceError as error:
+        return CameraTest(url=url, error=str(error))
+    test = CameraTest(url=url, kind="folder of photos", pictures=found.files, hints=found.hints)
+    if found.newest is None or found.picture is None:
+        return test
+    image = cv2.imdecode(np.frombuffer(found.picture, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        return test
+    newest = {"codec": found.newest.format.upper(), "width": found.newest.width, "height": found.newest.height}
+    picture = base64.b64encode(_small(cast("BgrImage", image))).decode()
+    return test.model_copy(update={**newest, "picture": picture})
 
 
 _Stamp = tuple[float, float | None]  #: when it came, and as the stream says

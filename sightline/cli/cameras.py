@@ -50,6 +50,9 @@ Mask = Annotated[
         "for one more; '' for all."
     ),
 ]
+AfterReading = Annotated[
+    str | None, typer.Option(help="What becomes of a photo in a watched folder once it was read: keep, move, delete.")
+]
 Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
 
 
@@ -120,7 +123,12 @@ def look(
 @app.command()
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://…, rtmp://…, a video file, or a USB index (0).")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="rtsp://…, http(s)://…, rtmp://…, a video file, a folder of photos (ends with /), a USB index (0)."
+        ),
+    ],
     pipeline: Annotated[Pipeline, pipeline_option("What to do with its frames.")] = DEFAULT,
     fps: Fps = 5.0,
     min_fps: MinFps = None,
@@ -129,6 +137,7 @@ def add(
     loop: Annotated[bool, typer.Option(help="Start a video file again at its end.")] = False,
     rotation: Rotation = None,
     mask: Mask = None,
+    after_reading: AfterReading = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -144,6 +153,7 @@ def add(
         "loop": loop,
         "rotation": rotation or 0,
         "mask": _polygons(mask or []),
+        "after_reading": after_reading or "keep",
     }
     print_done(call_api(settings_for(data), "POST", "/cameras", body=body), f"{name} added", as_json=as_json)
 
@@ -160,6 +170,7 @@ def change(
     motion: Annotated[bool | None, typer.Option(help="Skip frames in which nothing moves.")] = None,
     rotation: Rotation = None,
     mask: Mask = None,
+    after_reading: AfterReading = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -172,6 +183,7 @@ def change(
         "motion": motion,
         "rotation": rotation,
         "mask": None if mask is None else _polygons(mask),
+        "after_reading": after_reading,
     }
     body = {field: value for field, value in given.items() if value is not None}
     print_done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
@@ -199,16 +211,19 @@ def remove(name: Name, data: Data = None) -> None:
 
 
 def _address(url: str) -> str:
-    """A file as the camera process finds it from its own folder. It may run elsewhere and have files of its own."""
+    """A file or folder as the camera process finds it from its own. It may run elsewhere and have files of its own."""
     if "://" in url or url.isdigit():
         return url
     path = Path(url)
     if path.is_file():
         return str(path.resolve())
+    if path.is_dir():
+        return f"{path.resolve()}/"
     if path.is_absolute():
         return url
     raise BadMessageError(
-        f"url: there is no file {url!r} here; of a file on the machine of the camera process give the absolute path",
+        f"url: there is no file or folder {url!r} here; of one on the machine of the camera process give the absolute "
+        "path",
         field="url",
     )
 
@@ -226,14 +241,20 @@ def _polygons(texts: list[str]) -> list[list[list[float]]]:
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:
-    key_frame_s, damaged = found["key_frame_s"], found["damaged"]
+    damaged = found["damaged"]
     return {
         **found,
-        "size": f"{found['width']} x {found['height']}",
-        "keys": "fewer than two came" if key_frame_s is None else f"every {key_frame_s:g} s",
+        "size": f"{found['width']} x {found['height']}" if found["width"] else "not known",
+        "keys": _key_frames(found),
         "came": f"{found['pictures']}, {damaged} damaged" if damaged else found["pictures"],
         "latency": "not said" if found["latency_s"] is None else f"{found['latency_s']:.2f} s",
     }
+
+
+def _key_frames(found: Mapping[str, Any]) -> str:
+    if found["opened_s"] is None:  # photos have none
+        return ""
+    return "fewer than two came" if found["key_frame_s"] is None else f"every {found['key_frame_s']:g} s"
 
 
 def _row(camera: Mapping[str, Any]) -> dict[str, Any]:

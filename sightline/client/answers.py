@@ -104,6 +104,7 @@ class Camera(Answer):
     loop: bool
     rotation: int = 0
     mask: tuple[tuple[tuple[float, float], ...], ...] = ()  #: what is looked at, in shares of the upright picture
+    after_reading: str = "keep"  #: what becomes of the photos of a folder: keep, move or delete
     status: CameraStatus | None  #: None while Redis does not answer
 
 

@@ -28,6 +28,7 @@ class Sources(Base):
     loop: Mapped[bool | None]
     rotation: Mapped[int | None]
     mask: Mapped[list[Any] | None]
+    after_reading: Mapped[str | None]
 
 
 class Jobs(Base):

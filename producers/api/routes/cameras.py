@@ -28,7 +28,7 @@ from sightline.redaction import redact_url
 from sightline.types import Pipeline, SourceId
 from storage import cameras
 from storage.access.keys import Role
-from storage.cameras import Camera, Mask, Rotation
+from storage.cameras import AfterReading, Camera, Mask, Rotation
 
 router = APIRouter(route_class=ChangesLogged, prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
 
@@ -45,6 +45,10 @@ MinFps = Annotated[
 _MASK: Final = Field(
     description="Polygons of what is looked at, each a list of [x, y] in shares of the upright picture, 0 to 1; the "
     "rest is painted black. Empty: all is looked at."
+)
+_AFTER_READING: Final = Field(
+    description="What becomes of a photo in a watched folder once it was read: it stays (`keep`), goes to the "
+    "subfolder `_read` (`move`), or is deleted."
 )
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 _TEST_TIMEOUT_S: Final = 8.0
@@ -81,6 +85,7 @@ class NewCamera(BaseModel):
     loop: bool = False
     rotation: Rotation = 0
     mask: Annotated[Mask, _MASK] = ()
+    after_reading: Annotated[AfterReading, _AFTER_READING] = "keep"
 
 
 class CameraUrl(BaseModel):
@@ -108,6 +113,7 @@ class CameraChange(BaseModel):
     loop: bool | None = None
     rotation: Rotation | None = None
     mask: Annotated[Mask, _MASK] | None = None
+    after_reading: Annotated[AfterReading, _AFTER_READING] | None = None
 
 
 class CameraView(BaseModel):
@@ -124,6 +130,7 @@ class CameraView(BaseModel):
     loop: bool
     rotation: Rotation
     mask: Mask
+    after_reading: AfterReading
     status: CameraStatus | None  #: None while Redis does not answer
 
 
@@ -238,7 +245,7 @@ def _check_url(url: str) -> None:
     if not _KNOWN_URL.fullmatch(url) or not url.isprintable():
         raise BadMessageError(
             f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, a video "
-            "file, a USB index (0)",
+            "file, a folder of photos (/photos/), a USB index (0)",
             field="url",
         )
     check_credentials(url)

@@ -42,7 +42,7 @@ def test_what_may_be_elsewhere_is_sent_as_it_is(sent: list[str], url: str) -> No
 
 def test_a_relative_path_to_nothing_is_refused(sent: list[str]) -> None:
     for command in (lambda: cameras.add("gate", "gaet.mp4"), lambda: cameras.change("gate", url="gaet.mp4")):
-        with pytest.raises(BadMessageError, match=r"no file 'gaet\.mp4' here"):
+        with pytest.raises(BadMessageError, match=r"no file or folder 'gaet\.mp4' here"):
             command()
     assert sent == []
 
