@@ -91,6 +91,11 @@ def finalize_passages(database: Database, gap: timedelta, now: datetime) -> int:
     return len(found)
 
 
+def tell_sinks(connection: sa.Connection, events: Sequence[NewEvent], now: datetime) -> None:
+    """Note events of something that no message caused."""
+    _insert(connection, [sink for sink in load_sinks(connection) if sink.collects], events, now)
+
+
 def delivery_row(
     sink_id: str, topic: str, identity: Iterable[str], data: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
