@@ -76,8 +76,13 @@ def passages(
         "on_list": "list",
     } | ({} if like is None else {"distance": "distance"})
     if not as_json:
-        rows = (row | {"on_list": _on_list(row.get("match"))} for row in rows)
+        rows = (row | {"text": _plate(row), "on_list": _on_list(row.get("match"))} for row in rows)
     print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no passages yet"))
+
+
+def _plate(row: Mapping[str, Any]) -> str:
+    correction = row.get("correction")
+    return row["text"] if correction is None else f"{row['text']} (read {correction['read']})"
 
 
 def _on_list(match: Mapping[str, Any] | None) -> str:

@@ -30,13 +30,22 @@ class Match(Answer):
     by: str
 
 
+class Correction(Answer):
+    """What was read of a passage whose plate somebody corrected, with its confidence; who did it, and when."""
+
+    read: str
+    confidence: float
+    by: str
+    at: datetime
+
+
 class Passage(Answer):
     """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1."""
 
     passage_id: str
     source_id: str
     text: str
-    origin: str  #: whether a reading says just this plate, or it is composed of several
+    origin: str  #: `read`: a reading says just this plate; `composed` of several; `corrected` by somebody
     confidence: float
     first_seen: datetime
     last_seen: datetime
@@ -46,6 +55,7 @@ class Passage(Answer):
     direction: str
     state: Literal["open", "final"]  #: more readings may come; none came for a while, late ones still join
     match: Match | None  #: None if it is on no list
+    correction: Correction | None = None  #: None if the plate is as it was read
     country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
     country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`

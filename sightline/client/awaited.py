@@ -117,6 +117,10 @@ class AsyncSightline:
         async for passage in _in_threads(found):
             yield passage
 
+    async def correct_passage(self, passage_id: str, text: str | None) -> Passage:
+        """See `Sightline.correct_passage`."""
+        return await asyncio.to_thread(self._sync.correct_passage, passage_id, text)
+
     async def findings(
         self,
         pipeline: str | None = None,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import quote
 
 from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.http import ApiClient, check_address
@@ -228,6 +229,15 @@ class Sightline:
         query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
         rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
         return map(Passage.model_validate, rows)
+
+    def correct_passage(self, passage_id: str, text: str | None) -> Passage:
+        """Say what plate a passage has, in any spelling; None takes that back. Needs an operator's key.
+
+        What was read stays in its `correction`, and later readings do not change what was said. Raises as `passages`
+        does; NotThereError, a BadMessageError, if there is no such passage.
+        """
+        path = f"/passages/{quote(passage_id, safe='')}"
+        return Passage.model_validate(self._api.call("PATCH", path, json={"text": text}))
 
     def findings(
         self,

@@ -12,16 +12,18 @@ from sightline.wire.events import Event
 from storage.items.changes import NewEvent, Wanted
 from storage.passages.plate_lists import Match
 from storage.passages.summary import Tally
-from storage.passages.views import PassageState, PassageView, to_match
+from storage.passages.views import PassageState, PassageView, shown_plate, to_match
+from storage.plates.corrections import Correction
 
 
 @dataclass(frozen=True, slots=True)
 class PassageChanges:
     """All by passage_id, but for `passage_ids`: key of the sighting -> passage_id.
 
-    `before` is the text, the match and the confidence that a passage had, `matches` and `countries` those that new and
-    changed ones have now. `merged` leads from those that are gone to what they are part of, `causes` to the first new
-    sighting behind a change, which names the change. `final` are those that had ended before.
+    `before` is the plate, the match and the confidence that a passage had, `matches` and `countries` those that new and
+    changed ones have now, `corrections` what somebody says their plates are. `merged` leads from those that are gone to
+    what they are part of, `causes` to the first new sighting behind a change, which names the change. `final` are those
+    that had ended before.
     """
 
     passage_ids: Mapping[str, str]
@@ -30,6 +32,7 @@ class PassageChanges:
     before: Mapping[str, tuple[str, Match | None, float]]
     matches: Mapping[str, Match | None]
     countries: Mapping[str, Country | None]
+    corrections: Mapping[str, Correction]
     final: frozenset[str]
     merged: Mapping[str, str]
     causes: Mapping[str, str]
@@ -44,10 +47,11 @@ class PassageChanges:
             for passage_id, tally in sorted(self.changed.items(), key=_first_seen):
                 merged = sorted(gone for gone, survivor in self.merged.items() if survivor == passage_id)
                 text, match, confidence = self.before[passage_id]
-                was, now = (text, _known_plate(match)), (tally.text, _known_plate(self.matches[passage_id]))
+                view = self._view(passage_id, tally)
+                was, now = (text, _known_plate(match)), (view.text, _known_plate(self.matches[passage_id]))
                 is_news = bool(merged) or was != now
-                if is_news or wanted.crosses(confidence, tally.confidence):
-                    data = passage_data(self._view(passage_id, tally)) | {"merged_passage_ids": merged}
+                if is_news or wanted.crosses(confidence, view.confidence):
+                    data = passage_data(view) | {"merged_passage_ids": merged}
                     # A sighting is new once: the first one behind a change names it.
                     identity = (passage_id, self.causes[passage_id])
                     over = None if is_news else confidence
@@ -58,9 +62,7 @@ class PassageChanges:
         return PassageView(
             passage_id=passage_id,
             source_id=tally.source_id,
-            text=tally.text,
-            origin=tally.origin,
-            confidence=tally.confidence,
+            **shown_plate(tally.text, tally.confidence, tally.origin, self.corrections.get(passage_id)),
             first_seen=tally.first_seen,
             last_seen=tally.last_seen,
             reading_count=tally.reading_count,

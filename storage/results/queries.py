@@ -19,7 +19,7 @@ from storage.accounting.reconciliation import count_rows
 from storage.database.engine import Database
 from storage.database.paging import Page, between, read_page
 from storage.jobs import wire_results
-from storage.passages.search import WILDCARDS, matches_pattern
+from storage.passages.search import WILDCARDS, is_corrected_to, matches_pattern
 from storage.passages.views import PassageView, view_passage
 from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
@@ -40,7 +40,8 @@ def list_passages(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[PassageView]:
-    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character.
+    """Passages by first sight. `text` is a plate in any spelling, as it was read or corrected; `*` stands for any run,
+    `?` for one character.
 
     `list_name`: only those that were on this list of known plates when they were stored; `country`: only those likely
     of it, or of a part of it.
@@ -52,7 +53,7 @@ def list_passages(
             sa.or_(Passages.country == country, Passages.country.startswith(f"{country}-", autoescape=True))
         )
     if text is not None:
-        rows = rows.where(_matches(Passages.text, text, plate_chars))
+        rows = rows.where(_matches_plate(text))
         if any(char in WILDCARDS for char in text) and (fits := matches_pattern(database, text)) is not None:
             rows = rows.where(fits)
     return read_page(
@@ -182,7 +183,7 @@ def explain_frame(database: Database, frame_id: str) -> Explanation | None:
 
 def passages_of(database: Database, frame_id: str) -> dict[int, PassageRef]:
     """The passages of a frame's readings as they stand now, by index of the reading."""
-    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
+    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count, Passages.corrected)
     rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)
     with database.read() as connection:
         found = connection.execute(rows.where(Readings.frame_id == frame_id)).all()
@@ -227,6 +228,15 @@ def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[s
     """`column` is spelled by `spell`, and so is what stands between the wildcards of `wanted`."""
     pattern = like_pattern(wanted, spell)
     return column == spell(wanted) if pattern is None else column.like(pattern, escape="\\")
+
+
+def _matches_plate(wanted: str) -> sa.ColumnElement[bool]:
+    pattern = like_pattern(wanted, plate_chars)
+    if pattern is None:
+        corrected = is_corrected_to([plate_chars(wanted)])
+    else:  # the first of the two leads to the index of the few that are corrected
+        corrected = sa.and_(Passages.corrected_folded > "", Passages.corrected.like(pattern, escape="\\"))
+    return sa.or_(_matches(Passages.text, wanted, plate_chars), corrected)
 
 
 def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:

@@ -98,6 +98,11 @@ def _traces(judged: Sequence[tuple[Message, dict[str, str]]]) -> dict[str, str]:
     return {item.source_id: job.traceparent for job in jobs if job.traceparent for item in job.frames}
 
 
+def tell_sinks(connection: sa.Connection, events: Sequence[NewEvent], now: datetime) -> None:
+    """Note events of something that no message caused."""
+    _insert(connection, [sink for sink in load_sinks(connection) if sink.collects], events, now)
+
+
 def delivery_row(
     sink_id: str,
     topic: str,
