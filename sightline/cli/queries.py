@@ -12,6 +12,7 @@ import typer
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.client.http import PAGE, call_api, list_items
 from sightline.errors import BadMessageError, SettingsError
+from sightline.local.kinds import TOLD, read_told
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
@@ -170,9 +171,11 @@ def _in_short(value: Any) -> str:
 
 def status(as_json: JsonFlag = False, data: Data = None) -> None:
     """Throughput, how long work has waited, what is open and dead, and disk."""
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/status")
+    settings = settings_for(data)
+    answer: dict[str, Any] = call_api(settings, "GET", "/status")
+    workers = read_told(settings.data_dir / TOLD)
     if as_json:
-        print_json(answer)
+        print_json(answer | ({"workers": workers} if workers else {}))
         return
     oldest, disk = answer["oldest_open_s"], answer["picture_disk"]
     facts = {
@@ -180,6 +183,7 @@ def status(as_json: JsonFlag = False, data: Data = None) -> None:
         "frames open": answer["open_frames"],
         "oldest open job": "none" if oldest is None else f"{oldest:.1f} s",
         **{f"messages waiting in {queue}": count for queue, count in answer["waiting"].items()},
+        **{f"processes of {kind}": _processes(told) for kind, told in workers.items()},
         "dead letters": answer["dead_letters"],
         "database": f"{answer['database_bytes'] / 1e6:.1f} MB",
     }
@@ -187,6 +191,12 @@ def status(as_json: JsonFlag = False, data: Data = None) -> None:
         facts["disk of the pictures"] = f"{disk['free_bytes'] / 1e9:.1f} of {disk['bytes'] / 1e9:.1f} GB free"
     rows = [{"what": what, "now": now} for what, now in facts.items()]
     print_rows(rows, {"what": "what", "now": "now"}, as_json=False, empty="")
+
+
+def _processes(told: Mapping[str, Any]) -> str:
+    """How many workers of a kind there are, and why."""
+    since = show(told["since"])
+    return f"{told['running']} of {told['least']} to {told['most']}, since {since} UTC: {told['why']}"
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:
