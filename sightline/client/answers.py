@@ -122,6 +122,7 @@ class SourceAudit(Answer):
     removed: int = 0
     removed_dead: int = 0
     lost: int = 0
+    missing_rows: int = 0
     balanced: bool
 
 
