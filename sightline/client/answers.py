@@ -133,6 +133,7 @@ class SourceAudit(Answer):
     removed: int = 0
     removed_dead: int = 0
     lost: int = 0
+    missing_rows: int = 0
     balanced: bool
 
 

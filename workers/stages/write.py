@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from prometheus_client.core import Metric
@@ -78,6 +79,8 @@ class WriteStage:
             self._accepted,
             Publisher(delivery.ledger, services.frames, delivery.broker),
         )
+        with suppress(BrokerUnavailableError):  # said by the sweeper
+            rebuild.run()  # before anything is written: into which database, and what counts as done in it
         self._sweeper = Sweeper(
             delivery.ledger,
             delivery.broker,
