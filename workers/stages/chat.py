@@ -13,7 +13,7 @@ from sightline.errors import JobCancelledError, PoisonError
 from sightline.pipelines import registry
 from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.chat import ChatOptions, ChatResult
-from sightline.types import FrameError, Item, ItemResult, Pipeline, StageRun
+from sightline.types import FrameError, Item, ItemResult, Lane, Pipeline, StageRun
 from sightline.wire.messages import Job, Message
 from workers.batching.batcher import Batched
 from workers.batching.engine import EngineRunner
@@ -58,6 +58,7 @@ class ChatStage:
             max_in_engine=lambda: engine.most_at_once,
             name="chat",
             bulk_beside=services.settings.chat_bulk_beside,
+            bulk_gives_way=engine.lets_stand,
         )
         self.runners = {"chat": self._runner}
         self._show = Shown(services.settings) if services.settings.chat_sees_pictures else None
@@ -78,6 +79,7 @@ class ChatStage:
         asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
         for number, one in enumerate(asked):
             if isinstance(one, Question):
+                one.gives_way = job.lane is Lane.BULK
                 one.tell = partial(self._tell, told, asked_at, number)
         try:
             answers = self._answers(asked, job, questions, told)

@@ -1,9 +1,9 @@
 """`python -m workers.chat.openvino.process ARGUMENTS`: the model in a process of its own, by lines of JSON.
 
 A step of the model keeps Python's lock; in the worker's own process nothing else would come to anything meanwhile. In:
-`{"ask": 7, "messages": […], "options": {…}}`, `{"call_off": 7}`. Out: `{"ready": {…}}` or `{"cannot": "…"}`, then for
-each step `{"said": {"7": "…"}, "ended": {"7": ["stop", 12, 3]}, "refused": {"8": "…"}, "gone": [9]}`. It ends with its
-input.
+`{"ask": 7, "messages": […], "options": {…}, "gives_way": false}`, `{"call_off": 7}`. Out: `{"ready": {…}}` or
+`{"cannot": "…"}`, then for each step `{"said": {"7": "…"}, "ended": {"7": ["stop", 12, 3]}, "refused": {"8": "…"},
+"gone": [9]}`. It ends with its input.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def main(arguments: str) -> int:
                 gone += [line["call_off"]] * model.call_off(line["call_off"])
                 continue
             try:
-                model.begin(line["ask"], line["messages"], ChatOptions.model_validate(line["options"]))
+                options = ChatOptions.model_validate(line["options"])
+                model.begin(line["ask"], line["messages"], options, gives_way=line.get("gives_way", False))
             except BadQuestionError as error:
                 refused[line["ask"]] = str(error)
         said, ended, ignored = model.step() if not model.is_idle else ({}, {}, [])
