@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.results.explanations import Explanation, PassageRef, explain, explain_item
 from storage.results.views import DeadLetterView, DetectionView, FrameView, JobView, ReadingView
-from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
+from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows, Sources
 
 
 def list_passages(
@@ -48,17 +48,42 @@ def list_passages(
     """
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
     rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
+    rows = _of_plate(database, rows, text)
     if country is not None:
         rows = rows.where(
             sa.or_(Passages.country == country, Passages.country.startswith(f"{country}-", autoescape=True))
         )
-    if text is not None:
-        rows = rows.where(_matches_plate(text))
-        if any(char in WILDCARDS for char in text) and (fits := matches_pattern(database, text)) is not None:
-            rows = rows.where(fits)
     return read_page(
         database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
     )
+
+
+def count_passages(
+    database: Database,
+    *,
+    text: str | None = None,
+    list_name: str | None = None,
+    sources: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, int]:
+    """How many passages there are, by source; those of `sources`, or of all. The rest is as for `list_passages`."""
+    counted: Any = sa.select(Passages.source_id, sa.func.count())
+    rows = between(counted, Passages.first_seen, since, until)
+    rows = _of_plate(database, _equal(rows, Passages.list_name, list_name), text)
+    if sources:
+        rows = rows.where(Passages.source_id.in_(sources))
+    with database.read() as connection:
+        found = connection.execute(rows.group_by(Passages.source_id).order_by(Passages.source_id)).all()
+    return {row[0]: row[1] for row in found}
+
+
+def list_passage_sources(database: Database) -> list[str]:
+    """The sources at which vehicles passed, by name."""
+    has_passage = sa.select(Passages.passage_id).where(Passages.source_id == Sources.source_id).exists()
+    rows = sa.select(Sources.source_id).where(has_passage).order_by(Sources.source_id)
+    with database.read() as connection:
+        return [*connection.execute(rows).scalars()]
 
 
 def get_passage(database: Database, passage_id: str) -> PassageView | None:
@@ -218,6 +243,15 @@ def counts_by_source(database: Database) -> dict[str, Counter[str]]:
             for name, column in (("removed", RemovedRows.stored), ("removed_dead", RemovedRows.dead))
         ),
     )
+
+
+def _of_plate(database: Database, rows: sa.Select[Any], text: str | None) -> sa.Select[Any]:
+    """The passages of a plate in any spelling, with wildcards or without; None: of any."""
+    if text is None:
+        return rows
+    rows = rows.where(_matches_plate(text))
+    fits = matches_pattern(database, text) if any(char in WILDCARDS for char in text) else None
+    return rows if fits is None else rows.where(fits)
 
 
 def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str | None) -> sa.Select[Any]:
