@@ -18,7 +18,7 @@ from sightline.plate_countries import Country, likely_country
 from sightline.types import Xyxy
 from storage.database.bulk import insert_rows
 from storage.passages.association import Rules, Stand, Vehicle
-from storage.passages.changes import PassageChanges
+from storage.passages.changes import Before, PassageChanges
 from storage.passages.known_sightings import load_passages, load_sightings
 from storage.passages.known_vehicles import motion_of
 from storage.passages.parked import forget_stands, move_stands, write_stands
@@ -26,7 +26,7 @@ from storage.passages.permuterm import add_rotations
 from storage.passages.plate_lists import Match, PlateLists
 from storage.passages.runs import Run, associate
 from storage.passages.summary import Best, Place, Tally, sum_tallies
-from storage.passages.views import match_of
+from storage.passages.views import match_of, read_zones, write_zones
 from storage.plates.sightings import Sighting
 from storage.plates.text import WEIGHT_OF_CERTAINTY, fold
 from storage.plates.votes import Votes
@@ -51,7 +51,7 @@ class _Placed:
     """What becomes of sightings and their passages, run by run; of names that `PassageChanges` has too, the same.
 
     `known` are the texts that passages had before, `known_matches` their matches, `known_confidences` how sure they
-    were.
+    were, `known_zones` where they had been.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
@@ -60,6 +60,7 @@ class _Placed:
     known: dict[str, str] = field(default_factory=dict[str, str])
     known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
     known_confidences: dict[str, float] = field(default_factory=dict[str, float])
+    known_zones: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     final: set[str] = field(default_factory=set[str])
     merged: dict[str, str] = field(default_factory=dict[str, str])
     causes: dict[str, str] = field(default_factory=dict[str, str])
@@ -77,7 +78,10 @@ class _Placed:
             new=MappingProxyType(self.new),
             changed=MappingProxyType(self.changed),
             before=MappingProxyType(
-                {key: (text, self.known_matches[key], self.known_confidences[key]) for key, text in self.known.items()}
+                {
+                    key: Before(text, self.known_matches[key], self.known_confidences[key], self.known_zones[key])
+                    for key, text in self.known.items()
+                }
             ),
             matches=MappingProxyType(self.matches),
             countries=MappingProxyType(self.countries),
@@ -148,6 +152,7 @@ def _place(connection: sa.Connection, run: Run, placed: _Placed) -> None:
     placed.known |= {key: row["text"] for key, row in run.rows.items()}
     placed.known_matches |= {key: match_of(row) for key, row in run.rows.items()}
     placed.known_confidences |= {key: row["confidence"] for key, row in run.rows.items()}
+    placed.known_zones |= {key: read_zones(row["zones"]) for key, row in run.rows.items()}
     placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
     lost = _lost(run, names)
     if run.again:
@@ -278,6 +283,7 @@ def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datet
         "best_score": tally.best.score,
         "votes": tally.votes,
         "path": tally.path and [_from_place(place) for place in tally.path],
+        "zones": write_zones(tally.zones),
         "direction": tally.direction.value,
         "folded": fold(tally.text),
         "origin": tally.origin.value,
@@ -317,6 +323,7 @@ def _tally(row: sa.RowMapping) -> Tally:
         ),
         votes=cast(Votes, row["votes"]),
         path=(_to_place(path[0]), _to_place(path[1])) if path else None,
+        zones=read_zones(row["zones"]),
     )
 
 

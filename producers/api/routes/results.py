@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import require
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
-from producers.api.params import Cursor, Limit, Since, Source, Until
+from producers.api.params import Cursor, Limit, Since, Source, Until, Zone
 from producers.api.services import Given
 from storage.access.keys import Role
 from storage.database.paging import Page
@@ -43,6 +43,7 @@ def list_passages(
         str | None,
         Query(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="Only those likely of it: `sk`, `us`, `us-tx`."),
     ] = None,
+    zone: Zone = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[PassageView]:
@@ -52,6 +53,7 @@ def list_passages(
         text=text,
         list_name=list,
         country=country,
+        zone=zone,
         source=source,
         since=since,
         until=until,
@@ -111,6 +113,7 @@ def get_passage(passage_id: PassageId, services: Given) -> PassageView:
 def list_detections(
     services: Given,
     label: Annotated[str | None, Query(max_length=64, description="Only this label.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -119,7 +122,7 @@ def list_detections(
 ) -> Page[DetectionView]:
     """Objects found, with boxes `xyxy` in pixels of the frame, newest first."""
     return queries.list_detections(
-        services.database, label=label, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, label=label, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 
@@ -127,6 +130,7 @@ def list_detections(
 def list_readings(
     services: Given,
     text: Text = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -135,7 +139,7 @@ def list_readings(
 ) -> Page[ReadingView]:
     """Texts read, with confidence per character, newest first."""
     return queries.list_readings(
-        services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, text=text, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 
