@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from sightline.errors import BadMessageError, SightlineError
 from sightline.pipelines import DEFAULT, check_camera
@@ -14,6 +14,7 @@ from sightline.types import Pipeline, SourceId, Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
 from storage.tables import Sources
+from storage.zones import Polygon, Zones
 
 
 class CameraNotFoundError(SightlineError):
@@ -32,9 +33,7 @@ class CameraExistsError(SightlineError):
         self.camera_id = camera_id
 
 
-_Share = Annotated[float, Field(ge=0, le=1)]
 Rotation = Literal[0, 90, 180, 270]
-Polygon = Annotated[tuple[tuple[_Share, _Share], ...], Field(min_length=3, max_length=100)]
 Mask = Annotated[tuple[Polygon, ...], Field(max_length=20)]
 AfterReading = Literal["keep", "move", "delete"]
 
@@ -56,6 +55,21 @@ class Camera(Value):
     rotation: Rotation = 0  #: degrees clockwise by which its pictures are turned to be upright
     mask: Mask = ()  #: what is looked at, in shares of the upright picture; nothing: all of it
     after_reading: AfterReading = "keep"  #: what becomes of a photo of a folder, once it was read
+    zones: Zones = ()
+
+    @field_validator("zones")
+    @classmethod
+    def _are_told_apart(cls, zones: Zones) -> Zones:
+        names = [zone.name for zone in zones]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name}: two zones have this name; give each its own")
+        return zones
+
+    @property
+    def looked_at(self) -> Mask:
+        """What of its pictures is looked at; nothing: all of it."""
+        return (*self.mask, *(zone.polygon for zone in self.zones if zone.mode == "look"))
 
 
 def is_folder(url: str) -> bool:
@@ -173,7 +187,9 @@ def _camera(row: sa.RowMapping) -> Camera:
 
 
 def _row(camera: Camera) -> dict[str, Any]:
-    return {name: getattr(camera, name) for name in _row_names()} | {"url": camera.url.get_secret_value()}
+    fields = {name: getattr(camera, name) for name in _row_names()}
+    zones = [zone.model_dump() for zone in camera.zones]
+    return fields | {"url": camera.url.get_secret_value(), "zones": zones or None}
 
 
 def _row_names() -> list[str]:

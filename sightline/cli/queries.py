@@ -16,6 +16,7 @@ from sightline.local.kinds import TOLD, read_told
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
+Zone = Annotated[str | None, typer.Option(help="Only what was in this zone of its camera.")]
 Since = Annotated[str | None, typer.Option(help="From then on: 15m, 1h, 2d, or a date and time.")]
 Until = Annotated[str | None, typer.Option(help="Before then, written like --since.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
@@ -48,6 +49,7 @@ def passages(
     ] = None,
     list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
     country: Annotated[str | None, typer.Option(help="Only those likely of it, such as sk, us or us-tx.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -56,12 +58,14 @@ def passages(
     data: Data = None,
 ) -> None:
     """Vehicles that passed: one plate each, voted from all its readings."""
-    if like is not None and (text is None or list_name is not None or country is not None):
-        raise BadMessageError("--like: give the plate to compare with, and no --list or --country", field="like")
+    if like is not None and (text is None or any(given is not None for given in (list_name, country, zone))):
+        raise BadMessageError(
+            "--like: give the plate to compare with, and no --list, --country or --zone", field="like"
+        )
     if like is not None:
         require_one_page(limit, "--like")
     query = {"text": text, "source": source, "since": since, "until": until}
-    query |= {"list": list_name, "country": country} if like is None else {"max_distance": like}
+    query |= {"list": list_name, "country": country, "zone": zone} if like is None else {"max_distance": like}
     path = "/passages" if like is None else "/passages/like"
     rows = list_items(settings_for(data), path, query, limit=limit)
     columns = {
@@ -72,6 +76,7 @@ def passages(
         "reading_count": "readings",
         "confidence": "confidence",
         "direction": "direction",
+        "zones": "zones",
         "country": "country",
         "state": "state",
         "on_list": "list",
@@ -95,6 +100,7 @@ def _on_list(match: Mapping[str, Any] | None) -> str:
 
 def detections(
     label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -103,13 +109,14 @@ def detections(
     data: Data = None,
 ) -> None:
     """What was found, newest first."""
-    query = {"label": label, "source": source, "since": since, "until": until}
+    query = {"label": label, "zone": zone, "source": source, "since": since, "until": until}
     columns = {
         "captured_at": "captured (UTC)",
         "source_id": "source",
         "label": "label",
         "confidence": "confidence",
         "xyxy": "box",
+        "zone": "zone",
         "frame_id": "frame",
     }
     _list("/detections", query, columns, limit=limit, as_json=as_json, data=data, empty="no detections yet")
@@ -117,6 +124,7 @@ def detections(
 
 def readings(
     text: Annotated[str | None, typer.Argument(help="Text; * and ? stand for any characters or one.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -125,12 +133,13 @@ def readings(
     data: Data = None,
 ) -> None:
     """What was read, newest first."""
-    query = {"text": text, "source": source, "since": since, "until": until}
+    query = {"text": text, "zone": zone, "source": source, "since": since, "until": until}
     columns = {
         "captured_at": "captured (UTC)",
         "source_id": "source",
         "text": "text",
         "confidence": "confidence",
+        "zone": "zone",
         "frame_id": "frame",
     }
     _list("/readings", query, columns, limit=limit, as_json=as_json, data=data, empty="nothing was read yet")

@@ -121,6 +121,8 @@ def explain(
     joined = [_split(one, judged) for one in judged]
     candidates = _choose(joined)
     plate, why = _outcome(result, candidates)
+    if result.outside:
+        why = f"{why}; {result.outside} more found outside of the camera's zones, and left out"
     return Explanation(
         frame=result.frame,
         width=result.width,

@@ -34,6 +34,7 @@ def list_passages(
     text: str | None = None,
     list_name: str | None = None,
     country: str | None = None,
+    zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
@@ -44,7 +45,7 @@ def list_passages(
     `?` for one character.
 
     `list_name`: only those that were on this list of known plates when they were stored; `country`: only those likely
-    of it, or of a part of it.
+    of it, or of a part of it; `zone`: only those that were read in it.
     """
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
     rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
@@ -53,6 +54,8 @@ def list_passages(
         rows = rows.where(
             sa.or_(Passages.country == country, Passages.country.startswith(f"{country}-", autoescape=True))
         )
+    if zone is not None:
+        rows = rows.where(Passages.zones.contains(f",{zone},", autoescape=True))
     return read_page(
         database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
     )
@@ -98,15 +101,17 @@ def list_detections(
     database: Database,
     *,
     label: str | None = None,
+    zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[DetectionView]:
-    """Detections by time of capture, of one `label` or all."""
+    """Detections by time of capture, of one `label` or `zone`, or all."""
     rows = between(sa.select(Detections.__table__), Detections.captured_at, since, until)
     rows = _equal(_equal(rows, Detections.source_id, source), Detections.label, label)
+    rows = _equal(rows, Detections.zone, zone)
     keys = [Detections.captured_at, Detections.frame_id, Detections.detection_index]
     return read_page(database, rows, keys, _detection, limit=limit, cursor=cursor)
 
@@ -116,6 +121,7 @@ def list_readings(
     *,
     text: str | None = None,
     passage_id: str | None = None,
+    zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
@@ -125,6 +131,7 @@ def list_readings(
     """Readings by time of capture. `text` as for passages, over letters and digits of any script."""
     rows = between(sa.select(Readings.__table__), Readings.captured_at, since, until)
     rows = _equal(_equal(rows, Readings.source_id, source), Readings.passage_id, passage_id)
+    rows = _equal(rows, Readings.zone, zone)
     if text is not None:
         rows = rows.where(_matches(Readings.normalized, text, normalize))
     keys = [Readings.captured_at, Readings.frame_id, Readings.reading_index]

@@ -29,6 +29,7 @@ class Sources(Base):
     rotation: Mapped[int | None]
     mask: Mapped[list[Any] | None]
     after_reading: Mapped[str | None]
+    zones: Mapped[list[Any] | None]
 
 
 class Jobs(Base):

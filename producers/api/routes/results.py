@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import Caller, require
 from producers.api.middleware.problems import ALWAYS, described
-from producers.api.params import Cursor, Limit, Since, Source, Until
+from producers.api.params import Cursor, Limit, Since, Source, Until, Zone
 from producers.api.services import Given
 from storage.access.keys import Role
 from storage.database.paging import Page
@@ -45,6 +45,7 @@ def list_passages(
         str | None,
         Query(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="Only those likely of it: `sk`, `us`, `us-tx`."),
     ] = None,
+    zone: Zone = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[PassageView]:
@@ -54,6 +55,7 @@ def list_passages(
         text=text,
         list_name=list,
         country=country,
+        zone=zone,
         source=source,
         since=since,
         until=until,
@@ -134,6 +136,7 @@ def correct_passage(passage_id: PassageId, change: PassageChange, services: Give
 def list_detections(
     services: Given,
     label: Annotated[str | None, Query(max_length=64, description="Only this label.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -142,7 +145,7 @@ def list_detections(
 ) -> Page[DetectionView]:
     """Objects found, with boxes `xyxy` in pixels of the frame, newest first."""
     return queries.list_detections(
-        services.database, label=label, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, label=label, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 
@@ -150,6 +153,7 @@ def list_detections(
 def list_readings(
     services: Given,
     text: Text = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -158,7 +162,7 @@ def list_readings(
 ) -> Page[ReadingView]:
     """Texts read, with confidence per character, newest first."""
     return queries.list_readings(
-        services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, text=text, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 

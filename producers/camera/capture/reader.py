@@ -61,9 +61,12 @@ class Reader(CameraThread[Outlet]):
         self._ended_files = ended_files
         self._open_source = open_source
         # Names the frames of an archive: a field that changes none of them must not change their names.
-        unnamed = {"min_fps", "after_reading"} | {name for name in ("rotation", "mask") if not getattr(camera, name)}
-        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude=unnamed) + self._url
-        self._view = View(camera.rotation, camera.mask)
+        seen = camera.model_copy(update={"enabled": True, "mask": camera.looked_at})
+        unnamed = {"min_fps", "after_reading", "zones"} | {
+            name for name in ("rotation", "mask") if not getattr(seen, name)
+        }
+        self._row = seen.model_dump_json(exclude=unnamed) + self._url
+        self._view = View.of_camera(camera)
         self._seq = 0
 
     def follow_queue(self, age_s: float | None) -> None:

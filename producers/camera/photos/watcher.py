@@ -54,7 +54,7 @@ class FolderWatcher(CameraThread[PhotoOutlet]):
         self._photos = photos
         self._jpeg_quality = jpeg_quality
         self._limits = limits
-        self._view = View(camera.rotation, camera.mask)
+        self._view = View.of_camera(camera)
         self._failed: dict[str, str] = {}  #: by place: the edition that was no whole picture when it was looked at
 
     def _work(self) -> bool:
@@ -133,7 +133,7 @@ class FolderWatcher(CameraThread[PhotoOutlet]):
         return EncodedFrame(ref, self._viewed(photo.data))
 
     def _viewed(self, data: bytes) -> bytes:
-        if not self.camera.rotation and not self.camera.mask:
+        if not self.camera.rotation and not self.camera.looked_at:
             return data
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # upright, as its EXIF says
         if image is None:
