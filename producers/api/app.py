@@ -36,6 +36,7 @@ from producers.api.routes import (
     dead_letters,
     erasure,
     explanations,
+    exports,
     health,
     job_events,
     jobs,
@@ -81,6 +82,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     parts = (
         jobs,
         job_events,
+        exports,  # before `results`, whose passages may have any id
         results,
         explanations,
         dead_letters,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sightline.cli.export import export
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.client.http import PAGE, call_api, list_items
 from sightline.errors import BadMessageError, SettingsError
@@ -53,7 +54,11 @@ def passages(
     source: Source = None,
     since: Since = None,
     until: Until = None,
-    limit: Limit = 50,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; 50 unless they go to a file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all of them to this file as CSV; - is standard output.")
+    ] = None,
+    xlsx: Annotated[Path | None, typer.Option(help="Write all of them to this file for Excel.")] = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -62,6 +67,14 @@ def passages(
         raise BadMessageError(
             "--like: give the plate to compare with, and no --list, --country or --zone", field="like"
         )
+    if (file := csv or xlsx) is not None:
+        if like is not None or as_json or (csv and xlsx):
+            raise BadMessageError("--csv, --xlsx: one of them, without --like and --json", field="csv")
+        filters = {"text": text, "source": source, "since": since, "until": until, "list": list_name}
+        filters |= {"country": country, "zone": zone, "limit": limit}
+        export(settings_for(data), file, filters, is_excel=bool(xlsx))
+        return
+    limit = 50 if limit is None else limit
     if like is not None:
         require_one_page(limit, "--like")
     query = {"text": text, "source": source, "since": since, "until": until}

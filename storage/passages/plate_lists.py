@@ -192,7 +192,7 @@ def to_csv(plates: Iterable[KnownPlate]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows((each.list_name, each.plate, f"{each.tolerance:g}", _harmless(each.note)) for each in plates)
+    writer.writerows((each.list_name, each.plate, f"{each.tolerance:g}", harmless(each.note)) for each in plates)
     return file.getvalue()
 
 
@@ -227,7 +227,7 @@ def _parse_rows(reader: csv.DictReader[str], list_name: str | None) -> list[Know
     return found
 
 
-def _harmless(note: str) -> str:
+def harmless(note: str) -> str:
     """A spreadsheet would run what begins like a formula, whatever it does not show comes before that."""
     first_seen = next((sign for sign in note if sign.isprintable() and not sign.isspace()), "")
     return f"'{note}" if first_seen in tuple("=+-@＝＋－＠") or note[:1] in tuple("\t\r\n") else note

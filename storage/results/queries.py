@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sightline.types import FrameResult, ItemResult, JobResult, JobStatus
 from storage.accounting.reconciliation import count_rows
 from storage.database.engine import Database
-from storage.database.paging import Page, between, read_page
+from storage.database.paging import Page, between, cursor_of, read_page
 from storage.jobs import wire_results
 from storage.passages.search import WILDCARDS, is_corrected_to, matches_pattern
 from storage.passages.views import PassageView, view_passage
@@ -26,6 +26,8 @@ from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.results.explanations import Explanation, PassageRef, explain, explain_item
 from storage.results.views import DeadLetterView, DetectionView, FrameView, JobView, ReadingView
 from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows, Sources
+
+_PASSAGE_KEYS = (Passages.first_seen, Passages.passage_id)
 
 
 def list_passages(
@@ -37,6 +39,7 @@ def list_passages(
     zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
+    newer: bool = False,
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -45,7 +48,8 @@ def list_passages(
     `?` for one character.
 
     `list_name`: only those that were on this list of known plates when they were stored; `country`: only those likely
-    of it, or of a part of it; `zone`: only those that were read in it.
+    of it, or of a part of it; `zone`: only those that were read in it. `newer`: those next before the cursor, see
+    `read_page`.
     """
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
     rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
@@ -56,9 +60,12 @@ def list_passages(
         )
     if zone is not None:
         rows = rows.where(Passages.zones.contains(f",{zone},", autoescape=True))
-    return read_page(
-        database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
-    )
+    return read_page(database, rows, _PASSAGE_KEYS, view_passage, limit=limit, cursor=cursor, newer=newer)
+
+
+def passage_cursor(passage: PassageView) -> str:
+    """Where a passage is in the list of them."""
+    return cursor_of(dict(passage), _PASSAGE_KEYS)
 
 
 def count_passages(

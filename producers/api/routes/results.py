@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import Caller, require
 from producers.api.middleware.problems import ALWAYS, described
-from producers.api.params import Cursor, Limit, Since, Source, Until, Zone
+from producers.api.params import Country, Cursor, Limit, ListName, Since, Source, Text, Until, Zone
 from producers.api.services import Given
 from storage.access.keys import Role
 from storage.database.paging import Page
@@ -27,10 +27,6 @@ router = APIRouter(
 )
 
 PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
-Text = Annotated[
-    str | None,
-    Query(max_length=64, description="In any spelling (`kab 4721`); `*` stands for any characters, `?` for one."),
-]
 
 
 @router.get("/passages", summary="Vehicles that passed")
@@ -40,11 +36,8 @@ def list_passages(
     source: Source = None,
     since: Since = None,
     until: Until = None,
-    list: Annotated[str | None, Query(max_length=32, description="Only those on this list of known plates.")] = None,
-    country: Annotated[
-        str | None,
-        Query(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="Only those likely of it: `sk`, `us`, `us-tx`."),
-    ] = None,
+    list: ListName = None,
+    country: Country = None,
     zone: Zone = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -48,6 +48,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("PATCH", "/v1/passages/{passage_id}"): Rule(ACT, "correct_passage"),
     ("GET", "/v1/passages/{passage_id}/crop"): Rule(LOOK, "get_passage_crop"),
     ("GET", "/v1/passages/like"): Rule(LOOK, "list_similar_passages"),
+    ("GET", "/v1/passages/export"): Rule(LOOK, "export_passages"),
     ("GET", "/v1/passages/likely"): Rule(LOOK, "list_likely_passages"),
     ("GET", "/v1/plates"): Rule(LOOK, "list_plates"),
     ("GET", "/v1/plates/export"): Rule(LOOK, "export_plates"),
