@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients test-kubernetes manifests images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos soak fuzz accuracy passages weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients test-kubernetes manifests release scan images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,18 @@ test-kubernetes: .venv/dev ## kustomize and helm render what deploy/manifests wr
 
 manifests: .venv/dev ## write deploy/kubernetes and deploy/helm again from docker-compose.yml, the Dockerfile and the registry
 	@$(BIN)/python -m deploy.manifests
+
+RELEASE_VENV ?= .venv-release
+$(RELEASE_VENV)/tools: deploy/release/requirements.txt
+	@$(PYTHON) -m venv $(RELEASE_VENV)
+	@$(RELEASE_VENV)/bin/python -m pip install -q --disable-pip-version-check -r deploy/release/requirements.txt
+	@touch $@
+
+release: .venv/dev $(RELEASE_VENV)/tools ## wheel, manifests, lists of packages, notes and sums of the last commit in dist/ (ARGS=--images)
+	@$(BIN)/python -m deploy.release $(ARGS)
+
+scan: .venv/dev $(RELEASE_VENV)/tools ## licences of what the roles install, known vulnerabilities where the internet is (ARGS=--strict)
+	@$(BIN)/python -m deploy.scan $(ARGS)
 
 images: .venv/dev ## run the Dockerfile's steps without Docker: does every role start with its packages? (TARGETS= FOLDER=)
 	@$(BIN)/python -m deploy.run_steps $(TARGETS) $(if $(FOLDER),--folder $(FOLDER))
@@ -122,7 +134,7 @@ docs: .venv/dev ## write the generated pages again, and build the site in build/
 	@echo "open build/site/index.html"
 
 clean: ## remove what was made here, but no data
-	rm -rf .venv .venv-paddle .venv-torch .venv-clients .venv-kubernetes dist build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle .venv-torch .venv-clients .venv-kubernetes .venv-release dist build .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv

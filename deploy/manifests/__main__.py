@@ -15,7 +15,8 @@ def files() -> dict[Path, str]:
     """All that is written, by its path."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     kubernetes, helm = ROOT / "deploy/kubernetes", ROOT / "deploy/helm/sightline"
-    return {kubernetes / name: text for name, text in kustomizations(version).items()} | {
+    tag = version.replace("+", "-")  # as images have it
+    return {kubernetes / name: text for name, text in kustomizations(tag).items()} | {
         helm / name: text for name, text in chart(version).items()
     }
 

@@ -75,8 +75,8 @@ def _about(version: str) -> dict[str, Any]:
         "name": "sightline",
         "description": "Cameras and uploads become rows one can trust.",
         "type": "application",
-        "version": version,
-        "appVersion": version,
+        "version": version.replace(".dev", "-dev"),  # Helm's versions are not Python's
+        "appVersion": version.replace("+", "-"),
         "kubeVersion": ">=1.25.0-0",
     }
 
