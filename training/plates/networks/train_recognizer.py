@@ -20,6 +20,7 @@ from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional as F  # noqa: N812  # pyright: ignore[reportMissingImports]
 
 from training.plates.networks.network import PlateNet
+from training.plates.networks.start import start_from
 from workers.recognizers.ctc import CHARACTERS, decode
 
 _BATCH = 32
@@ -38,10 +39,14 @@ def load_crops(folder: Path) -> Crops:
     return Crops(np.load(folder / "crops.npy", mmap_mode="r"), texts)
 
 
-def train(crops: Crops, folder: Path, *, steps: int, minutes: float, peak_rate: float, seed: int) -> None:
+def train(
+    crops: Crops, folder: Path, *, steps: int, minutes: float, peak_rate: float, seed: int, start: Path | None = None
+) -> None:
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     network = PlateNet().to(memory_format=torch.channels_last)
+    if start is not None:
+        start_from(start, network, crops.images[-_HELD_OUT:])
     averaged = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.AdamW(network.parameters(), lr=peak_rate, weight_decay=0.02)
     step, spent_s = _resume(folder, network, averaged, optimizer)
@@ -168,6 +173,7 @@ def main() -> None:
     parser.add_argument("--peak-rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="a .onnx file of this network to train on from")
     args = parser.parse_args()
     if not args.steps and not args.minutes:
         parser.error("--steps or --minutes must be given")
@@ -179,6 +185,7 @@ def main() -> None:
         minutes=args.minutes,
         peak_rate=args.peak_rate,
         seed=args.seed,
+        start=args.start,
     )
 
 
