@@ -41,6 +41,9 @@ class _Variant(NamedTuple):
     broad_m: float  #: width of M and W, of a letter's; narrow ones have a thinner pen
     deep_m: float  #: how far the middle of M and W reaches
     flag: float  #: how far a 1 without serifs reaches to the left
+    bar_y: float = 0.68  #: of a 4
+    stem_y: float = 0.36  #: where the stem of an open 4 begins
+    blunt: float = 0.0  #: how broad the foot of a V is
 
 
 @lru_cache(VARIANTS + US_VARIANTS)
@@ -70,21 +73,25 @@ def _variant(number: int) -> _Variant:
 def _american(rng: np.random.Generator) -> _Variant:
     """Narrow, thin, round; an I has serifs, a 1 seldom a base; M and W are hardly broader than H."""
     width = rng.uniform(0.36, 0.56)
+    more = np.random.default_rng(int(rng.integers(1 << 32)))
     return _Variant(
         radius=rng.uniform(0.28, 0.5),
         pen=rng.uniform(0.085, min(0.155, 0.3 * width)),
         width=width,
         digit_width=width * rng.uniform(0.92, 1.02),
-        serifs=rng.random() < 0.85,
+        serifs=rng.random() < 0.93,
         based_one=rng.random() < 0.3,
         slashed_zero=rng.random() < 0.08,
         bent=rng.random() < 0.3,
         flat_three=rng.random() < 0.1,
         straight_w=rng.random() < 0.6,
-        open_four=rng.random() < 0.3,
+        open_four=rng.random() < 0.5,
         broad_m=rng.choice([1.0, 1.0, 1.1, 1.2]),
         deep_m=rng.uniform(0.35, 0.95),
         flag=rng.choice([0.25, 0.35, 0.45, 0.6]),
+        bar_y=more.uniform(0.62, 0.86),
+        stem_y=more.uniform(0.2, 0.62),
+        blunt=float(more.choice([0.0, 0.0, 0.16, 0.3])),
     )
 
 
@@ -157,7 +164,11 @@ def _strokes(char: str, v: _Variant) -> _Strokes:
         "S": [[(1, 0.26), (1, 0), (0, 0), (0, 0.47), (1, 0.5), (1, 1), (0, 1), (0, 0.74)]],
         "T": [[(0, 0), (1, 0)], [(0.5, 0), (0.5, 1)]],
         "U": [[(0, 0), (0, 1), (1, 1), (1, 0)]],
-        "V": [[(0, 0), (0.5, 1, 0), (1, 0)]],
+        "V": [
+            [(0, 0), (0.5 - v.blunt / 2, 1, 0), (0.5 + v.blunt / 2, 1, 0), (1, 0)]
+            if v.blunt
+            else [(0, 0), (0.5, 1, 0), (1, 0)]
+        ],
         "W": [
             [(0, 0), (0, 1, 0), (0.5, 1 - v.deep_m, 0), (1, 1, 0), (1, 0)]
             if v.straight_w
@@ -175,9 +186,9 @@ def _strokes(char: str, v: _Variant) -> _Strokes:
             [(0, 0.22), (0, 0), (0.96, 0), (0.96, 0.48), (0.4, 0.48)],
             [(0.4, 0.48), (1, 0.48), (1, 1), (0, 1), (0, 0.78)],
         ],
-        "4": [[(0.3, 0), (0, 0.68, 0), (1, 0.68)], [(0.75, 0.36), (0.75, 1)]]
+        "4": [[(0.3, 0), (0, v.bar_y, 0), (1, v.bar_y)], [(0.75, v.stem_y), (0.75, 1)]]
         if v.open_four
-        else [[(0.76, 1), (0.76, 0, 0), (0, 0.72, 0), (1, 0.72)]],
+        else [[(0.76, 1), (0.76, 0, 0), (0, v.bar_y + 0.04, 0), (1, v.bar_y + 0.04)]],
         "5": [[(0.95, 0), (0.06, 0, 0), (0.03, 0.42, 0), (1, 0.38), (1, 1), (0, 1), (0, 0.78)]],
         "6": [six],
         "7": [[(0, 0), (1, 0, 0), (0.35, 1)]],
