@@ -64,5 +64,6 @@ Moment = Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema({"typ
 Since = Annotated[Moment | None, Query(description="From then on: `15m`, `1h`, `2d`, epoch seconds or RFC 3339.")]
 Until = Annotated[Moment | None, Query(description="Before then, written like `since`.")]
 Source = Annotated[str | None, Query(max_length=64, description="Only this source.")]
+Zone = Annotated[str | None, Query(max_length=64, description="Only what was in this zone of its camera.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 Cursor = Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")]

@@ -38,6 +38,7 @@ class PassageRef(NamedTuple):
     text: str
     confidence: float
     reading_count: int
+    corrected: str | None = None  #: what somebody says its plate is
 
 
 class Candidate(Value):
@@ -122,6 +123,8 @@ def explain(
     joined = [_split(one, judged) for one in judged]
     candidates = _choose(joined)
     plate, why = _outcome(result, candidates)
+    if result.outside:
+        why = f"{why}; {result.outside} more found outside of the camera's zones, and left out"
     return Explanation(
         frame=result.frame,
         width=result.width,
@@ -166,6 +169,8 @@ def _judge(
         verdict, why = Verdict.PLATE, f"a plate, read with {reading.confidence:.2f}"
         if passage is not None and passage.text != plate:
             verdict, why = Verdict.VOTED_OUT, f"{passage.reading_count} readings of this passage voted {passage.text}"
+        if passage is not None and passage.corrected:
+            why += f"; somebody corrected the passage to {passage.corrected}"
     return Candidate(
         index=index,
         detection=detection,

@@ -9,11 +9,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from producers.api.access.audit_trail import new_act
-from producers.api.access.auth import Caller, require
-from producers.api.middleware.problems import NotFoundError
+from producers.api.access.auth import Caller, form_mark, may, require
 from producers.api.pages.templating import render
 from producers.api.params import Cursor
-from producers.api.services import Given
+from producers.api.services import ApiServices, Given
 from sightline.errors import BadMessageError
 from storage.access.audit_log import record
 from storage.access.keys import Role
@@ -22,6 +21,7 @@ from storage.passages import plate_lists
 from storage.passages.search import find_passages
 from storage.passages.views import PassageView
 from storage.results import queries
+from storage.results.corrections import PassageNotFoundError
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.VIEWER))])
 
@@ -74,14 +74,23 @@ def get_plates(
 def get_passage(request: Request, services: Given, passage_id: str, cursor: Cursor = None) -> Response:
     """One passage, and what was read of it, the newest first."""
     record(services.database, new_act(request, cast(Caller, request.state.caller), "get_passage"), DONE)
+    return show_passage(request, services, passage_id, cursor)
+
+
+def show_passage(
+    request: Request, services: ApiServices, passage_id: str, cursor: str | None = None, *, trouble: str = ""
+) -> Response:
+    """`trouble`: why a correction was refused."""
     passage = queries.get_passage(services.database, passage_id)
     if passage is None:
-        raise NotFoundError("passage", passage_id)
+        raise PassageNotFoundError(passage_id)
     readings = queries.list_readings(services.database, passage_id=passage_id, limit=_READINGS, cursor=cursor)
     shown = {
         "passage": passage,
         "readings": readings.items,
         "next_cursor": readings.next_cursor,
         "now": datetime.now(UTC),
+        "mark": form_mark(request) if may(request, Role.OPERATOR) else "",
+        "trouble": trouble,
     }
-    return render(request, "passage_page.html", shown)
+    return render(request, "passage_page.html", shown, status=422 if trouble else 200)
