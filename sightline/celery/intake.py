@@ -248,7 +248,7 @@ class ListReader:
             try:
                 self._bury(queue, _text(popped.entry), error)
             except StoppedError:
-                channel.client.rpush(popped.key, popped.entry)
+                channel.client.rpush(popped.key.decode(), popped.entry)
             if popped.tag and self.taker is not None:
                 self.taker.forget(popped.tag)
             return False

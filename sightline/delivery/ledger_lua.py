@@ -30,11 +30,11 @@ _TOLD_WITHIN_S: Final = 600
 #: The times between which marks do not count, as `<first> <last>` in epoch seconds; nearly always there is none.
 VOID: Final = "sightline:void"
 
-_HEAD: Final = (
-    """
+_HEAD: Final = """
 local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
-local cancelled = 'sightline:cancelled'
+local base = string.sub(jobs, 1, -5)  -- without `jobs`: with the prefix of all keys, if there is one
+local cancelled = base .. 'cancelled'
 local lines = {'@LINES@'}
 local forking = {@FORKING@}
 local function lane_of(line) return string.match(line, '^[^:]*') end
@@ -61,7 +61,7 @@ local function free(lane, source, frames)
   end
 end
 local function is_void(mark)
-  local void = redis.call('GET', '@VOID@')
+  local void = redis.call('GET', base .. 'void')
   if not void then return false end
   local first, last = string.match(void, '^(%S+) (%S+)')
   local seconds, micros = string.match(mark, '^%a+@(%d+),(%d+)')
@@ -77,13 +77,10 @@ local function forget(job_id)  -- returns the lane it was entered in and its pay
   if not payload then return nil end
   for _, key in ipairs({jobs, attempts, sightings}) do redis.call('HDEL', key, job_id) end
   for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
-  if forking[string.match(payload, '"pipeline":"([^"]+)"')] then redis.call('DEL', 'sightline:arrived:' .. job_id) end
+  if forking[string.match(payload, '"pipeline":"([^"]+)"')] then redis.call('DEL', base .. 'arrived:' .. job_id) end
   return string.match(payload, '"lane":"(%a+)"'), payload
 end
-""".replace("@HOUR@", str(HOUR_S))
-    .replace("@KEPT@", str(HOURS_KEPT_S))
-    .replace("@VOID@", VOID)
-)
+""".replace("@HOUR@", str(HOUR_S)).replace("@KEPT@", str(HOURS_KEPT_S))
 
 # ARGV: job_id, line, payload, due_at, limit in total, limit per source, then source, frames, ...
 _ADMIT = """
@@ -104,7 +101,7 @@ if tonumber(redis.call('HGET', open, lane .. '|*') or 0) + all > tonumber(ARGV[5
 enter(ARGV[2], ARGV[3], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
 redis.call('HSET', jobs, ARGV[1], ARGV[3])
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
-redis.call('DEL', done, result, 'sightline:deltas:' .. ARGV[1])  -- it died or was dropped before: this is a new try
+redis.call('DEL', done, result, base .. 'deltas:' .. ARGV[1])  -- it died or was dropped before: this is a new try
 return {'admitted', ''}
 """
 
@@ -193,7 +190,7 @@ if redis.call('DEL', done) == 1 then
   redis.call('SETNX', done, 'erased')
   redis.call('EXPIRE', done, ARGV[2])
 end
-redis.call('DEL', result, 'sightline:deltas:' .. ARGV[1])
+redis.call('DEL', result, base .. 'deltas:' .. ARGV[1])
 return 1
 """
 
