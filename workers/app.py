@@ -25,7 +25,7 @@ from sightline.celery.lanes import add_lane_steps
 from sightline.celery.lease import add_delivery_steps
 from sightline.celery.remote_control import only_answer
 from sightline.celery.transport import transport_of
-from sightline.errors import BadMessageError, SightlineError
+from sightline.errors import BadMessageError, SettingsError, SightlineError
 from sightline.logs import configure_logging
 from sightline.metrics.families import Collector
 from sightline.metrics.server import serve_metrics
@@ -67,6 +67,7 @@ class Worker:
 
     def open(self, sender: str, instance: Any, **_: object) -> None:
         try:
+            _require_threads(instance)
             self._open(sender, instance.app.amqp.queues, instance.concurrency)
         except SightlineError as error:
             # Celery would log it and go on without stages.
@@ -138,6 +139,19 @@ class Worker:
         stage = self.stages[WRITE_TASK]
         assert isinstance(stage, WriteStage)
         run_burial(stage.bury_message, self._services, letter if isinstance(letter, dict) else {"payload": letter})
+
+
+def _require_threads(instance: Any) -> None:
+    """Stages share models, batches and leases in one process: other pools take messages and never end them.
+
+    Raises:
+        SettingsError: it was started with another.
+    """
+    pool = str(getattr(instance.pool_cls, "__module__", instance.pool_cls)).rpartition(".")[2]
+    if pool not in ("thread", "threads"):
+        raise SettingsError(
+            f"-P {pool}: workers need -P threads; start it with celery -A workers.app worker -P threads"
+        )
 
 
 def create_worker_app(settings: Settings) -> Celery:
