@@ -53,6 +53,19 @@ def load_stages(queues: Collection[str]) -> dict[str, ModuleType]:
     return {task: import_module(stage.module) for task, stage in registry().stages.items() if stage.queue in queues}
 
 
+def consumed_queues(celery_queues: Any) -> set[str]:
+    """What a worker consumes of all queues: those of `-Q`; without it those whose stages need no package of their own.
+
+    What is in the queues of the others would wait for a worker that cannot open their models.
+    """
+    queues = set(celery_queues.consume_from) & set(registry().queues)
+    if celery_queues._consume_from is not None:
+        return queues
+    others = {stage.queue for stage in registry().stages.values() if stage.on_demand}
+    log.info("no -Q: %s are left to workers that name them", ", ".join(sorted(others)))
+    return queues - others
+
+
 class Worker:
     """The stages of this process, opened when the worker knows its queues."""
 
@@ -76,7 +89,7 @@ class Worker:
     def _open(self, sender: str, celery_queues: Any, concurrency: int) -> None:
         sys.setswitchinterval(_SWITCH_S)
         log_settings(self._settings)
-        queues = set(celery_queues.consume_from) & set(registry().queues)
+        queues = consumed_queues(celery_queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(
             self._app, self._settings, sender, self._patience, concurrency=concurrency, holds=self._holds
