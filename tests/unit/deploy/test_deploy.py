@@ -23,7 +23,7 @@ import yaml
 from deploy.dockerfile import Stage, environment, lineage, read_stages
 from deploy.run_steps import commands_of, loading_only, started_targets, with_defaults
 from producers.camera.health import unreported
-from producers.camera.status import CameraStatus
+from sightline.camera_status import CameraStatus
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.settings import PREFIX, Settings
