@@ -60,6 +60,14 @@ class ChatSettings(Group):
         "", description="Where the server of `openai` is: `http://10.0.0.5:8000/v1`.", pattern=r"^(https?://\S+)?$"
     )
     chat_api_key: SecretStr = Field(SecretStr(""), description="Key for that server.")
+    chat_sees_pictures: bool = Field(
+        False,
+        description="The model of `openai` sees: it is shown the pictures of `ask`, beside what was found there. Needs "
+        "OpenCV in the chat worker (`pip install -e '.[cpu]'`).",
+    )
+    chat_picture_px: Count = Field(
+        1024, description="Longest side of pictures that it is shown, in pixels; larger ones are made smaller."
+    )
     chat_timeout_s: Seconds = Field(
         60, description="Seconds that server may be silent, from one token to the next too."
     )
