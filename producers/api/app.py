@@ -24,6 +24,7 @@ from producers.api.middleware.headers import ResponseHeaders
 from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
+from producers.api.middleware.tracing import Traced
 from producers.api.openai import completions, models, transcriptions
 from producers.api.openai.errors import OpenAiErrors
 from producers.api.pages import chat, correction, page, reference
@@ -41,6 +42,7 @@ from producers.api.routes import (
     health,
     job_events,
     jobs,
+    lookups,
     pictures,
     plates,
     results,
@@ -50,7 +52,7 @@ from producers.api.routes import (
 from producers.api.services import ApiServices, open_services
 from sightline.settings import Settings
 
-_OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID")
+_OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID", "traceparent")
 
 
 def create_app(settings: Settings, services: ApiServices | None = None) -> FastAPI:
@@ -91,6 +93,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         plates,
         sinks,
         erasure,
+        lookups,
         books,
         audit_log,
         completions,
@@ -109,6 +112,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     app.add_middleware(RateLimit, settings=settings, client=opened.async_redis)
     app.add_middleware(ResponseHeaders)
     app.add_middleware(OpenAiErrors)
+    app.add_middleware(Traced, tracer=opened.tracer)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     if settings.cors_origins:
         # Keys come in a header that scripts set; the cookie of the page is for the page alone.

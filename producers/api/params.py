@@ -64,6 +64,7 @@ Moment = Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema({"typ
 Since = Annotated[Moment | None, Query(description="From then on: `15m`, `1h`, `2d`, epoch seconds or RFC 3339.")]
 Until = Annotated[Moment | None, Query(description="Before then, written like `since`.")]
 Source = Annotated[str | None, Query(max_length=64, description="Only this source.")]
+Zone = Annotated[str | None, Query(max_length=64, description="Only what was in this zone of its camera.")]
 Text = Annotated[
     str | None,
     Query(max_length=64, description="In any spelling (`kab 4721`); `*` stands for any characters, `?` for one."),

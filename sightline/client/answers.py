@@ -53,6 +53,7 @@ class Passage(Answer):
     best_frame_id: str  #: the frame whose crop is best to look at
     best_xyxy: Xyxy | None  #: where the plate is on it, in pixels
     direction: str
+    zones: tuple[str, ...] = ()  #: of its camera, that it was read in
     state: Literal["open", "final"]  #: more readings may come; none came for a while, late ones still join
     match: Match | None  #: None if it is on no list
     correction: Correction | None = None  #: None if the plate is as it was read
@@ -100,6 +101,14 @@ class CameraStatus(Answer):
     last_error: str | None = None
 
 
+class Zone(Answer):
+    """A named part of a camera's picture. `mode`: `mark`, `report` or `look`."""
+
+    name: str
+    polygon: tuple[tuple[float, float], ...]  #: in shares of the upright picture
+    mode: str
+
+
 class Camera(Answer):
     """A camera; its URL is without credentials."""
 
@@ -114,6 +123,8 @@ class Camera(Answer):
     loop: bool
     rotation: int = 0
     mask: tuple[tuple[tuple[float, float], ...], ...] = ()  #: what is looked at, in shares of the upright picture
+    after_reading: str = "keep"  #: what becomes of the photos of a folder: keep, move or delete
+    zones: tuple[Zone, ...] = ()
     status: CameraStatus | None  #: None while Redis does not answer
 
 
@@ -132,6 +143,7 @@ class SourceAudit(Answer):
     removed: int = 0
     removed_dead: int = 0
     lost: int = 0
+    missing_rows: int = 0
     balanced: bool
 
 

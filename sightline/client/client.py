@@ -209,6 +209,7 @@ class Sightline:
         *,
         like: float | None = None,
         on_list: str | None = None,
+        zone: str | None = None,
         source: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
@@ -220,13 +221,15 @@ class Sightline:
             text: a plate in any spelling; `*` stands for any characters, `?` for one.
             like: plates that differ from `text` by so much, at most 2, the likeliest first, at most 1,000.
             on_list: only those on this list of known plates.
+            zone: only those that were read in this zone of their camera.
             since, until: from then on, before then: a time with its zone, or as text (`15m`, `1h`, `2d`, RFC 3339).
 
         Raises:
             BadMessageError: an argument is wrong, or the key may not ask.
             BrokerUnavailableError, StoreUnavailableError: the API does not answer, or has no database.
         """
-        query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
+        query = {"text": text, "list": on_list, "zone": zone, "max_distance": like, "source": source}
+        query |= _range(since, until)
         rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
         return map(Passage.model_validate, rows)
 

@@ -18,7 +18,7 @@ from sightline.plate_countries import Country, likely_country
 from sightline.types import Xyxy
 from storage.database.bulk import insert_rows
 from storage.passages.association import Rules, Stand, Vehicle
-from storage.passages.changes import PassageChanges
+from storage.passages.changes import Before, PassageChanges
 from storage.passages.known_sightings import load_passages, load_sightings
 from storage.passages.known_vehicles import motion_of
 from storage.passages.parked import forget_stands, move_stands, write_stands
@@ -26,7 +26,7 @@ from storage.passages.permuterm import add_rotations
 from storage.passages.plate_lists import Match, PlateLists
 from storage.passages.runs import Run, associate
 from storage.passages.summary import Best, Place, Tally, sum_tallies
-from storage.passages.views import match_columns, match_of, shown_plate
+from storage.passages.views import match_columns, match_of, read_zones, shown_plate, write_zones
 from storage.plates.corrections import Correction, bequeath, correction_columns, correction_of
 from storage.plates.sightings import Sighting
 from storage.plates.text import fold
@@ -132,7 +132,7 @@ def sum_up_again(
     _correct(placed, lists)
     # Which countries may be is a writer's setting: it holds for a plate that stays, and of another nothing is said.
     placed.countries = {
-        key: _country(known[key]) if _said(known[key])[0] == placed.plate(key, tally) else None
+        key: _country(known[key]) if _said(known[key]).text == placed.plate(key, tally) else None
         for key, tally in changed.items()
     }
     add_rotations(connection, {tally.text for tally in changed.values()})
@@ -152,10 +152,10 @@ def _correct(placed: _Placed, lists: PlateLists) -> None:
         placed.matches[key] = lists.match_passage(tally.text, tally.votes, placed.corrections.get(key))
 
 
-def _said(row: sa.RowMapping) -> tuple[str, Match | None, float]:
-    """Plate, match and confidence that a passage's row has."""
+def _said(row: sa.RowMapping) -> Before:
+    """What a passage's row says."""
     plate = shown_plate(row["text"], row["confidence"], Origin(row["origin"]), correction_of(row))
-    return plate["text"], match_of(row), plate["confidence"]
+    return Before(plate["text"], match_of(row), plate["confidence"], read_zones(row["zones"]))
 
 
 def _country(row: sa.RowMapping) -> Country | None:
@@ -298,6 +298,7 @@ def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datet
         "best_score": tally.best.score,
         "votes": tally.votes,
         "path": tally.path and [_from_place(place) for place in tally.path],
+        "zones": write_zones(tally.zones),
         "direction": tally.direction.value,
         "folded": fold(tally.text),
         "origin": tally.origin.value,
@@ -325,6 +326,7 @@ def _tally(row: sa.RowMapping) -> Tally:
         ),
         votes=cast(Votes, row["votes"]),
         path=(_to_place(path[0]), _to_place(path[1])) if path else None,
+        zones=read_zones(row["zones"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -62,6 +62,7 @@ class PassageView(Value):
     reading_count: int
     best_frame_id: FrameId  #: the frame whose crop is best to look at: sure, sharp and large
     best_xyxy: Xyxy | None  #: where the plate is on it
+    zones: tuple[str, ...]  #: of its camera, that it was read in
     direction: Direction
     country: str | None
     country_confidence: float | None
@@ -117,13 +118,23 @@ def shown_plate(text: str, confidence: float, origin: Origin, correction: Correc
     return {"text": correction.text, "confidence": 1.0, "origin": Origin.CORRECTED, "correction": read}
 
 
+def write_zones(zones: Collection[str]) -> str | None:
+    """As the row has them: each between commas, so that one can be looked for."""
+    return f",{','.join(sorted(zones))}," if zones else None
+
+
+def read_zones(written: str | None) -> frozenset[str]:
+    return frozenset(written.strip(",").split(",") if written else ())
+
+
 def _passage_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
     plate = shown_plate(row["text"], row["confidence"], Origin(row["origin"]), correction_of(row))
-    others = PassageView.model_fields.keys() - plate.keys() - {"state", "match"}
+    others = PassageView.model_fields.keys() - plate.keys() - {"state", "match", "zones"}
     return (
         {name: row[name] for name in others}
         | plate
         | {
+            "zones": tuple(sorted(read_zones(row["zones"]))),
             "state": PassageState.OPEN if row["final_at"] is None else PassageState.FINAL,
             "match": to_match(match_of(row)),
         }

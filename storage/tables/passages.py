@@ -39,6 +39,7 @@ class Passages(Base):
     best_score: Mapped[int] = mapped_column(server_default="0")  #: see `storage.passages.summary.Sighting.score`
     votes: Mapped[dict[str, Any]]  #: see `votes.Votes`
     path: Mapped[list[Any] | None]  #: its first and last place, see `passages/rows.py`
+    zones: Mapped[str | None]  #: all that it was read in, as `,gate,yard,`
     direction: Mapped[str] = mapped_column(server_default="unknown")
     country: Mapped[str | None]  #: the likely one of `text`, see `plate_countries`
     country_confidence: Mapped[float | None]

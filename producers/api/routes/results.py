@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import Caller, require
 from producers.api.middleware.problems import ALWAYS, described
-from producers.api.params import Country, Cursor, Limit, ListName, Since, Source, Text, Until
+from producers.api.params import Country, Cursor, Limit, ListName, Since, Source, Text, Until, Zone
 from producers.api.services import Given
 from storage.access.keys import Role
 from storage.database.paging import Page
@@ -38,6 +38,7 @@ def list_passages(
     until: Until = None,
     list: ListName = None,
     country: Country = None,
+    zone: Zone = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[PassageView]:
@@ -47,6 +48,7 @@ def list_passages(
         text=text,
         list_name=list,
         country=country,
+        zone=zone,
         source=source,
         since=since,
         until=until,
@@ -127,6 +129,7 @@ def correct_passage(passage_id: PassageId, change: PassageChange, services: Give
 def list_detections(
     services: Given,
     label: Annotated[str | None, Query(max_length=64, description="Only this label.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -135,7 +138,7 @@ def list_detections(
 ) -> Page[DetectionView]:
     """Objects found, with boxes `xyxy` in pixels of the frame, newest first."""
     return queries.list_detections(
-        services.database, label=label, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, label=label, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 
@@ -143,6 +146,7 @@ def list_detections(
 def list_readings(
     services: Given,
     text: Text = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -151,7 +155,7 @@ def list_readings(
 ) -> Page[ReadingView]:
     """Texts read, with confidence per character, newest first."""
     return queries.list_readings(
-        services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, text=text, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 
