@@ -38,7 +38,6 @@ from producers.api.routes import (
     dead_letters,
     erasure,
     explanations,
-    exports,
     health,
     job_events,
     jobs,
@@ -50,6 +49,7 @@ from producers.api.routes import (
     status,
 )
 from producers.api.services import ApiServices, open_services
+from producers.api.spreadsheets import export
 from sightline.settings import Settings
 
 _OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID", "traceparent")
@@ -85,7 +85,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     parts = (
         jobs,
         job_events,
-        exports,  # before `results`, whose passages may have any id
+        export,  # before `results`, whose passages may have any id
         results,
         explanations,
         dead_letters,
