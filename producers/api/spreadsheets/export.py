@@ -14,8 +14,7 @@ from fastapi.responses import StreamingResponse
 from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import require
 from producers.api.middleware.problems import ALWAYS
-from producers.api.params import Country, ListName, Since, Source, Text, Until, Zone
-from producers.api.routes.pictures import BINARY
+from producers.api.params import BINARY, Country, ListName, Since, Source, Text, Until, Zone
 from producers.api.services import Given
 from producers.api.spreadsheets import csv, excel
 from producers.api.spreadsheets.passages import COLUMNS, passage_rows
