@@ -9,11 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sightline.delivery.agreement import Agreement, other_installation
 from sightline.doctor.elsewhere import answer
 from sightline.doctor.finding import Finding, bad, ok, warn
 from sightline.doctor.machine import compare_clocks
 from sightline.errors import StoreUnavailableError
+from sightline.redis.connection import connect
 from sightline.settings import Settings
+from storage.accounting.agreement import fresh_breaks, read_side
 from storage.accounting.throughput import size_bytes
 from storage.database.causes import CURES
 from storage.database.engine import Database, require_writable
@@ -50,6 +53,26 @@ def _refused(database: Database, error: StoreUnavailableError) -> Finding:
     return bad("database", says, cure)
 
 
+def look_at_agreement(settings: Settings) -> Iterator[Finding]:
+    """Whether Redis and the database belong together, and are of one time."""
+    require_existing(settings.sqlalchemy_url)
+    what, database = "redis and database", open_database(settings.sqlalchemy_url)
+    try:
+        check_revision(database)
+        with connect(settings.redis_url) as redis:
+            agreement = Agreement(redis, done_ttl_s=settings.result_ttl_s)
+            if (error := other_installation(read_side(database).installation_id, agreement.read())) is not None:
+                says, _, cure = str(error).partition(". ")
+                yield bad(what, says, cure)
+                return
+        breaks = fresh_breaks(database)
+        yield from (warn(what, each.words, "sightline audit") for each in breaks)
+        if not breaks:
+            yield ok(what, "belong together, and are of one time")
+    finally:
+        database.close()
+
+
 def look_at_sinks(settings: Settings) -> Iterator[Finding]:
     """Whether what is pushed arrives."""
     require_existing(settings.sqlalchemy_url)
@@ -79,4 +102,6 @@ def _clock(database: Database) -> Finding:
 
 
 if __name__ == "__main__":
-    raise SystemExit(answer(("database", look_at_database), ("sinks", look_at_sinks)))
+    raise SystemExit(
+        answer(("database", look_at_database), ("redis and database", look_at_agreement), ("sinks", look_at_sinks))
+    )

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Starts Redis with one user a role (users.acl). Passwords come from REDIS_<NAME>_PASSWORD or the file that
 # REDIS_<NAME>_PASSWORD_FILE names; Redis gets their hashes. REDIS_QUEUES names further queues, of pipelines that packages
-# bring: whoever may do something with gpu.detect may do it with them. Arguments are for redis-server.
+# bring: whoever may do something with gpu.detect may do it with them. REDIS_PREFIX is that of all keys, where
+# SIGHTLINE_REDIS_URL has one (?prefix=acme:). Arguments are for redis-server.
 set -eu
 umask 077
 here=$(dirname "$0")
@@ -31,13 +32,20 @@ for queue in ${REDIS_QUEUES:-}; do
       ;;
   esac
 done
-awk -v queues="${REDIS_QUEUES:-}" '
+case ${REDIS_PREFIX:-} in
+  *[!A-Za-z0-9_.:-]*)
+    echo "REDIS_PREFIX: '$REDIS_PREFIX' is no prefix of keys: letters, digits, . _ : -" >&2
+    exit 2
+    ;;
+esac
+awk -v queues="${REDIS_QUEUES:-}" -v prefix="${REDIS_PREFIX:-}" '
   function with_queues(line,  count, names, each) {
     count = split(queues, names, " ")
     for (each = 1; each <= count; each++) {
       gsub(/~gpu\.detect\?\?\[1-9\]/, "& ~" names[each] " ~" names[each] "??[1-9]", line)
       gsub(/%R~gpu\.detect\*/, "& %R~" names[each] "*", line)
     }
+    if (line !~ /^user (admin|default) /) gsub(/[~&]/, "&" prefix, line)
     return line
   }
   /^#/ || /^$/ { next }

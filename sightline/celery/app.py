@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sightline.celery.fairness import threads_for
 from sightline.celery.transport import transport_of
 from sightline.pipelines import registry
+from sightline.redis.prefix import split_prefix
 from sightline.redis.sentinel import SentinelAddress, is_sentinel
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def create_app(settings: Settings) -> Celery:
     transport = transport_of(url)
     options = transport.options(settings)
     known = registry()
+    if not url.startswith("amqp"):
+        url, prefix = split_prefix(url)
+        options["global_keyprefix"] = prefix
     if is_sentinel(url):
         address = SentinelAddress.of(url)
         url, options = address.kombu_url(), options | address.kombu_options()

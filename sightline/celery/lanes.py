@@ -198,7 +198,8 @@ class _Pop:
         if self._without_bulk:
             lanes = [lane for lane in lanes if lane is not Lane.BULK]
             timeout = timeout if self._learn_client_id() else _LOOK_AGAIN_S
-        keys = [key for lane in lanes for queue in queues for key in lists_of(channel, queue, lane)]
+        lists = (key for lane in lanes for queue in queues for key in lists_of(channel, queue, lane))
+        keys = [channel.global_keyprefix + key for key in lists]
         channel.client.connection.send_command("BRPOP", *keys, timeout or 0)
 
     def _take(self, taker: Taker, queues: list[str]) -> None:

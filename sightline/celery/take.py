@@ -24,17 +24,18 @@ from sightline.redis.clients import is_refusal
 log = logging.getLogger(__name__)
 
 # KEYS: what is unacknowledged, its index, then queues. ARGV: now, most in all, first half of the tags, what is between
-# a queue and a number in the name of a list, how many tags are acknowledged, these, then of each share: most, and the
-# first and the last number of its lists.
+# a queue and a number in the name of a list, how long the prefix of all keys is, how many tags are acknowledged, these,
+# then of each share: most, and the first and the last number of its lists.
 # Of a list no more than half is taken at once, so that idle workers share what little there is. Only what kombu can
 # read again is noted. On a full Redis a script may go on that has written something, and to pop is to write.
 _TAKE: Final = """
 local unacked, index, now, most, name, sep = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local acked = tonumber(ARGV[5])
+local prefix, acked = tonumber(ARGV[5]), tonumber(ARGV[6])
 if acked > 0 then
-  redis.call('HDEL', unacked, unpack(ARGV, 6, 5 + acked))
-  redis.call('ZREM', index, unpack(ARGV, 6, 5 + acked))
+  redis.call('HDEL', unacked, unpack(ARGV, 7, 6 + acked))
+  redis.call('ZREM', index, unpack(ARGV, 7, 6 + acked))
 end
+local function plain(key) return string.sub(key, prefix + 1) end
 local function is_envelope(entry)
   local read, found = pcall(cjson.decode, entry)
   return read and type(found) == 'table' and type(found.headers) == 'table' and type(found.properties) == 'table'
@@ -46,13 +47,13 @@ local function take(queue, list, room)
     local tag = ''
     if is_envelope(entry) then
       tag = name .. #taken
-      redis.call('HSET', unacked, tag, '[' .. entry .. ',"","' .. queue .. '"]')
+      redis.call('HSET', unacked, tag, '[' .. entry .. ',"","' .. plain(queue) .. '"]')
       redis.call('ZADD', index, now, tag)
     end
-    for _, value in ipairs({list, entry, tag}) do taken[#taken + 1] = value end
+    for _, value in ipairs({plain(list), entry, tag}) do taken[#taken + 1] = value end
   end
 end
-for at = 6 + acked, #ARGV, 3 do
+for at = 7 + acked, #ARGV, 3 do
   local share = tonumber(ARGV[at])
   for place = 3, #KEYS do
     for number = ARGV[at + 1], ARGV[at + 2] do
@@ -106,8 +107,10 @@ class Taker:
         channel = self._channel
         self._sent_acks, self._acked = self._acked, []
         self._asked, self.is_asked = most, True
-        keys = (channel.unacked_key, channel.unacked_index_key, *queues)
-        arguments: list[Any] = [time.time(), most, f"{uuid4()}:", channel.sep, len(self._sent_acks), *self._sent_acks]
+        prefix = channel.global_keyprefix
+        keys = [prefix + key for key in (channel.unacked_key, channel.unacked_index_key, *queues)]
+        arguments: list[Any] = [time.time(), most, f"{uuid4()}:", channel.sep, len(prefix)]
+        arguments += [len(self._sent_acks), *self._sent_acks]
         arguments += [value for numbers, of_all in shares for value in (of_all, numbers[0], numbers[-1])]
         channel.client.connection.send_command("EVALSHA", _SHA, len(keys), *keys, *arguments)
 

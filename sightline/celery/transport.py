@@ -148,12 +148,12 @@ class RedisTransport:
     def sent_at(self, channel: Any, queue: str, lane: Lane) -> float | None:
         with channel.client.pipeline(transaction=False) as pipe:
             for key in lists_of(channel, queue, lane):
-                pipe.lindex(key, -1)
+                pipe.lindex(channel.global_keyprefix + key, -1)  # kombu puts the prefix to what it uses itself
             return min((_sent_at(message) for message in pipe.execute() if message is not None), default=None)
 
     def held(self, channel: Any) -> tuple[int, float] | None:
         with channel.client.pipeline(transaction=False) as pipe:
-            pipe.zcard(channel.unacked_index_key)
+            pipe.zcard(channel.global_keyprefix + channel.unacked_index_key)
             pipe.zrange(channel.unacked_index_key, 0, 0, withscores=True)
             count, oldest = pipe.execute()
         return int(count), float(oldest[0][1]) if oldest else time.time()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pydantic import ValidationError
 
 from sightline.delivery import ledger_lua as scripts
+from sightline.delivery.agreement import Agreement
 from sightline.delivery.arrivals import Arrivals
 from sightline.errors import BacklogFullError
 from sightline.ids import made_at, new_id
@@ -94,6 +95,7 @@ class Ledger:
         self._limits = limits
         self._lines = [_line(lane, pipeline) for lane in Lane for pipeline in registry().names]
         self.arrivals = Arrivals(redis, job_timeout_s=limits.job_timeout_s)
+        self.agreement = Agreement(redis, done_ttl_s=limits.done_ttl_s)
         sources = scripts.sources(self._lines, registry().graphs)
         self._admit, self._begin, self._settle, self._claim, self._withdraw, self._cancel, self._forget = (
             redis.register_script(sources[name])

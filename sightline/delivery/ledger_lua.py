@@ -4,6 +4,9 @@ An open job stands in `jobs` (its payload) and in one sorted set of its *line* (
 due. `open` counts frames per `<lane>|<source>`; `*` stands for all sources. A finished job leaves a `done` mark, which
 expires. An open one has a mark only while a writer is at it: then nobody else may drop it.
 
+A mark says how a job ended and when, in seconds and microseconds: `stored@1764513211,250000 gate`. Where the database
+came back as it was earlier, marks of a time are void (`VOID`): what they call done is not in it, and may be done again.
+
 `sightings` counts how often an open job was seen again after a worker died with it. A job that was cancelled is far
 below zero there: every stage that begins reads this count anyway.
 
@@ -24,10 +27,14 @@ CANCELLED: Final = -1_000_000
 #: Workers look more often than this for what was cancelled.
 _TOLD_WITHIN_S: Final = 600
 
+#: The times between which marks do not count, as `<first> <last>` in epoch seconds; nearly always there is none.
+VOID: Final = "sightline:void"
+
 _HEAD: Final = """
 local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
-local cancelled = 'sightline:cancelled'
+local base = string.sub(jobs, 1, -5)  -- without `jobs`: with the prefix of all keys, if there is one
+local cancelled = base .. 'cancelled'
 local lines = {'@LINES@'}
 local forking = {@FORKING@}
 local function lane_of(line) return string.match(line, '^[^:]*') end
@@ -53,12 +60,24 @@ local function free(lane, source, frames)
     if redis.call('HINCRBY', open, field, -frames) <= 0 then redis.call('HDEL', open, field) end
   end
 end
+local function is_void(mark)
+  local void = redis.call('GET', base .. 'void')
+  if not void then return false end
+  local first, last = string.match(void, '^(%S+) (%S+)')
+  local seconds, micros = string.match(mark, '^%a+@(%d+),(%d+)')
+  if not seconds then return string.match(mark, '^%a+ ') ~= nil end  -- of a version that did not say when
+  local at = seconds + micros / 1e6
+  return at >= tonumber(first) and at <= tonumber(last)
+end
+local function is_ended()  -- or a writer is at it
+  return redis.call('EXISTS', done) == 1 and not is_void(redis.call('GET', done) or '')
+end
 local function forget(job_id)  -- returns the lane it was entered in and its payload; nothing if it was not open
   local payload = redis.call('HGET', jobs, job_id)
   if not payload then return nil end
   for _, key in ipairs({jobs, attempts, sightings}) do redis.call('HDEL', key, job_id) end
   for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
-  if forking[string.match(payload, '"pipeline":"([^"]+)"')] then redis.call('DEL', 'sightline:arrived:' .. job_id) end
+  if forking[string.match(payload, '"pipeline":"([^"]+)"')] then redis.call('DEL', base .. 'arrived:' .. job_id) end
   return string.match(payload, '"lane":"(%a+)"'), payload
 end
 """.replace("@HOUR@", str(HOUR_S)).replace("@KEPT@", str(HOURS_KEPT_S))
@@ -69,7 +88,8 @@ if redis.call('HEXISTS', jobs, ARGV[1]) == 1 then
   redis.call('HSETNX', attempts, ARGV[1], 0)  -- a second publisher counts on it: it can not be withdrawn any more
   return {'open', ''}
 end
-if string.match(redis.call('GET', done) or '', '^stored') then return {'done', ''} end
+local mark = redis.call('GET', done)
+if mark and string.match(mark, '^stored') and not is_void(mark) then return {'done', ''} end
 local lane, all = lane_of(ARGV[2]), 0
 for i = 7, #ARGV, 2 do
   all = all + ARGV[i + 1]
@@ -81,7 +101,7 @@ if tonumber(redis.call('HGET', open, lane .. '|*') or 0) + all > tonumber(ARGV[5
 enter(ARGV[2], ARGV[3], 7)  -- first of the writes: a full Redis refuses it, and with it the whole script
 redis.call('HSET', jobs, ARGV[1], ARGV[3])
 redis.call('ZADD', due .. ARGV[2], ARGV[4], ARGV[1])
-redis.call('DEL', done, result, 'sightline:deltas:' .. ARGV[1])  -- it died or was dropped before: this is a new try
+redis.call('DEL', done, result, base .. 'deltas:' .. ARGV[1])  -- it died or was dropped before: this is a new try
 return {'admitted', ''}
 """
 
@@ -90,7 +110,7 @@ return {'admitted', ''}
 # payload, far less where it was cancelled.
 _BEGIN = """
 if redis.call('HEXISTS', jobs, ARGV[1]) == 0 then
-  if ARGV[6] == '1' or redis.call('EXISTS', done) == 1 then return 0 end
+  if ARGV[6] == '1' or is_ended() then return 0 end
   if ARGV[3] == '' then return -1 end
   enter(ARGV[2], ARGV[3], 8)
   redis.call('HSET', jobs, ARGV[1], ARGV[3])
@@ -111,7 +131,8 @@ if ARGV[5] ~= '' then
 end
 local lane, payload = forget(ARGV[1])
 if not lane then return 0 end
-local ended = ARGV[2]
+local now = redis.call('TIME')
+local ended = ARGV[2] .. '@' .. now[1] .. ',' .. now[2]
 for i = 6, #ARGV, 3 do ended = ended .. ' ' .. ARGV[i] end  -- a live job may have been entered without some sources
 redis.call('SET', done, ended, 'EX', ARGV[3])
 for i = 6, #ARGV, 3 do
@@ -169,7 +190,7 @@ if redis.call('DEL', done) == 1 then
   redis.call('SETNX', done, 'erased')
   redis.call('EXPIRE', done, ARGV[2])
 end
-redis.call('DEL', result, 'sightline:deltas:' .. ARGV[1])
+redis.call('DEL', result, base .. 'deltas:' .. ARGV[1])
 return 1
 """
 

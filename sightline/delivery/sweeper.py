@@ -16,7 +16,7 @@ from sightline.delivery.branches import Branches, failed
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.cancellations import CANCELLED
 from sightline.delivery.ledger import Ledger, Overdue
-from sightline.errors import BrokerUnavailableError, StoreUnavailableError
+from sightline.errors import BrokerUnavailableError, SettingsError, StoreUnavailableError
 from sightline.pipelines import make_results, registry
 from sightline.pipelines.graph import Graph
 from sightline.pipelines.queues import WRITE_TASK
@@ -122,5 +122,7 @@ class Sweeper:
                 self._afterwards()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
                 log.warning("sweep put off: %s", error)
+            except SettingsError as error:
+                log.error("sweep put off: %s", error)
             except Exception:  # the last line of defense must not end by a bug; it is loud and tries again
                 log.exception("sweep failed")

@@ -8,6 +8,8 @@ import redis
 import redis.asyncio
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 
+from sightline.redis.prefix import prefix_pipeline, with_prefix, without_prefix
+
 #: What Redis says where a script may not do what it does, before and since version 7.
 _IN_A_SCRIPT = "The user executing the script can't"
 
@@ -22,19 +24,37 @@ def is_refusal(error: RedisError) -> bool:
 
 
 class Client(redis.Redis):
+    key_prefix = ""
+
     def execute_command(self, *args: Any, **options: Any) -> Any:
+        if self.key_prefix:
+            args = with_prefix(self.key_prefix, args)
         try:
-            return super().execute_command(*args, **options)
+            reply = super().execute_command(*args, **options)
         except ResponseError as error:
             raise _named(error, args, self.connection_pool) from error
+        return without_prefix(self.key_prefix, args, reply) if self.key_prefix else reply
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
+        made = super().pipeline(transaction, shard_hint)
+        return prefix_pipeline(self.key_prefix, made) if self.key_prefix else made
 
 
 class AsyncClient(redis.asyncio.Redis):
+    key_prefix = ""
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        if self.key_prefix:
+            args = with_prefix(self.key_prefix, args)
         try:
-            return await super().execute_command(*args, **options)
+            reply = await super().execute_command(*args, **options)
         except ResponseError as error:
             raise _named(error, args, self.connection_pool) from error
+        return without_prefix(self.key_prefix, args, reply) if self.key_prefix else reply
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
+        made = super().pipeline(transaction, shard_hint)
+        return prefix_pipeline(self.key_prefix, made) if self.key_prefix else made
 
 
 def _named(error: ResponseError, command: tuple[Any, ...], pool: Any) -> ResponseError:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import BrokerUnavailableError, NotPermittedError, RetryableError
+from sightline.redis.prefix import split_prefix
 from sightline.redis.sentinel import SentinelAddress, is_sentinel
 
 if TYPE_CHECKING:
@@ -30,26 +31,35 @@ def connect(url: str, **options: Any) -> redis.Redis:
     """A client with time-outs and text replies. Opens no connection yet."""
     from sightline.redis.clients import Client
 
+    url, prefix = split_prefix(url)
     if is_sentinel(url):
         from redis.sentinel import Sentinel
 
         address = SentinelAddress.of(url)
         sentinels = Sentinel(address.hosts, sentinel_kwargs=address.sentinel_options)
-        return sentinels.master_for(address.master, Client, **(_OPTIONS | address.master_options | options))
-    return Client.from_url(url, **(_OPTIONS | options))
+        client: Any = sentinels.master_for(address.master, Client, **(_OPTIONS | address.master_options | options))
+    else:
+        client = Client.from_url(url, **(_OPTIONS | options))
+    client.key_prefix = prefix
+    return client
 
 
 def connect_async(url: str, **options: Any) -> redis.asyncio.Redis:
     """The same for asyncio."""
     from sightline.redis.clients import AsyncClient
 
+    url, prefix = split_prefix(url)
     if is_sentinel(url):
         from redis.asyncio.sentinel import Sentinel
 
         address = SentinelAddress.of(url)
         sentinels = Sentinel(list(address.hosts), sentinel_kwargs=address.sentinel_options)
-        return sentinels.master_for(address.master, AsyncClient, **(_OPTIONS | address.master_options | options))
-    return AsyncClient.from_url(url, **(_OPTIONS | options))
+        master_options = _OPTIONS | address.master_options | options
+        client: Any = sentinels.master_for(address.master, AsyncClient, **master_options)
+    else:
+        client = AsyncClient.from_url(url, **(_OPTIONS | options))
+    client.key_prefix = prefix
+    return client
 
 
 _PASSING = re.compile(r"\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN) ")

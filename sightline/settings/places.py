@@ -19,7 +19,8 @@ class PlaceSettings(Group):
         "redis://127.0.0.1:6379/0",
         validation_alias=also("REDIS_URL", "REDIS_URL"),
         description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF). "
-        "`sentinel://user:password@host,host/0?master=NAME` follows Redis Sentinel: see `docs/how-to/redis.md`.",
+        "`sentinel://user:password@host,host/0?master=NAME` follows Redis Sentinel, `?prefix=acme:` puts a "
+        "prefix before all keys: see `docs/how-to/redis.md`.",
     )
     broker_url: str = Field(
         "",

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
+from sightline.delivery.ledger import Ledger
 from sightline.delivery.publisher import Publisher
 from sightline.ids import content_id
 from sightline.pipelines import registry
@@ -59,9 +60,10 @@ class Accepted:
             rows = sa.select(AcceptedJobs.job_id).where(AcceptedJobs.job_id == job_id, ~_IS_FINISHED)
             return connection.scalar(rows) is not None
 
-    def unfinished_frames(self) -> Counter[str]:
-        """How many frames of each source are accepted and not finished."""
-        return Counter(frame.source_id for jobs in self._unfinished() for job in jobs for frame in job.frames)
+    def lost_frames(self, ledger: Ledger) -> Counter[str]:
+        """How many frames of each source are accepted, not finished, and not open in the ledger."""
+        lost = (job for jobs in self._unfinished() for job in _not_open(ledger, jobs))
+        return Counter(frame.source_id for job in lost for frame in job.frames)
 
     def rebuild(self, publisher: Publisher) -> Counter[str]:
         """Publish again what is accepted, not finished, and not open in the ledger. Returns the frames per source.
@@ -72,11 +74,9 @@ class Accepted:
         """
         rebuilt: Counter[str] = Counter()
         for jobs in self._unfinished():
-            known = publisher.ledger.which_are_open([job.job_id for job in jobs])
-            for job in jobs:
-                if job.job_id not in known:
-                    publisher.publish(job, self._pixels(publisher.frames, job))
-                    rebuilt.update(frame.source_id for frame in job.frames)
+            for job in _not_open(publisher.ledger, jobs):
+                publisher.publish(job, self._pixels(publisher.frames, job))
+                rebuilt.update(frame.source_id for frame in job.frames)
         return rebuilt
 
     def forget_finished(self) -> int:
@@ -123,6 +123,11 @@ class Accepted:
             spares = self._spares.get_many([_spare_key(job.job_id, key) for key in missing])
             found |= dict(zip(missing, spares, strict=True))
         return {key: data for key, data in found.items() if data is not None}
+
+
+def _not_open(ledger: Ledger, jobs: list[Job]) -> list[Job]:
+    known = ledger.which_are_open([job.job_id for job in jobs])
+    return [job for job in jobs if job.job_id not in known]
 
 
 def forget_accepted(connection: sa.Connection, job_ids: Sequence[str]) -> list[str]:

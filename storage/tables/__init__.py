@@ -8,7 +8,7 @@ Tables are imported from here alone: whoever has one has the metadata of all.
 
 from storage.tables.access import ApiKeys, AuditLog, PageSessions
 from storage.tables.base import Base
-from storage.tables.books import LedgerLooks, RemovedRows
+from storage.tables.books import Agreements, LedgerLooks, RemovedRows, StoreBreaks
 from storage.tables.findings import Findings
 from storage.tables.frames import DeadLetters, Detections, Frames, Readings
 from storage.tables.jobs import AcceptedJobs, Jobs, Sources
@@ -17,6 +17,7 @@ from storage.tables.sinks import Deliveries, Sinks
 
 __all__ = [
     "AcceptedJobs",
+    "Agreements",
     "ApiKeys",
     "AuditLog",
     "Base",
@@ -36,4 +37,5 @@ __all__ = [
     "Sinks",
     "Sources",
     "Stands",
+    "StoreBreaks",
 ]

@@ -19,6 +19,32 @@ class LedgerLooks(Base):
     open_frames: Mapped[int]
     lost_frames: Mapped[int]
     lost_at: Mapped[datetime | None]
+    published_frames: Mapped[int] = mapped_column(server_default="0")  #: ever, at that look
+    missing_frames: Mapped[int] = mapped_column(server_default="0")  #: rows that a restored database does not have
+    missing_letters: Mapped[int] = mapped_column(server_default="0")
+
+
+class Agreements(Base):
+    """The database's half of the agreement with the ledger: one row, made when it is first asked for."""
+
+    __tablename__ = "agreements"
+
+    one: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  #: always 1
+    installation_id: Mapped[str]
+    step: Mapped[int]  #: both had come as far
+    proposed: Mapped[int]  #: the ledger may have come as far
+    agreed_at: Mapped[float]  #: when the ledger came to `step`, by the clock of Redis, in epoch seconds; 0: not yet
+    timeline: Mapped[str]  #: of PostgreSQL, another one after a standby was promoted; empty: not known
+
+
+class StoreBreaks(Base):
+    """When one of the two stores came back as it was earlier, and what that came to."""
+
+    __tablename__ = "store_breaks"
+
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    frames: Mapped[int]  #: that were lost, or whose rows are missing, at most
 
 
 class RemovedRows(Base):

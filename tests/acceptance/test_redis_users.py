@@ -50,8 +50,12 @@ WAIT_S = 40
 class Server(NamedTuple):
     port: int
     has_selectors: bool
+    prefix: str = ""
 
     def url(self, user: str) -> str:
+        return self.plain_url(user) + (f"?prefix={self.prefix}" if self.prefix else "")
+
+    def plain_url(self, user: str) -> str:
         return f"redis://{user}:{PASSWORD}@127.0.0.1:{self.port}/0"
 
     def client(self, user: str) -> redis.Redis:
@@ -59,8 +63,9 @@ class Server(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Started by deploy/redis/start.sh, as in a container."""
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Started by deploy/redis/start.sh, as in a container. Its parameter is the prefix of all keys."""
+    prefix = getattr(request, "param", "")
     folder = tmp_path_factory.mktemp("acl")
     shutil.copytree(ROOT / "deploy/redis", folder / "deploy")
     binary = shutil.which("redis-server") or ""
@@ -77,10 +82,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     given = {"REDIS_WORKER_PASSWORD_FILE": str(folder / "worker.secret"), "USERS_FILE": str(folder / "users.acl")}
     process = subprocess.Popen(
         ["sh", str(folder / "deploy/start.sh"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)],
-        env=dict(os.environ) | passwords | given | {"REDIS_SERVER": binary},
+        env=dict(os.environ) | passwords | given | {"REDIS_SERVER": binary, "REDIS_PREFIX": prefix},
         stdout=subprocess.DEVNULL,
     )
-    running = Server(port, has_selectors)
+    running = Server(port, has_selectors, prefix)
     with running.client("admin") as admin:
         for _ in range(100):
             try:
@@ -135,6 +140,7 @@ def flower(system: RoleSystem) -> Iterator[str]:
     process.wait(10)
 
 
+@pytest.mark.parametrize("server", ["", "acme:"], indirect=True, scope="module")
 def test_every_role_works_under_its_own_user(
     server: Server, system: RoleSystem, flower: str, photo: Callable[[str, int], bytes]
 ) -> None:
@@ -154,7 +160,9 @@ def test_every_role_works_under_its_own_user(
         assert client.wait(bad.job_id, WAIT_S).status is JobStatus.DEAD
         client.publisher.publish(stale, {stale.frames[0].frame_id: make_picture("KAB 1")})
         assert client.wait(stale.job_id, WAIT_S).status is JobStatus.DROPPED
-        Celery("x", broker=server.url("producer")).send_task("sightline.detect", args=["nonsense"], queue="gpu.detect")
+        foreign = Celery("x", broker=server.plain_url("producer"))
+        foreign.conf.broker_transport_options = {"global_keyprefix": server.prefix}
+        foreign.send_task("sightline.detect", args=["nonsense"], queue="gpu.detect")
         # Entered and never sent: the sweeper sends it.
         client.publisher.frames.put_many({swept.frames[0].frame_id: make_picture("KAB 2")})
         ledger.admit(swept)

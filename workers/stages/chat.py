@@ -13,7 +13,7 @@ from sightline.errors import JobCancelledError, PoisonError
 from sightline.pipelines import registry
 from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.chat import ChatOptions, ChatResult
-from sightline.types import FrameError, Item, ItemResult, Pipeline, StageRun
+from sightline.types import FrameError, Item, ItemResult, Lane, Pipeline, StageRun
 from sightline.wire.messages import Job, Message
 from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batched
@@ -59,6 +59,7 @@ class ChatStage:
             max_in_engine=lambda: engine.most_at_once,
             name="chat",
             bulk_beside=services.settings.chat_bulk_beside,
+            bulk_gives_way=engine.lets_stand,
         )
         self.runners = {"chat": self._runner}
         self._show = Shown(services.settings) if services.settings.chat_sees_pictures else None
@@ -84,6 +85,7 @@ class ChatStage:
         asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
         for number, one in enumerate(asked):
             if isinstance(one, Question):
+                one.gives_way = job.lane is Lane.BULK
                 one.tell = partial(self._tell, told, asked_at, number)
         try:
             answers = self._answers(asked, job, questions, told)

@@ -13,7 +13,8 @@ from producers.api.middleware.problems import ALWAYS
 from producers.api.params import Since, Until
 from producers.api.services import Given
 from storage.access.keys import Role
-from storage.accounting.ledger_snapshots import lost_frames
+from storage.accounting.agreement import list_breaks
+from storage.accounting.ledger_snapshots import lost_frames, missing_rows
 from storage.results import queries
 
 router = APIRouter(prefix="/v1", tags=["operations"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
@@ -38,35 +39,43 @@ def get_audit(services: Given, since: Since = None, until: Until = None) -> Audi
     had it until it went by age.
 
     Of all time there may be more rows than the ledger counts, where Redis was emptied and the database was not; never
-    fewer. With `since` or `until` it is about the frames published in that time, in whole hours, of the last 31 days;
-    there too many rows are told as well: Redis lost its memory, and what it had accepted can not be proven.
+    fewer, but for those that a restored backup does not have. `notes` says when one of the two came back older. With
+    `since` or `until` it is about the frames published in that time, in whole hours, of the last 31 days; there too
+    many rows are told as well: Redis lost its memory, and what it had accepted can not be proven.
     """
     if since is not None or until is not None:
         return audit_hours(services, since, until)
     # The database last: rows are written before the ledger counts them.
     counts = services.publisher.ledger.balance()
     rows = queries.counts_by_source(services.database)
-    lost = lost_frames(services.database)
+    lost, missing = lost_frames(services.database), missing_rows(services.database)
     sources = [
         _audit_source(
             source_id,
             counts.get(source_id, {}),
             rows.get(source_id, {}),
             lost.get(source_id, 0),
+            missing.get(source_id, (0, 0)),
         )
         for source_id in sorted(counts.keys() | rows.keys() | lost.keys())
     ]
-    return Audit(balanced=all(source.balanced for source in sources), sources=sources)
+    notes = [each.words for each in list_breaks(services.database)]
+    return Audit(balanced=all(source.balanced for source in sources), sources=sources, notes=notes)
 
 
-def _audit_source(source_id: str, counts: Mapping[str, int], rows: Mapping[str, int], lost: int) -> SourceAudit:
+def _audit_source(
+    source_id: str, counts: Mapping[str, int], rows: Mapping[str, int], lost: int, missing: tuple[int, int]
+) -> SourceAudit:
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
     published, stored, repeated, dead, open_frames = (
         counts.get(name, 0) for name in ("published", "stored", "repeated", "dead", "open")
     )
     ended = stored + repeated + dead + sum(dropped.values())
     removed, removed_dead = rows.get("removed", 0), rows.get("removed_dead", 0)
-    in_database = rows.get("stored", 0) + removed >= stored and rows.get("dead", 0) + removed_dead >= dead
+    in_database = (
+        rows.get("stored", 0) + removed + missing[0] >= stored
+        and rows.get("dead", 0) + removed_dead + missing[1] >= dead
+    )
     return SourceAudit(
         source_id=source_id,
         published=published,
@@ -80,5 +89,6 @@ def _audit_source(source_id: str, counts: Mapping[str, int], rows: Mapping[str, 
         removed=removed,
         removed_dead=removed_dead,
         lost=lost,
+        missing_rows=missing[0],
         balanced=published == ended + open_frames and in_database,
     )

@@ -35,6 +35,7 @@ class SourceAudit(BaseModel):
     removed: int = 0
     removed_dead: int = 0  #: of all time only, as `dead_rows`
     lost: int = 0  #: at most so many were in Redis alone when it lost its memory; of all time only
+    missing_rows: int = 0  #: at most so many rows were not in the backup that was restored; of all time only
     balanced: bool
 
 

@@ -19,6 +19,7 @@ from sightline.errors import (
 )
 from sightline.redis.condition import require_usable
 from sightline.redis.connection import broker_errors
+from storage.accounting.agreement import fresh_breaks, require_same_installation
 from storage.database.causes import CURES
 from storage.database.engine import require_writable
 from storage.database.revision import current_revision, expected_revision
@@ -49,7 +50,8 @@ async def get_health() -> dict[str, str]:
 def get_readiness(services: Given, response: Response) -> dict[str, Any]:
     """Redis, the frame store and a database with up-to-date tables answer, and all of them can be written.
 
-    Redis must not evict. `warnings` says what works and should not stay so.
+    Redis must not evict, and must be the one that works with this database. `warnings` says what works and should not
+    stay so.
     """
     _expected_revision()
     asked = {name: _THREADS.submit(_outcome, name, services) for name in _CHECKS}
@@ -102,6 +104,16 @@ def _check_database(services: ApiServices) -> Iterable[str]:
     return ()
 
 
+def _check_agreement(services: ApiServices) -> Iterable[str]:
+    try:
+        require_same_installation(services.database, services.publisher.ledger.agreement)
+        return [each.words for each in fresh_breaks(services.database)]
+    except NotPermittedError:
+        raise
+    except (BrokerUnavailableError, StoreUnavailableError):
+        return ()  # one of the two is down, which its own check says
+
+
 #: Looked up once: it is part of the code, and takes Alembic's import.
 _expected_revision = functools.cache(expected_revision)
 
@@ -112,10 +124,12 @@ _CURES: Final = {
     "redis": "is Redis up, and is SIGHTLINE_REDIS_URL right?",
     "frame_store": "is what SIGHTLINE_FRAMES_URL names up, and has it room?",
     "database": CURES["unreachable"],
+    "agreement": "Redis and the database are compared as soon as both answer",
 }
 
 _CHECKS: Final[dict[str, Callable[[ApiServices], Iterable[str]]]] = {
     "redis": _check_redis,
     "frame_store": _check_frame_store,
     "database": _check_database,
+    "agreement": _check_agreement,
 }

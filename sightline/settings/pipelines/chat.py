@@ -31,9 +31,10 @@ class ChatSettings(Group):
         32, description="Answers that are worked on at once, at most. A server that says 429 gets fewer."
     )
     chat_bulk_beside: Count = Field(
-        2,
-        description="Of these, bulk's while answers of higher lanes are worked on, and five seconds longer. Each more "
-        "makes every token of the others later.",
+        1,
+        description="Of these, bulk's while answers of higher lanes are worked on; each more makes every token of the "
+        "others later. `openvino` lets other bulk answers stand still meanwhile. A server cannot: those that it has go "
+        "on, and no more are begun until five seconds later.",
     )
     chat_context_tokens: Annotated[int, Field(ge=0)] = Field(
         0, description="Tokens of a question and its answer together, at most; 0: as many as the model was made for."

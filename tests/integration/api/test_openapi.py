@@ -16,6 +16,9 @@ OPERATIONS = {
         "list_passages",
         "list_similar_passages",
         "list_likely_passages",
+        "list_lookups",
+        "look_up",
+        "ask_lookup",
         "get_passage",
         "get_passage_crop",
         "list_detections",
@@ -39,6 +42,7 @@ OPERATIONS = {
     *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
     *("create_chat_completion", "list_models", "get_model", "create_transcription"),
     *("erase_frame", "erase_passage", "erase_source"),
+    *("correct_passage", "export_passages"),
 }
 
 

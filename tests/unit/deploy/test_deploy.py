@@ -231,6 +231,14 @@ def test_queues_of_packages_are_added_to_the_rules_of_whoever_has_ours(tmp_path:
             assert line.count(f"~{queue} ~{queue}??[1-9]") == before.count("~gpu.detect??[1-9]")
             assert line.count(f"%R~{queue}*") == before.count("%R~gpu.detect*")
             assert queue not in before
+    assert run(REDIS_PREFIX="acme:").returncode == 0
+    for line, before in zip(users.read_text().splitlines(), plain.splitlines(), strict=True):
+        if line.startswith(("user admin", "user default")):
+            assert line == before
+        else:
+            assert line.replace("acme:", "") == before
+            assert re.findall(r"[~&](?!acme:)", line) == []
+    assert run(REDIS_PREFIX="acme*").returncode == 2
     refused = run(REDIS_QUEUES="cpu.count ~*")
     assert (refused.returncode, "'~*' is no name of a queue" in refused.stderr) == (2, True)
 
@@ -370,6 +378,7 @@ def test_the_ci_script_is_executable_and_parses() -> None:
 #: Targets of the Makefile that are no checks, and why.
 NOT_IN_CI = {
     "help setup setup-dev demo up clean": "they check nothing",
+    "manifests": "it writes; a test compares",
     "lint types": "parts of `make test`",
     "bench bench-chat bench-lanes bench-search bench-retention bench-speech": "they measure, and judge nothing",
     "accuracy passages weights": "the same, for hours",
