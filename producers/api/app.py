@@ -25,7 +25,7 @@ from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
 from producers.api.middleware.tracing import Traced
-from producers.api.openai import completions, models, transcriptions
+from producers.api.openai import completions, lookups, models, transcriptions
 from producers.api.openai.errors import OpenAiErrors
 from producers.api.pages import chat, correction, page, reference
 from producers.api.pages import jobs as job_pages
@@ -41,7 +41,6 @@ from producers.api.routes import (
     health,
     job_events,
     jobs,
-    lookups,
     pictures,
     plates,
     results,

@@ -10,6 +10,7 @@ import pytest
 
 from sightline import Sightline
 from sightline.testing import make_picture
+from storage.access.audit_log import list_entries
 from tests.acceptance.parts.doors import Doors, opened_doors
 
 QUESTION = "How many cars passed the gate in the last hour?"
@@ -49,6 +50,9 @@ def test_how_many_cars_passed_the_gate(doors: Doors) -> None:
     assert first.model_extra["lookups"][0]["result"]["count"] == 2
     assert all("lookups" not in one.model_extra for one in others)
     assert "lookups" not in doors.ask(QUESTION).model_extra
+    with doors.system.database() as database:
+        entries = list_entries(database, limit=10).items
+    assert [(one.action, one.actor) for one in entries if one.actor == "doors"] == [("look_up", "doors")] * 2
 
     # Beside: which workers there are, as they say it themselves.
     code, said, _ = doors.run("workers", "--json")

@@ -126,6 +126,18 @@ def test_a_batch_that_was_interrupted_goes_on_and_asks_nothing_twice(doors: Door
     assert "has 40 answers, to 1 questions: it is of another file" in complained
 
 
+def test_a_batch_says_what_it_waits_for(doors: Doors, tmp_path: Path) -> None:
+    questions, answers = tmp_path / "prompts.jsonl", tmp_path / "answers.jsonl"
+    questions.write_text(line("q1", "Hi"))
+    asking = doors.command("submit", questions, "--pipeline", "chat", "--out", answers)
+    assert asking.stderr is not None
+    told = asking.stderr.readline()
+    assert told == "no answer for 10 s: no chat worker runs (sightline up --chat); waiting for one\n"
+    doors.system.start("chat", "write")
+    said, _ = asking.communicate(timeout=60)
+    assert (asking.returncode, said) == (0, f"1 of 1 questions answered, in {answers}\n")
+
+
 def test_half_of_a_batch_is_refused(doors: Doors, tmp_path: Path) -> None:
     (tmp_path / "prompts.jsonl").write_text(line("q1", "Hi"))
     code, _, complained = doors.run("submit", tmp_path / "prompts.jsonl", "--pipeline", "chat")

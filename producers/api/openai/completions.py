@@ -11,17 +11,19 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, caller_of, require
 from producers.api.middleware.problems import refusal
 from producers.api.openai.errors import described
+from producers.api.openai.lookups import found_for, look_up
 from producers.api.openai.models import ALWAYS, require_model
 from producers.api.openai.streaming import StreamedAnswer, stream_answer
 from producers.api.openai.waiting import Waiter
-from producers.api.routes.lookups import found_for
-from producers.api.services import Given
+from producers.api.services import ApiServices, Given
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.chat.completion import ChatCompletion, Chunks, completion_of
 from sightline.chat.held_schemas import check_held
+from sightline.chat.lookups.named import Found
 from sightline.chat.lookups.told import prompt_of
 from sightline.chat.pieces import answer_of
 from sightline.chat.question import question_of, urls_of
@@ -30,7 +32,9 @@ from sightline.settings import Settings
 from sightline.submission.jobs import make_job
 from sightline.types import Pipeline
 from sightline.wire.messages import Job
+from storage.access.audit_log import record
 from storage.access.keys import Role
+from storage.database.acting import DONE
 
 router = APIRouter(prefix="/v1/chat", tags=["chat"], responses=ALWAYS, dependencies=[Depends(require(Role.OPERATOR))])
 
@@ -64,7 +68,7 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     """
     asked = await _read(request)
     require_model(asked.model, services.settings)
-    found = await run_in_threadpool(found_for, services, asked.question(), asked.asked_at) if asked.lookups else None
+    found = await _look_up(request, asked, services) if asked.lookups else None
     asked = asked.with_question(prompt_of(asked.question(), found)) if found else asked
     fetched = await _fetch(asked, services.settings)
     caller = await caller_of(request)
@@ -90,6 +94,15 @@ async def _read(request: Request) -> ChatRequest:
         return ChatRequest.model_validate_json(await request.body())
     except ValidationError as error:
         raise refusal(error) from error
+
+
+async def _look_up(request: Request, asked: ChatRequest, services: ApiServices) -> list[Found]:
+    """What is stored of what is asked. Whoever looks leaves an entry in the audit log, here as with `/v1/lookups`."""
+    question = asked.question()
+    found = await run_in_threadpool(found_for, services, question, asked.asked_at)
+    act = new_act(request, await caller_of(request), look_up.__name__, {"question": question})
+    await run_in_threadpool(record, services.database, act, DONE)
+    return found
 
 
 async def _fetch(asked: ChatRequest, settings: Settings) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from sightline.chat.lookups.named import Found
 from sightline.chat.lookups.rules import may_be_about_rows
 from sightline.chat.lookups.told import prompt_of, sources_of
 from sightline.chat.pieces import AnswerPieces, answer_of
+from sightline.cli.jobs.waiting import is_served
 from sightline.cli.output import JsonFlag, err, print_json
 from sightline.cli.queries import Data, settings_for
 from sightline.client.client import Sightline, SubmittedJob
@@ -28,7 +29,6 @@ from sightline.errors import (
     SourceError,
     WaitTimeoutError,
 )
-from sightline.pipelines.chat import CHAT_QUEUE
 from sightline.settings import Settings
 from sightline.submission.remote import STDIN, read_stdin_text
 from sightline.terminal import printable
@@ -42,7 +42,6 @@ _SOURCE: Final = "ask"
 _LOOK_AFTER_S: Final = (2.0, 6.0)
 #: Of a question for which rows are looked up.
 _MOST_CHARS: Final = 2000
-_WORKERS_WITHIN_S: Final = 2.0
 
 
 class _NobodyError(Exception):
@@ -173,25 +172,12 @@ def _events(job: SubmittedJob, settings: Settings, silent_s: float) -> Iterator[
                 yield event
             return
         except WaitTimeoutError as error:
-            if last_id or _is_served(settings):
+            if last_id or is_served(settings):
                 break
             if look_after_s == _LOOK_AFTER_S[-1]:
                 raise _NobodyError from error
             err.print("no worker answers questions; waiting a few seconds for one that is starting")
     yield from job.stream(last_id or "0", silent_s=silent_s)
-
-
-def _is_served(settings: Settings) -> bool:
-    """Whether a worker says that it consumes the questions' queue; also if it cannot be asked."""
-    from sightline.celery.app import create_app
-    from sightline.delivery.broker import Broker
-
-    try:
-        told = Broker(create_app(settings)).ask_workers("active_queues", within_s=_WORKERS_WITHIN_S)
-    except BrokerUnavailableError:
-        return True
-    names = [str(queue["name"]) for queues in told.values() for queue in queues]
-    return any(name == CHAT_QUEUE or name.startswith(f"{CHAT_QUEUE}.") for name in names)
 
 
 def _missing(pipeline: str) -> str:

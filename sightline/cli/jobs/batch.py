@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ from sightline.chat.batch import AnswerFile, Prompt, answered, failed, has_faile
 from sightline.chat.completion import completion_of
 from sightline.chat.pieces import answer_of
 from sightline.chat.question import question_of, urls_of
+from sightline.cli.jobs.waiting import what_is_waited_for
 from sightline.cli.output import err, line, out, print_json
 from sightline.client.awaited import AsyncSightline
 from sightline.client.client import Sightline
@@ -32,6 +34,8 @@ from sightline.wire.messages import Job
 #: More than workers hold at once, so that none waits for the next.
 _AT_ONCE: Final = 128
 _LOOK_EVERY_S: Final = 60.0
+#: Without an answer: then it is said what is waited for.
+_SILENT_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,15 @@ async def _ask_all(settings: Settings, batch: Batch, file: AnswerFile, done: int
             bar = progress.add_task("answered", total=total, completed=done)
             asker = _Asker(client, waiting, batch)
             prompts = islice(read_prompts(batch.questions), done, None)
-            async for answer in in_order(asker.ask, prompts, at_once=_AT_ONCE):
-                file.append(answer)
-                wrong += has_failed(answer)
-                asker.answered_at = time.monotonic()
-                progress.advance(bar)
+            telling = asyncio.create_task(asker.tell_what_it_waits_for())
+            try:
+                async for answer in in_order(asker.ask, prompts, at_once=_AT_ONCE):
+                    file.append(answer)
+                    wrong += has_failed(answer)
+                    asker.answered_at = time.monotonic()
+                    progress.advance(bar)
+            finally:
+                telling.cancel()
     return wrong
 
 
@@ -116,8 +124,25 @@ class _Asker:
         self._client = client
         self._waiting = waiting
         self._batch = batch
-        self._has_warned = False
+        self._kept_out = 0  #: questions that are not taken now
         self.answered_at = time.monotonic()
+
+    async def tell_what_it_waits_for(self) -> None:
+        """Whenever no answer came for some time: why, each cause once. Until it is cancelled."""
+        told = ""
+        while True:
+            await asyncio.sleep(max(0.1, self.answered_at + _SILENT_S - time.monotonic()))
+            if time.monotonic() - self.answered_at < _SILENT_S:
+                continue
+            try:
+                cause = await asyncio.to_thread(what_is_waited_for, self._client.settings, is_full=self._kept_out > 0)
+            except RetryableError as error:
+                cause = str(error)
+            kind = re.sub(r"\d+", "", cause)  # not again for each number
+            if kind != told:
+                err.print(f"no answer for {_SILENT_S:g} s: {cause}")
+                told = kind
+            await asyncio.sleep(_SILENT_S)
 
     async def ask(self, prompt: Prompt) -> dict[str, Any]:
         """The line of its answer. Raises RetryableError: all have to wait."""
@@ -159,7 +184,11 @@ class _Asker:
                 await asyncio.to_thread(self._client.publisher.publish, job, stored)
                 return
             except BacklogFullError as full:
-                await asyncio.sleep(full.retry_after_s)
+                self._kept_out += 1
+                try:
+                    await asyncio.sleep(full.retry_after_s)
+                finally:
+                    self._kept_out -= 1
 
     async def _result(self, job_id: str) -> JobResult:
         while True:
@@ -169,12 +198,6 @@ class _Asker:
                 ledger = self._client.publisher.ledger
                 if not await asyncio.to_thread(ledger.which_are_open, [job_id]):
                     raise
-                self._warn()
-
-    def _warn(self) -> None:
-        if not self._has_warned and time.monotonic() - self.answered_at > _LOOK_EVERY_S:
-            self._has_warned = True
-            err.print(f"no answer for {_LOOK_EVERY_S:g} s: does a chat worker run (sightline up --chat)?")
 
 
 def _progress() -> Progress:

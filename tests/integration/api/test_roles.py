@@ -61,6 +61,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/detections"): Rule(LOOK, "list_detections"),
     ("GET", "/v1/readings"): Rule(LOOK, "list_readings"),
     ("GET", "/v1/findings"): Rule(LOOK, "list_findings"),
+    ("GET", "/v1/lookups"): Rule(LOOK, "list_lookups"),
+    ("GET", "/v1/lookups/of-question"): Rule(LOOK, "look_up"),
+    ("POST", "/v1/lookups/{name}"): Rule(LOOK, "ask_lookup"),
     ("GET", "/v1/frames/{frame_id}"): Rule(LOOK, "get_frame"),
     ("GET", "/v1/frames/{frame_id}/picture"): Rule(LOOK, "get_picture"),
     ("GET", "/v1/frames/{frame_id}/annotated"): Rule(LOOK, "get_annotated"),
@@ -121,6 +124,7 @@ _NAMES = {
     "passage_id": "p1",
     "list": "deny",
     "model": "smollm2",
+    "name": "sources",
     "plate": "KAB4721",
 }
 _RANK = {None: -1, **{role: rank for rank, role in enumerate(Role)}}
