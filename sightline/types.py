@@ -106,6 +106,10 @@ def _are_absent(given: object) -> bool:
     return not given
 
 
+#: The zone of its camera that something stands in; the writer says so.
+_Zone = Annotated[str | None, Field(exclude_if=_are_absent)]
+
+
 class Item(Value):
     """One thing to work on. What it is made of lies in the frame store, as far as it is not short text.
 
@@ -173,6 +177,7 @@ class Detection(Value):
     confidence: Confidence
     corners: tuple[Point, Point, Point, Point] | None = None
     track_id: int | None = None
+    zone: _Zone = None
 
 
 class Reading(Value):
@@ -192,6 +197,7 @@ class Reading(Value):
     alternatives: tuple[tuple[tuple[str, Confidence], ...], ...] = ()
     country: str | None = None
     country_confidence: Confidence | None = None
+    zone: _Zone = None
 
 
 class FrameError(Value):
@@ -243,6 +249,8 @@ class FrameResult(ItemResult):
     height: int = 0
     detections: tuple[Detection, ...] = ()
     readings: tuple[Reading, ...] = ()
+    #: How many detections were left out, because they are outside of the zones that are reported.
+    outside: Annotated[int, Field(exclude_if=_are_absent)] = 0
 
     @property
     def has_found(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from sightline.errors import BadMessageError, SightlineError
 from sightline.pipelines import DEFAULT, check_camera
@@ -14,6 +14,7 @@ from sightline.types import Pipeline, SourceId, Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
 from storage.tables import Sources
+from storage.zones import Polygon, Zones
 
 
 class CameraNotFoundError(SightlineError):
@@ -32,10 +33,9 @@ class CameraExistsError(SightlineError):
         self.camera_id = camera_id
 
 
-_Share = Annotated[float, Field(ge=0, le=1)]
 Rotation = Literal[0, 90, 180, 270]
-Polygon = Annotated[tuple[tuple[_Share, _Share], ...], Field(min_length=3, max_length=100)]
 Mask = Annotated[tuple[Polygon, ...], Field(max_length=20)]
+AfterReading = Literal["keep", "move", "delete"]
 
 
 class Camera(Value):
@@ -54,6 +54,27 @@ class Camera(Value):
     loop: bool = False  #: start a file again at its end
     rotation: Rotation = 0  #: degrees clockwise by which its pictures are turned to be upright
     mask: Mask = ()  #: what is looked at, in shares of the upright picture; nothing: all of it
+    after_reading: AfterReading = "keep"  #: what becomes of a photo of a folder, once it was read
+    zones: Zones = ()
+
+    @field_validator("zones")
+    @classmethod
+    def _are_told_apart(cls, zones: Zones) -> Zones:
+        names = [zone.name for zone in zones]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name}: two zones have this name; give each its own")
+        return zones
+
+    @property
+    def looked_at(self) -> Mask:
+        """What of its pictures is looked at; nothing: all of it."""
+        return (*self.mask, *(zone.polygon for zone in self.zones if zone.mode == "look"))
+
+
+def is_folder(url: str) -> bool:
+    """Whether `url` names a folder that photos are dropped into: a path, or a `file://` URL, that ends with a slash."""
+    return url.endswith("/") and "://" not in url.removeprefix("file://")
 
 
 def add_camera(database: Database, camera: Camera) -> Camera:
@@ -124,6 +145,7 @@ def _check(camera: Camera) -> None:
             "loop: true does not go with preset: archive, which reads a file once; take preset live, or loop false",
             field="loop",
         )
+    _check_folder(camera)
     if camera.min_fps is None:
         return
     if camera.preset == "archive":
@@ -137,6 +159,18 @@ def _check(camera: Camera) -> None:
             f"min_fps: {camera.min_fps:g} is more than fps: {camera.fps:g}; give at most that, or more fps",
             field="min_fps",
         )
+
+
+def _check_folder(camera: Camera) -> None:
+    if not is_folder(camera.url.get_secret_value()):
+        if camera.after_reading != "keep":
+            raise BadMessageError(
+                f"after_reading: {camera.after_reading} is for the photos of a folder; the url of a folder ends with /",
+                field="after_reading",
+            )
+    elif camera.loop or camera.min_fps is not None:
+        field = "loop" if camera.loop else "min_fps"
+        raise BadMessageError(f"{field}: does not go with a folder, of which each photo is read once", field=field)
 
 
 def _get(connection: sa.Connection, camera_id: str, *, lock: bool = False) -> Camera:
@@ -153,7 +187,9 @@ def _camera(row: sa.RowMapping) -> Camera:
 
 
 def _row(camera: Camera) -> dict[str, Any]:
-    return {name: getattr(camera, name) for name in _row_names()} | {"url": camera.url.get_secret_value()}
+    fields = {name: getattr(camera, name) for name in _row_names()}
+    zones = [zone.model_dump() for zone in camera.zones]
+    return fields | {"url": camera.url.get_secret_value(), "zones": zones or None}
 
 
 def _row_names() -> list[str]:

@@ -23,12 +23,13 @@ _OPTIONS = ("max_tokens", "temperature", "top_p", "seed", "stop", "response_form
 class FakeOpenAi:
     """Serves while it is open. `faults` are used up, one a request; `seen` are the requests' bodies."""
 
-    def __init__(self, *, step_ms: float = 1, most: int = 1000, key: str = "") -> None:
+    def __init__(self, *, step_ms: float = 1, most: int = 1000, key: str = "", sees: bool = False) -> None:
         self.engine = StubEngine(most_at_once=64, step_ms=step_ms)
         self.faults: deque[Fault] = deque()
         self.seen: list[dict[str, Any]] = []
         self.most = most  #: at once; more get 429
         self.key = key
+        self.sees = sees  #: its model: pictures are no error
         self.inside = self.most_inside = self.refused = self.given_up = 0
         self.change = threading.Lock()
         handler = type("Handler", (_Handler,), {"fake": self})
@@ -102,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: dict[str, Any]) -> None:
         pieces: queue.Queue[str | None] = queue.Queue()
         options = ChatOptions.model_validate({name: body[name] for name in _OPTIONS if name in body})
-        question = Question(body["messages"], options, lambda piece: pieces.put(piece["text"]))
+        messages = [_without_pictures(one) for one in body["messages"]] if self.fake.sees else body["messages"]
+        question = Question(messages, options, lambda piece: pieces.put(piece["text"]))
         try:
             future = self.fake.engine.begin(question)
         except BadQuestionError as error:
@@ -140,3 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(data)
+
+
+def _without_pictures(message: dict[str, Any]) -> dict[str, Any]:
+    content = message["content"]
+    if isinstance(content, str):
+        return message
+    return message | {"content": [part for part in content if part["type"] != "image_url"]}

@@ -106,6 +106,8 @@ class Worker:
     def close(self, **_: object) -> None:
         for stage in self.stages.values():
             stage.close()
+        if self._services is not None:
+            self._services.tracer.close()
 
     def _runners(self) -> list[Runner[Any, Any]]:
         return [runner for stage in self.stages.values() for runner in stage.runners.values()]
@@ -114,7 +116,15 @@ class Worker:
         assert self._services is not None
         assert self._liveness is not None
         redelivered = bool((request.delivery_info or {}).get("redelivered"))
-        run_message(self.stages, task, self._services, message, redelivered=redelivered, task_id=str(request.id))
+        run_message(
+            self.stages,
+            task,
+            self._services,
+            message,
+            redelivered=redelivered,
+            task_id=str(request.id),
+            traceparent=(request.headers or {}).get("traceparent"),
+        )
         self._liveness.finished()
 
     def refuse(self, queue: str, raw: Any, error: BadMessageError) -> None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from benchmarks.chat.measured import Answers
 from sightline.capacity.system import System
+from sightline.chat.pieces import answer_of
 from sightline.delivery.delta_stream import AsyncDeltaStream
 from sightline.ids import new_id
-from sightline.pipelines.chat import ChatResult
 from sightline.redis.connection import connect_async
 from sightline.types import Item, Lane, Part, Pipeline
 from sightline.wire.messages import Job
@@ -63,9 +63,7 @@ async def _listen(stream: AsyncDeltaStream, job_id: str, answers: Answers) -> No
             answers.first_ms.append(now_ms)
         elif event.event == "result":
             assert event.result is not None
-            (result,) = event.result.frames
-            answer = ChatResult.model_validate(result.model_dump())
-            if answer.error or answer.answer_tokens is None:
-                raise RuntimeError(f"no answer: {answer.error}")
+            answer = answer_of(event.result)
+            assert answer.answer_tokens is not None
             answers.whole_ms.append(now_ms)
             answers.tokens += answer.answer_tokens

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.lanes.lanes import measure_lanes
 from benchmarks.lanes.scaling import measure_scaling
 from benchmarks.throughput.work import Work
-from sightline.capacity.meter import count_cores
+from sightline.local.machine import count_cores
 
 
 def main() -> int:

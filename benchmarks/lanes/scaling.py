@@ -11,7 +11,7 @@ from benchmarks.lanes.detector import BATCH_S
 from benchmarks.lanes.load import BULK, Load, Window
 from benchmarks.throughput.system import STUBS, running
 from benchmarks.throughput.work import Work
-from sightline.capacity.meter import count_cores
+from sightline.local.machine import count_cores
 from sightline.redis.connection import connect
 from sightline.types import Lane
 

@@ -29,7 +29,7 @@ from benchmarks.throughput.pictures import PLATES, draw_pictures
 from benchmarks.throughput.queued import measure_null, measure_sightline
 from benchmarks.throughput.samples import Sample, rows_of
 from benchmarks.throughput.work import Work
-from sightline.capacity.meter import count_cores
+from sightline.local.machine import count_cores
 
 Measure = Callable[[], list[Sample]]
 _ENTRIES = ("limit", "naive", "sightline", "null", "latency", *PEERS)

@@ -17,7 +17,8 @@ from queue import Empty, SimpleQueue
 from benchmarks.throughput.reader import Reader, Table
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.work import Work
-from sightline.capacity.meter import Meter, count_cores
+from sightline.capacity.meter import Meter
+from sightline.local.machine import count_cores
 from sightline.settings import load_settings
 
 NAME = "limit"

@@ -24,9 +24,10 @@ from producers.api.middleware.headers import ResponseHeaders
 from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
+from producers.api.middleware.tracing import Traced
 from producers.api.openai import completions, models, transcriptions
 from producers.api.openai.errors import OpenAiErrors
-from producers.api.pages import chat, page, reference
+from producers.api.pages import chat, correction, page, reference
 from producers.api.pages import plates as plate_pages
 from producers.api.params import refuse_unknown
 from producers.api.routes import (
@@ -35,9 +36,11 @@ from producers.api.routes import (
     dead_letters,
     erasure,
     explanations,
+    exports,
     health,
     job_events,
     jobs,
+    lookups,
     pictures,
     plates,
     results,
@@ -47,7 +50,7 @@ from producers.api.routes import (
 from producers.api.services import ApiServices, open_services
 from sightline.settings import Settings
 
-_OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID")
+_OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID", "traceparent")
 
 
 def create_app(settings: Settings, services: ApiServices | None = None) -> FastAPI:
@@ -79,6 +82,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     parts = (
         jobs,
         job_events,
+        exports,  # before `results`, whose passages may have any id
         results,
         explanations,
         dead_letters,
@@ -86,6 +90,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         plates,
         sinks,
         erasure,
+        lookups,
         books,
         audit_log,
         completions,
@@ -96,7 +101,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     app.include_router(status.router, dependencies=documented)
-    for part in (health, page, plate_pages, chat, reference):
+    for part in (health, page, plate_pages, correction, chat, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)
@@ -104,6 +109,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     app.add_middleware(RateLimit, settings=settings, client=opened.async_redis)
     app.add_middleware(ResponseHeaders)
     app.add_middleware(OpenAiErrors)
+    app.add_middleware(Traced, tracer=opened.tracer)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     if settings.cors_origins:
         # Keys come in a header that scripts set; the cookie of the page is for the page alone.

@@ -64,5 +64,15 @@ Moment = Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema({"typ
 Since = Annotated[Moment | None, Query(description="From then on: `15m`, `1h`, `2d`, epoch seconds or RFC 3339.")]
 Until = Annotated[Moment | None, Query(description="Before then, written like `since`.")]
 Source = Annotated[str | None, Query(max_length=64, description="Only this source.")]
+Zone = Annotated[str | None, Query(max_length=64, description="Only what was in this zone of its camera.")]
+Text = Annotated[
+    str | None,
+    Query(max_length=64, description="In any spelling (`kab 4721`); `*` stands for any characters, `?` for one."),
+]
+ListName = Annotated[str | None, Query(max_length=32, description="Only those on this list of known plates.")]
+Country = Annotated[
+    str | None,
+    Query(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="Only those likely of it: `sk`, `us`, `us-tx`."),
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 Cursor = Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")]

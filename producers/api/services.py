@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import redis
@@ -11,10 +11,12 @@ from fastapi import Depends, Request
 
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
+from sightline.delivery.delta_stream import AsyncDeltaStream
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import AsyncResultBoard
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings
+from sightline.tracing import Tracer, open_tracer
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.jobs.accepted import Accepted
@@ -31,9 +33,11 @@ class ApiServices:
     accepted: Accepted
     publisher: Publisher
     board: AsyncResultBoard
+    deltas: AsyncDeltaStream
     pictures: FrameStore
     redis: redis.Redis
     async_redis: redis.asyncio.Redis
+    tracer: Tracer = field(default_factory=Tracer)
 
     async def close(self) -> None:
         self.publisher.close()
@@ -47,15 +51,18 @@ def open_services(settings: Settings) -> ApiServices:
     database = open_database(settings.sqlalchemy_url)
     accepted = Accepted.from_settings(database, settings)
     async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
+    tracer = open_tracer(settings, "api")
     return ApiServices(
         settings=settings,
         database=database,
         accepted=accepted,
-        publisher=Publisher.from_settings(settings, accepted.keep if settings.api_durable else None),
+        publisher=Publisher.from_settings(settings, accepted.keep if settings.api_durable else None, tracer),
         board=AsyncResultBoard(async_redis),
+        deltas=AsyncDeltaStream(async_redis),
         pictures=open_frame_store(settings.picture_store_url, ttl_s=None),
         redis=connect(settings.redis_url),
         async_redis=async_redis,
+        tracer=tracer,
     )
 
 

@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from producers.camera.capture.reader import Reader
 from producers.camera.counters import CameraCounters
+from producers.camera.photos.known import KnownPhotos
+from producers.camera.photos.outlet import PhotoOutlet
+from producers.camera.photos.watcher import FolderWatcher
 from producers.camera.publish.archive import ArchiveOutlet, EndedFiles
 from producers.camera.publish.slots import LiveSlot, Publishes
 from producers.camera.sources.opening import is_file
@@ -19,8 +22,8 @@ from sightline.images.header import ImageLimits
 from sightline.pipelines import check_camera
 from sightline.redaction import redact_url
 from sightline.settings import Settings
-from sightline.types import Pipeline
-from storage.cameras import Camera
+from sightline.types import Lane, Pipeline
+from storage.cameras import Camera, is_folder
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +32,19 @@ class Fleet:
     """Starts, restarts and stops readers. A reader that is stuck in a read is left behind: it publishes nothing any
     more, and its thread ends with the read time-out."""
 
-    def __init__(self, settings: Settings, publisher: Publishes, ended_files: EndedFiles) -> None:
+    def __init__(self, settings: Settings, publisher: Publishes, ended_files: EndedFiles, photos: KnownPhotos) -> None:
         self.wake = threading.Event()  #: set when a live frame waits
         self._settings = settings
         self._publisher = publisher
         self._ended_files = ended_files
+        self._photos = photos
         self._lock = threading.Lock()
         self._stopped = False
         self._held: set[str] | None = None
         self._cameras: dict[str, Camera] = {}
         self._counters: dict[str, CameraCounters] = {}
-        self._readers: dict[str, Reader] = {}
-        self._left_behind: list[Reader] = []
+        self._readers: dict[str, Reader | FolderWatcher] = {}
+        self._left_behind: list[Reader | FolderWatcher] = []
 
     def reconcile(self, rows: Iterable[Camera], held: Collection[str] | None = None) -> None:
         """Make what runs what the rows say: added, changed, paused and removed cameras.
@@ -63,7 +67,7 @@ class Fleet:
                     self._set(camera)
             self._left_behind = [reader for reader in self._left_behind if not reader.join(0)]
         for camera_id in left - all_rows.keys():  # outside the lock: it waits for Redis
-            self._forget_ended_file(camera_id)
+            self._forget(camera_id)
 
     def live_slots(self) -> list[LiveSlot]:
         with self._lock:
@@ -72,19 +76,20 @@ class Fleet:
     def adapting(self) -> set[Pipeline]:
         """The pipelines of cameras whose rate follows their queue."""
         with self._lock:
-            return {reader.camera.pipeline for reader in self._readers.values() if not reader.budget.is_fixed}
+            return {reader.camera.pipeline for reader in self._sampling() if not reader.budget.is_fixed}
 
     def follow_queues(self, ages_s: Mapping[Pipeline, float]) -> None:
         """Adapt the rates to how long the oldest live frame of each pipeline has waited; those not named stay."""
         with self._lock:
-            readers = list(self._readers.values())
+            readers = self._sampling()
         for reader in readers:
             reader.follow_queue(ages_s.get(reader.camera.pipeline))
 
     def statuses(self) -> dict[str, CameraStatus]:
         with self._lock:
             statuses = {camera_id: counters.status() for camera_id, counters in self._counters.items()}
-            for camera_id, reader in self._readers.items():
+            for reader in self._sampling():
+                camera_id = reader.camera.camera_id
                 statuses[camera_id] = statuses[camera_id].model_copy(update={"budget_fps": reader.budget.fps})
             paused = {camera.camera_id for camera in self._cameras.values() if not camera.enabled}
         # Said here because the thread of a camera paused just now may still note a last frame.
@@ -103,6 +108,10 @@ class Fleet:
         for reader in left:
             log.warning("camera %s: still blocked in a read", reader.camera.camera_id)
         return not left
+
+    def _sampling(self) -> list[Reader]:
+        """Those that have a rate."""
+        return [reader for reader in self._readers.values() if isinstance(reader, Reader)]
 
     def _set(self, camera: Camera) -> None:
         camera_id = camera.camera_id
@@ -128,11 +137,12 @@ class Fleet:
         del self._cameras[camera_id], self._counters[camera_id]
         log.info("camera %s: read here no more", camera_id)
 
-    def _forget_ended_file(self, camera_id: str) -> None:
+    def _forget(self, camera_id: str) -> None:
         try:
             self._ended_files.forget(camera_id)
+            self._photos.forget(camera_id)
         except BrokerUnavailableError as error:
-            log.warning("camera %s: that its file was read stays noted: %s", camera_id, error)
+            log.warning("camera %s: which of its files were read stays noted: %s", camera_id, error)
 
     def _stop_reader(self, camera_id: str) -> None:
         reader = self._readers.pop(camera_id, None)
@@ -140,9 +150,19 @@ class Fleet:
             reader.stop()
             self._left_behind.append(reader)
 
-    def _reader(self, camera: Camera, counters: CameraCounters) -> Reader:
+    def _reader(self, camera: Camera, counters: CameraCounters) -> Reader | FolderWatcher:
         settings = self._settings
         live = camera.preset == "live"
+        limits = ImageLimits.of(settings)
+        if is_folder(camera.url.get_secret_value()):
+            return FolderWatcher(
+                camera,
+                PhotoOutlet(camera.pipeline, Lane.LIVE if live else Lane.BULK, self._publisher, counters),
+                counters,
+                self._photos,
+                jpeg_quality=settings.camera_jpeg_quality,
+                limits=limits,
+            )
         return Reader(
             camera,
             LiveSlot(camera.pipeline, counters, self.wake)
@@ -156,10 +176,10 @@ class Fleet:
                 open_timeout_s=settings.camera_open_timeout_s,
                 read_timeout_s=settings.camera_read_timeout_s,
                 allow_private=settings.allow_private_urls,
-                limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
+                limits=limits,
             ),
             jpeg_quality=settings.camera_jpeg_quality,
             deadline_s=settings.live_deadline_s,
-            limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
+            limits=limits,
             ended_files=self._ended_files if not live and is_file(camera.url.get_secret_value()) else None,
         )

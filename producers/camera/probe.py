@@ -6,17 +6,23 @@ import base64
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, cast
 
 import cv2
+import numpy as np
 
+from producers.camera.capture.view import View
+from producers.camera.drawing import draw_zones
+from producers.camera.photos.look import look_at_folder
 from producers.camera.sources.arrays import encode_jpeg
-from producers.camera.sources.opening import open_source
+from producers.camera.sources.opening import file_path, open_source
 from producers.camera.sources.source import BgrImage, Grab, Source, SourceOptions
 from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 from sightline.types import Value
+from storage.cameras import is_folder
+from storage.zones import Zone
 
 #: So long pictures are looked at. Cameras send a key frame every second or two as a rule.
 LOOK_S: Final = 4.0
@@ -46,9 +52,17 @@ class CameraTest(Value):
     picture: str | None = None  #: the newest, a JPEG of at most 1280 pixels width, in base64
 
 
-def probe_camera(url: str, options: SourceOptions, look_s: float = LOOK_S) -> CameraTest:
-    """Open `url` and look at it for `look_s` seconds. What goes wrong is in the answer, not raised."""
+def probe_camera(
+    url: str, options: SourceOptions, look_s: float = LOOK_S, *, view: View | None = None, zones: Sequence[Zone] = ()
+) -> CameraTest:
+    """Open `url` and look at it for `look_s` seconds. What goes wrong is in the answer, not raised.
+
+    `view`: how its pictures are looked at; `zones` are drawn on the one that is shown.
+    """
+    view = view or View(0, ())
     shown = redact_url(url)
+    if is_folder(url):
+        return _probe_folder(url, options, view, zones)
     stop = threading.Event()
     began_s = time.monotonic()
     try:
@@ -56,7 +70,7 @@ def probe_camera(url: str, options: SourceOptions, look_s: float = LOOK_S) -> Ca
     except SourceError as error:
         return CameraTest(url=shown, error=redact_text(str(error), url))
     try:
-        return _Look(shown, time.monotonic() - began_s).at(source, look_s)
+        return _Look(shown, time.monotonic() - began_s, view, zones).at(source, look_s)
     except SourceError as error:
         return CameraTest(url=shown, error=redact_text(str(error), url))
     finally:
@@ -64,11 +78,29 @@ def probe_camera(url: str, options: SourceOptions, look_s: float = LOOK_S) -> Ca
         source.close()
 
 
+def _probe_folder(url: str, options: SourceOptions, view: View, zones: Sequence[Zone]) -> CameraTest:
+    try:
+        found = look_at_folder(file_path(url), options.limits)
+    except SourceError as error:
+        return CameraTest(url=url, error=str(error))
+    test = CameraTest(url=url, kind="folder of photos", pictures=found.files, hints=found.hints)
+    if found.newest is None or found.picture is None:
+        return test
+    image = cv2.imdecode(np.frombuffer(found.picture, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        return test
+    newest = {"codec": found.newest.format.upper(), "width": found.newest.width, "height": found.newest.height}
+    picture = base64.b64encode(_small(draw_zones(view.apply(cast("BgrImage", image)), zones))).decode()
+    return test.model_copy(update={**newest, "picture": picture})
+
+
 _Stamp = tuple[float, float | None]  #: when it came, and as the stream says
 
 
 class _Look:
-    def __init__(self, shown: str, opened_s: float) -> None:
+    def __init__(self, shown: str, opened_s: float, view: View, zones: Sequence[Zone]) -> None:
+        self._view = view
+        self._zones = zones
         self._test = CameraTest(url=shown, opened_s=round(opened_s, 2))
         self._stamps: list[_Stamp] = []
         self._key_stamps: list[_Stamp] = []
@@ -82,9 +114,9 @@ class _Look:
             now_s = time.monotonic()
             if first_s is None and not grab.damaged:
                 first_s = now_s
-                self._image = grab.bgr()
+                self._image = self._view.of(grab).bgr()
             if first_s is not None and now_s - first_s >= look_s:
-                self._image = self._image if grab.damaged else grab.bgr()
+                self._image = self._image if grab.damaged else self._view.of(grab).bgr()
                 break
         if first_s is None:
             raise SourceError(f"{self._test.url}: no whole picture came")
@@ -119,7 +151,7 @@ class _Look:
                 "first_picture_s": round(first_picture_s, 2),
                 "pictures": self._came,
                 "damaged": self._damaged,
-                "picture": base64.b64encode(_small(image)).decode(),
+                "picture": base64.b64encode(_small(draw_zones(image, self._zones))).decode(),
             }
             | (_facts(source))
         )

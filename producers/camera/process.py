@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from producers.camera.fleet import Fleet
 from producers.camera.lease import CameraLeases
+from producers.camera.photos.known import KnownPhotos
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.publish.bundler import LiveBundler
 from producers.camera.publish.slots import Publishes
@@ -49,7 +50,7 @@ class CameraProcess:
         self._leases = CameraLeases(redis)
         self._ledger = Ledger(redis, LedgerLimits.from_settings(settings))
         self._deadline_s = settings.live_deadline_s
-        self.fleet = Fleet(settings, publisher, EndedFiles(redis))
+        self.fleet = Fleet(settings, publisher, EndedFiles(redis), KnownPhotos(redis))
         self._bundler = LiveBundler(
             publisher,
             self.fleet.live_slots,

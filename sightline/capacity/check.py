@@ -18,9 +18,9 @@ from sightline.capacity.cameras import Cameras
 from sightline.capacity.costs import ServiceTimes
 from sightline.capacity.load import Loader
 from sightline.capacity.measure import BACKLOG, MANY, Tell, measure, read_contents
-from sightline.capacity.meter import count_cores
 from sightline.capacity.simulation import Plan, simulate
 from sightline.capacity.system import one_a_role, running
+from sightline.local.machine import count_cores
 from sightline.pipelines.built_in import DETECT
 from sightline.settings import PREFIX
 from sightline.testing import make_picture

@@ -17,12 +17,12 @@ from typing import Any
 from sightline.capacity.cameras import Cameras
 from sightline.capacity.costs import ModelTime, Price, RoleTimes, ServiceTimes
 from sightline.capacity.load import Loaded, Loader
-from sightline.capacity.meter import count_cores
 from sightline.capacity.route import Route
 from sightline.capacity.simulation import Backlog, Plan, simulate
 from sightline.capacity.system import one_a_role, running
 from sightline.errors import SourceError
 from sightline.local.checkout import run_once
+from sightline.local.machine import count_cores
 from sightline.pipelines import Medium, registry
 from sightline.submission.texts import TEXT_SUFFIXES
 from sightline.types import Pipeline

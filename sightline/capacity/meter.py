@@ -8,11 +8,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 
-def count_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Meter:
     """Wall time and CPU time by role from one moment on; `roles` are process ids, children count with them."""
 

@@ -1,8 +1,8 @@
 """What comes off a queue, before it is a task: it is worked on or becomes a dead letter, and never ends the worker.
 
 Whoever may write to a queue can put anything there, so nothing is believed that the worker knows better: an entry's own
-word on its queue, its priority and its tag is replaced, and of Celery's headers only task and id are kept. Celery alone
-would end with its worker, or drop a message with a line in the log.
+word on its queue, its priority and its tag is replaced, and of Celery's headers only task, id and `traceparent` are
+kept. Celery alone would end with its worker, or drop a message with a line in the log.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sightline.errors import BadMessageError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import LANE_PRIORITY
 from sightline.retry import StoppedError
+from sightline.tracing import read_traceparent
 from sightline.wire.messages import bad_message
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,8 @@ def check_message(message: Any, queue: str) -> None:
     except Exception as error:  # whatever a decoder raises
         raise BadMessageError(f"body: is no JSON: {error!s:.200}", field="body") from error
     _check_body(body)
-    message.headers = {"lang": "py", "task": task, "id": identity[:255], "argsrepr": "-", "kwargsrepr": "-"}
+    kept = {"traceparent": found} if (found := read_traceparent(headers.get("traceparent"))) else {}
+    message.headers = {"lang": "py", "task": task, "id": identity[:255], "argsrepr": "-", "kwargsrepr": "-"} | kept
 
 
 def _check_body(body: Any) -> None:

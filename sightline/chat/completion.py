@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from sightline.chat.lookups.named import Found
 from sightline.pipelines.chat import ChatResult
 
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -36,6 +37,10 @@ class CompletionUsage(BaseModel):
     total_tokens: int
 
 
+def _is_none(given: object) -> bool:
+    return given is None
+
+
 class ChatCompletion(BaseModel):
     """An answer. `id` is `chatcmpl-` and the id of its job."""
 
@@ -64,9 +69,13 @@ class ChatCompletion(BaseModel):
     model: str
     choices: list[CompletionChoice]
     usage: CompletionUsage | None = None
+    #: What was looked up for it, where that was asked for.
+    lookups: Annotated[list[Found] | None, Field(exclude_if=_is_none)] = None
 
 
-def completion_of(answer: ChatResult, job_id: str, *, model: str, created: int) -> ChatCompletion:
+def completion_of(
+    answer: ChatResult, job_id: str, *, model: str, created: int, lookups: list[Found] | None = None
+) -> ChatCompletion:
     """The whole answer. `model`: the one that was asked, where the answer does not say it."""
     message = CompletionMessage(content=answer.answer, tool_calls=list(answer.tool_calls) or None)
     choice = CompletionChoice(message=message, finish_reason=answer.finish_reason or "stop")
@@ -76,6 +85,7 @@ def completion_of(answer: ChatResult, job_id: str, *, model: str, created: int) 
         model=answer.model or model,
         choices=[choice],
         usage=usage_of(answer),
+        lookups=lookups,
     )
 
 
@@ -90,7 +100,10 @@ def usage_of(answer: ChatResult) -> CompletionUsage | None:
 class Chunks:
     """The chunks of one streamed answer, in their order: pieces, then the end."""
 
-    def __init__(self, job_id: str, *, model: str, created: int, include_usage: bool) -> None:
+    def __init__(
+        self, job_id: str, *, model: str, created: int, include_usage: bool, lookups: list[Found] | None = None
+    ) -> None:
+        """`lookups`: what was looked up, told with the first one."""
         self._head = {
             "id": f"chatcmpl-{job_id}",
             "object": "chat.completion.chunk",
@@ -98,6 +111,7 @@ class Chunks:
             "model": model,
         }
         self._usage = {"usage": None} if include_usage else {}
+        self._first = {} if lookups is None else {"lookups": [one.model_dump(mode="json") for one in lookups]}
         self._has_begun = False
 
     def piece(self, text: str) -> dict[str, Any]:
@@ -117,6 +131,7 @@ class Chunks:
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None) -> dict[str, Any]:
         role = {} if self._has_begun else {"role": "assistant"}
+        first = {} if self._has_begun else self._first
         self._has_begun = True
         choice = {"index": 0, "delta": role | delta, "finish_reason": finish_reason}
-        return {**self._head, "choices": [choice], **self._usage}
+        return {**self._head, "choices": [choice], **self._usage, **first}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from sightline.errors import BadMessageError
 from sightline.types import Lane
@@ -104,6 +104,13 @@ class ChatRequest(BaseModel):
         Literal["refuse", "leave_out_oldest"] | None,
         Field(description="Of messages that the model has no room for: refuse them, or leave out the oldest."),
     ] = None
+    lookups: Annotated[
+        bool,
+        Field(description="Look up what is stored, where the last message asks that; see `/v1/lookups/of-question`."),
+    ] = False
+    asked_at: Annotated[
+        AwareDatetime | None, Field(description="For `lookups`: the time of who asks, with its zone.")
+    ] = None
     background: Annotated[
         bool, Field(description="Go on with the answer when the client goes away; its job keeps it.")
     ] = False
@@ -111,6 +118,28 @@ class ChatRequest(BaseModel):
     @property
     def lane(self) -> Lane:
         return Lane.BULK if self.service_tier == "flex" else Lane.INTERACTIVE
+
+    def question(self) -> str:
+        """The text of the last message, if a user says it."""
+        last = self.messages[-1]
+        if last.role != "user":
+            return ""
+        if isinstance(last.content, str):
+            return last.content
+        parts = last.content if isinstance(last.content, list) else []
+        return "\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("type") == "text")
+
+    def with_question(self, text: str) -> Self:
+        """The same with another text in the last message; its pictures stay."""
+        last = self.messages[-1]
+        media = [
+            part
+            for part in (last.content if isinstance(last.content, list) else [])
+            if not (isinstance(part, dict) and part.get("type") == "text")
+        ]
+        content: JsonValue = [{"type": "text", "text": text}, *media] if media else text
+        messages = [*self.messages[:-1], last.model_copy(update={"content": content})]
+        return self.model_copy(update={"messages": messages})
 
     def refuse_unsupported(self) -> None:
         """What changes an answer and is not done must not be passed over.

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.cli import cameras, dead_letters, erase, explain, plates, queries, sinks
+from sightline.cli import cameras, correct, dead_letters, erase, explain, plates, queries, sinks
 from sightline.cli.jobs import ask, jobs, submit, trace
 from sightline.cli.operating import backup, capacity, doctor, retention, up
 from sightline.errors import RetryableError, SightlineError
@@ -47,6 +47,7 @@ app.command()(up.up)
 app.command()(submit.submit)
 app.command()(ask.ask)
 app.command()(jobs.cancel)
+app.command()(correct.correct)
 app.command()(explain.explain)
 app.command()(trace.trace)
 app.command()(capacity.capacity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,6 +12,7 @@ import typer
 
 from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
 from sightline.cli.pipelines import pipeline_option
+from sightline.cli.polygons import read_polygons, read_zones
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
 from sightline.errors import BadMessageError
@@ -32,6 +34,9 @@ _TOLD: Final = {
     "came": "pictures",
 }
 
+#: Of a camera. A file in this folder may be called so too.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
 app = typer.Typer(help="Cameras: test, list, add, change, pause, resume, remove.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the camera; it is the source of its rows.")]
@@ -49,6 +54,17 @@ Mask = Annotated[
         help="What is looked at, a polygon such as '0,0.5 1,0.5 1,1 0,1': x,y in shares of the upright picture. Again "
         "for one more; '' for all."
     ),
+]
+Zone = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A named part of the picture, such as 'gate:report=0,0.5 1,0.5 1,1 0,1'; mark, report (nothing outside is "
+        "stored) or look (nor looked at). In pixels with the size at the end: '@1920x1080'. Again for one more; '' for "
+        "none."
+    ),
+]
+AfterReading = Annotated[
+    str | None, typer.Option(help="What becomes of a photo in a watched folder once it was read: keep, move, delete.")
 ]
 Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
 
@@ -86,17 +102,19 @@ def list_cameras(as_json: JsonFlag = False, data: Data = None) -> None:
 
 @app.command("test")
 def look(
-    url: Annotated[str, typer.Argument(help="As in `add`.")],
+    url: Annotated[str, typer.Argument(help="An address as in `add`, or the name of a camera.")],
     picture: Annotated[Path | None, typer.Option(help="Write the newest picture to this file, a JPEG.")] = None,
+    rotation: Rotation = None,
+    zone: Zone = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
-    """What a stream is, before it is added: codec, size, rate, key frames, latency, and a picture.
+    """What a stream is, before it is added: codec, size, rate, key frames, latency, and a picture with the zones.
 
     It is looked at for a few seconds from where the API runs. Exit status 1: it does not work; the cure is said.
     """
     found: dict[str, Any] = call_api(
-        settings_for(data), "POST", "/cameras/test", body={"url": _address(url)}, waits_s=_TEST_TIMEOUT_S
+        settings_for(data), "POST", "/cameras/test", body=_asked(url, rotation, zone), waits_s=_TEST_TIMEOUT_S
     )
     if picture is not None and found["picture"] is not None:
         try:
@@ -120,7 +138,12 @@ def look(
 @app.command()
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(help="rtsp://…, http(s)://…, rtmp://…, a video file, or a USB index (0).")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="rtsp://…, http(s)://…, rtmp://…, a video file, a folder of photos (ends with /), a USB index (0)."
+        ),
+    ],
     pipeline: Annotated[Pipeline, pipeline_option("What to do with its frames.")] = DEFAULT,
     fps: Fps = 5.0,
     min_fps: MinFps = None,
@@ -129,6 +152,8 @@ def add(
     loop: Annotated[bool, typer.Option(help="Start a video file again at its end.")] = False,
     rotation: Rotation = None,
     mask: Mask = None,
+    zone: Zone = None,
+    after_reading: AfterReading = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -143,7 +168,9 @@ def add(
         "motion": motion,
         "loop": loop,
         "rotation": rotation or 0,
-        "mask": _polygons(mask or []),
+        "mask": read_polygons(mask or []),
+        "zones": read_zones(zone or []),
+        "after_reading": after_reading or "keep",
     }
     print_done(call_api(settings_for(data), "POST", "/cameras", body=body), f"{name} added", as_json=as_json)
 
@@ -160,6 +187,8 @@ def change(
     motion: Annotated[bool | None, typer.Option(help="Skip frames in which nothing moves.")] = None,
     rotation: Rotation = None,
     mask: Mask = None,
+    zone: Zone = None,
+    after_reading: AfterReading = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -171,7 +200,9 @@ def change(
         "min_fps": min_fps,
         "motion": motion,
         "rotation": rotation,
-        "mask": None if mask is None else _polygons(mask),
+        "mask": None if mask is None else read_polygons(mask),
+        "zones": None if zone is None else read_zones(zone),
+        "after_reading": after_reading,
     }
     body = {field: value for field, value in given.items() if value is not None}
     print_done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
@@ -198,42 +229,46 @@ def remove(name: Name, data: Data = None) -> None:
     out.print(f"{name} removed")
 
 
+def _asked(url: str, rotation: int | None, zones: list[str] | None) -> dict[str, Any]:
+    if _NAME.fullmatch(url) and not url.isdigit() and not Path(url).exists() and rotation is None and zones is None:
+        return {"camera_id": url}
+    seen: dict[str, Any] = {"rotation": rotation, "zones": None if zones is None else read_zones(zones)}
+    return {"url": _address(url), **{name: value for name, value in seen.items() if value is not None}}
+
+
 def _address(url: str) -> str:
-    """A file as the camera process finds it from its own folder. It may run elsewhere and have files of its own."""
+    """A file or folder as the camera process finds it from its own. It may run elsewhere and have files of its own."""
     if "://" in url or url.isdigit():
         return url
     path = Path(url)
     if path.is_file():
         return str(path.resolve())
+    if path.is_dir():
+        return f"{path.resolve()}/"
     if path.is_absolute():
         return url
     raise BadMessageError(
-        f"url: there is no file {url!r} here; of a file on the machine of the camera process give the absolute path",
+        f"url: there is no file or folder {url!r} here; of one on the machine of the camera process give the absolute "
+        "path",
         field="url",
     )
 
 
-def _polygons(texts: list[str]) -> list[list[list[float]]]:
-    """Raises `BadMessageError`."""
-    try:
-        return [[[float(share) for share in corner.split(",")] for corner in text.split()] for text in texts if text]
-    except ValueError as error:
-        raise BadMessageError(
-            f"mask: {' | '.join(texts)!r} is no polygon; write corners as x,y with blanks between, such as "
-            "'0,0.5 1,0.5 1,1 0,1'",
-            field="mask",
-        ) from error
-
-
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:
-    key_frame_s, damaged = found["key_frame_s"], found["damaged"]
+    damaged = found["damaged"]
     return {
         **found,
-        "size": f"{found['width']} x {found['height']}",
-        "keys": "fewer than two came" if key_frame_s is None else f"every {key_frame_s:g} s",
+        "size": f"{found['width']} x {found['height']}" if found["width"] else "not known",
+        "keys": _key_frames(found),
         "came": f"{found['pictures']}, {damaged} damaged" if damaged else found["pictures"],
         "latency": "not said" if found["latency_s"] is None else f"{found['latency_s']:.2f} s",
     }
+
+
+def _key_frames(found: Mapping[str, Any]) -> str:
+    if found["opened_s"] is None:  # photos have none
+        return ""
+    return "fewer than two came" if found["key_frame_s"] is None else f"every {found['key_frame_s']:g} s"
 
 
 def _row(camera: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from sightline.cli.export import export
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
 from sightline.client.http import PAGE, call_api, list_items
 from sightline.errors import BadMessageError, SettingsError
+from sightline.local.kinds import TOLD, read_told
 from sightline.settings import Settings, load_settings
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
+Zone = Annotated[str | None, typer.Option(help="Only what was in this zone of its camera.")]
 Since = Annotated[str | None, typer.Option(help="From then on: 15m, 1h, 2d, or a date and time.")]
 Until = Annotated[str | None, typer.Option(help="Before then, written like --since.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
@@ -47,20 +50,35 @@ def passages(
     ] = None,
     list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
     country: Annotated[str | None, typer.Option(help="Only those likely of it, such as sk, us or us-tx.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
-    limit: Limit = 50,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; 50 unless they go to a file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all of them to this file as CSV; - is standard output.")
+    ] = None,
+    xlsx: Annotated[Path | None, typer.Option(help="Write all of them to this file for Excel.")] = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
     """Vehicles that passed: one plate each, voted from all its readings."""
-    if like is not None and (text is None or list_name is not None or country is not None):
-        raise BadMessageError("--like: give the plate to compare with, and no --list or --country", field="like")
+    if like is not None and (text is None or any(given is not None for given in (list_name, country, zone))):
+        raise BadMessageError(
+            "--like: give the plate to compare with, and no --list, --country or --zone", field="like"
+        )
+    if (file := csv or xlsx) is not None:
+        if like is not None or as_json or (csv and xlsx):
+            raise BadMessageError("--csv, --xlsx: one of them, without --like and --json", field="csv")
+        filters = {"text": text, "source": source, "since": since, "until": until, "list": list_name}
+        filters |= {"country": country, "zone": zone, "limit": limit}
+        export(settings_for(data), file, filters, is_excel=bool(xlsx))
+        return
+    limit = 50 if limit is None else limit
     if like is not None:
         require_one_page(limit, "--like")
     query = {"text": text, "source": source, "since": since, "until": until}
-    query |= {"list": list_name, "country": country} if like is None else {"max_distance": like}
+    query |= {"list": list_name, "country": country, "zone": zone} if like is None else {"max_distance": like}
     path = "/passages" if like is None else "/passages/like"
     rows = list_items(settings_for(data), path, query, limit=limit)
     columns = {
@@ -71,13 +89,19 @@ def passages(
         "reading_count": "readings",
         "confidence": "confidence",
         "direction": "direction",
+        "zones": "zones",
         "country": "country",
         "state": "state",
         "on_list": "list",
     } | ({} if like is None else {"distance": "distance"})
     if not as_json:
-        rows = (row | {"on_list": _on_list(row.get("match"))} for row in rows)
+        rows = (row | {"text": _plate(row), "on_list": _on_list(row.get("match"))} for row in rows)
     print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no passages yet"))
+
+
+def _plate(row: Mapping[str, Any]) -> str:
+    correction = row.get("correction")
+    return row["text"] if correction is None else f"{row['text']} (read {correction['read']})"
 
 
 def _on_list(match: Mapping[str, Any] | None) -> str:
@@ -89,6 +113,7 @@ def _on_list(match: Mapping[str, Any] | None) -> str:
 
 def detections(
     label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -97,13 +122,14 @@ def detections(
     data: Data = None,
 ) -> None:
     """What was found, newest first."""
-    query = {"label": label, "source": source, "since": since, "until": until}
+    query = {"label": label, "zone": zone, "source": source, "since": since, "until": until}
     columns = {
         "captured_at": "captured (UTC)",
         "source_id": "source",
         "label": "label",
         "confidence": "confidence",
         "xyxy": "box",
+        "zone": "zone",
         "frame_id": "frame",
     }
     _list("/detections", query, columns, limit=limit, as_json=as_json, data=data, empty="no detections yet")
@@ -111,6 +137,7 @@ def detections(
 
 def readings(
     text: Annotated[str | None, typer.Argument(help="Text; * and ? stand for any characters or one.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -119,12 +146,13 @@ def readings(
     data: Data = None,
 ) -> None:
     """What was read, newest first."""
-    query = {"text": text, "source": source, "since": since, "until": until}
+    query = {"text": text, "zone": zone, "source": source, "since": since, "until": until}
     columns = {
         "captured_at": "captured (UTC)",
         "source_id": "source",
         "text": "text",
         "confidence": "confidence",
+        "zone": "zone",
         "frame_id": "frame",
     }
     _list("/readings", query, columns, limit=limit, as_json=as_json, data=data, empty="nothing was read yet")
@@ -165,9 +193,11 @@ def _in_short(value: Any) -> str:
 
 def status(as_json: JsonFlag = False, data: Data = None) -> None:
     """Throughput, how long work has waited, what is open and dead, and disk."""
-    answer: dict[str, Any] = call_api(settings_for(data), "GET", "/status")
+    settings = settings_for(data)
+    answer: dict[str, Any] = call_api(settings, "GET", "/status")
+    workers = read_told(settings.data_dir / TOLD)
     if as_json:
-        print_json(answer)
+        print_json(answer | ({"workers": workers} if workers else {}))
         return
     oldest, disk = answer["oldest_open_s"], answer["picture_disk"]
     facts = {
@@ -175,6 +205,7 @@ def status(as_json: JsonFlag = False, data: Data = None) -> None:
         "frames open": answer["open_frames"],
         "oldest open job": "none" if oldest is None else f"{oldest:.1f} s",
         **{f"messages waiting in {queue}": count for queue, count in answer["waiting"].items()},
+        **{f"processes of {kind}": _processes(told) for kind, told in workers.items()},
         "dead letters": answer["dead_letters"],
         "database": f"{answer['database_bytes'] / 1e6:.1f} MB",
     }
@@ -182,6 +213,12 @@ def status(as_json: JsonFlag = False, data: Data = None) -> None:
         facts["disk of the pictures"] = f"{disk['free_bytes'] / 1e9:.1f} of {disk['bytes'] / 1e9:.1f} GB free"
     rows = [{"what": what, "now": now} for what, now in facts.items()]
     print_rows(rows, {"what": "what", "now": "now"}, as_json=False, empty="")
+
+
+def _processes(told: Mapping[str, Any]) -> str:
+    """How many workers of a kind there are, and why."""
+    since = show(told["since"])
+    return f"{told['running']} of {told['least']} to {told['most']}, since {since} UTC: {told['why']}"
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:

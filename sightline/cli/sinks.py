@@ -61,6 +61,9 @@ def add(
         list[str] | None, typer.Option("--list", help="Only passages on this list of known plates; may be repeated.")
     ] = None,
     min_confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Only passages at least so sure.")] = None,
+    zone: Annotated[
+        list[str] | None, typer.Option(help="Only what is in this zone of a camera; may be repeated.")
+    ] = None,
     header: Annotated[
         list[str] | None, typer.Option(help="'Name: value', sent with each request of a webhook.")
     ] = None,
@@ -82,6 +85,7 @@ def add(
     options = {
         "lists": on_list,
         "min_confidence": min_confidence,
+        "zones": zone,
         "headers": dict(map(_header, header or [])) or None,
         "picture": picture,
         "format": as_format,

@@ -30,13 +30,22 @@ class Match(Answer):
     by: str
 
 
+class Correction(Answer):
+    """What was read of a passage whose plate somebody corrected, with its confidence; who did it, and when."""
+
+    read: str
+    confidence: float
+    by: str
+    at: datetime
+
+
 class Passage(Answer):
     """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1."""
 
     passage_id: str
     source_id: str
     text: str
-    origin: str  #: whether a reading says just this plate, or it is composed of several
+    origin: str  #: `read`: a reading says just this plate; `composed` of several; `corrected` by somebody
     confidence: float
     first_seen: datetime
     last_seen: datetime
@@ -44,8 +53,10 @@ class Passage(Answer):
     best_frame_id: str  #: the frame whose crop is best to look at
     best_xyxy: Xyxy | None  #: where the plate is on it, in pixels
     direction: str
+    zones: tuple[str, ...] = ()  #: of its camera, that it was read in
     state: Literal["open", "final"]  #: more readings may come; none came for a while, late ones still join
     match: Match | None  #: None if it is on no list
+    correction: Correction | None = None  #: None if the plate is as it was read
     country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
     country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`
@@ -90,6 +101,14 @@ class CameraStatus(Answer):
     last_error: str | None = None
 
 
+class Zone(Answer):
+    """A named part of a camera's picture. `mode`: `mark`, `report` or `look`."""
+
+    name: str
+    polygon: tuple[tuple[float, float], ...]  #: in shares of the upright picture
+    mode: str
+
+
 class Camera(Answer):
     """A camera; its URL is without credentials."""
 
@@ -104,6 +123,8 @@ class Camera(Answer):
     loop: bool
     rotation: int = 0
     mask: tuple[tuple[tuple[float, float], ...], ...] = ()  #: what is looked at, in shares of the upright picture
+    after_reading: str = "keep"  #: what becomes of the photos of a folder: keep, move or delete
+    zones: tuple[Zone, ...] = ()
     status: CameraStatus | None  #: None while Redis does not answer
 
 

@@ -105,6 +105,7 @@ class AsyncSightline:
         *,
         like: float | None = None,
         on_list: str | None = None,
+        zone: str | None = None,
         source: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
@@ -112,10 +113,14 @@ class AsyncSightline:
     ) -> AsyncIterator[Passage]:
         """See `Sightline.passages`."""
         found = self._sync.passages(
-            text, like=like, on_list=on_list, source=source, since=since, until=until, limit=limit
+            text, like=like, on_list=on_list, zone=zone, source=source, since=since, until=until, limit=limit
         )
         async for passage in _in_threads(found):
             yield passage
+
+    async def correct_passage(self, passage_id: str, text: str | None) -> Passage:
+        """See `Sightline.correct_passage`."""
+        return await asyncio.to_thread(self._sync.correct_passage, passage_id, text)
 
     async def findings(
         self,

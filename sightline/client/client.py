@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import quote
 
 from sightline.client.answers import Audit, Camera, Finding, Passage
 from sightline.client.http import ApiClient, check_address
@@ -208,6 +209,7 @@ class Sightline:
         *,
         like: float | None = None,
         on_list: str | None = None,
+        zone: str | None = None,
         source: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
@@ -219,15 +221,26 @@ class Sightline:
             text: a plate in any spelling; `*` stands for any characters, `?` for one.
             like: plates that differ from `text` by so much, at most 2, the likeliest first, at most 1,000.
             on_list: only those on this list of known plates.
+            zone: only those that were read in this zone of their camera.
             since, until: from then on, before then: a time with its zone, or as text (`15m`, `1h`, `2d`, RFC 3339).
 
         Raises:
             BadMessageError: an argument is wrong, or the key may not ask.
             BrokerUnavailableError, StoreUnavailableError: the API does not answer, or has no database.
         """
-        query = {"text": text, "list": on_list, "max_distance": like, "source": source, **_range(since, until)}
+        query = {"text": text, "list": on_list, "zone": zone, "max_distance": like, "source": source}
+        query |= _range(since, until)
         rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
         return map(Passage.model_validate, rows)
+
+    def correct_passage(self, passage_id: str, text: str | None) -> Passage:
+        """Say what plate a passage has, in any spelling; None takes that back. Needs an operator's key.
+
+        What was read stays in its `correction`, and later readings do not change what was said. Raises as `passages`
+        does; NotThereError, a BadMessageError, if there is no such passage.
+        """
+        path = f"/passages/{quote(passage_id, safe='')}"
+        return Passage.model_validate(self._api.call("PATCH", path, json={"text": text}))
 
     def findings(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,6 +23,7 @@ from sightline.errors import (
 from sightline.settings import PlaceSettings, Settings
 
 _TIMEOUT_S: Final = 30.0
+_DOWNLOAD_S: Final = 600.0  #: without a byte: a workbook begins when its last row is written
 #: In one answer of the API, at most.
 PAGE: Final = 1000
 _TRY_LATER: Final = (408, 429, 502, 503, 504)
@@ -176,6 +177,21 @@ def fetch(settings: Settings, path: str, *, query: Mapping[str, Any] | None = No
         return client.ask("GET", path, query=query).content
     finally:
         client.close()
+
+
+def download(settings: Settings, path: str, query: Mapping[str, Any], to: IO[bytes]) -> None:
+    """Write what `/v1<path>` gives, as it comes. Raises as `ApiClient.call` does."""
+    try:
+        with (
+            httpx.Client(**_options(settings)) as client,
+            client.stream("GET", path, params=_given(query), timeout=httpx.Timeout(_DOWNLOAD_S)) as response,
+        ):
+            if not response.is_success:
+                response.read()
+            for chunk in _accepted(settings, response).iter_bytes():
+                to.write(chunk)
+    except httpx.HTTPError as error:
+        raise _no_answer(settings, error) from error
 
 
 def check_address(url: str) -> str:

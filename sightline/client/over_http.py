@@ -15,6 +15,7 @@ from sightline.errors import BadMessageError, WaitTimeoutError
 from sightline.pipelines import parse_result, registry
 from sightline.settings import Settings
 from sightline.submission.sequences import SUBMITTED
+from sightline.tracing import current_traceparent
 from sightline.types import JobResult, Part
 from sightline.wire.messages import Job
 
@@ -39,6 +40,8 @@ class OverHttp:
         spec = registry().find(job.pipeline)
         key = idempotency_key or (job.job_id if spec is not None and spec.is_new_each_time else None)
         headers = {"Idempotency-Key": key} if key else {}
+        if traceparent := job.traceparent or current_traceparent():
+            headers["traceparent"] = traceparent
         answer: dict[str, Any] = self._api.call("POST", "/jobs", headers=headers, **_content(job, pixels))
         refused = answer.get("refused") or ()
         frames = tuple(frame for frame in job.frames if frame.frame_id not in refused)

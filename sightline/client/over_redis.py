@@ -81,11 +81,12 @@ class OverRedis:
 
 
 class AsyncOverRedis:
-    """Waits. Each who does holds one connection, and no thread."""
+    """Waits, without a thread."""
 
     def __init__(self, settings: PlaceSettings) -> None:
         self._redis = connect_async(settings.redis_url)
         self._board = AsyncResultBoard(self._redis)
+        self._deltas = AsyncDeltaStream(self._redis)
 
     async def wait(self, job_id: str, timeout_s: float) -> JobResult | None:
         """See `OverRedis.wait`."""
@@ -93,7 +94,7 @@ class AsyncOverRedis:
 
     def stream(self, job_id: str, last_id: str, silent_s: float) -> AsyncIterator[StreamEvent]:
         """See `OverRedis.stream`."""
-        return AsyncDeltaStream(self._redis).listen(job_id, last_id, silent_s=silent_s)
+        return self._deltas.listen(job_id, last_id, silent_s=silent_s)
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from sightline.ids import new_id
+from sightline.delivery.shared_reads import MAX_READ, SharedReads, block_ms, entries_by_key
 from sightline.redis.connection import broker_errors
 from sightline.types import JobResult, Value
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 #: Of a job; the oldest go first. Some more may stay, Redis cuts whole nodes.
 MAX_DELTAS: Final = 10_000
 _EXPIRE_EVERY: Final = 64
-_BLOCK_S: Final = 5.0
 _START: Final = "0"
 
 
@@ -45,18 +44,14 @@ class Delta(NamedTuple):
 
     job_id: str
     stage: str
-    attempt: str  #: as `begin` named it
-    number: int  #: of the piece within its attempt, from 1
-    data: Any
+    attempt: str  #: its name
+    number: int  #: of the piece within its attempt, from 1; 0: the attempt begins, and says nothing yet
+    data: Any = None
 
     @property
     def entry(self) -> dict[Any, Any]:
-        return {
-            "stage": self.stage,
-            "attempt": self.attempt,
-            "number": self.number,
-            "data": json.dumps(self.data),
-        }
+        said = {"data": json.dumps(self.data)} if self.number else {}
+        return {"stage": self.stage, "attempt": self.attempt, "number": self.number, **said}
 
 
 class DeltaStream:
@@ -66,23 +61,14 @@ class DeltaStream:
         self._redis = redis
         self._ttl_s = int(ttl_s)
 
-    def begin(self, job_id: str, stage: str) -> str:
-        """An attempt of a stage begins. Returns its name."""
-        attempt = new_id()
-        self._add([(job_id, {"stage": stage, "attempt": attempt, "number": 0}, True)])
-        return attempt
-
     def add(self, *deltas: Delta) -> None:
-        """Say the next piece of some jobs. Saying one twice does no harm."""
-        self._add([(delta.job_id, delta.entry, delta.number % _EXPIRE_EVERY == 0) for delta in deltas])
-
-    def _add(self, entries: Sequence[tuple[str, dict[Any, Any], bool]]) -> None:
+        """Say the next pieces of some jobs, in one round trip. Saying one twice does no harm."""
         with broker_errors():
             pipe = self._redis.pipeline(transaction=False)
-            for job_id, entry, expire in entries:
-                pipe.xadd(_key(job_id), entry, maxlen=MAX_DELTAS, approximate=True)
-                if expire:
-                    pipe.expire(_key(job_id), self._ttl_s)
+            for delta in deltas:
+                pipe.xadd(_key(delta.job_id), delta.entry, maxlen=MAX_DELTAS, approximate=True)
+                if delta.number % _EXPIRE_EVERY == 0:
+                    pipe.expire(_key(delta.job_id), self._ttl_s)
             pipe.execute()
 
     def listen(self, job_id: str, last_id: str = _START, *, silent_s: float) -> Iterator[StreamEvent]:
@@ -93,17 +79,18 @@ class DeltaStream:
         until = time.monotonic() + silent_s
         while not reader.is_done and time.monotonic() < until:
             with broker_errors():
-                reply: Any = self._redis.xread(reader.places, count=500, block=_block_ms(until))
-            for event in reader.take(reply):
+                reply: Any = self._redis.xread(reader.places, count=MAX_READ, block=block_ms(until))
+            for event in reader.take(entries_by_key(reply)):
                 yield event
                 until = time.monotonic() + silent_s
 
 
 class AsyncDeltaStream:
-    """The same for asyncio; each listener holds one connection of the pool."""
+    """The same for asyncio, for as many listeners as one likes: those that wait at the same time share one read."""
 
     def __init__(self, redis: redis.asyncio.Redis) -> None:
         self._redis = redis
+        self._reads = SharedReads(redis)
 
     async def listen(self, job_id: str, last_id: str = _START, *, silent_s: float) -> AsyncIterator[StreamEvent]:
         """See `DeltaStream.listen`."""
@@ -112,9 +99,8 @@ class AsyncDeltaStream:
             reader.resume(await self._redis.xrange(_key(job_id), last_id, last_id) if last_id != _START else [])
         until = time.monotonic() + silent_s
         while not reader.is_done and time.monotonic() < until:
-            with broker_errors():
-                reply: Any = await self._redis.xread(reader.places, count=500, block=_block_ms(until))
-            for event in reader.take(reply):
+            entries = await self._reads.read(reader.places, until)
+            for event in reader.take(entries):
                 yield event
                 until = time.monotonic() + silent_s
 
@@ -138,8 +124,7 @@ class _Reader:
         for _, fields in entries:
             self._heard[fields["stage"]] = (fields["attempt"], int(fields["number"]))
 
-    def take(self, reply: Any) -> Iterator[StreamEvent]:
-        entries = _by_key(reply)
+    def take(self, entries: Mapping[str, Any]) -> Iterator[StreamEvent]:
         for entry_id, fields in entries.get(self._deltas, ()):
             self._last_id = entry_id
             yield from self._events(entry_id, fields)
@@ -153,6 +138,8 @@ class _Reader:
         stage, attempt, number = fields["stage"], fields["attempt"], int(fields["number"])
         known, last = self._heard.get(stage, (None, 0))
         if number == 0:
+            if known == attempt:
+                return  # said twice
             self._heard[stage] = (attempt, 0)
             if known is not None:
                 yield StreamEvent(event="restart", id=entry_id, stage=stage)
@@ -163,17 +150,6 @@ class _Reader:
             yield StreamEvent(event="gap", id=entry_id, stage=stage)
         self._heard[stage] = (attempt, number)
         yield StreamEvent(event="delta", id=entry_id, stage=stage, data=json.loads(fields["data"]))
-
-
-def _by_key(reply: Any) -> dict[str, Any]:
-    # Without RESP3: [[key, [(entry_id, fields)]]]; with it: {key: [[(entry_id, fields)]]}
-    if isinstance(reply, dict):
-        return {key: entries[0] for key, entries in reply.items()}
-    return dict(reply or ())
-
-
-def _block_ms(until: float) -> int:
-    return max(1, int(min(_BLOCK_S, until - time.monotonic()) * 1000))
 
 
 def _key(job_id: str) -> str:

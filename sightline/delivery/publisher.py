@@ -14,7 +14,9 @@ from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BacklogFullError, SightlineError
 from sightline.pipelines import check_items, registry
 from sightline.redis.connection import connect
+from sightline.tracing import SpanKind, Tracer, current_traceparent, open_tracer
 from sightline.types import FrameRef, Lane
+from sightline.wire.about import about_job
 from sightline.wire.messages import Job, Message
 
 if TYPE_CHECKING:
@@ -30,20 +32,32 @@ class Publisher:
     Safe to use from several threads.
     """
 
-    def __init__(self, ledger: Ledger, frames: FrameStore, broker: Broker, keep: Keep | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        frames: FrameStore,
+        broker: Broker,
+        keep: Keep | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self.ledger = ledger
         self.frames = frames
         self.broker = broker
         self._keep = keep or _keep_nothing
+        self._tracer = tracer or Tracer()
 
     @classmethod
-    def from_settings(cls, settings: Settings, keep: Keep | None = None) -> Publisher:
-        """`keep` is called with each job that is about to be accepted, and its pixels; what it raises refuses it."""
+    def from_settings(cls, settings: Settings, keep: Keep | None = None, tracer: Tracer | None = None) -> Publisher:
+        """`keep` is called with each job that is about to be accepted, and its pixels; what it raises refuses it.
+
+        `tracer` is that of the process, if it has one already.
+        """
         return cls(
             Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)),
             open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
             Broker(create_app(settings)),
             keep,
+            tracer or open_tracer(settings, "producer"),
         )
 
     def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
@@ -60,6 +74,13 @@ class Publisher:
                 same ids.
         """
         check_items(job.pipeline, job.frames)
+        cause = job.traceparent or current_traceparent()
+        with self._tracer.span(f"publish {job.pipeline}", SpanKind.PRODUCER, cause) as span:
+            refused = self._publish(job.model_copy(update={"traceparent": span.traceparent}), pixels)
+            span.note(**about_job(job), sightline__refused=len(refused) or None)
+        return refused
+
+    def _publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
         wanted = job.frames
         job, verdict = self._admit(job.model_copy(update={"entered": True}))
         if verdict == "admitted":
@@ -84,6 +105,7 @@ class Publisher:
 
     def close(self) -> None:
         self.ledger.close()
+        self._tracer.close()
 
     def _admit(self, job: Job) -> tuple[Job, Literal["admitted", "open", "done", "refused"]]:
         """Enter the job. In the live lane without the frames of full sources, which may leave nothing of it."""

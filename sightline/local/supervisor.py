@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, Final, Literal, TextIO
 
 _COLORS = itertools.cycle((36, 32, 33, 35, 34, 96, 92, 95))
+_OURS: Final = "workers"  #: who writes what is said of the processes themselves
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,20 @@ class RoleProcess:
     stop_last: int = 0
     grace_s: float = 10.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    starts: bool = True  #: with the others; else a `Crew` starts it
 
 
-def supervise(roles: Iterable[RoleProcess], environment: Mapping[str, str]) -> None:
-    """Run the roles until SIGINT or SIGTERM, then stop them all. Blocks."""
+def supervise(
+    roles: Iterable[RoleProcess], environment: Mapping[str, str], beside: Callable[[Crew], None] | None = None
+) -> None:
+    """Run the roles until SIGINT or SIGTERM, then stop them all. Blocks.
+
+    `beside` runs in a thread meanwhile and may start and let go roles; it is to end when its crew has stopped.
+    """
     from circus.watcher import Watcher
 
     roles = list(roles)
-    width = max(len(role.name) for role in roles)
+    width = max(len(name) for name in (_OURS, *(role.name for role in roles)))
     watchers: list[Any] = []
     for role in roles:
         stream = {"stream": _PrefixStream(role.name.ljust(width), sys.stdout)}
@@ -49,10 +58,74 @@ def supervise(roles: Iterable[RoleProcess], environment: Mapping[str, str]) -> N
                 stdout_stream=stream,
                 stderr_stream=stream,
                 max_retry=-1,
+                autostart=role.starts,
             )
         )
     with tempfile.TemporaryDirectory(prefix="sightline-") as folder:
-        _ordered_arbiter()(watchers, f"ipc://{folder}/control", f"ipc://{folder}/events", loglevel="ERROR").start()
+        arbiter = _ordered_arbiter()(watchers, f"ipc://{folder}/control", f"ipc://{folder}/events", loglevel="ERROR")
+        crew = Crew(arbiter, watchers, _PrefixStream(_OURS.ljust(width), sys.stdout))
+        thread = threading.Thread(target=beside or (lambda _: None), args=(crew,), name="beside", daemon=True)
+        thread.start()
+        try:
+            arbiter.start()
+        finally:
+            crew.stopped.set()
+            thread.join(5)
+
+
+class Crew:
+    """The processes under a supervisor, for whoever starts more of them and lets some go. For one other thread."""
+
+    def __init__(self, arbiter: Any, watchers: Sequence[Any], stream: _PrefixStream) -> None:
+        self._arbiter = arbiter
+        self._watchers = {watcher.name: watcher for watcher in watchers}
+        self._stream = stream
+        self._wanted = {watcher.name for watcher in watchers if watcher.autostart}
+        self.stopped = threading.Event()
+
+    def wait(self, seconds: float) -> bool:
+        """True as soon as all have stopped, or are about to."""
+        return self.stopped.wait(seconds) or self._arbiter._stopping
+
+    def states(self, names: Iterable[str]) -> dict[str, Literal["running", "leaving", "stopped"]]:
+        """`leaving`: it finishes what it holds, and is not started again."""
+        return {
+            name: "running" if name in self._wanted else "stopped" if self._watchers[name].is_stopped() else "leaving"
+            for name in names
+        }
+
+    def pids(self, names: Iterable[str]) -> list[int]:
+        return [pid for name in names for pid in list(self._watchers[name].processes)]
+
+    def start(self, name: str) -> None:
+        """Start one that has stopped."""
+        self._wanted.add(name)
+        self._arbiter.loop.add_callback(self._start, self._watchers[name])
+
+    def let_go(self, name: str) -> None:
+        """Tell one to end when it has finished what it holds, however long that takes. It is not killed."""
+        self._wanted.discard(name)
+        self._arbiter.loop.add_callback(self._let_go, self._watchers[name])
+
+    def say(self, text: str) -> None:
+        """A line of the log."""
+        self._arbiter.loop.add_callback(self._stream, {"data": f"{text}\n".encode()})
+
+    async def _start(self, watcher: Any) -> None:
+        from tornado import gen
+
+        # Circus does one thing at a time, and refuses the second.
+        while self._arbiter._exclusive_running_command:
+            await gen.sleep(0.05)
+        if not self._arbiter._stopping:
+            watcher.respawn = True
+            await watcher.start()
+
+    @staticmethod
+    def _let_go(watcher: Any) -> None:
+        watcher.respawn = False  # circus stops a watcher whose process has ended then
+        for pid in list(watcher.processes):
+            watcher.send_signal(pid, signal.SIGTERM)
 
 
 def _ordered_arbiter() -> Any:
@@ -81,10 +154,10 @@ def _ordered_arbiter() -> Any:
     return OrderedArbiter
 
 
-def end_with_parent(signal: str = "TERM") -> tuple[str, ...]:
+def end_with_parent(name: str = "TERM") -> tuple[str, ...]:
     """On Linux a child is told to end when its supervisor is killed, so that nothing runs on unseen."""
     setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", signal, "--") if setpriv else ()
+    return (setpriv, "--pdeathsig", name, "--") if setpriv else ()
 
 
 class _PrefixStream:

@@ -29,7 +29,15 @@ def configure_logging(level: str, log_format: Literal["text", "json"] = "text") 
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("py.warnings").addFilter(_is_news)
+    logging.getLogger("celery.app.trace").addFilter(_in_one_line)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
     return _DECIDED not in record.getMessage()
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """A message given back is no failure, as a worker that stops gives back what it has not begun: no traceback."""
+    if record.exc_info and type(record.exc_info[1]).__name__ == "Reject":
+        record.exc_info = None
+    return True

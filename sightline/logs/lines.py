@@ -10,7 +10,7 @@ from sightline.logs.work import known_of_work
 
 
 class JsonLines(logging.Formatter):
-    """`time` in UTC, `level`, `logger`, `message`; `job`, `frame`, `source` where they are known; `exception`."""
+    """`time` in UTC, `level`, `logger`, `message`; if known `job`, `frame`, `source`, `trace`; `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

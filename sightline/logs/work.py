@@ -22,6 +22,8 @@ class Work(Protocol):
     def job_id(self) -> str: ...
     @property
     def frames(self) -> Sequence[_Item]: ...
+    @property
+    def traceparent(self) -> str | None: ...
 
 
 _work: ContextVar[Work | None] = ContextVar("work", default=None)
@@ -48,4 +50,6 @@ def known_of_work() -> dict[str, str]:
         known["source"] = sources.pop()
     if len(job.frames) == 1:
         known["frame"] = job.frames[0].frame_id
+    if job.traceparent is not None:
+        known["trace"] = job.traceparent.split("-")[1]
     return known

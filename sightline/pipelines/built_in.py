@@ -66,8 +66,9 @@ BUILT_IN: Final = (
         result=AskResult,
         stages=(
             DETECT,
+            OCR,
             replace(TRANSCRIBE, after=()),
-            replace(CHAT, after=("detect", "transcribe"), needs="any"),
+            replace(CHAT, after=("ocr", "transcribe"), needs="any"),
         ),
         most_parts=MAX_PARTS,
         options=AskOptions,

@@ -35,6 +35,7 @@ from sightline.pipelines import (
     per_item,
     registry,
 )
+from sightline.tracing import read_traceparent
 from sightline.types import AnyResult, Item, ItemResult, JobId, Lane, Pipeline, Value
 
 MAX_FRAMES_PER_JOB = 64
@@ -69,6 +70,11 @@ class Job(Value):
         None  #: later than this the job is dropped instead of processed (live pictures go stale)
     )
     attempt: Annotated[int, Field(ge=1)] = 1
+    #: Which trace it belongs to. One that cannot be read is none, as W3C says. Not written where there is none: workers
+    #: of before refuse a field that they do not know.
+    traceparent: Annotated[
+        str | None, BeforeValidator(read_traceparent), Field(exclude_if=lambda given: given is None)
+    ] = None
     entered: bool = False  #: its publisher entered it into the ledger; callers without one leave this out
 
     @property

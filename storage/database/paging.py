@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -35,8 +35,11 @@ def read_page(
     *,
     limit: int,
     cursor: str | None,
+    newer: bool = False,
 ) -> Page[View]:
     """The rows after `cursor`, largest key first. `keys` identify a row, the first one is a time; all are selected.
+
+    With `newer` those next before it, in the same order.
 
     Raises:
         BadMessageError: `limit` is not in 1..1000, or `cursor` is none that was handed out for this list.
@@ -44,13 +47,21 @@ def read_page(
     if not 1 <= limit <= MAX_LIMIT:
         raise BadMessageError(f"limit: {limit} is not in 1..{MAX_LIMIT}", field="limit")
     if cursor is not None:
-        statement = statement.where(sa.tuple_(*keys) < sa.tuple_(*_bind(keys, decode_cursor(cursor))))
-    statement = statement.order_by(*(key.desc() for key in keys)).limit(limit + 1)
+        at, of_row = sa.tuple_(*_bind(keys, decode_cursor(cursor))), sa.tuple_(*keys)
+        statement = statement.where(of_row > at if newer else of_row < at)
+    statement = statement.order_by(*(key.asc() if newer else key.desc() for key in keys)).limit(limit + 1)
     with database.read() as connection:
         rows = connection.execute(statement).mappings().all()
+    if newer:
+        rows = rows[:limit][::-1]
+        return Page(items=tuple(map(view, rows)), next_cursor=cursor_of(rows[-1], keys) if rows else None)
     last = rows[limit - 1] if len(rows) > limit else None
-    next_cursor = encode_cursor([last[key.key] for key in keys]) if last is not None else None
+    next_cursor = cursor_of(last, keys) if last is not None else None
     return Page(items=tuple(view(row) for row in rows[:limit]), next_cursor=next_cursor)
+
+
+def cursor_of(row: Mapping[Any, Any], keys: Sequence[InstrumentedAttribute[Any]]) -> str:
+    return encode_cursor([row[key.key] for key in keys])
 
 
 def between(

@@ -75,6 +75,7 @@ def load_found(
         found[frame_id] |= {
             "width": item["width"],
             "height": item["height"],
+            "outside": item["outside"] or 0,
             "detections": tuple(_detection(row) for row in detections[frame_id]),
             "readings": tuple(_reading(row) for row in readings[frame_id]),
         }
@@ -101,6 +102,7 @@ def _detection_row(index: int, detection: Detection) -> Row:
         "y2": y2,
         "corners": detection.corners,
         "track_id": detection.track_id,
+        "zone": detection.zone,
     }
 
 
@@ -116,6 +118,7 @@ def _reading_row(index: int, reading: Reading) -> Row:
         "country_confidence": reading.country_confidence,
         "detection_index": reading.detection_index,
         "sharpness": reading.sharpness,
+        "zone": reading.zone,
     }
 
 
@@ -137,6 +140,7 @@ def _detection(row: sa.RowMapping) -> Detection:
         confidence=row["confidence"],
         corners=row["corners"],
         track_id=row["track_id"],
+        zone=row["zone"],
     )
 
 
@@ -150,4 +154,5 @@ def _reading(row: sa.RowMapping) -> Reading:
         alternatives=row["alternatives"] or (),
         country=row["country"],
         country_confidence=row["country_confidence"],
+        zone=row["zone"],
     )

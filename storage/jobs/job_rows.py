@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from sightline.tracing import trace_id_of
 from sightline.types import JobStatus
 from sightline.wire.messages import Message
 from storage.database.bulk import insert_new_rows
@@ -81,6 +82,7 @@ def _claim_row(message: Message, now: datetime) -> dict[str, Any]:
         "finished_at": now,
         "outcomes": [],
         "dropped": [],
+        "trace_id": trace_id_of(job.traceparent) if job.traceparent else None,
     }
 
 

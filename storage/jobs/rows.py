@@ -28,7 +28,9 @@ def letter_id(job_id: str, frame_id: str) -> str:
 
 def item_row(job: Job, result: ItemResult, *, picture_kept: bool, now: datetime) -> Row:
     frame = result.frame
-    width, height = (result.width, result.height) if isinstance(result, FrameResult) else (0, 0)
+    width, height, outside = 0, 0, None
+    if isinstance(result, FrameResult):
+        width, height, outside = result.width, result.height, result.outside or None
     return {
         "frame_id": frame.frame_id,
         "source_id": frame.source_id,
@@ -40,6 +42,7 @@ def item_row(job: Job, result: ItemResult, *, picture_kept: bool, now: datetime)
         "name": clean(frame.name),
         "width": width,
         "height": height,
+        "outside": outside,
         "parts": [part.model_dump(exclude_none=True) for part in frame.parts] or None,
         "stages": [run.model_dump() for run in result.stages],
         "picture_kept": picture_kept,

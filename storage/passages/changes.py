@@ -5,37 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sightline.plate_countries import Country
 from sightline.wire.events import Event
 from storage.items.changes import NewEvent, Wanted
 from storage.passages.plate_lists import Match
 from storage.passages.summary import Tally
-from storage.passages.views import PassageState, PassageView, to_match
+from storage.passages.views import PassageState, PassageView, shown_plate, to_match
+from storage.plates.corrections import Correction
+
+
+class Before(NamedTuple):
+    """What a passage said before."""
+
+    text: str
+    match: Match | None
+    confidence: float
+    zones: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class PassageChanges:
     """All by passage_id, but for `passage_ids`: key of the sighting -> passage_id.
 
-    `before` is the text, the match and the confidence that a passage had, `matches` and `countries` those that new and
-    changed ones have now. `merged` leads from those that are gone to what they are part of, `causes` to the first new
-    sighting behind a change, which names the change. `final` are those that had ended before.
+    `before` is what a passage said before, `matches` and `countries` those that new and changed ones have now,
+    `corrections` what somebody says their plates are. `merged` leads from those that are gone to what they are part of,
+    `causes` to the first new sighting behind a change, which names the change. `final` are those that had ended before.
     """
 
     passage_ids: Mapping[str, str]
     new: Mapping[str, Tally]
     changed: Mapping[str, Tally]
-    before: Mapping[str, tuple[str, Match | None, float]]
+    before: Mapping[str, Before]
     matches: Mapping[str, Match | None]
     countries: Mapping[str, Country | None]
+    corrections: Mapping[str, Correction]
     final: frozenset[str]
     merged: Mapping[str, str]
     causes: Mapping[str, str]
 
     def events(self, wanted: Wanted) -> Iterator[NewEvent]:
-        """New passages, and those of which the plate, the match or the extent is another now, or that are sure now."""
+        """New passages, and those of which the plate, the match, the extent or a zone is new, or that are sure now."""
         if Event.PASSAGE_NEW in wanted.events:
             for passage_id, tally in sorted(self.new.items(), key=_first_seen):
                 data = passage_data(self._view(passage_id, tally))
@@ -43,11 +54,13 @@ class PassageChanges:
         if Event.PASSAGE_UPDATE in wanted.events:
             for passage_id, tally in sorted(self.changed.items(), key=_first_seen):
                 merged = sorted(gone for gone, survivor in self.merged.items() if survivor == passage_id)
-                text, match, confidence = self.before[passage_id]
-                was, now = (text, _known_plate(match)), (tally.text, _known_plate(self.matches[passage_id]))
+                text, match, confidence, zones = self.before[passage_id]
+                view = self._view(passage_id, tally)
+                was = text, _known_plate(match), zones
+                now = view.text, _known_plate(self.matches[passage_id]), tally.zones
                 is_news = bool(merged) or was != now
-                if is_news or wanted.crosses(confidence, tally.confidence):
-                    data = passage_data(self._view(passage_id, tally)) | {"merged_passage_ids": merged}
+                if is_news or wanted.crosses(confidence, view.confidence):
+                    data = passage_data(view) | {"merged_passage_ids": merged}
                     # A sighting is new once: the first one behind a change names it.
                     identity = (passage_id, self.causes[passage_id])
                     over = None if is_news else confidence
@@ -58,14 +71,13 @@ class PassageChanges:
         return PassageView(
             passage_id=passage_id,
             source_id=tally.source_id,
-            text=tally.text,
-            origin=tally.origin,
-            confidence=tally.confidence,
+            **shown_plate(tally.text, tally.confidence, tally.origin, self.corrections.get(passage_id)),
             first_seen=tally.first_seen,
             last_seen=tally.last_seen,
             reading_count=tally.reading_count,
             best_frame_id=tally.best.frame_id,
             best_xyxy=tally.best.xyxy,
+            zones=tuple(sorted(tally.zones)),
             direction=tally.direction,
             country=country and country.code,
             country_confidence=country and country.confidence,

@@ -85,6 +85,7 @@ def _sighting(row: sa.RowMapping) -> Sighting:
         size=(row["width"], row["height"]),
         sharpness=row["sharpness"],
         sequence=row["sequence"],
+        zone=row["zone"],
     )
 
 
@@ -100,6 +101,7 @@ _READ: Final = sa.select(
     Readings.char_confidences,
     Readings.sharpness,
     Readings.sequence,
+    Readings.zone,
     Readings.passage_id,
     Detections.x1,
     Detections.y1,

@@ -64,7 +64,10 @@ def find_likely(
     with database.read() as connection:
         passages = connection.execute(rows.order_by(Passages.first_seen.desc()).limit(_MOST_PASSAGES)).mappings().all()
         readings = _readings(connection, [row["passage_id"] for row in passages])
-    weighed = [(_likelihood(wanted, readings[row["passage_id"]]), row) for row in passages]
+    weighed = [
+        (1.0 if _fits(wanted, row["corrected"]) else _likelihood(wanted, readings[row["passage_id"]]), row)
+        for row in passages
+    ]
     likely = sorted((each for each in weighed if each[0] >= _LEAST_LIKELY), key=lambda each: -each[0])
     return Page(items=tuple(view_likely(row, likelihood) for likelihood, row in likely[:limit]))
 
@@ -89,6 +92,13 @@ def _readings(connection: sa.Connection, passage_ids: Sequence[str]) -> Mapping[
     for row in connection.execute(sa.select(*columns).where(Readings.passage_id.in_(passage_ids))).mappings():
         found[row["passage_id"]].append(row)
     return found
+
+
+def _fits(wanted: str, corrected: str | None) -> bool:
+    """Whether a plate that somebody corrected is one that is wanted."""
+    if corrected is None or len(corrected) != len(wanted):
+        return False
+    return all(char in (_ONE, is_) for char, is_ in zip(wanted, corrected, strict=True))
 
 
 def _likelihood(wanted: str, readings: Sequence[Mapping[Any, Any]]) -> float:

@@ -21,7 +21,9 @@ from sightline.types import Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
 from storage.plates.confusions import p_text_right
+from storage.plates.corrections import Correction
 from storage.plates.text import MAX_PLATE_CHARS, fold, most_errors, plate_chars, plate_distance
+from storage.plates.votes import Votes, surest
 from storage.tables import KnownPlates
 
 #: A list that was changed is heard of by writers within this time.
@@ -96,6 +98,10 @@ class PlateLists:
         return min(
             [*self._like(voted), *(match for text in sure for match in self._shown(text))], key=_rank, default=None
         )
+
+    def match_passage(self, text: str, votes: Votes, correction: Correction | None) -> Match | None:
+        """The same for what a passage says: where somebody corrected its plate, what was read counts no more."""
+        return self.match_votes(text, surest(votes)) if correction is None else self.match_votes(correction.text, {})
 
     def _like_vote(self, voted: str) -> tuple[Match, ...]:
         near = process.extract(
@@ -186,7 +192,7 @@ def to_csv(plates: Iterable[KnownPlate]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows((each.list_name, each.plate, f"{each.tolerance:g}", _harmless(each.note)) for each in plates)
+    writer.writerows((each.list_name, each.plate, f"{each.tolerance:g}", harmless(each.note)) for each in plates)
     return file.getvalue()
 
 
@@ -221,7 +227,7 @@ def _parse_rows(reader: csv.DictReader[str], list_name: str | None) -> list[Know
     return found
 
 
-def _harmless(note: str) -> str:
+def harmless(note: str) -> str:
     """A spreadsheet would run what begins like a formula, whatever it does not show comes before that."""
     first_seen = next((sign for sign in note if sign.isprintable() and not sign.isspace()), "")
     return f"'{note}" if first_seen in tuple("=+-@＝＋－＠") or note[:1] in tuple("\t\r\n") else note

@@ -88,6 +88,7 @@ def sightings(result: FrameResult) -> list[Sighting]:
                     size=(result.width, result.height),
                     sharpness=reading.sharpness,
                     sequence=result.frame.sequence,
+                    zone=reading.zone,
                 )
             )
     return found

@@ -18,7 +18,7 @@ from sightline.plate_countries import Country, likely_country
 from sightline.types import Xyxy
 from storage.database.bulk import insert_rows
 from storage.passages.association import Rules, Stand, Vehicle
-from storage.passages.changes import PassageChanges
+from storage.passages.changes import Before, PassageChanges
 from storage.passages.known_sightings import load_passages, load_sightings
 from storage.passages.known_vehicles import motion_of
 from storage.passages.parked import forget_stands, move_stands, write_stands
@@ -26,10 +26,11 @@ from storage.passages.permuterm import add_rotations
 from storage.passages.plate_lists import Match, PlateLists
 from storage.passages.runs import Run, associate
 from storage.passages.summary import Best, Place, Tally, sum_tallies
-from storage.passages.views import match_of
+from storage.passages.views import match_columns, match_of, read_zones, shown_plate, write_zones
+from storage.plates.corrections import Correction, bequeath, correction_columns, correction_of
 from storage.plates.sightings import Sighting
-from storage.plates.text import WEIGHT_OF_CERTAINTY, fold
-from storage.plates.votes import Votes
+from storage.plates.text import fold
+from storage.plates.votes import Origin, Votes
 from storage.tables import Passages, Readings, Sources
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -50,17 +51,13 @@ def lock_sources(connection: sa.Connection, source_ids: Iterable[str]) -> None:
 class _Placed:
     """What becomes of sightings and their passages, run by run; of names that `PassageChanges` has too, the same.
 
-    `known` are the texts that passages had before, `known_matches` their matches, `known_confidences` how sure they
-    were.
+    `known` are the passages as they were before.
     """
 
     passage_ids: dict[str, str] = field(default_factory=dict[str, str])
     new: dict[str, Tally] = field(default_factory=dict[str, Tally])
     changed: dict[str, Tally] = field(default_factory=dict[str, Tally])
-    known: dict[str, str] = field(default_factory=dict[str, str])
-    known_matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
-    known_confidences: dict[str, float] = field(default_factory=dict[str, float])
-    final: set[str] = field(default_factory=set[str])
+    known: dict[str, sa.RowMapping] = field(default_factory=dict[str, sa.RowMapping])
     merged: dict[str, str] = field(default_factory=dict[str, str])
     causes: dict[str, str] = field(default_factory=dict[str, str])
     motions: dict[str, list[Any] | None] = field(default_factory=dict[str, list[Any] | None])
@@ -70,18 +67,23 @@ class _Placed:
     moved: dict[tuple[str, int], str | None] = field(default_factory=dict[tuple[str, int], str | None])
     matches: dict[str, Match | None] = field(default_factory=dict[str, Match | None])
     countries: dict[str, Country | None] = field(default_factory=dict[str, Country | None])
+    corrections: dict[str, Correction] = field(default_factory=dict[str, Correction])
+
+    def plate(self, passage_id: str, tally: Tally) -> str:
+        """As it was corrected, or as it was read."""
+        correction = self.corrections.get(passage_id)
+        return tally.text if correction is None else correction.text
 
     def freeze(self) -> PassageChanges:
         return PassageChanges(
             passage_ids=MappingProxyType(self.passage_ids),
             new=MappingProxyType(self.new),
             changed=MappingProxyType(self.changed),
-            before=MappingProxyType(
-                {key: (text, self.known_matches[key], self.known_confidences[key]) for key, text in self.known.items()}
-            ),
+            before=MappingProxyType({key: _said(row) for key, row in self.known.items()}),
             matches=MappingProxyType(self.matches),
             countries=MappingProxyType(self.countries),
-            final=frozenset(self.final),
+            corrections=MappingProxyType(self.corrections),
+            final=frozenset(key for key, row in self.known.items() if row["final_at"] is not None),
             merged=MappingProxyType(self.merged),
             causes=MappingProxyType(self.causes),
         )
@@ -98,9 +100,12 @@ def place_sightings(
     for run in associate(connection, sightings, rules):
         _place(connection, run, placed)
     tallies = placed.new | placed.changed
-    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in tallies.items()}
-    placed.countries = {key: likely_country(tally.text, rules.countries) for key, tally in tallies.items()}
-    add_rotations(connection, {tally.text for tally in tallies.values()} - set(placed.known.values()))
+    _correct(placed, lists)
+    placed.countries = {
+        key: likely_country(placed.plate(key, tally), rules.countries) for key, tally in tallies.items()
+    }
+    known = {row["text"] for row in placed.known.values()}
+    add_rotations(connection, {tally.text for tally in tallies.values()} - known)
     _write(connection, placed, now)
     forget_stands(connection, placed.restood)
     write_stands(connection, placed.stands)
@@ -123,17 +128,34 @@ def sum_up_again(
             changed[key] = sum_tallies(kept)
         else:
             removed.append(key)
-    placed = _Placed(changed=changed, motions={key: known[key]["motion"] for key in changed})
-    placed.matches = {key: lists.match_votes(tally.text, _surest(tally.votes)) for key, tally in changed.items()}
+    placed = _Placed(known=known, changed=changed, motions={key: known[key]["motion"] for key in changed})
+    _correct(placed, lists)
     # Which countries may be is a writer's setting: it holds for a plate that stays, and of another nothing is said.
     placed.countries = {
-        key: _country(known[key]) if known[key]["text"] == tally.text else None for key, tally in changed.items()
+        key: _country(known[key]) if _said(known[key]).text == placed.plate(key, tally) else None
+        for key, tally in changed.items()
     }
     add_rotations(connection, {tally.text for tally in changed.values()})
     _write(connection, placed, now)
     forget_stands(connection, removed)
     connection.execute(sa.delete(Passages).where(Passages.passage_id.in_(removed)))
-    return removed, len(changed), {row["folded"] for row in known.values()}
+    had = {row[name] for row in known.values() for name in ("folded", "corrected_folded")}
+    return removed, len(changed), had - {None}
+
+
+def _correct(placed: _Placed, lists: PlateLists) -> None:
+    """What somebody said of passages goes on to hold, and their matches are those of the plates as they are now."""
+    found = {key: correction_of(row) for key, row in placed.known.items()}
+    placed.corrections = {key: correction for key, correction in found.items() if correction}
+    bequeath(placed.corrections, placed.merged)
+    for key, tally in (placed.new | placed.changed).items():
+        placed.matches[key] = lists.match_passage(tally.text, tally.votes, placed.corrections.get(key))
+
+
+def _said(row: sa.RowMapping) -> Before:
+    """What a passage's row says."""
+    plate = shown_plate(row["text"], row["confidence"], Origin(row["origin"]), correction_of(row))
+    return Before(plate["text"], match_of(row), plate["confidence"], read_zones(row["zones"]))
 
 
 def _country(row: sa.RowMapping) -> Country | None:
@@ -145,10 +167,7 @@ def _place(connection: sa.Connection, run: Run, placed: _Placed) -> None:
     names = _names(run)
     new = {one.key for one in run.sightings}
     owners = {key: owner for key, (_, owner) in run.again.items()}
-    placed.known |= {key: row["text"] for key, row in run.rows.items()}
-    placed.known_matches |= {key: match_of(row) for key, row in run.rows.items()}
-    placed.known_confidences |= {key: row["confidence"] for key, row in run.rows.items()}
-    placed.final |= {key for key, row in run.rows.items() if row["final_at"] is not None}
+    placed.known |= run.rows
     lost = _lost(run, names)
     if run.again:
         placed.restood |= run.rows.keys()
@@ -241,6 +260,7 @@ def _write(connection: sa.Connection, placed: _Placed, now: datetime) -> None:
         return _row(tally, placed.matches[passage_id], placed.motions.get(passage_id), now) | {
             "country": country and country.code,
             "country_confidence": country and country.confidence,
+            **correction_columns(placed.corrections.get(passage_id)),
         }
 
     if placed.new:
@@ -278,24 +298,13 @@ def _row(tally: Tally, match: Match | None, motion: list[Any] | None, now: datet
         "best_score": tally.best.score,
         "votes": tally.votes,
         "path": tally.path and [_from_place(place) for place in tally.path],
+        "zones": write_zones(tally.zones),
         "direction": tally.direction.value,
         "folded": fold(tally.text),
         "origin": tally.origin.value,
         "motion": motion,
-        "list_name": match and match.list_name,
-        "list_plate": match and match.plate,
-        "list_distance": match and match.distance,
-        "list_text": match and match.text,
-        "list_by": match and match.by,
         "updated_at": now,
-    }
-
-
-def _surest(votes: Votes) -> dict[str, float]:
-    """How sure the surest reading of each text was of its least sure character, 0..1."""
-    return {
-        text: its.get("surest", min(its["weights"]) // its["count"]) / WEIGHT_OF_CERTAINTY
-        for text, its in votes.items()
+        **match_columns(match),
     }
 
 
@@ -317,6 +326,7 @@ def _tally(row: sa.RowMapping) -> Tally:
         ),
         votes=cast(Votes, row["votes"]),
         path=(_to_place(path[0]), _to_place(path[1])) if path else None,
+        zones=read_zones(row["zones"]),
     )
 
 

@@ -7,9 +7,9 @@ similar plate for parts of it. Of a plate with n errors that is cut into n + 1 p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -59,19 +59,24 @@ def find_passages(
         )
     found: list[FoundPassageView] = []
     with database.read() as connection:
-        similar = Passages.folded.in_(_similar_plates(connection, fold(wanted), most_errors(max_distance)))
+        folded = _similar_plates(connection, fold(wanted), most_errors(max_distance))
+        similar = sa.or_(Passages.folded.in_(folded), Passages.corrected_folded.in_(folded))
 
         def chosen(select: sa.Select[Any], which: sa.ColumnElement[bool]) -> sa.Select[Any]:
             rows = between(select.where(which), Passages.first_seen, since, until)
             return rows if source is None else rows.where(Passages.source_id == source)
 
-        texts = connection.execute(chosen(sa.select(Passages.text).distinct(), similar)).scalars()
+        both: Any = sa.select(Passages.text, Passages.corrected).distinct()
+        plates = connection.execute(chosen(both, similar)).all()
+        texts = {text for row in plates for text in row if text is not None}
         for distance, near in sorted(_by_distance(wanted, texts).items()):
             if distance > max_distance or len(found) == limit:
                 break
-            rows = chosen(sa.select(Passages.__table__), Passages.text.in_(near))
-            rows = rows.order_by(Passages.first_seen.desc()).limit(limit - len(found))
-            found += [view_found(row, distance) for row in connection.execute(rows).mappings()]
+            had = {view.passage_id for view in found}  # by the other one of what was read and what it was corrected to
+            rows = chosen(sa.select(Passages.__table__), sa.or_(Passages.text.in_(near), is_corrected_to(near)))
+            rows = rows.order_by(Passages.first_seen.desc()).limit(limit)
+            nearest = (row for row in connection.execute(rows).mappings() if row["passage_id"] not in had)
+            found += [view_found(row, distance) for row in islice(nearest, limit - len(found))]
     return Page(items=tuple(found))
 
 
@@ -88,7 +93,17 @@ def matches_pattern(database: Database, pattern: str) -> sa.ColumnElement[bool] 
         count = sa.select(sa.func.count()).select_from(candidates.limit(_MANY + 1).subquery())
         if (connection.scalar(count) or 0) > _MANY:
             return None
-    return Passages.folded.in_(candidates)
+    columns = (Passages.folded, Passages.corrected_folded)
+    # Not by OR: of two subqueries PostgreSQL would look into neither index.
+    return Passages.passage_id.in_(
+        sa.union_all(*(sa.select(Passages.passage_id).where(column.in_(candidates)) for column in columns))
+    )
+
+
+def is_corrected_to(plates: Collection[str]) -> sa.ColumnElement[bool]:
+    """The condition that somebody corrected a passage to one of these plates."""
+    folded = {fold(plate) for plate in plates}
+    return sa.and_(Passages.corrected_folded.in_(folded), Passages.corrected.in_(plates))
 
 
 def _tokens(pattern: str) -> list[str]:

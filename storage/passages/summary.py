@@ -49,6 +49,7 @@ class Tally:
     best: Best
     votes: Votes
     path: tuple[Place, Place] | None  #: its first and last place; None if no reading has a box
+    zones: frozenset[str] = frozenset()  #: of the camera, that it was read in
 
     @classmethod
     def of(cls, one: Sighting) -> Tally:
@@ -62,6 +63,7 @@ class Tally:
             best=Best(one.score, one.confidence, one.seen_at, one.frame_id, one.reading_index, one.xyxy),
             votes=vote(one.text, one.weights),
             path=place and (place, place),
+            zones=frozenset({one.zone} if one.zone else ()),
         )
 
     @cached_property
@@ -98,6 +100,7 @@ def sum_tallies(tallies: list[Tally]) -> Tally:
         best=min((tally.best for tally in tallies), key=_rank),
         votes=add_votes(*(tally.votes for tally in tallies)),
         path=(min(path[0] for path in paths), max(path[1] for path in paths)) if paths else None,
+        zones=frozenset[str]().union(*(tally.zones for tally in tallies)),
     )
 
 

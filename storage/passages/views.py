@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sightline.types import FrameId, SourceId, Value, Xyxy
 from storage.passages.plate_lists import Match, MatchedBy
+from storage.plates.corrections import Correction, correction_of
 from storage.plates.geometry import Direction
 from storage.plates.votes import Origin
+
+#: In the order of the fields of a match.
+_MATCH_COLUMNS: Final = ("list_name", "list_plate", "list_distance", "list_text", "list_by")
 
 
 class PassageState(StrEnum):
@@ -31,10 +35,20 @@ class MatchView(Value):
     by: MatchedBy
 
 
+class CorrectionView(Value):
+    """What was read of a passage whose plate somebody corrected, with its confidence; who did it, and when."""
+
+    read: str
+    confidence: float
+    by: str
+    at: datetime
+
+
 class PassageView(Value):
     """One vehicle passing one camera. `confidence`: how likely its plate is right, 0..1.
 
-    `origin`: at least one reading says just this plate, or it is composed of readings that each lack something.
+    `origin`: at least one reading says just this plate, or it is composed of readings that each lack something, or it
+    is as somebody corrected it: then `confidence` is 1, and `correction` says what was read.
     `country`: the likely one by the form of the plate, ISO 3166 in small letters; None if no country writes it so.
     """
 
@@ -48,11 +62,13 @@ class PassageView(Value):
     reading_count: int
     best_frame_id: FrameId  #: the frame whose crop is best to look at: sure, sharp and large
     best_xyxy: Xyxy | None  #: where the plate is on it
+    zones: tuple[str, ...]  #: of its camera, that it was read in
     direction: Direction
     country: str | None
     country_confidence: float | None
     state: PassageState
     match: MatchView | None  #: None if it is on no list
+    correction: CorrectionView | None = None  #: None if the plate is as it was read
 
 
 class FoundPassageView(PassageView):
@@ -87,12 +103,39 @@ def to_match(found: Match | None) -> MatchView | None:
 
 def match_of(row: Mapping[Any, Any]) -> Match | None:
     """The match that a passage's row has."""
-    columns = ("list_name", "list_plate", "list_distance", "list_text", "list_by")
-    return Match(*(row[name] for name in columns)) if row["list_name"] else None
+    return Match(*(row[name] for name in _MATCH_COLUMNS)) if row["list_name"] else None
+
+
+def match_columns(match: Match | None) -> dict[str, Any]:
+    return dict(zip(_MATCH_COLUMNS, match or (None,) * len(_MATCH_COLUMNS), strict=True))
+
+
+def shown_plate(text: str, confidence: float, origin: Origin, correction: Correction | None) -> dict[str, Any]:
+    """The fields of a view that tell the plate: as it was corrected, or as it was read."""
+    if correction is None:
+        return {"text": text, "confidence": confidence, "origin": origin, "correction": None}
+    read = CorrectionView(read=text, confidence=confidence, by=correction.by, at=correction.at)
+    return {"text": correction.text, "confidence": 1.0, "origin": Origin.CORRECTED, "correction": read}
+
+
+def write_zones(zones: Collection[str]) -> str | None:
+    """As the row has them: each between commas, so that one can be looked for."""
+    return f",{','.join(sorted(zones))}," if zones else None
+
+
+def read_zones(written: str | None) -> frozenset[str]:
+    return frozenset(written.strip(",").split(",") if written else ())
 
 
 def _passage_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in PassageView.model_fields if name not in ("state", "match")} | {
-        "state": PassageState.OPEN if row["final_at"] is None else PassageState.FINAL,
-        "match": to_match(match_of(row)),
-    }
+    plate = shown_plate(row["text"], row["confidence"], Origin(row["origin"]), correction_of(row))
+    others = PassageView.model_fields.keys() - plate.keys() - {"state", "match", "zones"}
+    return (
+        {name: row[name] for name in others}
+        | plate
+        | {
+            "zones": tuple(sorted(read_zones(row["zones"]))),
+            "state": PassageState.OPEN if row["final_at"] is None else PassageState.FINAL,
+            "match": to_match(match_of(row)),
+        }
+    )

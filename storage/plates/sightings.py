@@ -37,6 +37,7 @@ class Sighting(NamedTuple):
     sequence: str | None = None
     is_cut: bool = False  #: by the edge of the picture
     may_found: bool = True  #: whether this alone tells that there is a vehicle
+    zone: str | None = None  #: of its camera
 
     @property
     def key(self) -> str:
@@ -67,6 +68,7 @@ def make_sighting(
     size: tuple[int, int],
     sharpness: float | None,
     sequence: str | None,
+    zone: str | None = None,
 ) -> Sighting:
     """The sighting of a plate in a picture of this `size`, width and height in pixels; (0, 0) where it is not known.
 
@@ -95,4 +97,5 @@ def make_sighting(
         sequence,
         is_cut,
         may_found,
+        zone,
     )

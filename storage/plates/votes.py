@@ -57,6 +57,7 @@ class Origin(StrEnum):
 
     READ = "read"  #: at least one reading says just this
     COMPOSED = "composed"  #: none does: it is put together from readings that each lack something
+    CORRECTED = "corrected"  #: somebody said so, whatever was read
 
 
 class Verdict(NamedTuple):
@@ -101,6 +102,14 @@ def with_vote(votes: Votes, text: str, weights: tuple[int, ...]) -> Votes:
     sums = [weight + more for weight, more in zip(its["weights"], weights, strict=True)]
     again: TextVotes = {"count": its["count"] + 1, "weights": sums, "surest": surest}
     return votes | {text: again}
+
+
+def surest(votes: Votes) -> dict[str, float]:
+    """How sure the surest reading of each text was of its least sure character, 0..1."""
+    return {
+        text: its.get("surest", min(its["weights"]) // its["count"]) / WEIGHT_OF_CERTAINTY
+        for text, its in votes.items()
+    }
 
 
 def _least_sure(text: str, weights: tuple[int, ...]) -> int:

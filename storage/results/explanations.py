@@ -13,6 +13,8 @@ from storage.plates.text import plate_chars, refusal
 
 #: A third of the 48 px that PP-OCR scales every crop to.
 SMALL_PX: Final = 16
+#: A text detector's box so many times as long as high holds several characters. Nothing read of it says something.
+_LINE_LENGTH: Final = 2.0
 
 
 class Verdict(StrEnum):
@@ -36,6 +38,7 @@ class PassageRef(NamedTuple):
     text: str
     confidence: float
     reading_count: int
+    corrected: str | None = None  #: what somebody says its plate is
 
 
 class Candidate(Value):
@@ -120,6 +123,8 @@ def explain(
     joined = [_split(one, judged) for one in judged]
     candidates = _choose(joined)
     plate, why = _outcome(result, candidates)
+    if result.outside:
+        why = f"{why}; {result.outside} more found outside of the camera's zones, and left out"
     return Explanation(
         frame=result.frame,
         width=result.width,
@@ -153,6 +158,8 @@ def _judge(
         verdict, why = Verdict.UNREAD, "nothing was read" + (" surely enough to be stored" if limit is None else "")
         if height_px < SMALL_PX:
             verdict, why = Verdict.TOO_SMALL, f"{height_px:.0f} px high, {why}"
+        elif detection.label == "text" and _length_px(detection) >= _LINE_LENGTH * height_px:
+            why = f"a line of text, but {why}: it cannot be made out, or its script is none that the model reads"
     elif limit is not None and reading.confidence < limit:
         verdict, why = Verdict.LOW_CONFIDENCE, f"reading {reading.confidence:.2f}, below {limit:g}"
     elif refused := refusal(reading.text, reading.confidence, label=detection.label):
@@ -162,6 +169,8 @@ def _judge(
         verdict, why = Verdict.PLATE, f"a plate, read with {reading.confidence:.2f}"
         if passage is not None and passage.text != plate:
             verdict, why = Verdict.VOTED_OUT, f"{passage.reading_count} readings of this passage voted {passage.text}"
+        if passage is not None and passage.corrected:
+            why += f"; somebody corrected the passage to {passage.corrected}"
     return Candidate(
         index=index,
         detection=detection,
@@ -249,9 +258,18 @@ def _how_it_ended(result: ItemResult) -> str:
 
 def _height_px(detection: Detection) -> float:
     """How high the text stands: the shorter side of a tilted box, where its corners are known."""
+    return min(_sides_px(detection)) if detection.corners else detection.xyxy[3] - detection.xyxy[1]
+
+
+def _length_px(detection: Detection) -> float:
+    return max(_sides_px(detection))
+
+
+def _sides_px(detection: Detection) -> tuple[float, float]:
     if detection.corners is None:
-        return detection.xyxy[3] - detection.xyxy[1]
+        x1, y1, x2, y2 = detection.xyxy
+        return x2 - x1, y2 - y1
     top_left, top_right, bottom_right, bottom_left = detection.corners
     sides = ((top_left, bottom_left), (top_right, bottom_right), (top_left, top_right), (bottom_left, bottom_right))
     left, right, top, bottom = (((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5 for (ax, ay), (bx, by) in sides)
-    return min(max(left, right), max(top, bottom))
+    return max(left, right), max(top, bottom)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +17,17 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sightline.types import FrameResult, ItemResult, JobResult, JobStatus
 from storage.accounting.reconciliation import count_rows
 from storage.database.engine import Database
-from storage.database.paging import Page, between, read_page
+from storage.database.paging import Page, between, cursor_of, read_page
 from storage.jobs import wire_results
-from storage.passages.search import WILDCARDS, matches_pattern
+from storage.passages.search import WILDCARDS, is_corrected_to, matches_pattern
 from storage.passages.views import PassageView, view_passage
 from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.results.explanations import Explanation, PassageRef, explain, explain_item
 from storage.results.views import DeadLetterView, DetectionView, FrameView, JobView, ReadingView
-from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows
+from storage.tables import DeadLetters, Detections, Frames, Jobs, Passages, Readings, RemovedRows, Sources
+
+_PASSAGE_KEYS = (Passages.first_seen, Passages.passage_id)
 
 
 def list_passages(
@@ -34,30 +36,64 @@ def list_passages(
     text: str | None = None,
     list_name: str | None = None,
     country: str | None = None,
+    zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
+    newer: bool = False,
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[PassageView]:
-    """Passages by first sight. `text` is a plate in any spelling; `*` stands for any run, `?` for one character.
+    """Passages by first sight. `text` is a plate in any spelling, as it was read or corrected; `*` stands for any run,
+    `?` for one character.
 
     `list_name`: only those that were on this list of known plates when they were stored; `country`: only those likely
-    of it, or of a part of it.
+    of it, or of a part of it; `zone`: only those that were read in it. `newer`: those next before the cursor, see
+    `read_page`.
     """
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
     rows = _equal(_equal(rows, Passages.source_id, source), Passages.list_name, list_name)
+    rows = _of_plate(database, rows, text)
     if country is not None:
         rows = rows.where(
             sa.or_(Passages.country == country, Passages.country.startswith(f"{country}-", autoescape=True))
         )
-    if text is not None:
-        rows = rows.where(_matches(Passages.text, text, plate_chars))
-        if any(char in WILDCARDS for char in text) and (fits := matches_pattern(database, text)) is not None:
-            rows = rows.where(fits)
-    return read_page(
-        database, rows, [Passages.first_seen, Passages.passage_id], view_passage, limit=limit, cursor=cursor
-    )
+    if zone is not None:
+        rows = rows.where(Passages.zones.contains(f",{zone},", autoescape=True))
+    return read_page(database, rows, _PASSAGE_KEYS, view_passage, limit=limit, cursor=cursor, newer=newer)
+
+
+def passage_cursor(passage: PassageView) -> str:
+    """Where a passage is in the list of them."""
+    return cursor_of(dict(passage), _PASSAGE_KEYS)
+
+
+def count_passages(
+    database: Database,
+    *,
+    text: str | None = None,
+    list_name: str | None = None,
+    sources: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, int]:
+    """How many passages there are, by source; those of `sources`, or of all. The rest is as for `list_passages`."""
+    counted: Any = sa.select(Passages.source_id, sa.func.count())
+    rows = between(counted, Passages.first_seen, since, until)
+    rows = _of_plate(database, _equal(rows, Passages.list_name, list_name), text)
+    if sources:
+        rows = rows.where(Passages.source_id.in_(sources))
+    with database.read() as connection:
+        found = connection.execute(rows.group_by(Passages.source_id).order_by(Passages.source_id)).all()
+    return {row[0]: row[1] for row in found}
+
+
+def list_passage_sources(database: Database) -> list[str]:
+    """The sources at which vehicles passed, by name."""
+    has_passage = sa.select(Passages.passage_id).where(Passages.source_id == Sources.source_id).exists()
+    rows = sa.select(Sources.source_id).where(has_passage).order_by(Sources.source_id)
+    with database.read() as connection:
+        return [*connection.execute(rows).scalars()]
 
 
 def get_passage(database: Database, passage_id: str) -> PassageView | None:
@@ -72,15 +108,17 @@ def list_detections(
     database: Database,
     *,
     label: str | None = None,
+    zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[DetectionView]:
-    """Detections by time of capture, of one `label` or all."""
+    """Detections by time of capture, of one `label` or `zone`, or all."""
     rows = between(sa.select(Detections.__table__), Detections.captured_at, since, until)
     rows = _equal(_equal(rows, Detections.source_id, source), Detections.label, label)
+    rows = _equal(rows, Detections.zone, zone)
     keys = [Detections.captured_at, Detections.frame_id, Detections.detection_index]
     return read_page(database, rows, keys, _detection, limit=limit, cursor=cursor)
 
@@ -90,6 +128,7 @@ def list_readings(
     *,
     text: str | None = None,
     passage_id: str | None = None,
+    zone: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     source: str | None = None,
@@ -99,6 +138,7 @@ def list_readings(
     """Readings by time of capture. `text` as for passages, over letters and digits of any script."""
     rows = between(sa.select(Readings.__table__), Readings.captured_at, since, until)
     rows = _equal(_equal(rows, Readings.source_id, source), Readings.passage_id, passage_id)
+    rows = _equal(rows, Readings.zone, zone)
     if text is not None:
         rows = rows.where(_matches(Readings.normalized, text, normalize))
     keys = [Readings.captured_at, Readings.frame_id, Readings.reading_index]
@@ -182,7 +222,7 @@ def explain_frame(database: Database, frame_id: str) -> Explanation | None:
 
 def passages_of(database: Database, frame_id: str) -> dict[int, PassageRef]:
     """The passages of a frame's readings as they stand now, by index of the reading."""
-    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count)
+    columns = (Passages.passage_id, Passages.text, Passages.confidence, Passages.reading_count, Passages.corrected)
     rows = sa.select(Readings.reading_index, *columns).join(Passages, Passages.passage_id == Readings.passage_id)
     with database.read() as connection:
         found = connection.execute(rows.where(Readings.frame_id == frame_id)).all()
@@ -219,6 +259,15 @@ def counts_by_source(database: Database) -> dict[str, Counter[str]]:
     )
 
 
+def _of_plate(database: Database, rows: sa.Select[Any], text: str | None) -> sa.Select[Any]:
+    """The passages of a plate in any spelling, with wildcards or without; None: of any."""
+    if text is None:
+        return rows
+    rows = rows.where(_matches_plate(text))
+    fits = matches_pattern(database, text) if any(char in WILDCARDS for char in text) else None
+    return rows if fits is None else rows.where(fits)
+
+
 def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str | None) -> sa.Select[Any]:
     return rows if value is None else rows.where(column == value)
 
@@ -227,6 +276,15 @@ def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[s
     """`column` is spelled by `spell`, and so is what stands between the wildcards of `wanted`."""
     pattern = like_pattern(wanted, spell)
     return column == spell(wanted) if pattern is None else column.like(pattern, escape="\\")
+
+
+def _matches_plate(wanted: str) -> sa.ColumnElement[bool]:
+    pattern = like_pattern(wanted, plate_chars)
+    if pattern is None:
+        corrected = is_corrected_to([plate_chars(wanted)])
+    else:  # the first of the two leads to the index of the few that are corrected
+        corrected = sa.and_(Passages.corrected_folded > "", Passages.corrected.like(pattern, escape="\\"))
+    return sa.or_(_matches(Passages.text, wanted, plate_chars), corrected)
 
 
 def like_pattern(wanted: str, spell: Callable[[str], str]) -> str | None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sightline.types import Value
 from storage.database.engine import Database
-from storage.tables import Frames
+from storage.tables import Frames, Jobs
 
 
 class Span(Value):
@@ -32,15 +32,17 @@ class Trace(Value):
     published_at: datetime
     stored_at: datetime
     total_ms: float
+    trace_id: str | None = None  #: of the trace that its producer began, where it was one
     spans: tuple[Span, ...]
 
 
 def trace_frame(database: Database, frame_id: str) -> Trace | None:
     """None if it is not stored."""
     names = ("frame_id", "job_id", "captured_at", "published_at", "stored_at", "time_from", "stages")
-    columns = [Frames.__table__.c[name] for name in names]
+    columns = [*(Frames.__table__.c[name] for name in names), Jobs.trace_id]
+    of_it = sa.select(*columns).join(Jobs, Jobs.job_id == Frames.job_id, isouter=True)
     with database.read() as connection:
-        row = connection.execute(sa.select(*columns).where(Frames.frame_id == frame_id)).first()
+        row = connection.execute(of_it.where(Frames.frame_id == frame_id)).first()
     if row is None:
         return None
     total_ms = _ms(row.published_at, row.stored_at)
@@ -56,6 +58,7 @@ def trace_frame(database: Database, frame_id: str) -> Trace | None:
         published_at=row.published_at,
         stored_at=row.stored_at,
         total_ms=total_ms,
+        trace_id=row.trace_id,
         spans=(*before, *stages, rest),
     )
 

@@ -48,6 +48,7 @@ class DetectionView(StageView):
     xyxy: Xyxy
     corners: tuple[Point, Point, Point, Point] | None
     track_id: int | None
+    zone: str | None  #: of its camera, that it stands in
 
 
 class ReadingView(StageView):
@@ -62,6 +63,7 @@ class ReadingView(StageView):
     country: str | None
     country_confidence: float | None
     detection_index: int | None
+    zone: str | None  #: that of its detection
     passage_id: str | None
 
 
@@ -97,6 +99,7 @@ class FrameView(Value):
     name: str
     width: int
     height: int
+    outside: int | None  #: how many things were left out, because they are in no zone
     parts: Annotated[tuple[Part, ...], Field(exclude_if=_are_absent)] = ()  #: none: it is one picture
     stages: tuple[StageRun, ...]
     picture_kept: bool

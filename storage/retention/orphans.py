@@ -124,6 +124,6 @@ def _is_kept(table: type[Frames] | type[DeadLetters], frame_ids: Iterable[str]) 
 def _without_passage(connection: sa.Connection, plates: Collection[str]) -> set[str]:
     if not plates:
         return set()
-    return set(plates) - set(
-        connection.scalars(sa.select(Passages.folded).where(Passages.folded.in_(plates)).distinct())
-    )
+    columns = (Passages.folded, Passages.corrected_folded)
+    found = sa.union(*(sa.select(column).where(column.in_(plates)) for column in columns))
+    return set(plates) - set(connection.scalars(found))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from sightline.types import Confidence, Value
+from sightline.types import Confidence, SourceId, Value
 from sightline.wire.events import SinkKind
 
 #: `plate-recognizer`: webhooks as Plate Recognizer's Stream sends them; `frigate`: MQTT topics as Frigate has them.
@@ -34,6 +34,8 @@ class SinkOptions(Value):
     #: Only passages whose plate is on one of these lists; none: whether it is on a list or not.
     lists: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], Field(max_length=32)] = ()
     min_confidence: Confidence = 0.0  #: only passages that are at least so sure; told once they are
+    #: Only passages that were read in one of these zones, and frames with something in one; none: wherever it is.
+    zones: Annotated[tuple[SourceId, ...], Field(max_length=32)] = ()
     #: Files on the machine of the deliver process, in PEM: whom to trust, and who we are.
     ca_file: Annotated[str, Field(max_length=1024)] | None = None
     cert_file: Annotated[str, Field(max_length=1024)] | None = None
@@ -70,6 +72,8 @@ class SinkOptions(Value):
 
     def wants(self, data: Mapping[str, Any], over: float | None) -> bool:
         """Whether it wants an event with this data. `over`: how sure its passage was when it was told before."""
+        if self.zones and not _is_in(data, self.zones):
+            return False
         if "passage_id" not in data:
             return True
         if self.lists and (data["match"] or {}).get("list") not in self.lists:
@@ -84,3 +88,12 @@ class SinkOptions(Value):
         if self.previous_secret:
             secret |= {"previous_secret": self.previous_secret.get_secret_value()}
         return {name: value for name, value in (self.model_dump(mode="json") | secret).items() if value}
+
+
+def _is_in(data: Mapping[str, Any], zones: Collection[str]) -> bool:
+    """Whether something that the event tells is in one of these zones; what tells of nothing found is for everybody."""
+    if "zones" in data:
+        return any(zone in zones for zone in data["zones"])
+    if "detections" not in data:
+        return True
+    return any(found.get("zone") in zones for name in ("detections", "readings") for found in data[name])

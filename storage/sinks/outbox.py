@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,7 +55,7 @@ class Outbox:
             events = [*_frame_events(judged, letters, wanted.events)]
             for one in changes:
                 events += one.events(wanted)
-            _insert(connection, sinks, events, now)
+            _insert(connection, sinks, events, now, _traces(judged))
 
     def _current(self, connection: sa.Connection) -> list[Sink]:
         clock = time.monotonic()
@@ -91,28 +92,53 @@ def finalize_passages(database: Database, gap: timedelta, now: datetime) -> int:
     return len(found)
 
 
+def _traces(judged: Sequence[tuple[Message, dict[str, str]]]) -> dict[str, str]:
+    """Of each source whose jobs are traced, the last one: what changed by them belongs to it."""
+    jobs = (message.job for message, _ in judged)
+    return {item.source_id: job.traceparent for job in jobs if job.traceparent for item in job.frames}
+
+
+def tell_sinks(connection: sa.Connection, events: Sequence[NewEvent], now: datetime) -> None:
+    """Note events of something that no message caused."""
+    _insert(connection, [sink for sink in load_sinks(connection) if sink.collects], events, now)
+
+
 def delivery_row(
-    sink_id: str, topic: str, identity: Iterable[str], data: Mapping[str, Any], now: datetime
+    sink_id: str,
+    topic: str,
+    identity: Iterable[str],
+    data: Mapping[str, Any],
+    now: datetime,
+    traceparent: str | None = None,
 ) -> dict[str, Any]:
     """One event on its way to one sink."""
+    trace = {"traceparent": traceparent} if traceparent else {}
     return {
         "delivery_id": content_id(sink_id, topic, *identity),
         "sink": sink_id,
         "topic": topic,
-        "payload": {"type": topic, "timestamp": now.isoformat(), "data": dict(data)},
+        "payload": {"type": topic, "timestamp": now.isoformat(), **trace, "data": dict(data)},
         "attempts": 0,
         "created_at": now,
         "next_attempt_at": now,
     }
 
 
-def _insert(connection: sa.Connection, sinks: Sequence[Sink], events: Iterable[NewEvent], now: datetime) -> None:
+def _insert(
+    connection: sa.Connection,
+    sinks: Sequence[Sink],
+    events: Iterable[NewEvent],
+    now: datetime,
+    traces: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     rows: dict[str, dict[str, Any]] = {}
     for event in events:
         for sink in sinks:
             if sink.wants(event):
                 at = now + timedelta(microseconds=len(rows))
-                row = delivery_row(sink.sink_id, event.type.value, event.identity, event.data, at)
+                row = delivery_row(
+                    sink.sink_id, event.type.value, event.identity, event.data, at, traces.get(event.source_id)
+                )
                 rows.setdefault(row["delivery_id"], row)
     if rows:
         insert = insert_into(connection, Deliveries).on_conflict_do_nothing()

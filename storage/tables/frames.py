@@ -28,6 +28,7 @@ class Frames(Base):
     name: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
+    outside: Mapped[int | None]  #: how many things were left out, because they are in no zone
     parts: Mapped[list[Any] | None]  #: None: it is one picture, which lies under its id
     stages: Mapped[list[Any]]
     picture_kept: Mapped[bool]
@@ -70,6 +71,7 @@ class Detections(Base):
     y2: Mapped[float]
     corners: Mapped[list[Any] | None]
     track_id: Mapped[int | None]
+    zone: Mapped[str | None]  #: of its camera, that it stands in
     model: Mapped[str | None]
     model_sha256: Mapped[str | None]
     runtime: Mapped[str | None]
@@ -103,6 +105,7 @@ class Readings(Base):
     sharpness: Mapped[float | None]
     spot: Mapped[int | None]  #: where a plate is, see `geometry.py`
     sequence: Mapped[str | None]  #: that of its frame
+    zone: Mapped[str | None]  #: that of its detection
     passage_id: Mapped[str | None] = mapped_column(ForeignKey(Passages.passage_id, ondelete="SET NULL"))
     model: Mapped[str | None]
     model_sha256: Mapped[str | None]

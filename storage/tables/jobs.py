@@ -28,6 +28,8 @@ class Sources(Base):
     loop: Mapped[bool | None]
     rotation: Mapped[int | None]
     mask: Mapped[list[Any] | None]
+    after_reading: Mapped[str | None]
+    zones: Mapped[list[Any] | None]
 
 
 class Jobs(Base):
@@ -44,6 +46,7 @@ class Jobs(Base):
     published_at: Mapped[datetime]  #: which publish of the job wrote `outcomes`
     finished_at: Mapped[datetime]
     outcomes: Mapped[list[Any]]  #: [frame_id, outcome] in the order of submission
+    trace_id: Mapped[str | None]  #: the trace it belongs to, as its producer said
     dropped: Mapped[list[Any]]  #: dropped frames as they came in: they have no row of their own
 
     __table_args__ = (

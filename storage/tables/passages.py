@@ -14,6 +14,7 @@ from storage.tables.jobs import Sources
 _OPEN = text("final_at IS NULL")
 _EMPTY = text("''")
 _LISTED = text("list_name IS NOT NULL")
+_CORRECTED = text("corrected_folded IS NOT NULL")
 
 
 class Passages(Base):
@@ -38,12 +39,17 @@ class Passages(Base):
     best_score: Mapped[int] = mapped_column(server_default="0")  #: see `storage.passages.summary.Sighting.score`
     votes: Mapped[dict[str, Any]]  #: see `votes.Votes`
     path: Mapped[list[Any] | None]  #: its first and last place, see `passages/rows.py`
+    zones: Mapped[str | None]  #: all that it was read in, as `,gate,yard,`
     direction: Mapped[str] = mapped_column(server_default="unknown")
     country: Mapped[str | None]  #: the likely one of `text`, see `plate_countries`
     country_confidence: Mapped[float | None]
     #: `text` without what readers mix up; what search looks for
     folded: Mapped[str] = mapped_column(server_default=_EMPTY)
     motion: Mapped[list[Any] | None]  #: where it was last, see `known_vehicles.motion_of`
+    corrected: Mapped[str | None]  #: what somebody says the plate is, whatever was read; see `corrections`
+    corrected_folded: Mapped[str | None]
+    corrected_by: Mapped[str | None]
+    corrected_at: Mapped[datetime | None]
     list_name: Mapped[str | None]  #: the list of known plates it is on, see `plate_lists`
     list_plate: Mapped[str | None]  #: the plate there
     list_distance: Mapped[float | None]  #: how far what was read is from it, see `plate_distance`
@@ -61,6 +67,7 @@ class Passages(Base):
         Index(None, "folded", "first_seen"),
         Index(None, "country", "first_seen"),
         Index("ix_passages_listed", "list_name", "first_seen", sqlite_where=_LISTED, postgresql_where=_LISTED),
+        Index("ix_passages_corrected", "corrected_folded", sqlite_where=_CORRECTED, postgresql_where=_CORRECTED),
     )
 
 

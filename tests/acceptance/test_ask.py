@@ -22,7 +22,7 @@ QUESTION = "What is at the gate?"
 def system(redis_url: str, tmp_path: Path) -> Iterator[System]:
     stubs = {"chat_engine": "stub", "speech_engine": "stub", "objects_model": "stub", "plates_model": "stub"}
     running = System(tmp_path, redis_url, **stubs, text_model="stub", recognizer="stub", max_attempts=2)
-    running.start("detect", "transcribe", "chat", "write")
+    running.start("detect", "ocr", "transcribe", "chat", "write")
     yield running
     running.stop()
 
@@ -36,12 +36,13 @@ def test_the_answer_goes_by_what_is_seen_and_said(system: System, tmp_path: Path
     assert (code, complained) == (0, "")
     told = json.loads(said)
     assert told["used"][0].startswith("Picture 1: 1 x plate (")
-    assert told["used"][1].startswith("Recording, ")
+    assert told["used"][1].startswith('Picture 1: license plate "AB12CD" (')
+    assert told["used"][2].startswith("Recording, ")
     # The stub says back what it is asked.
     assert all(line in told["answer"] for line in told["used"])
     assert told["answer"].endswith(f"Question: {QUESTION}")
     assert (told["failed"], told["left_out"]) == ([], [])
-    assert {run["stage"] for run in told["stages"]} == {"detect", "transcribe", "chat"}
+    assert {run["stage"] for run in told["stages"]} == {"detect", "ocr", "transcribe", "chat"}
     code, streamed, _ = doors.run("ask", QUESTION, *of_both)
     assert (code, streamed) == (0, told["answer"] + "\n")
     assert doors.run("ask", QUESTION, "--sound", tmp_path / "none.wav")[0] == 2
@@ -57,7 +58,7 @@ def test_what_fails_is_said_and_the_rest_is_answered(system: System) -> None:
         assert result.status is JobStatus.STORED
         assert [error.stage for error in found.failed] == ["transcribe"]
         assert "The recordings could not be examined: " in (found.answer or "")
-        assert (len(found.used), len(found.seen[0].detections), found.heard) == (1, 1, None)
+        assert (len(found.used), len(found.seen[0].detections), found.heard) == (2, 1, None)
 
         nothing_left = client.submit(text=QUESTION, sound=b"RIFFno sound at all", pipeline="ask").wait(60)
         assert nothing_left.status is JobStatus.DEAD

@@ -17,7 +17,7 @@ from tests.integration.api.uploading import jpeg
 
 def test_ask_prints_the_answer_as_it_comes(doors: Doors, tmp_path: Path) -> None:
     doors.system.start("chat", "write")
-    assert doors.run("ask", "How many cars passed?") == (0, "How many cars passed?\n", "")
+    assert doors.run("ask", "How are you today?") == (0, "How are you today?\n", "")
     code, said, _ = doors.run("ask", "one two three", "--max-tokens", "2", "--json")
     answer = json.loads(said)
     assert (code, answer["answer"], answer["finish_reason"], answer["model"]) == (0, "one two", "length", "stub")

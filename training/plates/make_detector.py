@@ -60,8 +60,8 @@ def make_detector(work: Path, recipe: Recipe, *, target: Path, processes: int, p
     """All steps; those that are done are not done again."""
     data = make_scenes(work / "scenes", count=recipe.scenes, seed=recipe.seed, processes=processes)
     # Each in a process of its own: torch, onnx and onnxruntime together take much memory.
-    _run("train_detector", work / "scenes", work / "run", "--steps", recipe.steps, "--peak-rate", recipe.peak_rate,
-         "--seed", recipe.seed, "--threads", processes)  # fmt: skip
+    _run("networks.train_detector", work / "scenes", work / "run", "--steps", recipe.steps,
+         "--peak-rate", recipe.peak_rate, "--seed", recipe.seed, "--threads", processes)  # fmt: skip
     made = [f"Pictures: {recipe.scenes}, seed {recipe.seed}, sha256 `{data}`", f"Training: {recipe}"]
     finish(work / "run" / "checkpoint.pt", target, made=made, photos=photos)
 
@@ -69,7 +69,7 @@ def make_detector(work: Path, recipe: Recipe, *, target: Path, processes: int, p
 def finish(checkpoint: Path, target: Path, *, made: list[str], photos: Path | None) -> None:
     """Export a checkpoint and write its card. `made` says how it came to be, a line each."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    _run("export_detector", checkpoint, target.with_suffix(""))
+    _run("networks.export_detector", checkpoint, target.with_suffix(""))
     write_card(target, made, photos)
 
 

@@ -20,6 +20,7 @@ from sightline.types import Lane
 from workers.batching.batcher import Batched, Ticket
 
 _QUIET_S: Final = 5.0
+_QUIET_GIVING_WAY_S: Final = 0.5
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,7 +42,8 @@ class EngineRunner(Generic[Item, Result]):
     At most `max_in_engine` are in the engine; higher lanes are next, and lower ones have their share.
 
     Each item makes a step of the engine longer, for all. So while items of higher lanes are in it, and some seconds
-    longer, bulk has `bulk_beside` places and no more.
+    longer, bulk has `bulk_beside` places and no more. Where the engine lets bulk stand still meanwhile
+    (`bulk_gives_way`), bulk that is in it takes no place of others, and has the engine back within a moment.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class EngineRunner(Generic[Item, Result]):
         max_in_engine: int | Callable[[], int],
         name: str,
         bulk_beside: int | None = None,
+        bulk_gives_way: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`max_in_engine` may be asked each time, where a server says what it takes."""
@@ -60,6 +63,8 @@ class EngineRunner(Generic[Item, Result]):
         self._begin = begin
         self._most = max_in_engine if callable(max_in_engine) else lambda: max_in_engine
         self._bulk_beside = bulk_beside
+        self._bulk_gives_way = bulk_gives_way
+        self._quiet_s = _QUIET_GIVING_WAY_S if bulk_gives_way else _QUIET_S
         self._clock = clock
         self._inside = dict.fromkeys(LANES, 0)
         self._others_at = float("-inf")  #: when a higher lane was in the engine last
@@ -137,7 +142,7 @@ class EngineRunner(Generic[Item, Result]):
 
     def _take(self) -> tuple[Lane, Ticket[Item, Result]] | None:
         with self._changed:
-            lane = self._next_lane() if self._in_engine < self._most() else None
+            lane = self._next_lane()
             if lane is None:
                 self._is_filling = False
                 return None
@@ -151,11 +156,15 @@ class EngineRunner(Generic[Item, Result]):
         return next((lane for lane in self._turns.order() if self._waiting[lane] and self._may_begin(lane)), None)
 
     def _may_begin(self, lane: Lane) -> bool:
+        others = self._in_engine - self._inside[Lane.BULK]
+        in_the_way = others if lane is not Lane.BULK and self._bulk_gives_way else self._in_engine
+        if in_the_way >= self._most():
+            return False
         if lane is not Lane.BULK or self._bulk_beside is None:
             return True
-        if any(count for other, count in self._inside.items() if other is not Lane.BULK):
+        if others:
             self._others_at = self._clock()
-        return self._clock() - self._others_at > _QUIET_S or self._inside[Lane.BULK] < self._bulk_beside
+        return self._clock() - self._others_at > self._quiet_s or self._inside[Lane.BULK] < self._bulk_beside
 
     def _ended(self, lane: Lane, ticket: Ticket[Item, Result], begun_at: float, future: Future[Result]) -> None:
         error = future.exception()

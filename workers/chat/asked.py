@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sightline.errors import FrameMissingError
@@ -13,13 +13,23 @@ from sightline.pipelines.chat import ChatOptions
 from sightline.types import Item
 from workers.chat.engine import BadQuestionError, Message
 
+#: A picture as the model is shown it.
+Show = Callable[[bytes], bytes]
+
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
 
-def messages_of(item: Item, blobs: Mapping[str, bytes | None], options: ChatOptions) -> list[Message]:
+def _as_it_is(picture: bytes) -> bytes:
+    return picture
+
+
+def messages_of(
+    item: Item, blobs: Mapping[str, bytes | None], options: ChatOptions, show: Show = _as_it_is
+) -> list[Message]:
     """What a model is asked. `blobs`: the item's parts by their keys.
 
     Raises:
+        BadImageError: a picture cannot be shown.
         BadQuestionError: it asks nothing, or not in a way that can be understood; names what is wrong.
         FrameMissingError: a part is gone.
     """
@@ -29,9 +39,9 @@ def messages_of(item: Item, blobs: Mapping[str, bytes | None], options: ChatOpti
         raise BadQuestionError("text: there is none; a question needs one, pictures alone ask nothing")
     messages: list[Message]
     if options.text_is == "messages":
-        messages = [_with_parts(one, item, blobs) for one in _parsed(texts)]
+        messages = [_with_parts(one, item, blobs, show) for one in _parsed(texts)]
     else:
-        pictures = [_picture(item, number, blobs) for number, medium in enumerate(media) if medium == "image"]
+        pictures = [picture_part(item, number, blobs, show) for number, medium in enumerate(media) if medium == "image"]
         text = "\n\n".join(texts)
         messages = [{"role": "user", "content": [{"type": "text", "text": text}, *pictures] if pictures else text}]
     system = [{"role": "system", "content": options.system}] if options.system else []
@@ -55,12 +65,12 @@ def _parsed(texts: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _with_parts(message: dict[str, Any], item: Item, blobs: Mapping[str, bytes | None]) -> dict[str, Any]:
+def _with_parts(message: dict[str, Any], item: Item, blobs: Mapping[str, bytes | None], show: Show) -> dict[str, Any]:
     """The message with the item's parts where it refers to them."""
     content = message.get("content")
     if not isinstance(content, list):
         return message
-    parts = [_picture(item, one.get("part"), blobs) if _is_reference(one) else one for one in content]
+    parts = [picture_part(item, one.get("part"), blobs, show) if _is_reference(one) else one for one in content]
     return message | {"content": parts}
 
 
@@ -78,14 +88,18 @@ def _text(item: Item, number: int, blobs: Mapping[str, bytes | None]) -> str:
         raise BadQuestionError(f"text: {part.key} is no UTF-8: {error}"[:300]) from error
 
 
-def _picture(item: Item, number: object, blobs: Mapping[str, bytes | None]) -> dict[str, Any]:
+def picture_part(
+    item: Item, number: object, blobs: Mapping[str, bytes | None], show: Show = _as_it_is
+) -> dict[str, Any]:
+    """The item's part `number` as OpenAI's clients send pictures. Raises as `messages_of`."""
     if not isinstance(number, int) or not 0 <= number < len(item.media) or item.media[number] != "image":
         raise BadQuestionError(f"messages: part {number!r} is no picture of this item")
     data = _bytes(item, number, blobs)
     kind = format_of(data)
     if kind is None:
         raise BadQuestionError(f"part {number}: starts with {data[:8]!r}, which is no JPEG, PNG or WebP")
-    url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    shown = show(data)
+    url = f"data:image/{format_of(shown)};base64,{base64.b64encode(shown).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
 
 

@@ -35,6 +35,7 @@ class Question:
     #: Told each piece of the answer as it comes, by the engine's own thread: it returns at once. An empty one says that
     #: the engine is at it, where the first piece takes long.
     tell: Callable[[Piece], None] = _tell_nobody
+    gives_way: bool = False  #: bulk: it may stand still while others are answered
     _called_off: threading.Event = field(default_factory=threading.Event)
     _then: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
@@ -79,6 +80,11 @@ class ChatEngine(Protocol):
     @property
     def most_at_once(self) -> int:
         """May change, where a server says what it takes."""
+        ...
+
+    @property
+    def lets_stand(self) -> bool:
+        """Whether questions that give way stand still while others are answered, so that they are in nobody's way."""
         ...
 
     def begin(self, question: Question) -> Future[Answer]:

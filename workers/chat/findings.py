@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sightline.pipelines.ask import AskResult, Seen
+from sightline.pipelines.ask import AskResult, Seen, Written
 from sightline.types import Detection, FrameError
 
 #: What is lost where a stage failed.
-_OF_STAGES: Final = {"detect": ("image", "The pictures"), "transcribe": ("audio", "The recordings")}
+_OF_STAGES: Final = {
+    "detect": ("image", "The pictures"),
+    "ocr": ("image", "The pictures"),
+    "transcribe": ("audio", "The recordings"),
+}
 #: Characters of findings for each token that fits the model: with three to four a token, they take about half.
 _CHARS_A_TOKEN: Final = 2
 _USUAL_CONTEXT: Final = 2048
@@ -25,26 +29,30 @@ class Findings:
     failed: tuple[FrameError, ...]
     failures: tuple[str, ...]  #: the same as lines
 
-    def prompt(self, question: str) -> str:
-        """What the model is asked."""
+    def prompt(self, question: str, *, shown: int = 0) -> str:
+        """What the model is asked, beside so many pictures that it is shown."""
         lines = [*self.used, *self.failures]
         if self.left_out:
             lines.append(f"({len(self.left_out)} more, less certain, are not listed.)")
         told = "\n".join(f"- {line}" for line in lines) or "- nothing"
-        return f"Found in what was sent with the question:\n{told}\n\nAnswer by that alone.\n\nQuestion: {question}"
+        by = "that and the pictures" if shown else "that alone"
+        return f"Found in what was sent with the question:\n{told}\n\nAnswer by {by}.\n\nQuestion: {question}"
 
 
-def findings_of(joined: AskResult, errors: Sequence[FrameError], context_tokens: int) -> Findings | FrameError:
+def findings_of(
+    joined: AskResult, errors: Sequence[FrameError], context_tokens: int, *, shown: int = 0
+) -> Findings | FrameError:
     """What there is to tell of an item within the room there is; an error where all that was sent with it failed.
 
     Args:
         joined: what the stages before found.
         errors: of those of them that failed as a whole.
         context_tokens: that the model can be asked; 0: nobody says it.
+        shown: so many of the pictures the model is shown.
     """
-    failures = [*_failures(joined, errors)]
+    failures = [*_failures(joined, errors), *((error, _in_part(error)) for error in joined.failed)]
     failed = tuple(error for error, _ in failures)
-    if failed and not joined.heard and all(seen.error for seen in joined.seen):
+    if failed and not shown and not joined.heard and all(seen.error for seen in joined.seen):
         return failed[0]
     lines = [*_lines(joined)]
     room = _CHARS_A_TOKEN * (context_tokens or _USUAL_CONTEXT) - sum(len(line) for _, line in failures)
@@ -60,15 +68,8 @@ def findings_of(joined: AskResult, errors: Sequence[FrameError], context_tokens:
 def _lines(joined: AskResult) -> Iterator[tuple[float, str]]:
     """How certain each is, and the line."""
     for number, seen in enumerate(joined.seen, 1):
-        if seen.error:
-            continue
-        if not seen.detections:
-            yield 1.0, f"Picture {number}: no objects were found."
-        for label in dict.fromkeys(found.label for found in seen.detections):
-            mine = [found for found in seen.detections if found.label == label]
-            places = ", ".join(_place(found, seen) for found in mine)
-            best = max(found.confidence for found in mine)
-            yield best, f"Picture {number}: {len(mine)} x {label} ({places}; confidence {best:.2f})."
+        for certain, what in _on_picture(seen) if not seen.error else ():
+            yield certain, f"Picture {number}: {what}."
     if joined.heard is None:
         return
     if not joined.heard.segments:
@@ -76,6 +77,21 @@ def _lines(joined: AskResult) -> Iterator[tuple[float, str]]:
     for segment in joined.heard.segments:
         certain = 1.0 if segment.confidence is None else segment.confidence
         yield certain, f'Recording, {segment.start_s:.1f} s to {segment.end_s:.1f} s: "{segment.text}"'
+
+
+def _on_picture(seen: Seen) -> Iterator[tuple[float, str]]:
+    if not (seen.detections or seen.plates or seen.texts):
+        yield 1.0, "no objects and no text were found"
+    for label in dict.fromkeys(found.label for found in seen.detections):
+        mine = [found for found in seen.detections if found.label == label]
+        places = ", ".join(_place(found, seen) for found in mine)
+        best = max(found.confidence for found in mine)
+        yield best, f"{len(mine)} x {label} ({places}; confidence {best:.2f})"
+    for plate in seen.plates:
+        yield _certain(plate), f"license plate {_said(plate)} ({_place(plate.detection, seen)}; {_sure(plate)})"
+    for text in seen.texts:
+        if not any(_is_on(text.detection, plate.detection) for plate in seen.plates) and text.reading:
+            yield _certain(text), f"text {_said(text)} ({_place(text.detection, seen)}; {_sure(text)})"
 
 
 def _failures(joined: AskResult, errors: Sequence[FrameError]) -> Iterator[tuple[FrameError, str]]:
@@ -113,3 +129,27 @@ def _place(found: Detection, seen: Seen) -> str:
 
 def _third(share: float, first: str, last: str) -> str:
     return first if share < 1 / 3 else last if share > 2 / 3 else ""
+
+
+def _certain(one: Written) -> float:
+    return one.reading.confidence if one.reading else one.detection.confidence
+
+
+def _sure(one: Written) -> str:
+    return f"confidence {_certain(one):.2f}"
+
+
+def _said(one: Written) -> str:
+    """What is written there, on one line: it comes from others."""
+    return f'"{" ".join(one.reading.text.split())}"' if one.reading else "that could not be read"
+
+
+def _is_on(text: Detection, plate: Detection) -> bool:
+    """Whether a text is that of a plate, which is told already."""
+    left, top, right, bottom = plate.xyxy
+    x, y = (text.xyxy[0] + text.xyxy[2]) / 2, (text.xyxy[1] + text.xyxy[3]) / 2
+    return left <= x <= right and top <= y <= bottom
+
+
+def _in_part(error: FrameError) -> str:
+    return f"Not all of the pictures could be examined: {error.message:.200}"

@@ -59,9 +59,11 @@ class _Running:
 
 class StubEngine:
     model = LoadedModel(name="stub", sha256="", runtime="stub")
+    lets_stand = True
 
-    def __init__(self, *, most_at_once: int = 32, step_ms: float = 0.0) -> None:
+    def __init__(self, *, most_at_once: int = 32, bulk_beside: int = 2, step_ms: float = 0.0) -> None:
         self.most_at_once = most_at_once
+        self._bulk_beside = bulk_beside
         self._step_s = step_ms / 1000
         self._running: list[_Running] = []
         self._changed = threading.Condition()
@@ -72,7 +74,8 @@ class StubEngine:
     @classmethod
     def from_settings(cls, settings: Settings) -> StubEngine:
         """Each step takes `call_ms` of the model `stub` in the registry."""
-        return cls(most_at_once=settings.chat_max_in_engine, step_ms=find_model("stub", settings).call_ms)
+        step_ms = find_model("stub", settings).call_ms
+        return cls(most_at_once=settings.chat_max_in_engine, bulk_beside=settings.chat_bulk_beside, step_ms=step_ms)
 
     def begin(self, question: Question) -> Future[Answer]:
         question.check()
@@ -102,7 +105,9 @@ class StubEngine:
                 self._changed.wait_for(lambda: self._running or self._closed)
                 if not self._running:
                     return
-                running = list(self._running)
+                running = [one for one in self._running if not one.question.gives_way]
+                bulk = [one for one in self._running if one.question.gives_way]
+                running += bulk[: self._bulk_beside] if running else bulk
             time.sleep(self._step_s)
             ended = {one for one in running if one.step()}
             with self._changed:

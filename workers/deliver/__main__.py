@@ -10,6 +10,7 @@ from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.logs import configure_logging
 from sightline.metrics.server import serve_metrics
 from sightline.settings import Settings, load_settings, log_settings
+from sightline.tracing import Tracer, open_tracer
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.pool import PoolMetrics
@@ -25,20 +26,22 @@ def main() -> int:
         log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         check_revision(database)
+        tracer = open_tracer(settings, "deliver")
     except (SettingsError, StoreUnavailableError) as error:
         print(error, file=sys.stderr)
         return 2
     serve_metrics(settings, "deliver", ATTEMPTS, PoolMetrics(database))
-    asyncio.run(_run(settings, database))
+    asyncio.run(_run(settings, database, tracer))
+    tracer.close()
     database.close()
     return 0
 
 
-async def _run(settings: Settings, database: Database) -> None:
+async def _run(settings: Settings, database: Database, tracer: Tracer) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Deliverer(settings, database).run(stop)
+    await Deliverer(settings, database, tracer).run(stop)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sightline.errors import SettingsError, StoreUnavailableError
 from sightline.settings import Settings
+from sightline.tracing import Tracer
 from storage.database.engine import Database
 from storage.sinks.deliveries import due_sinks
 from storage.sinks.outbox import finalize_passages
@@ -31,8 +32,9 @@ _DATABASE_PAUSE_S = 2.0
 class Deliverer:
     """Looks for sinks and due events. Any number may run on PostgreSQL; on SQLite one does."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, tracer: Tracer | None = None) -> None:
         self._settings = settings
+        self._tracer = tracer or Tracer()
         self._database = database
         self._lanes: dict[str, SinkRunner] = {}
         self._ending: list[SinkRunner] = []
@@ -83,7 +85,7 @@ class Deliverer:
         if self._refused.get(sink.sink_id) == sink:
             return None
         try:
-            lane = SinkRunner(sink, open_sender(sink, self._settings), self._database, self._settings)
+            lane = SinkRunner(sink, open_sender(sink, self._settings), self._database, self._settings, self._tracer)
         except SettingsError as error:
             log.error("sink %s cannot be served: %s", sink.sink_id, error)
             self._refused[sink.sink_id] = sink

@@ -107,7 +107,7 @@ class MqttSender(Sender):
     def _publish_plate(self, data: dict[str, Any], picture: bytes | None) -> list[paho.MQTTMessageInfo]:
         source_id = data["source_id"]
         self._newest[source_id] = data["last_seen"]
-        plate = {"plate": data["text"], **{name: data[name] for name in _PLATE_FIELDS}}
+        plate = {"plate": data["text"], **{name: data.get(name) for name in _PLATE_FIELDS}}
         topic = f"{self._prefix}/{source_id}/plate"
         publishes = [*self._announce(source_id), self._publish(topic, json.dumps(plate), retain=True)]
         if picture is not None:
@@ -180,5 +180,5 @@ async def _acknowledged(publish: paho.MQTTMessageInfo) -> None:
 #: What Home Assistant shows as attributes of the sensor.
 _PLATE_FIELDS = (
     "match", "direction", "state", "origin", "confidence", "passage_id", "first_seen", "last_seen", "reading_count",
-    "links",
+    "correction", "links",
 )  # fmt: skip

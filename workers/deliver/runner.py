@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from sightline.errors import StoreUnavailableError
 from sightline.settings import Settings
+from sightline.tracing import SpanKind, Tracer
 from sightline.wire.events import TEST_EVENT
 from storage.database.engine import Database
 from storage.sinks import deliveries
@@ -47,8 +48,11 @@ class _Outcome:
 class SinkRunner:
     """Runs from `start` until `stop`, or until its receiver says that it is gone."""
 
-    def __init__(self, sink: Sink, sender: Sender, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, sink: Sink, sender: Sender, database: Database, settings: Settings, tracer: Tracer | None = None
+    ) -> None:
         self.sink = sink
+        self._tracer = tracer or Tracer()
         self._sender = sender
         self._database = database
         self._settings = settings
@@ -143,7 +147,10 @@ class SinkRunner:
         payload = with_links(delivery.payload, self._settings.public_url)
         kind, begun_at = self.sink.kind, time.monotonic()
         try:
-            await self._sender.send(delivery._replace(payload=payload))
+            with self._tracer.span(f"send {delivery.topic}", SpanKind.CLIENT, payload.get("traceparent")) as span:
+                span.note(sightline__sink=self.sink.sink_id, sightline__attempt=delivery.attempts)
+                traced = {"traceparent": span.traceparent} if span.traceparent else {}
+                await self._sender.send(delivery._replace(payload=payload | traced))
         except TargetGoneError as error:
             ATTEMPTS.took(kind, "gone", time.monotonic() - begun_at)
             outcome.gone = str(error)

@@ -78,6 +78,8 @@ class WebhookSender(Sender):
         request.headers["webhook-id"] = delivery.delivery_id
         request.headers["webhook-timestamp"] = str(timestamp)
         request.headers["webhook-signature"] = " ".join(signatures)
+        if traceparent := delivery.payload.get("traceparent"):
+            request.headers["traceparent"] = traceparent
         return request
 
     def _content(self, payload: dict[str, Any], picture: bytes | None) -> dict[str, Any]:

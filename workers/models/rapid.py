@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
+from sightline.local.machine import count_cores
 from workers.models.files import ModelFile
 from workers.models.registry import Runtime
 from workers.models.runtimes import CUDA, onnxruntime_providers, require_cuda

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sightline.capacity.meter import count_cores
 from sightline.errors import ModelError
+from sightline.local.machine import count_cores
 from sightline.settings import ModelSettings
 from workers.models.registry import ModelSpec, Runtime
 

@@ -97,6 +97,16 @@ def _decode(data: bytes, info: ImageInfo, shrink: int) -> BgrImage:
     return np.asarray(image, np.uint8)
 
 
+def within(image: BgrImage, most_px: int) -> BgrImage:
+    """The picture with its longest side at most so many pixels."""
+    rows, columns = image.shape[:2]
+    share = most_px / max(rows, columns)
+    if share >= 1:
+        return image
+    size = (max(1, round(columns * share)), max(1, round(rows * share)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def encode_jpeg(image: BgrImage, *, quality: int = 90) -> bytes:
     """The picture as a JPEG file; `quality` 1..100."""
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])

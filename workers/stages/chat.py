@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from typing import Any, NamedTuple
 
 from sightline.blobs.names import frames_name
 from sightline.errors import JobCancelledError, PoisonError
 from sightline.pipelines import registry
 from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.chat import ChatOptions, ChatResult
-from sightline.types import FrameError, Item, ItemResult, Pipeline, StageRun
+from sightline.types import FrameError, Item, ItemResult, Lane, Pipeline, StageRun
 from sightline.wire.messages import Job, Message
 from workers.batching.batcher import Batched
 from workers.batching.engine import EngineRunner
 from workers.batching.outcomes import outcome_of
-from workers.chat.asked import messages_of
+from workers.chat.asked import Show, messages_of, picture_part
 from workers.chat.engine import Answer, BadQuestionError, ChatEngine, Piece, Question
 from workers.chat.findings import Findings, findings_of
 from workers.chat.measures import ChatMeasures
 from workers.chat.opening import open_engine
+from workers.chat.pictures import Shown
 from workers.stages.services import Services
 from workers.stages.step import Step
 from workers.stages.telling import Telling, Told
@@ -28,6 +31,18 @@ from workers.stages.telling import Telling, Told
 
 def open_stage(services: Services) -> ChatStage:
     return ChatStage(open_engine(services.settings), services)
+
+
+class _Told(NamedTuple):
+    """What a model is told with a question, and the pictures that it is shown."""
+
+    findings: Findings
+    pictures: Sequence[Mapping[str, Any]]
+
+    def message(self, question: str) -> dict[str, Any]:
+        text = self.findings.prompt(question, shown=len(self.pictures))
+        content = [{"type": "text", "text": text}, *self.pictures] if self.pictures else text
+        return {"role": "user", "content": content}
 
 
 class ChatStage:
@@ -43,8 +58,10 @@ class ChatStage:
             max_in_engine=lambda: engine.most_at_once,
             name="chat",
             bulk_beside=services.settings.chat_bulk_beside,
+            bulk_gives_way=engine.lets_stand,
         )
         self.runners = {"chat": self._runner}
+        self._show = Shown(services.settings) if services.settings.chat_sees_pictures else None
         self._telling = Telling()
         self._measures = ChatMeasures()
         self.collect = self._measures.collect  #: for Prometheus
@@ -52,16 +69,17 @@ class ChatStage:
     def work(self, step: Step) -> Step:
         job = step.message.job
         waited_ms = max(0.0, (time.time() - step.message.handed_over_at) * 1000)
-        told_by = self._findings(step) if job.pipeline == Pipeline.ASK else [None] * len(job.frames)
-        keys = job.keys if job.pipeline != Pipeline.ASK else _keys_of_texts(job)
+        keys = _keys_of(job, shows=self._show is not None)
         blobs = dict(zip(keys, self._services.frames.get_bundle(frames_name(job.job_id), keys), strict=True))
+        told_by = self._findings(step, blobs) if job.pipeline == Pipeline.ASK else [None] * len(job.frames)
         most = self._services.settings.chat_answer_tokens
-        asked = [_question(item, blobs, of, most) for item, of in zip(job.frames, told_by, strict=True)]
+        asked = [self._question(item, blobs, of, most) for item, of in zip(job.frames, told_by, strict=True)]
         questions = [one for one in asked if isinstance(one, Question)]
         told = self._telling.begin(step.context, job, questions)
         asked_at = {number: time.monotonic() for number, one in enumerate(asked) if isinstance(one, Question)}
         for number, one in enumerate(asked):
             if isinstance(one, Question):
+                one.gives_way = job.lane is Lane.BULK
                 one.tell = partial(self._tell, told, asked_at, number)
         try:
             answers = self._answers(asked, job, questions, told)
@@ -86,14 +104,34 @@ class ChatStage:
         self._runner.close()
         self._engine.close()
 
-    def _findings(self, step: Step) -> list[Findings | FrameError]:
-        """What the stages before found on each item, to be told with its question."""
-        found: list[Findings | FrameError] = []
-        for number, joined in enumerate(step.message.results):
+    def _findings(self, step: Step, blobs: Mapping[str, bytes | None]) -> list[_Told | FrameError]:
+        """What the stages before found on each item, and its pictures if the model sees: told with its question."""
+        context_tokens = self._services.settings.chat_context_tokens
+        found: list[_Told | FrameError] = []
+        for number, (item, joined) in enumerate(zip(step.message.job.frames, step.message.results, strict=True)):
             assert isinstance(joined, AskResult)
             errors = [error for part in step.parts.values() if (error := part.results[number].error)]
-            found.append(joined.error or findings_of(joined, errors, self._services.settings.chat_context_tokens))
+            pictures = [] if joined.error or not self._show else _shown(item, blobs, self._show)
+            findings = joined.error or findings_of(joined, errors, context_tokens, shown=len(pictures))
+            found.append(findings if isinstance(findings, FrameError) else _Told(findings, pictures))
         return found
+
+    def _question(
+        self, item: Item, blobs: Mapping[str, bytes | None], told: _Told | FrameError | None, most_tokens: int
+    ) -> Question | FrameError:
+        """`most_tokens`: of an answer to a question that does not say it; 0: as many as there is room for."""
+        if isinstance(told, FrameError):
+            return told
+        try:
+            if told is not None:
+                options = AskOptions.model_validate(item.options or {}).of_answer
+                *system, asked = messages_of(_text_alone(item), blobs, options)
+                return Question([*system, told.message(asked["content"])], _bounded(options, most_tokens))
+            options = _bounded(ChatOptions.model_validate(item.options or {}), most_tokens)
+            shown = {"show": self._show} if self._show else {}
+            return Question(messages_of(item, blobs, options, **shown), options)
+        except PoisonError as error:
+            return FrameError(reason=error.reason, message=str(error)[:500], stage="chat")
 
     def _answers(
         self, asked: Sequence[Question | FrameError], job: Job, questions: Sequence[Question], told: Told
@@ -147,32 +185,27 @@ class ChatStage:
         )
 
 
-def _question(
-    item: Item, blobs: Mapping[str, bytes | None], told: Findings | FrameError | None, most_tokens: int
-) -> Question | FrameError:
-    """`most_tokens`: of an answer to a question that does not say it; 0: as many as there is room for."""
-    if isinstance(told, FrameError):
-        return told
-    try:
-        if told is not None:
-            options = AskOptions.model_validate(item.options or {}).of_answer
-            *system, asked = messages_of(_text_alone(item), blobs, options)
-            return Question(
-                [*system, {**asked, "content": told.prompt(asked["content"])}], _bounded(options, most_tokens)
-            )
-        options = _bounded(ChatOptions.model_validate(item.options or {}), most_tokens)
-        return Question(messages_of(item, blobs, options), options)
-    except PoisonError as error:
-        return FrameError(reason=error.reason, message=str(error)[:500], stage="chat")
-
-
 def _bounded(options: ChatOptions, most_tokens: int) -> ChatOptions:
     """A small model may go on for ever, and so block what waits behind it."""
     return options if options.max_tokens or not most_tokens else options.model_copy(update={"max_tokens": most_tokens})
 
 
-def _keys_of_texts(job: Job) -> list[str]:
-    return [part.key for item in job.frames for part in item.parts if part.medium == "text" and part.key]
+def _keys_of(job: Job, *, shows: bool) -> list[str]:
+    """Where that lies which the model is asked. Of `ask` it is told what was found, and shown pictures perhaps."""
+    if job.pipeline != Pipeline.ASK:
+        return [*job.keys]
+    media = ("text", "image") if shows else ("text",)
+    return [part.key for item in job.frames for part in item.parts if part.medium in media and part.key]
+
+
+def _shown(item: Item, blobs: Mapping[str, bytes | None], show: Show) -> list[Mapping[str, Any]]:
+    """The pictures of an item that can be shown; of the others it is told why they could not be examined."""
+    pictures: list[Mapping[str, Any]] = []
+    for number, medium in enumerate(item.media):
+        if medium == "image":
+            with suppress(PoisonError):
+                pictures.append(picture_part(item, number, blobs, show))
+    return pictures
 
 
 def _text_alone(item: Item) -> Item:
@@ -186,18 +219,21 @@ def _text_alone(item: Item) -> Item:
     return item.model_copy(update={"parts": texts})
 
 
-def _with_findings(result: ChatResult, joined: ItemResult, told: Findings | FrameError | None) -> ItemResult:
+def _with_findings(result: ChatResult, joined: ItemResult, told: _Told | FrameError | None) -> ItemResult:
     """The answer with what it goes by."""
-    if result.error or result.dropped or not isinstance(told, Findings):
+    if result.error or result.dropped or not isinstance(told, _Told):
         return result
     assert isinstance(joined, AskResult)
     answered = {name: getattr(result, name) for name in result.model_fields_set}
+    findings = told.findings
     return joined.model_copy(
         update=answered
         | {
             "stages": (*joined.stages, *result.stages),
-            "used": told.used,
-            "left_out": told.left_out,
-            "failed": told.failed,
+            "shown": len(told.pictures),
+            "used": findings.used,
+            "left_out": findings.left_out,
+            "left_out_by": "least_certain" if findings.left_out else None,
+            "failed": findings.failed,
         }
     )

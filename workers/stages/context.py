@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from sightline.celery.holds import Hold
 from sightline.delivery.delta_stream import Delta
 from sightline.errors import JobCancelledError
+from sightline.ids import new_id
 from sightline.pipelines import StageSpec
 from sightline.wire.messages import Job
 from workers.stages.services import Services
@@ -57,9 +58,8 @@ class JobContext(Context):
         hold.begin(spec.held_s)
         self._asked_at = hold.since
         self._stage = spec.name
-        self._attempt, self._said = "", 0
-        if spec.streams:
-            self._attempt = self._insist(lambda: services.deltas.begin(job.job_id, spec.name))
+        self._attempt = new_id() if spec.streams else ""
+        self._said = 0
 
     def check(self) -> None:
         self._services.cancellations.check(self._job)
@@ -85,15 +85,17 @@ class JobContext(Context):
     def emit_together(said: Sequence[tuple[JobContext, Any]]) -> None:
         """Say pieces of several jobs at once, which costs hardly more than one. Nobody is asked who cancelled."""
         if said:
-            deltas = [context._next(data) for context, data in said]
+            deltas = [delta for context, data in said for delta in context._next(data)]
             teller = said[0][0]
             teller._insist(lambda: teller._services.deltas.add(*deltas))
 
-    def _next(self, data: Any) -> Delta:
+    def _next(self, data: Any) -> Iterator[Delta]:
         if not self._attempt:
             raise RuntimeError(f"stage {self._stage!r}: emit: its StageSpec does not say streams=True")
+        if not self._said:
+            yield Delta(self._job.job_id, self._stage, self._attempt, 0)
         self._said += 1
-        return Delta(self._job.job_id, self._stage, self._attempt, self._said, data)
+        yield Delta(self._job.job_id, self._stage, self._attempt, self._said, data)
 
     def _insist(self, call: Callable[[], T]) -> T:
         said = self._services.delivery.patience.insist(lambda: (call(),), f"stream job {self._job.job_id}")

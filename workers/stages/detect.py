@@ -14,7 +14,7 @@ from sightline.blobs.names import frames_name
 from sightline.blobs.store import FrameStore
 from sightline.errors import FrameMissingError, ModelError, PoisonError, SettingsError
 from sightline.pipelines import PipelineSpec, registry
-from sightline.pipelines.ask import AskResult, Seen
+from sightline.pipelines.ask import LOOKED_AT_AS, READ_AS, AskResult, Seen, looked_at_as, pictures_of
 from sightline.pipelines.crops import crop_key
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.settings import Settings
@@ -47,9 +47,9 @@ _DECODED_AT_ONCE: Final = 4  #: frames, before the model is asked
 _SENT_BACK_AFTER_S: Final = 0.2  #: where a job's model is being opened
 _CROP_JPEG_QUALITY: Final = 95  # text is read from these pixels
 
-#: A picture that the model was asked about, or why it was not.
-_Asked = tuple[Picture, Ticket[BgrImage, list[Detection]]] | FrameError
-#: A picture and what was found on it, or why there is neither.
+#: A picture that models were asked about, or why they were not.
+_Asked = tuple[Picture, Sequence[Ticket[BgrImage, list[Detection]]]] | FrameError
+#: A picture and what a model found on it, or why there is neither.
 _Seen = tuple[Picture, Batched[list[Detection]]] | FrameError
 
 
@@ -116,26 +116,30 @@ class DetectStage:
         if not job.frames:
             return self._leave(whole, [AskResult(frame=item) for item in whole.frames])
         waited_s = time.time() - step.message.handed_over_at
-        loaded = self._openings[self._models[job.pipeline]].get(wait=self._send_back is None)
-        if loaded is None:
+        models, missing = self._models_for(job)
+        if None in models.values():
             assert self._send_back is not None
             self._send_back(whole)
             return None
-        detector = loaded.detector
-        results: list[FrameResult] = []
+        ready = {pipeline: loaded for pipeline, loaded in models.items() if loaded}
+        results: dict[Pipeline, list[FrameResult]] = {pipeline: [] for pipeline in ready}
         crops: dict[str, BgrImage] = {}
-        cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
-        margin = max(detector.model.crop_margin, detector.model.context or 0.0)
-        with closing(self._look(job, loaded)) as looks:
-            for frame, seen in zip(job.frames, looks, strict=True):
-                if isinstance(seen, FrameError):
-                    results.append(FrameResult(frame=frame, error=seen))
-                    continue
-                picture, found = seen
-                results.append(self._result(frame, picture, found, detector, waited_s))
-                if cuts_crops:
-                    crops |= _crops(frame, picture.image, found.value, margin)
-        return self._leave(whole, _by_question(whole, results) if is_question else results, crops)
+        are_read = READ_AS if is_question else (job.pipeline,) * registry().wants_payload(job.pipeline, DETECT_TASK)
+        with closing(self._look(job, [*ready.values()])) as looks:
+            for frame, several in zip(job.frames, looks, strict=True):
+                for (pipeline, loaded), seen in zip(ready.items(), several, strict=True):
+                    if isinstance(seen, FrameError):
+                        results[pipeline].append(FrameResult(frame=frame, error=seen))
+                        continue
+                    picture, found = seen
+                    model = loaded.detector.model
+                    results[pipeline].append(self._result(frame, picture, found, loaded.detector, waited_s))
+                    if pipeline in are_read:
+                        known_as = looked_at_as(frame, pipeline) if is_question else frame
+                        margin = max(model.crop_margin, model.context or 0.0)
+                        crops |= _crops(known_as, picture.image, found.value, margin)
+        left = _by_question(whole, results, missing) if is_question else results[job.pipeline]
+        return self._leave(whole, left, crops)
 
     def dump(self, payload: Mapping[str, BgrImage]) -> Mapping[str, bytes]:
         """Crops by crop key -> JPEG files."""
@@ -148,6 +152,24 @@ class DetectStage:
     def close(self) -> None:
         for batcher in self.runners.values():
             batcher.close()
+
+    def _models_for(self, job: Job) -> tuple[dict[Pipeline, _Loaded | None], list[FrameError]]:
+        """What looks at the pictures of a job, None where it is being opened, and what of a question's cannot be had.
+
+        Raises:
+            ModelError: none can be opened.
+        """
+        models: dict[Pipeline, _Loaded | None] = {}
+        errors: list[ModelError] = []
+        wanted = LOOKED_AT_AS if job.pipeline == Pipeline.ASK else (job.pipeline,)
+        for pipeline in wanted:
+            try:
+                models[pipeline] = self._openings[self._models[pipeline]].get(wait=self._send_back is None)
+            except ModelError as error:
+                errors.append(error)
+        if not models:
+            raise errors[0]
+        return models, [FrameError(reason=one.reason, message=str(one)[:500], stage="detect") for one in errors]
 
     def _open(self, name: str) -> _Loaded:
         settings = self._settings
@@ -170,21 +192,21 @@ class DetectStage:
         # for its decoding beside bulk of single frames. No lane waits for the room of another.
         return _Loaded(detector, batcher, {lane: DecodeBudget(4 * most * model.calls_at_once) for lane in Lane})
 
-    def _look(self, job: Job, loaded: _Loaded) -> Generator[_Seen]:
-        """What is seen on each frame, in order.
+    def _look(self, job: Job, models: Sequence[_Loaded]) -> Generator[Sequence[_Seen]]:
+        """What each model sees on each frame, in order.
 
-        While the model looks at some, the next are decoded, as far as there is room for them.
+        While they look at some, the next are decoded, as far as there is room for them.
         """
         ids = job.keys
         # Where crops are cut from a picture, all its pixels are needed.
         cuts_crops = registry().wants_payload(job.pipeline, DETECT_TASK)
-        least_px = 0 if cuts_crops else max(loaded.detector.model.input_size)
+        least_px = 0 if cuts_crops else max(max(one.detector.model.input_size) for one in models)
         ahead: deque[list[_Asked]] = deque()
-        with loaded.rooms[job.lane].share(of_job=len(ids)) as share:
+        with models[0].rooms[job.lane].share(of_job=len(ids)) as share:
 
-            def oldest() -> Iterator[_Seen]:
+            def oldest() -> Iterator[Sequence[_Seen]]:
                 for asked in ahead.popleft():
-                    yield _seen(asked)
+                    yield [asked] * len(models) if isinstance(asked, FrameError) else _seen(*asked)
 
             blobs: Sequence[bytes | None] = ()
             for start in range(0, len(ids), _DECODED_AT_ONCE):
@@ -194,7 +216,7 @@ class DetectStage:
                     share.reuse(_DECODED_AT_ONCE)
                 blobs = blobs or self._frames.get_bundle(frames_name(job.job_id), ids)
                 pictures = [self._decode(*one, least_px) for one in zip(job.frames[some], blobs[some], strict=True)]
-                ahead.append(_ask(pictures, loaded.batcher, job.lane))
+                ahead.append(_ask(pictures, [one.batcher for one in models], job.lane))
             while ahead:
                 yield from oldest()
                 share.give_back(_DECODED_AT_ONCE)
@@ -246,42 +268,44 @@ def _model_of(spec: PipelineSpec, settings: Settings) -> str:
 
 def _pictures_of(job: Job) -> Job:
     """The job with each picture of its questions as a frame."""
-    frames = [
-        item.model_copy(update={"parts": (part,)})
-        for item in job.frames
-        for part in item.parts
-        if part.medium == "image"
-    ]
-    return job.model_copy(update={"frames": tuple(frames)})
+    return job.model_copy(update={"frames": tuple(one for item in job.frames for one in pictures_of(item))})
 
 
-def _by_question(job: Job, results: Sequence[FrameResult]) -> list[ItemResult]:
+def _by_question(
+    job: Job, results: Mapping[Pipeline, Sequence[FrameResult]], missing: Sequence[FrameError]
+) -> list[ItemResult]:
     """What was seen on the pictures of each. One that is bad costs itself alone."""
-    of_pictures = iter(results)
+    of_pictures = (dict(zip(results, several, strict=True)) for several in zip(*results.values(), strict=True))
     left: list[ItemResult] = []
     for item in job.frames:
-        mine = [next(of_pictures) for part in item.parts if part.medium == "image"]
-        runs = tuple(run for result in mine for run in result.stages)
-        left.append(AskResult(frame=item, stages=runs, seen=tuple(Seen.of(result) for result in mine)))
+        mine = [next(of_pictures) for _ in pictures_of(item)]
+        seen = tuple(Seen.of(found) for found in mine)
+        runs = tuple(run for found in mine for result in found.values() for run in result.stages)
+        in_part = [
+            result.error
+            for found, one in zip(mine, seen, strict=True)
+            if not one.error
+            for result in found.values()
+            if result.error
+        ]
+        failed = (*missing, *in_part) if mine else ()
+        left.append(AskResult(frame=item, stages=runs, seen=seen, failed=failed))
     return left
 
 
 def _ask(
-    pictures: Sequence[Picture | FrameError], batcher: Batcher[BgrImage, list[Detection]], lane: Lane
+    pictures: Sequence[Picture | FrameError], batchers: Sequence[Batcher[BgrImage, list[Detection]]], lane: Lane
 ) -> list[_Asked]:
-    """Have the model look at some pictures together."""
+    """Have each model look at some pictures together."""
     images = [one.image for one in pictures if isinstance(one, Picture)]
-    tickets = iter(batcher.submit(images, lane))
+    tickets = zip(*(batcher.submit(images, lane) for batcher in batchers), strict=True)
     return [(one, next(tickets)) if isinstance(one, Picture) else one for one in pictures]
 
 
-def _seen(asked: _Asked) -> _Seen:
-    """Wait for what the model saw."""
-    if isinstance(asked, FrameError):
-        return asked
-    picture, ticket = asked
-    found = outcome_of(ticket, "detect")
-    return found if isinstance(found, FrameError) else (picture, found)
+def _seen(picture: Picture, tickets: Sequence[Ticket[BgrImage, list[Detection]]]) -> list[_Seen]:
+    """Wait for what each model saw."""
+    outcomes = [outcome_of(ticket, "detect") for ticket in tickets]
+    return [found if isinstance(found, FrameError) else (picture, found) for found in outcomes]
 
 
 def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, BgrImage]:

@@ -39,9 +39,12 @@ def _joined(job: Job, number: int, results: Sequence[ItemResult], needed: Needed
 def _one(values: Sequence[Any], default: Any) -> Any:
     """All of them where each is several, else the first that says something."""
     if all(isinstance(value, tuple) for value in values):
-        # What was found before they forked is in several: each thing once. Not all of it can be looked up by its hash.
-        several = [one for value in values for one in value]
-        return tuple(one for number, one in enumerate(several) if one not in several[:number])
+        # What was found before they forked is in several: each thing once. What one chain has twice is there twice: two
+        # pictures may be alike. Not all of it can be looked up by its hash.
+        several: list[Any] = []
+        for value in values:
+            several += [one for one in value if one not in several]
+        return tuple(several)
     return next((value for value in values if value != default), default)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from sightline.errors import PoisonError
 from sightline.pipelines import PipelineSpec, registry
+from sightline.pipelines.ask import READ_AS, AskResult, to_be_read, with_readings
 from sightline.pipelines.crops import crop_keys
 from sightline.pipelines.queues import OCR_TASK
 from sightline.settings import Settings
-from sightline.types import FrameError, FrameResult, ItemResult, Pipeline, Reading, StageRun
+from sightline.types import FrameError, FrameResult, ItemResult, Lane, Pipeline, Reading, StageRun
 from sightline.wire.messages import Message
 from sightline.wire.models import LoadedModel
-from workers.batching.batcher import Batched, Batcher
+from workers.batching.batcher import Batched, Batcher, Ticket
 from workers.batching.outcomes import outcome_of
 from workers.models.registry import find_model
 from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread, with_margin
@@ -23,6 +25,16 @@ from workers.stages.step import Step
 
 #: By crop key; where a crop cannot be had, why.
 Crops = Mapping[str, BgrImage | FrameError]
+
+
+class _Asked(NamedTuple):
+    """Crops that a recognizer was asked about."""
+
+    pipeline: Pipeline
+    cuts: Sequence[tuple[FrameResult, list[BgrImage] | FrameError]]
+    tickets: Sequence[Ticket[BgrImage, Reading]]
+    model: LoadedModel
+    usual: float | None  #: margin with which sharpness is measured
 
 
 def open_stage(services: Services) -> OcrStage:
@@ -58,31 +70,55 @@ class OcrStage:
         }
 
     def work(self, step: Step) -> Step:
-        message = step.message
-        started_at = time.time()
-        waited_ms = max(0.0, (started_at - message.handed_over_at) * 1000)
-        # All crops of the job go to the batcher at once, so that they share batches.
-        crops = _by_frame(message.results, step.payload or {})
-        name = self._names[message.job.pipeline]
+        message, crops = step.message, step.payload or {}
+        job = message.job
+        waited_ms = max(0.0, (time.time() - message.handed_over_at) * 1000)
+        results: Sequence[ItemResult]
+        if job.pipeline == Pipeline.ASK:
+            results = self._of_questions(message, crops, waited_ms)
+        else:
+            results = self._read(self._submit(job.pipeline, message.results, crops, job.lane), waited_ms)
+        following = registry().next_task(job.pipeline, OCR_TASK, has_payload=False)
+        return Step(following, Message(job=job, results=tuple(results)))
+
+    def _of_questions(self, message: Message, crops: Crops, waited_ms: float) -> list[ItemResult]:
+        """Their pictures are read as those of several pipelines, side by side."""
+        questions = [one for one in message.results if isinstance(one, AskResult)]
+        pictures = [one for question in questions for one in to_be_read(question)]
+        asked = [
+            self._submit(pipeline, [one for of, one in pictures if of == pipeline], crops, message.job.lane)
+            for pipeline in READ_AS
+        ]
+        read = {one.pipeline: iter(self._read(one, waited_ms)) for one in asked}
+        return [with_readings(one, [next(read[pipeline]) for pipeline, _ in to_be_read(one)]) for one in questions]
+
+    def _submit(self, pipeline: Pipeline, results: Sequence[ItemResult], crops: Crops, lane: Lane) -> _Asked:
+        """All crops go to the batcher at once, so that they share batches."""
+        cuts = _by_frame(results, crops)
+        name = self._names[pipeline]
         model = self._recognizers[name].model
-        usual = self._usual_margin if message.job.pipeline == Pipeline.PLATES else None
+        usual = self._usual_margin if pipeline == Pipeline.PLATES else None
         margin = usual if model.context is None else model.context
         images = [
             image if margin is None else with_margin(image, box, margin)
-            for result, cut in crops
+            for result, cut in cuts
             if isinstance(cut, list)
             for image, box in zip(cut, result.detections, strict=True)
         ]
-        read = [outcome_of(ticket, "ocr") for ticket in self.runners[name].submit(images, message.job.lane)]
+        return _Asked(pipeline, cuts, self.runners[name].submit(images, lane), model, usual)
+
+    def _read(self, asked: _Asked, waited_ms: float) -> list[FrameResult]:
+        """Wait for what the recognizer read."""
+        read = [outcome_of(ticket, "ocr") for ticket in asked.tickets]
         results: list[FrameResult] = []
-        for result, cut in crops:
+        for result, cut in asked.cuts:
             if isinstance(cut, FrameError):
                 results.append(result.model_copy(update={"error": cut}))
                 continue
             mine, read = read[: len(cut)], read[len(cut) :]
             # Pixels are at hand here, and nowhere later.
             measured = [
-                sharpness(image if usual is None else with_margin(image, box, usual))
+                sharpness(image if asked.usual is None else with_margin(image, box, asked.usual))
                 for image, box in zip(cut, result.detections, strict=True)
             ]
             failed = next((item for item in mine if isinstance(item, FrameError)), None)
@@ -90,9 +126,8 @@ class OcrStage:
                 results.append(result.model_copy(update={"error": failed}))
                 continue
             batched = [item for item in mine if isinstance(item, Batched)]
-            results.append(self._with_readings(result, batched, measured, model, waited_ms))
-        following = registry().next_task(message.job.pipeline, OCR_TASK, has_payload=False)
-        return Step(following, Message(job=message.job, results=tuple(results)))
+            results.append(self._with_readings(result, batched, measured, asked.model, waited_ms))
+        return results
 
     def load(self, blobs: Mapping[str, bytes | None]) -> Crops:
         """Files by crop key -> crops."""

@@ -32,8 +32,10 @@ from sightline.logs import working_on
 from sightline.pipelines import check_results, has_own_type, make_results, registry
 from sightline.pipelines.queues import ARRIVE, WRITE_TASK
 from sightline.retry import StoppedError
+from sightline.tracing import is_sampled
 from sightline.types import FrameError, ItemResult, JobResult, JobStatus
 from sightline.wire.messages import Job, Message, parse_message
+from workers.housekeeping.spans import stage_span, tell_wait
 from workers.housekeeping.times import TIMES
 from workers.stages.branches import (
     arrive,
@@ -70,10 +72,12 @@ def run_message(
     *,
     redelivered: bool,
     task_id: str = "",
+    traceparent: str | None = None,
 ) -> None:
     """Bring a message off the queue of `task` through the stages that are in this process.
 
-    `task_id` is that of its Celery task, by which the lease knows how long it may be held.
+    `task_id` is that of its Celery task, by which the lease knows how long it may be held. `traceparent` came in that
+    task's headers, and counts where the job names none.
 
     Raises:
         Reject: to have the message again (out of memory, the task was told to exit, the worker stops, or the message is
@@ -83,6 +87,9 @@ def run_message(
         try:
             message = parse_message(raw)
             _check_place(message, task)
+            if traceparent and message.job.traceparent is None:
+                job = message.job.model_copy(update={"traceparent": traceparent})
+                message = message.model_copy(update={"job": job})
         except BadMessageError as error:
             if isinstance(error, NewerMessageError) and _newer.is_left_to_others(raw):
                 log.info("message to %s left to newer workers: %s", registry().routes[task], error)
@@ -93,6 +100,8 @@ def run_message(
         with _alone if redelivered else nullcontext():
             services.delivery.patience.check()  # it may have stood in line: not begun, it is not counted
             TIMES.waited(registry().routes[task], message.job.lane, time.time() - message.handed_over_at)
+            if is_sampled(message.job.traceparent):
+                tell_wait(services.tracer, message, task)
             hold = services.holds.open(task_id)
             try:
                 with working_on(message.job):
@@ -197,11 +206,12 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         context = JobContext(job, hold, registry().stages[step.task], services)
         given = replace(_with_payload(stage, step, services), context=context)
         begun_at = time.monotonic()
-        if registry().stages[step.task].shards:
-            done = work_on_shards(stage, given, services)
-        else:
-            done = stage.work(given)
-            done = done if done is None or not message.shards else keep_shards(done, message.shards)
+        with stage_span(services.tracer, message, step.task):
+            if registry().stages[step.task].shards:
+                done = work_on_shards(stage, given, services)
+            else:
+                done = stage.work(given)
+                done = done if done is None or not message.shards else keep_shards(done, message.shards)
         TIMES.worked(stage_name(stage.task), job.lane, len(job.frames), time.monotonic() - begun_at)
         return (None if done is None else _as_its_pipeline_says(done, stage.task),)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from celery import Celery
 from redis import Redis
@@ -24,6 +24,7 @@ from sightline.redis.condition import require_usable
 from sightline.redis.connection import broker_errors, connect
 from sightline.retry import Patience
 from sightline.settings import Settings
+from sightline.tracing import Tracer, open_tracer
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Services:
     holds: Holds
     branches: Branches
     deltas: DeltaStream
+    tracer: Tracer = field(default_factory=Tracer)
 
 
 def open_services(
@@ -66,6 +68,7 @@ def open_services(
         holds=holds or Holds(),
         branches=Branches(ledger.arrivals, frames, broker),
         deltas=DeltaStream(redis, ttl_s=settings.result_ttl_s),
+        tracer=open_tracer(settings, "worker"),
     )
 
 

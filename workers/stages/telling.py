@@ -21,8 +21,9 @@ from workers.chat.engine import Question
 from workers.stages.context import Context, JobContext
 
 _EVERY_S: Final = 0.025
-_PIECES_A_SECOND: Final = 320
-_BULK_EVERY_S: Final = 0.25
+_PIECES_A_SECOND: Final = 240
+_RARELY_S: Final = 0.25  #: between two rounds, at most
+_BULK_EVERY_S: Final = 0.2  #: between two pieces, at least
 
 
 class Telling:
@@ -58,17 +59,21 @@ class Telling:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        round_at = 0.0
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._open)
-                self._changed.wait_for(lambda: self._is_urgent, timeout=_EVERY_S)
+                self._changed.wait_for(lambda: self._is_urgent, timeout=max(0.0, round_at - time.monotonic()))
                 self._is_urgent = False
                 told = list(self._open)
+            now = time.monotonic()
             ended = [one for one in told if one.is_ended]
-            every_s = max(_EVERY_S, len(told) / _PIECES_A_SECOND)
-            self._tell([one for one in told if one.is_due(time.monotonic(), every_s)])
-            for one in told:
-                one.look()
+            is_round = now >= round_at
+            self._tell([one for one in told if one.is_urgent or (is_round and one.is_due(now))])
+            if is_round:  # of all at the same time: that is one message to Redis, and one to who listens to several
+                round_at = now + min(_RARELY_S, max(_EVERY_S, len(told) / _PIECES_A_SECOND))
+                for one in told:
+                    one.look()
             with self._changed:
                 self._open.difference_update(ended)
                 self._changed.notify_all()
@@ -111,8 +116,13 @@ class Told:
         if is_first:
             self._telling.hurry()
 
-    def is_due(self, now: float, every_s: float) -> bool:
-        return self.is_ended or now - self._told_at >= max(every_s, self._least_s)
+    @property
+    def is_urgent(self) -> bool:
+        """The first piece is told at once, and the last."""
+        return self.is_ended or not self._told_at
+
+    def is_due(self, now: float) -> bool:
+        return now - self._told_at >= self._least_s
 
     def take(self) -> Sequence[Mapping[str, Any]]:
         """What is to be said now, texts that follow each other as one."""

@@ -29,6 +29,7 @@ from storage.items.writers import RowsOfPipelines
 from storage.jobs.accepted import Accepted
 from storage.results.dead_letters import bury_message
 from storage.results.store import Store, Stored
+from storage.zones import ZoneReader
 from workers.batching.batcher import Batcher
 from workers.housekeeping.rebuild import Rebuild
 from workers.housekeeping.retention import Retention
@@ -61,6 +62,7 @@ class WriteStage:
         self._database = open_database(settings.sqlalchemy_url)
         check_revision(self._database)
         self._store = Store(self._database, RowsOfPipelines(settings))
+        self._zones = ZoneReader(self._database)
         self.runners: dict[str, Batcher[tuple[Message, frozenset[str]], Stored]] = {
             "write": Batcher(
                 self._store_group,
@@ -97,6 +99,7 @@ class WriteStage:
         message = step.message.per_item()
         if self._is_worth_another_try(message):
             return
+        message = self._zones.apply(message)
         kept = self._keep_pictures(message)
         self.runners["write"].submit([(message, kept)], message.job.lane)[0].result()
         self._services.frames.delete_bundles(bundles_of(message))

@@ -13,10 +13,11 @@ from pathlib import Path
 import workers.stages.runner
 from benchmarks.chaos.switches import DIE_AFTER_BRANCH_FILE, DIE_AFTER_SHARD_FILE, DIED_FILE, FOLDER
 from sightline.delivery.arrivals import Arrivals
-from sightline.delivery.delta_stream import DeltaStream
+from sightline.delivery.delta_stream import Delta, DeltaStream
 from sightline.pipelines import registry
 from sightline.wire.messages import Job, Message
 
+_add = DeltaStream.add
 _arrive, _arrive_shard, _end_chain = Arrivals.arrive, Arrivals.arrive_shard, workers.stages.runner.end_chain
 
 
@@ -44,7 +45,7 @@ def prepare(without: Collection[str]) -> None:
 
     Arrivals.arrive, Arrivals.arrive_shard = arrive, arrive_shard
     if "restarts" in without:
-        DeltaStream.begin = _begin_once
+        DeltaStream.add = _add_as_one_attempt
     if "failed-branches" in without:
         workers.stages.runner.end_chain = _forget_branch
 
@@ -67,8 +68,9 @@ def _forget_branch(services: workers.stages.runner.Services, message: Message, t
         _end_chain(services, message, task)
 
 
-def _begin_once(self: DeltaStream, job_id: str, stage: str) -> str:
-    """An attempt that nobody can tell from the one before."""
-    if not self._redis.exists(f"sightline:deltas:{job_id}"):  # pyright: ignore[reportPrivateUsage]
-        self._add([(job_id, {"stage": stage, "attempt": job_id, "number": 0}, True)])  # pyright: ignore[reportPrivateUsage]
-    return job_id
+def _add_as_one_attempt(self: DeltaStream, *deltas: Delta) -> None:
+    """Nobody can tell an attempt from the one before."""
+    redis = self._redis  # pyright: ignore[reportPrivateUsage]
+    said = [one for one in deltas if one.number or not redis.exists(f"sightline:deltas:{one.job_id}")]
+    if said:
+        _add(self, *(one._replace(attempt=one.job_id) for one in said))

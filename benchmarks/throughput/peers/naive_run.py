@@ -17,8 +17,9 @@ from benchmarks.throughput.pace import Pace
 from benchmarks.throughput.samples import Sample
 from benchmarks.throughput.system import ROOT
 from benchmarks.throughput.work import Work
-from sightline.capacity.meter import Meter, count_cores
+from sightline.capacity.meter import Meter
 from sightline.local.embedded_redis import prepare_redis
+from sightline.local.machine import count_cores
 
 _TIMEOUT_S = 300
 

@@ -18,7 +18,7 @@ from benchmarks.throughput.pictures import draw_pictures
 from benchmarks.throughput.profile import model_clocks
 from benchmarks.throughput.profile.clock import clock, spent_s
 from benchmarks.throughput.work import Work
-from sightline.capacity.meter import count_cores
+from sightline.local.machine import count_cores
 
 _PICTURES = 16
 _REST = "what has no clock"

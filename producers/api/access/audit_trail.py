@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from producers.api.access.auth import Caller, caller_of
+from producers.api.access.auth import Caller, caller_of, take_form
 from producers.api.services import ApiServices, get_services
 from sightline.errors import SightlineError
 from sightline.redaction import HIDDEN, redact_text
@@ -72,6 +72,19 @@ class LooksLogged(Logged):
     """The same where what comes is a row itself, as jobs are: only looks leave an entry."""
 
     logs_changes = False
+
+
+class FormLogged(Logged):
+    """The same for forms of the page, which a session may send."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def taken(request: Request) -> Response:
+            await take_form(request)
+            return await handle(request)
+
+        return taken
 
 
 class Looks:

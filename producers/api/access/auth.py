@@ -1,12 +1,13 @@
 """Who may do what: API keys with roles, and a read-only look from the same machine.
 
 A key comes as `X-API-Key` or `Authorization: Bearer`. A browser has a session instead, opened by `/login`: its cookie
-is good for reading only, ends by itself, and is not the key.
+is good for reading, and for the forms of the page; it ends by itself, and is not the key.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -95,10 +96,16 @@ def require(role: Role) -> Callable[[Request], Awaitable[None]]:
 
     async def check(request: Request) -> None:
         held = (await caller_of(request)).role
-        if _RANK[held] < _RANK[role]:
+        if not may(request, role):
             raise HTTPException(403, f"API key: its role is {held}, this needs {role}")
 
     return check
+
+
+def may(request: Request, role: Role) -> bool:
+    """Whether the caller, who is known, has this role or a higher one."""
+    caller: Caller = request.state.caller
+    return _RANK[caller.role] >= _RANK[role]
 
 
 async def caller_of(request: Request) -> Caller:
@@ -107,6 +114,30 @@ async def caller_of(request: Request) -> Caller:
     if known is None:
         known = request.state.caller = await _find_caller(request)
     return known
+
+
+def form_mark(request: Request) -> str:
+    """What forms of this session's pages bring along; empty without a session. Other sites can not read it."""
+    token = request.cookies.get(COOKIE, "")
+    return _mark(b"form", token).hex() if token else ""
+
+
+async def take_form(request: Request) -> None:
+    """Let a session send this form: other sites can make a browser send the cookie, but they do not know the mark.
+
+    Without a session whoever sends it shows a key, as anywhere. Raises a 401 or 403.
+    """
+    mark = form_mark(request)
+    if not mark or key_of(request.headers):
+        return
+    given = (await request.form()).get("mark")
+    if not (isinstance(given, str) and hmac.compare_digest(given.encode(), mark.encode())):
+        raise HTTPException(403, "form: it is of another session; load its page again")
+    checker: KeyChecker = request.app.state.keys
+    caller = await run_in_threadpool(checker.caller_of_session, get_services(request), request.cookies[COOKIE])
+    if caller is None:
+        raise HTTPException(401, "session: it has ended; log in again", _CHALLENGE)
+    request.state.caller = caller
 
 
 async def _find_caller(request: Request) -> Caller:

@@ -17,9 +17,11 @@ from producers.api.openai.errors import described
 from producers.api.openai.models import ALWAYS, require_model
 from producers.api.openai.streaming import StreamedAnswer, stream_answer
 from producers.api.openai.waiting import Waiter
+from producers.api.routes.lookups import found_for
 from producers.api.services import Given
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.chat.completion import ChatCompletion, Chunks, completion_of
+from sightline.chat.lookups.told import prompt_of
 from sightline.chat.pieces import answer_of
 from sightline.chat.question import question_of, urls_of
 from sightline.chat.request import ChatRequest
@@ -61,6 +63,8 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     """
     asked = await _read(request)
     require_model(asked.model, services.settings)
+    found = await run_in_threadpool(found_for, services, asked.question(), asked.asked_at) if asked.lookups else None
+    asked = asked.with_question(prompt_of(asked.question(), found)) if found else asked
     fetched = await _fetch(asked, services.settings)
     caller = await caller_of(request)
     job, stored = await run_in_threadpool(_make_job, asked, fetched, services.settings, caller, idempotency_key)
@@ -72,10 +76,10 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     created = int(time.time())
     if not asked.stream:
         answer = answer_of(await waiter.result())
-        completion = completion_of(answer, job.job_id, model=model, created=created)
+        completion = completion_of(answer, job.job_id, model=model, created=created, lookups=found)
         return Response(completion.model_dump_json(), media_type="application/json")
     include_usage = asked.stream_options is not None and asked.stream_options.include_usage
-    chunks = Chunks(job.job_id, model=model, created=created, include_usage=include_usage)
+    chunks = Chunks(job.job_id, model=model, created=created, include_usage=include_usage, lookups=found)
     events = stream_answer(services, job.job_id, chunks)
     return StreamedAnswer(await waiter.unless_gone(anext(events)), events, waiter)
 

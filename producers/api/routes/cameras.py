@@ -17,6 +17,7 @@ from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, described
 from producers.api.services import ApiServices, Given
 from producers.camera.address import check_credentials
+from producers.camera.capture.view import View
 from producers.camera.probe import CameraTest, probe_camera
 from producers.camera.sources.opening import STREAM_SCHEMES
 from producers.camera.sources.source import SourceOptions
@@ -28,7 +29,8 @@ from sightline.redaction import redact_url
 from sightline.types import Pipeline, SourceId
 from storage import cameras
 from storage.access.keys import Role
-from storage.cameras import Camera, Mask, Rotation
+from storage.cameras import AfterReading, Camera, Mask, Rotation
+from storage.zones import Zones
 
 router = APIRouter(route_class=ChangesLogged, prefix="/v1/cameras", tags=["cameras"], responses=ALWAYS)
 
@@ -45,6 +47,14 @@ MinFps = Annotated[
 _MASK: Final = Field(
     description="Polygons of what is looked at, each a list of [x, y] in shares of the upright picture, 0 to 1; the "
     "rest is painted black. Empty: all is looked at."
+)
+_AFTER_READING: Final = Field(
+    description="What becomes of a photo in a watched folder once it was read: it stays (`keep`), goes to the "
+    "subfolder `_read` (`move`), or is deleted."
+)
+_ZONES: Final = Field(
+    description="Named parts of the picture. What stands in one carries its name; with mode `report` nothing outside "
+    "of such zones is stored, with `look` the rest is painted black too."
 )
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 _TEST_TIMEOUT_S: Final = 8.0
@@ -81,16 +91,22 @@ class NewCamera(BaseModel):
     loop: bool = False
     rotation: Rotation = 0
     mask: Annotated[Mask, _MASK] = ()
+    after_reading: Annotated[AfterReading, _AFTER_READING] = "keep"
+    zones: Annotated[Zones, _ZONES] = ()
 
 
 class CameraUrl(BaseModel):
-    """What to look at."""
+    """What to look at: an address, or a camera that there is. The others are of an address, to see what they do."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"url": "rtsp://user:secret@10.0.0.7/stream"}}
     )
 
-    url: Url
+    url: Url | None = None
+    camera_id: SourceId | None = None
+    rotation: Rotation = 0
+    mask: Annotated[Mask, _MASK] = ()
+    zones: Annotated[Zones, _ZONES] = ()
 
 
 class CameraChange(BaseModel):
@@ -108,6 +124,8 @@ class CameraChange(BaseModel):
     loop: bool | None = None
     rotation: Rotation | None = None
     mask: Annotated[Mask, _MASK] | None = None
+    after_reading: Annotated[AfterReading, _AFTER_READING] | None = None
+    zones: Annotated[Zones, _ZONES] | None = None
 
 
 class CameraView(BaseModel):
@@ -124,6 +142,8 @@ class CameraView(BaseModel):
     loop: bool
     rotation: Rotation
     mask: Mask
+    after_reading: AfterReading
+    zones: Zones
     status: CameraStatus | None  #: None while Redis does not answer
 
 
@@ -152,13 +172,21 @@ def add_camera(new: NewCamera, services: Given, response: Response) -> CameraVie
     return _view(services, camera)
 
 
-@router.post("/test", summary="Look at a stream", dependencies=[Depends(require(Role.OPERATOR))])
+@router.post(
+    "/test", summary="Look at a stream", responses=described(404), dependencies=[Depends(require(Role.OPERATOR))]
+)
 async def test_camera(asked: CameraUrl, services: Given) -> CameraTest:
     """What a stream is, before it is added: looked at from here for a few seconds, and told with a picture.
 
     `error` says why it does not work, and what to do.
     """
-    _check_url(asked.url)
+    if asked.camera_id is not None and asked.url is None:
+        camera = await to_thread.run_sync(cameras.get_camera, services.database, asked.camera_id)
+    elif asked.url is not None and asked.camera_id is None:
+        _check_url(asked.url)
+        camera = Camera.model_validate({"camera_id": "asked", **asked.model_dump(exclude={"camera_id"})})
+    else:
+        raise BadMessageError("url: give an address to look at, or the camera_id of a camera", field="url")
     settings = services.settings
     options = SourceOptions(
         open_timeout_s=min(settings.camera_open_timeout_s, _TEST_TIMEOUT_S),
@@ -167,7 +195,10 @@ async def test_camera(asked: CameraUrl, services: Given) -> CameraTest:
         limits=ImageLimits(settings.max_image_mb, settings.max_image_mpx),
     )
     # Threads of their own: those of all other requests must not wait for cameras.
-    return await to_thread.run_sync(probe_camera, asked.url, options, limiter=_tests_at_once())
+    look = functools.partial(
+        probe_camera, camera.url.get_secret_value(), options, view=View.of_camera(camera), zones=camera.zones
+    )
+    return await to_thread.run_sync(look, limiter=_tests_at_once())
 
 
 @router.get(
@@ -238,7 +269,7 @@ def _check_url(url: str) -> None:
     if not _KNOWN_URL.fullmatch(url) or not url.isprintable():
         raise BadMessageError(
             f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, a video "
-            "file, a USB index (0)",
+            "file, a folder of photos (/photos/), a USB index (0)",
             field="url",
         )
     check_credentials(url)

@@ -14,7 +14,7 @@ from producers.api.access.auth import require
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.routes.jobs import JobIdPath, look
 from producers.api.services import ApiServices, Given
-from sightline.delivery.delta_stream import AsyncDeltaStream, StreamEvent
+from sightline.delivery.delta_stream import StreamEvent
 from storage.access.keys import Role
 from storage.results import queries
 
@@ -61,9 +61,9 @@ async def listen(
     services: ApiServices, job_id: str, last_id: str = "0", *, silent_s: float
 ) -> AsyncIterator[StreamEvent | None]:
     """What a job says, until its result; None now and then while it says nothing. Ends after `silent_s` of silence."""
-    stream, left_s = AsyncDeltaStream(services.async_redis), silent_s
+    left_s = silent_s
     while left_s > 0:
-        async for event in stream.listen(job_id, last_id, silent_s=min(_KEEP_ALIVE_S, left_s)):
+        async for event in services.deltas.listen(job_id, last_id, silent_s=min(_KEEP_ALIVE_S, left_s)):
             yield event
             last_id, left_s = event.id, silent_s
             if event.event == "result":

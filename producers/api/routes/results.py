@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from producers.api.access.audit_trail import Logged
-from producers.api.access.auth import require
-from producers.api.middleware.problems import ALWAYS, NotFoundError, described
-from producers.api.params import Cursor, Limit, Since, Source, Until
+from producers.api.access.auth import Caller, require
+from producers.api.middleware.problems import ALWAYS, described
+from producers.api.params import Country, Cursor, Limit, ListName, Since, Source, Text, Until, Zone
 from producers.api.services import Given
 from storage.access.keys import Role
 from storage.database.paging import Page
 from storage.passages.likely import find_likely
 from storage.passages.search import find_passages
 from storage.passages.views import FoundPassageView, LikelyPassageView, PassageView
-from storage.results import queries
+from storage.results import corrections, queries
+from storage.results.corrections import PassageNotFoundError
 from storage.results.findings import list_findings as read_findings
 from storage.results.views import DetectionView, FindingView, ReadingView
 
@@ -25,10 +27,6 @@ router = APIRouter(
 )
 
 PassageId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
-Text = Annotated[
-    str | None,
-    Query(max_length=64, description="In any spelling (`kab 4721`); `*` stands for any characters, `?` for one."),
-]
 
 
 @router.get("/passages", summary="Vehicles that passed")
@@ -38,11 +36,9 @@ def list_passages(
     source: Source = None,
     since: Since = None,
     until: Until = None,
-    list: Annotated[str | None, Query(max_length=32, description="Only those on this list of known plates.")] = None,
-    country: Annotated[
-        str | None,
-        Query(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="Only those likely of it: `sk`, `us`, `us-tx`."),
-    ] = None,
+    list: ListName = None,
+    country: Country = None,
+    zone: Zone = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[PassageView]:
@@ -52,6 +48,7 @@ def list_passages(
         text=text,
         list_name=list,
         country=country,
+        zone=zone,
         source=source,
         since=since,
         until=until,
@@ -103,14 +100,36 @@ def get_passage(passage_id: PassageId, services: Given) -> PassageView:
     """Passages that turn out to be one are merged: then one of the ids is gone."""
     passage = queries.get_passage(services.database, passage_id)
     if passage is None:
-        raise NotFoundError("passage", passage_id)
+        raise PassageNotFoundError(passage_id)
     return passage
+
+
+class PassageChange(BaseModel):
+    """What an operator says of a passage."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"text": "KAB 4721"}})
+
+    text: str | None = Field(max_length=64, description="Its plate, in any spelling; null: as it was read.")
+
+
+@router.patch(
+    "/passages/{passage_id}",
+    summary="Correct a plate",
+    responses=described(404),
+    dependencies=[Depends(require(Role.OPERATOR))],
+)
+def correct_passage(passage_id: PassageId, change: PassageChange, services: Given, request: Request) -> PassageView:
+    """What was read stays in `correction`, and search finds both. Sinks are told `passage.update`."""
+    caller = cast(Caller, request.state.caller)
+    countries = services.settings.plate_countries
+    return corrections.correct_passage(services.database, passage_id, change.text, caller.name, countries=countries)
 
 
 @router.get("/detections", summary="Objects found")
 def list_detections(
     services: Given,
     label: Annotated[str | None, Query(max_length=64, description="Only this label.")] = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -119,7 +138,7 @@ def list_detections(
 ) -> Page[DetectionView]:
     """Objects found, with boxes `xyxy` in pixels of the frame, newest first."""
     return queries.list_detections(
-        services.database, label=label, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, label=label, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 
@@ -127,6 +146,7 @@ def list_detections(
 def list_readings(
     services: Given,
     text: Text = None,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -135,7 +155,7 @@ def list_readings(
 ) -> Page[ReadingView]:
     """Texts read, with confidence per character, newest first."""
     return queries.list_readings(
-        services.database, text=text, source=source, since=since, until=until, limit=limit, cursor=cursor
+        services.database, text=text, zone=zone, source=source, since=since, until=until, limit=limit, cursor=cursor
     )
 
 

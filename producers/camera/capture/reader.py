@@ -1,15 +1,15 @@
-"""One thread per camera: read, sample, gate, encode, put. Reconnects for as long as the camera is wanted."""
+"""A stream or a file: read, sample, gate, encode, put."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 
 from producers.camera.capture.health import Health
 from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
+from producers.camera.capture.thread import CameraThread
 from producers.camera.capture.view import View
 from producers.camera.counters import CameraCounters
 from producers.camera.publish.archive import EndedFiles
@@ -18,12 +18,10 @@ from producers.camera.publish.slots import EncodedFrame, Outlet
 from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.files import file_edition
 from producers.camera.sources.opening import file_path, is_file, open_source
-from producers.camera.sources.sampling import Backoff
 from producers.camera.sources.source import Grab, Source, SourceOptions
-from sightline.errors import BrokerUnavailableError, RetryableError, SourceError
+from sightline.errors import BrokerUnavailableError, SourceError
 from sightline.ids import content_id, new_id
 from sightline.images.header import ImageLimits
-from sightline.redaction import redact_text
 from sightline.submission.sequences import LIVE
 from sightline.types import FrameRef
 from sightline.video.sampler import Sampler
@@ -39,8 +37,8 @@ LOOK_AGAIN_S = 2.0
 OpenSource = Callable[[str, SourceOptions, threading.Event], Source]
 
 
-class Reader:
-    """The thread of one camera, for one state of its row. A changed row gets a new reader."""
+class Reader(CameraThread[Outlet]):
+    """Reads a stream or a file."""
 
     def __init__(
         self,
@@ -55,61 +53,35 @@ class Reader:
         ended_files: EndedFiles | None = None,
         open_source: OpenSource = open_source,
     ) -> None:
-        self.camera = camera
-        self.outlet = outlet
+        super().__init__(camera, outlet, counters)
         self.budget = Budget(camera.min_fps, camera.fps, deadline_s=deadline_s)
-        self._counters = counters
         self._options = options
         self._jpeg_quality = jpeg_quality
         self._limits = limits
         self._ended_files = ended_files
         self._open_source = open_source
-        self._url = camera.url.get_secret_value()
         # Names the frames of an archive: a field that changes none of them must not change their names.
-        unnamed = {"min_fps"} | {name for name in ("rotation", "mask") if not getattr(camera, name)}
-        self._row = camera.model_copy(update={"enabled": True}).model_dump_json(exclude=unnamed) + self._url
-        self._view = View(camera.rotation, camera.mask)
-        self._stop = threading.Event()
-        self._backoff = Backoff()
+        seen = camera.model_copy(update={"enabled": True, "mask": camera.looked_at})
+        unnamed = {"min_fps", "after_reading", "zones"} | {
+            name for name in ("rotation", "mask") if not getattr(seen, name)
+        }
+        self._row = seen.model_dump_json(exclude=unnamed) + self._url
+        self._view = View.of_camera(camera)
         self._seq = 0
-        self._thread = threading.Thread(target=self._run, name=f"camera-{camera.camera_id}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Publish nothing from now on. The thread ends at its next frame, or with its read time-out."""
-        self._stop.set()
-        self.outlet.close()
 
     def follow_queue(self, age_s: float | None) -> None:
         """Adapt the rate; `age_s` as in `Budget.look`."""
         self.budget.look(time.monotonic(), age_s, self._counters.refused)
 
-    def join(self, timeout_s: float) -> bool:
-        """Whether the thread has ended."""
-        self._thread.join(max(0.0, timeout_s))
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                edition = self._read_to_the_end()
-                if not self._stop.is_set():
-                    self._counters.set_state("ended")
-                    log.info("camera %s: the file ended", self.camera.camera_id)
-                if not self._waits_for_another_file(edition):
-                    return
-                log.info("camera %s: the file is another one now", self.camera.camera_id)
-                continue
-            except (SourceError, RetryableError) as error:
-                wait_s = self._retry_in_s(str(error))
-                log.warning("camera %s: %s; again in %.1f s", self.camera.camera_id, self._redacted(error), wait_s)
-            except Exception as error:  # noqa: BLE001 - a bug must not end one camera silently, nor the others at all
-                wait_s = self._retry_in_s(repr(error))
-                trace = self._redacted(traceback.format_exc())
-                log.error("camera %s: a bug; again in %.1f s\n%s", self.camera.camera_id, wait_s, trace)
-            self._stop.wait(wait_s)
+    def _work(self) -> bool:
+        edition = self._read_to_the_end()
+        if not self._stop.is_set():
+            self._counters.set_state("ended")
+            log.info("camera %s: the file ended", self.camera.camera_id)
+        if not self._waits_for_another_file(edition):
+            return False
+        log.info("camera %s: the file is another one now", self.camera.camera_id)
+        return True
 
     def _read_to_the_end(self) -> str:
         """What was read. Returns when the source ended by itself or the reader was stopped; raises when it broke."""
@@ -213,11 +185,3 @@ class Reader:
             ended_files.add(self.camera.camera_id, edition)
         except BrokerUnavailableError as error:  # the file would be read again, after a restart, for nothing but work
             log.warning("camera %s: that its file was read could not be noted: %s", self.camera.camera_id, error)
-
-    def _retry_in_s(self, message: str) -> float:
-        if not self._stop.is_set():
-            self._counters.note_error(self._redacted(message), "reconnecting")
-        return self._backoff.next_s()
-
-    def _redacted(self, error: Exception | str) -> str:
-        return redact_text(str(error), self._url)

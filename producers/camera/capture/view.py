@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from producers.camera.sources.source import BgrImage, Grab
-from storage.cameras import Mask, Rotation
+from storage.cameras import Camera, Mask, Rotation
 
 _TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -22,6 +22,10 @@ class View:
         self._rotation = rotation
         self._mask = mask
         self._seen: dict[tuple[int, int], BgrImage] = {}  #: by height and width: 255 where it is looked at
+
+    @classmethod
+    def of_camera(cls, camera: Camera) -> View:
+        return cls(camera.rotation, camera.looked_at)
 
     def of(self, grab: Grab) -> Grab:
         """The grab as it is to be seen. Nothing is done before its pixels are asked for."""

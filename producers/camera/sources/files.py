@@ -20,6 +20,8 @@ class FileSource:
     def __init__(self, path: Path, options: SourceOptions, stop: threading.Event) -> None:
         self.name = path.name
         self.shortfall: str | None = None
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder; to read the photos that are dropped into it, write {path}/")
         self._path = path
         self._options = options
         self._stop = stop

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from sightline.chat.lookups.named import Found
+from sightline.chat.lookups.rules import may_be_about_rows
+from sightline.chat.lookups.told import prompt_of, sources_of
 from sightline.chat.pieces import AnswerPieces, answer_of
 from sightline.cli.output import JsonFlag, err, print_json
 from sightline.cli.queries import Data, settings_for
 from sightline.client.client import Sightline, SubmittedJob
+from sightline.client.http import call_api
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
     AnswerError,
     BadMessageError,
     BrokerUnavailableError,
     JobCancelledError,
+    RetryableError,
     SourceError,
     WaitTimeoutError,
 )
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
 _SOURCE: Final = "ask"
 #: After how much silence at the beginning it is asked whether anybody will answer: again for one that is starting.
 _LOOK_AFTER_S: Final = (2.0, 6.0)
+#: Of a question for which rows are looked up.
+_MOST_CHARS: Final = 2000
 _WORKERS_WITHIN_S: Final = 2.0
 
 
@@ -54,6 +62,10 @@ def ask(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0: the likeliest words alone.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same one gives the same answer.")] = None,
+    lookups: Annotated[
+        bool,
+        typer.Option(help="Look up what is stored, where the question is about that: passages, sources, jobs."),
+    ] = True,
     lane: Annotated[Lane, typer.Option(help="Who is served first: interactive > live > bulk.")] = Lane.INTERACTIVE,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without a word until it gives up.")] = 120,
     as_json: JsonFlag = False,
@@ -61,8 +73,9 @@ def ask(
 ) -> None:
     """Ask a language model. `sightline up --chat` starts a worker that answers.
 
-    With pictures or recordings, what is seen and said in them is found first, and the model goes by that:
-    `sightline up --with ask` starts what it takes.
+    A question about vehicles that passed, sources or jobs is answered by what is stored, which the API looks up; what
+    that was stands below the answer. With pictures or recordings, what is seen and said in them is found first, and the
+    model goes by that: `sightline up --with ask` starts what it takes.
 
     The answer is printed as it comes. Ctrl-C ends it: nobody works on it any more. The exit code is 1 if there is no
     answer.
@@ -73,6 +86,8 @@ def ask(
     text = read_stdin_text(settings.max_text_mb).text if question == STDIN else question
     pictures, sounds = _files("--image", image), _files("--sound", sound)
     pipeline = pipeline or ("ask" if pictures or sounds else "chat")
+    found = [] if pictures or sounds or not lookups else _look_up(text, settings)
+    text = prompt_of(text, found)
     with Sightline(settings) as client:
         try:
             job = client.submit(
@@ -82,7 +97,23 @@ def ask(
         except BrokerUnavailableError as error:
             raise BrokerUnavailableError(f"{say_where(settings, 'REDIS_URL')} ({error})") from error
     if as_json:
-        print_json({"job_id": job.job_id, **json.loads(result.frames[0].model_dump_json())})
+        looked_up = {"lookups": [one.model_dump(mode="json") for one in found]} if found else {}
+        print_json({"job_id": job.job_id, **json.loads(result.frames[0].model_dump_json()), **looked_up})
+    elif found:
+        print(_shown(f"\n{sources_of(found)}"))
+
+
+def _look_up(question: str, settings: Settings) -> list[Found]:
+    """What is stored of what a question is about. Without an API the model is asked all the same, and that is said."""
+    if not may_be_about_rows(question):
+        return []
+    asked = {"question": question[:_MOST_CHARS], "asked_at": datetime.now().astimezone().isoformat()}
+    try:
+        answer = call_api(settings, "GET", "/lookups/of-question", query=asked)
+    except (RetryableError, BadMessageError) as error:
+        err.print(f"what is stored cannot be looked up, so the model knows nothing of it: {error}", style="yellow")
+        return []
+    return [Found.model_validate(one) for one in answer["found"]]
 
 
 def _files(option: str, paths: list[Path] | None) -> list[Path]:

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -18,8 +18,10 @@ from rich.panel import Panel
 
 from sightline.cli.output import err, out
 from sightline.errors import SettingsError
+from sightline.local.autoscaler import Autoscaler
 from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
+from sightline.local.kinds import TOLD, Elastic, Kind, kinds_of
 from sightline.local.scraped import ports_of, with_metrics_ports, write_targets
 from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
@@ -42,6 +44,19 @@ def up(
         typer.Option("--with", help="A pipeline whose heavy stages are to start too, in a process of their own."),
     ] = None,
     chat: Annotated[bool, typer.Option("--chat", help="The same as --with chat: answers questions.")] = False,
+    worker_max: Annotated[
+        int | None, typer.Option(min=1, help="Start more workers of a kind while work waits, up to so many.")
+    ] = None,
+    worker_min: Annotated[
+        int, typer.Option(min=1, help="With --worker-max: so many of a kind stay when there is nothing to do.")
+    ] = 1,
+    worker_cores: Annotated[
+        float,
+        typer.Option(min=0, help="With --worker-max: cores to be free for one more; 0: also where none is."),
+    ] = 0.5,
+    worker_idle_s: Annotated[
+        float, typer.Option(min=1, help="With --worker-max: so long there is too little to do before one ends.")
+    ] = 60,
 ) -> None:
     """Start Redis, the database, the workers, the camera process, the API with its page, and Flower.
 
@@ -50,11 +65,18 @@ def up(
 
     Everything is each stage of every pipeline that is installed, those of other packages too. Stages that their
     pipeline calls heavy (on_demand) start only --with that pipeline, or where --worker names them.
+
+    With --worker-max there are as many workers as the work wants: one more while messages wait and cores and memory
+    are free, one less after a minute with too little to do. Who goes finishes what it holds.
     """
     workers = _parse_workers(worker or [], [*(extra or []), *(["chat"] if chat else [])])
     require_checkout("workers", "producers", "storage", "circus")
     given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    elastic = Elastic(worker_min, worker_max, worker_cores, worker_idle_s) if worker_max else None
+    if not elastic and worker_min > 1:
+        raise SettingsError("--worker-min: it says something only beside --worker-max; give that too")
+    kinds = kinds_of(workers, settings, elastic)
     os.umask(0o077)  # cameras' passwords and pictures of people: what is made here is its owner's alone
     _make_folder(settings.data_dir)
     with _locked(settings.data_dir):
@@ -68,12 +90,21 @@ def up(
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
-        roles = with_metrics_ports(_roles(settings, redis, key, workers), settings.metrics_port)
+        roles = with_metrics_ports(_roles(settings, redis, key, kinds), settings.metrics_port)
         for name, port in ports_of(roles).items():
             _require_free(port, settings.metrics_host, f"{PREFIX}METRICS_PORT, the first of several ({name} gets this)")
-        write_targets(settings.data_dir / "prometheus.json", roles, settings.metrics_host)
+
+        def note_running(names: Collection[str]) -> None:
+            of_workers = {name for kind in kinds for name in kind.names}
+            running = [role for role in roles if role.name in names or role.name not in of_workers]
+            write_targets(settings.data_dir / "prometheus.json", running, settings.metrics_host)
+
+        (settings.data_dir / TOLD).unlink(missing_ok=True)
+        note_running([role.name for role in roles if role.starts])
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
-        supervise(roles, environment)
+        scaled = settings.model_copy(update={"redis_url": redis.url})
+        autoscaler = Autoscaler(kinds, scaled, settings.data_dir / TOLD, note_running) if elastic else None
+        supervise(roles, environment, autoscaler.run if autoscaler else None)
     out.print("stopped; nothing accepted was lost, the next start goes on with it")
 
 
@@ -105,10 +136,10 @@ def _heavy_roles(pipeline: str) -> list[str]:
     raise SettingsError(f"--with {pipeline}: not one of {', '.join(known)}; these have stages that start when asked")
 
 
-def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str, list[str]]) -> Iterator[RoleProcess]:
+def _roles(settings: Settings, redis: EmbeddedRedis, key: str, kinds: Sequence[Kind]) -> Iterator[RoleProcess]:
     python = sys.executable
     yield RoleProcess("redis", redis.command, stop_last=2, grace_s=4)
-    yield from (_worker(name, roles, settings) for name, roles in workers.items())
+    yield from (_worker(kind, number, settings) for kind in kinds for number in range(len(kind.names)))
     yield RoleProcess("api", (python, "-m", "producers.api"), grace_s=3)
     yield RoleProcess("camera", (python, "-m", "producers.camera"), grace_s=5)
     yield RoleProcess("deliver", (python, "-m", "workers.deliver"), grace_s=5)
@@ -124,13 +155,14 @@ def _roles(settings: Settings, redis: EmbeddedRedis, key: str, workers: dict[str
         )
 
 
-def _worker(name: str, roles: list[str], settings: WorkerSettings) -> RoleProcess:
-    queues = [registry().roles[role] for role in roles]
-    command = worker_command(name, *queues, concurrency=settings.concurrency(roles))
+def _worker(kind: Kind, number: int, settings: WorkerSettings) -> RoleProcess:
+    name, queues = kind.names[number], kind.queues
+    command = worker_command(name, *queues, concurrency=settings.concurrency(kind.roles))
     # Celery warns root because of pickle; our workers take nothing but JSON.
     warnings = f"{os.environ.get('PYTHONWARNINGS', '')},ignore:You're running the worker with superuser"
     environment = {"PYTHONWARNINGS": warnings.strip(",")}
-    return RoleProcess(name, command, stop_last=1, grace_s=6, environment=environment | worker_environment(*queues))
+    environment |= worker_environment(*queues)
+    return RoleProcess(name, command, stop_last=1, grace_s=6, environment=environment, starts=number < kind.starts)
 
 
 def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:

@@ -31,9 +31,10 @@ class ChatSettings(Group):
         32, description="Answers that are worked on at once, at most. A server that says 429 gets fewer."
     )
     chat_bulk_beside: Count = Field(
-        2,
-        description="Of these, bulk's while answers of higher lanes are worked on, and five seconds longer. Each more "
-        "makes every token of the others later.",
+        1,
+        description="Of these, bulk's while answers of higher lanes are worked on; each more makes every token of the "
+        "others later. `openvino` lets other bulk answers stand still meanwhile. A server cannot: those that it has go "
+        "on, and no more are begun until five seconds later.",
     )
     chat_context_tokens: Annotated[int, Field(ge=0)] = Field(
         0, description="Tokens of a question and its answer together, at most; 0: as many as the model was made for."
@@ -59,6 +60,14 @@ class ChatSettings(Group):
         "", description="Where the server of `openai` is: `http://10.0.0.5:8000/v1`.", pattern=r"^(https?://\S+)?$"
     )
     chat_api_key: SecretStr = Field(SecretStr(""), description="Key for that server.")
+    chat_sees_pictures: bool = Field(
+        False,
+        description="The model of `openai` sees: it is shown the pictures of `ask`, beside what was found there. Needs "
+        "OpenCV in the chat worker (`pip install -e '.[cpu]'`).",
+    )
+    chat_picture_px: Count = Field(
+        1024, description="Longest side of pictures that it is shown, in pixels; larger ones are made smaller."
+    )
     chat_timeout_s: Seconds = Field(
         60, description="Seconds that server may be silent, from one token to the next too."
     )

@@ -23,12 +23,13 @@ ROOT = Path(__file__).parents[3]
 class Machine:
     """One running `sightline up` on free ports with its data in a folder."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.folder = folder
         self.api_url = f"http://127.0.0.1:{(port := free_port())}"
         self.flower_url = f"http://127.0.0.1:{(flower_port := free_port())}"
         self._more = environment
         self.arguments = ["up", "--data", str(folder), "--port", str(port), "--flower-port", str(flower_port)]
+        self.arguments += arguments
         self.process = self._start()
         try:
             self.wait_until_ready()

@@ -1,7 +1,11 @@
 """`/v1/cameras` but for who may do what."""
 
+import base64
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -54,3 +58,44 @@ def test_a_camera_has_no_pipeline_that_its_pictures_are_nothing_for(
     assert answer.status_code == 422
     assert said in answer.json()["detail"]
     assert "plates" in answer.json()["detail"]
+
+
+def test_zones_are_set_shown_and_refused_in_words(client: TestClient) -> None:
+    zone = {"name": "lane", "polygon": [[0, 540], [1920, 540], [1920, 1080]], "mode": "report", "size": [1920, 1080]}
+    new = {"camera_id": "gate", "url": "rtsp://10.0.0.7/s", "enabled": False, "zones": [zone]}
+    added = client.post("/v1/cameras", json=new)
+    assert added.json()["zones"] == [{"name": "lane", "polygon": [[0, 0.5], [1, 0.5], [1, 1]], "mode": "report"}]
+    assert "zone lane" in client.get("/").text
+    crossed = {"name": "bow", "polygon": [[0, 0], [1, 1], [1, 0], [0, 0.9]]}
+    for zones, words in (
+        ([crossed], "bow: its sides cross"),
+        ([zone, zone], "lane: two zones"),
+        ([zone | {"size": None}], "540 is no share"),
+    ):
+        answer = client.patch("/v1/cameras/gate", json={"zones": zones})
+        assert answer.status_code == 422
+        assert words in answer.text
+    assert client.patch("/v1/cameras/gate", json={"zones": []}).json()["zones"] == []
+
+
+def test_zones_are_drawn_on_the_picture_of_a_test(client: TestClient, tmp_path: Path) -> None:
+    url = str(write_clip(tmp_path / "a.mp4", seconds=1, moving=False))
+    zones = [{"name": "lane", "polygon": [[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 1]], "mode": "look"}]
+    client.post(
+        "/v1/cameras", json={"camera_id": "gate", "url": url, "enabled": False, "zones": zones, "preset": "archive"}
+    )
+    plain, drawn, known = (
+        _picture(client.post("/v1/cameras/test", json=asked).json())
+        for asked in ({"url": url}, {"url": url, "zones": zones}, {"camera_id": "gate"})
+    )
+    assert plain.shape == drawn.shape
+    outside, edge = np.s_[:100, :140], np.s_[118:123, 200:320]
+    assert (plain[outside].mean() > 50, drawn[outside].mean() < 5) == (True, True)
+    assert np.abs(drawn[edge].astype(int) - plain[edge]).max() > 100
+    assert np.abs(drawn.astype(int) - known).max() < 3
+    for asked, status in (({"camera_id": "nobody"}, 404), ({}, 422), ({"url": url, "camera_id": "gate"}, 422)):
+        assert client.post("/v1/cameras/test", json=asked).status_code == status
+
+
+def _picture(found: dict[str, Any]) -> Any:
+    return cv2.imdecode(np.frombuffer(base64.b64decode(found["picture"]), np.uint8), cv2.IMREAD_COLOR)

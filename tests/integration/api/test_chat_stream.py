@@ -16,6 +16,7 @@ from producers.api.routes import job_events
 from sightline.delivery.delta_stream import Delta, DeltaStream
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import ResultBoard
+from sightline.ids import new_id
 from sightline.pipelines.chat import ChatResult
 from sightline.redis.connection import connect
 from sightline.settings import Settings
@@ -41,7 +42,8 @@ class Worker:
     def say(self, *pieces: str) -> None:
         """An attempt that says this."""
         job = self.job()
-        attempt = self._stream.begin(job.job_id, "chat")
+        attempt = new_id()
+        self._stream.add(Delta(job.job_id, "chat", attempt, 0))
         for number, piece in enumerate(pieces, 1):
             self._stream.add(Delta(job.job_id, "chat", attempt, number, {"text": piece}))
 

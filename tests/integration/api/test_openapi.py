@@ -39,6 +39,7 @@ OPERATIONS = {
     *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
     *("create_chat_completion", "list_models", "get_model", "create_transcription"),
     *("erase_frame", "erase_passage", "erase_source"),
+    *("correct_passage", "export_passages"),
 }
 
 

@@ -114,6 +114,12 @@ def test_plates_are_paged_back_to_the_first(browser_page: Page, see: Any) -> Non
         counts.append(browser_page.locator(".passage").count())
     assert counts == [60, 60, 10]
     expect(browser_page.locator(".passage", has_text="KAB1000")).to_be_visible()
+    plates = []
+    while (newer := browser_page.get_by_role("link", name="Newer passages")).count():
+        newer.click()
+        browser_page.wait_for_load_state()
+        plates.append(browser_page.locator(".passage .plate").first.inner_text())
+    assert plates == ["KAB1069", "KAB1129"]
 
 
 @pytest.mark.parametrize("size", SIZES)

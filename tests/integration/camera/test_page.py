@@ -6,12 +6,13 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from sightline.cli import app
+from sightline.cli import app, queries
 from sightline.cli import cameras as cli
 from tests.cameras import write_clip
 
@@ -35,7 +36,12 @@ def test_the_commands_of_the_page_run(client: TestClient, monkeypatch: pytest.Mo
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    def list_items(_settings: Any, path: str, query: dict[str, Any], **_: Any) -> Any:
+        asked = {name: value for name, value in query.items() if value is not None}
+        return call(None, "GET", f"{path}?{urlencode(asked)}")["items"]
+
     monkeypatch.setattr(cli, "call_api", call)
+    monkeypatch.setattr(queries, "list_items", list_items)
     commands = _commands()
     assert len(commands) > 1
     for command in commands:

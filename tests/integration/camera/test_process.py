@@ -21,6 +21,7 @@ from storage.cameras import add_camera, list_cameras, remove_camera, update_came
 from storage.database.engine import Database
 from tests.cameras import FakePublisher, camera, wait_until, write_clip
 from tests.conftest import free_port
+from tests.exif import photo
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,23 @@ def test_a_restart_in_the_middle_of_a_file_repeats_no_accepted_frame(
         wait_until(lambda: status().state == "ended")
     assert publisher.ledger.counts() == {"gate": {"published": 80}}
     publisher.close()
+
+
+def test_a_folder_of_photos_lands_in_the_ledger_once(settings: Settings, database: Database, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for shade in range(3):
+        (drop / f"{shade}.jpg").write_bytes(photo(shade=60 * shade))
+    add_camera(database, camera("yard", f"{drop}/"))
+    for found in (3, 0):
+        publisher = Publisher.from_settings(settings)
+        with running(settings, publisher, functools.partial(list_cameras, database)) as status:
+            wait_until(lambda status=status: status("yard").state == "running")
+            wait_until(lambda status=status, found=found: status("yard").published == found, 10)
+            time.sleep(0 if found else 2.5)  # two looks
+            assert status("yard").frames_read == found
+        assert publisher.ledger.counts() == {"yard": {"published": 3}}
+        publisher.close()
 
 
 def test_rows_are_followed(settings: Settings, database: Database, tmp_path: Path) -> None:

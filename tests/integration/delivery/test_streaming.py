@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,12 @@ import pytest
 
 from sightline import AsyncSightline, JobStatus, Sightline, WaitTimeoutError
 from sightline.celery.app import create_app
-from sightline.delivery.delta_stream import MAX_DELTAS, Delta, DeltaStream, StreamEvent
+from sightline.delivery.delta_stream import MAX_DELTAS, AsyncDeltaStream, Delta, DeltaStream, StreamEvent
 from sightline.delivery.result_board import ResultBoard
 from sightline.errors import StoreUnavailableError
 from sightline.ids import new_id
 from sightline.pipelines import StageSpec
-from sightline.redis.connection import connect
+from sightline.redis.connection import connect, connect_async
 from sightline.retry import Patience
 from sightline.settings import Settings
 from sightline.types import FrameRef, JobResult, Lane, Pipeline
@@ -58,8 +59,8 @@ def heard(events: Iterator[StreamEvent]) -> list[object]:
 
 
 def say(stream: DeltaStream, job_id: str, *pieces: object, attempt: str | None = None) -> str:
-    attempt = attempt or stream.begin(job_id, "tell")
-    for number, piece in enumerate(pieces, 1):
+    attempt = attempt or new_id()
+    for number, piece in enumerate((None, *pieces)):
         stream.add(Delta(job_id, "tell", attempt, number, piece))
     return attempt
 
@@ -96,6 +97,45 @@ def test_an_attempt_that_starts_over_says_so_and_the_old_one_is_not_heard_any_mo
     assert heard(stream.listen(job_id, last_id, silent_s=5)) == expected
 
 
+def test_a_beginning_said_twice_is_no_new_attempt(stream: DeltaStream, board: ResultBoard) -> None:
+    job_id, attempt = new_id(), new_id()
+    for _ in range(2):
+        stream.add(Delta(job_id, "tell", attempt, 0), Delta(job_id, "tell", attempt, 1, "one"))
+    board.post(result_of(job_id))
+    assert heard(stream.listen(job_id, silent_s=5)) == ["one", "result"]
+
+
+async def test_many_listen_with_few_reads(redis_url: str, stream: DeltaStream, board: ResultBoard) -> None:
+    """Also where two hear the same job, one of them from the middle on, and one has enough before the end."""
+    job_ids = [new_id() for _ in range(20)]
+
+    async def listen(deltas: AsyncDeltaStream, job_id: str, last_id: str = "0", most: int = 9) -> list[object]:
+        events: list[StreamEvent] = []
+        async for event in deltas.listen(job_id, last_id, silent_s=5):
+            events.append(event)
+            if len(events) == most:
+                break
+        return heard(iter(events))
+
+    def reads() -> int:
+        return stream._redis.info("commandstats")["cmdstat_xread"]["calls"]  # pyright: ignore
+
+    async with connect_async(redis_url) as client:
+        deltas = AsyncDeltaStream(client)
+        for job_id in job_ids:
+            say(stream, job_id, "one", "two")
+        (first, *_) = stream.listen(job_ids[0], silent_s=0.1)
+        listeners = [asyncio.create_task(listen(deltas, job_id)) for job_id in job_ids]
+        again = asyncio.create_task(listen(deltas, job_ids[0], first.id))
+        assert await listen(deltas, job_ids[1], most=1) == ["one"]
+        before = reads()
+        for job_id in job_ids:
+            board.post(result_of(job_id))
+        assert await asyncio.gather(*listeners) == [["one", "two", "result"]] * len(job_ids)
+        assert await again == ["two", "result"]
+        assert reads() - before < len(job_ids)
+
+
 def test_a_piece_said_twice_is_heard_once(stream: DeltaStream, board: ResultBoard) -> None:
     job_id = new_id()
     attempt = say(stream, job_id, "one")
@@ -107,7 +147,7 @@ def test_a_piece_said_twice_is_heard_once(stream: DeltaStream, board: ResultBoar
 
 def test_it_is_bounded_and_who_missed_something_is_told(stream: DeltaStream) -> None:
     job_id = new_id()
-    attempt = stream.begin(job_id, "tell")
+    attempt = say(stream, job_id)
     pipe = stream._redis.pipeline()
     for number in range(1, MAX_DELTAS + 500):
         entry: dict[object, object] = {"stage": "tell", "attempt": attempt, "number": number, "data": "0"}

@@ -40,6 +40,16 @@ def test_how_a_camera_is_looked_at_is_kept(database: Database) -> None:
     assert update_camera(database, "gate", rotation=0, mask=()) == GATE
 
 
+def test_a_folder_says_what_becomes_of_its_photos(database: Database) -> None:
+    yard = Camera(camera_id="yard", url=SecretStr("/srv/ftp/yard/"), after_reading="move")
+    add_camera(database, yard)
+    assert get_camera(database, "yard") == yard
+    for change in ({"url": "rtsp://10.0.0.5/s"}, {"loop": True}, {"min_fps": 1.0}):
+        with pytest.raises(BadMessageError, match="folder"):
+            update_camera(database, "yard", **change)
+    assert update_camera(database, "yard", url="rtsp://10.0.0.5/s", after_reading="keep").after_reading == "keep"
+
+
 def test_a_camera_comes_back_as_it_was_added(database: Database) -> None:
     yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive")
     add_camera(database, yard)

@@ -334,6 +334,7 @@ def test_the_ci_script_is_executable_and_parses() -> None:
 #: Targets of the Makefile that are no checks, and why.
 NOT_IN_CI = {
     "help setup setup-dev demo up clean": "they check nothing",
+    "manifests": "it writes; a test compares",
     "lint types": "parts of `make test`",
     "bench bench-chat bench-lanes bench-search bench-retention bench-speech": "they measure, and judge nothing",
     "accuracy passages weights": "the same, for hours",

@@ -29,6 +29,25 @@ def test_only_the_warning_that_was_answered_is_left_out() -> None:
     assert "this is new" in said
 
 
+GIVEN_BACK = """
+from celery.exceptions import Reject
+import logging
+from sightline.logs import configure_logging
+configure_logging("INFO")
+for error in (Reject("stopping", requeue=True), ValueError("broken")):
+    try:
+        raise error
+    except Exception:
+        logging.getLogger("celery.app.trace").warning("a task ended: %r", error, exc_info=True)
+"""
+
+
+def test_a_message_given_back_is_one_line_and_what_broke_has_its_traceback() -> None:
+    said = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True).stderr
+    assert (said.count("a task ended"), said.count("Traceback")) == (2, 1)
+    assert "ValueError: broken" in said
+
+
 def test_what_a_role_was_told_is_said_once_without_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     (tmp_path / "run.env").write_text("SIGHTLINE_API_URL=http://127.0.0.1:1\n")

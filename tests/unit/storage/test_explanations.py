@@ -71,6 +71,25 @@ def test_where_a_box_is_lost(text: str, confidence: float, box: Xyxy, verdict: V
     assert found.why == f"no plate: box 0 {verdict.replace('_', ' ')}"
 
 
+@pytest.mark.parametrize(
+    ("label", "corners", "is_line"),
+    [
+        ("text", None, True),
+        ("text", ((100, 50), (400, 150), (393, 171), (93, 71)), True),  # tilted
+        ("text", ((100, 50), (130, 50), (130, 80), (100, 80)), False),  # as long as high: one sign may be none
+        ("plate", None, False),
+    ],
+)
+def test_a_line_of_text_without_a_reading_may_be_of_another_script(
+    label: str, corners: tuple[tuple[float, float], ...] | None, is_line: bool
+) -> None:
+    one = result((BOX, "", 0.0))
+    box = one.detections[0].model_copy(update={"label": label, "corners": corners})
+    candidate = alone(one.model_copy(update={"detections": (box,)})).candidates[0]
+    assert candidate.verdict is Verdict.UNREAD
+    assert ("its script is none that the model reads" in candidate.why) == is_line
+
+
 def test_a_weak_box_is_not_read_whatever_it_says() -> None:
     found = alone(result((BOX, "AB12CD", 0.99), box_confidence=0.2))
     assert verdicts(found) == [Verdict.WEAK_BOX]

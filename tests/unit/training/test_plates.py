@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.fonts import needs_fonts
+from training.plates import make_recognizer
 from training.plates.drawing.crops import draw_crop
 from training.plates.drawing.plate import draw_plate
+from training.plates.drawing.signs import SIGNS, draw_sign
 from training.plates.drawing.styles import STYLES
 from training.plates.measuring.measure_confusions import Overhang, draw_cuts
 from workers.recognizers.plates import HEIGHT_PX, WIDTH_PX
@@ -53,6 +57,23 @@ def test_stacked_characters_count_only_where_the_pattern_says_so(monkeypatch: py
     style = STYLES["any/any"]._replace(name="stacked", patterns=("[aa]99999{bbb}",))
     monkeypatch.setitem(STYLES, "stacked", style)
     assert re.fullmatch("AA[0-9]{5}", draw_plate(np.random.default_rng(1), "stacked").text)
+
+
+@pytest.mark.parametrize("kind", sorted(SIGNS))
+def test_a_sign_of_another_script_is_drawn_and_is_no_part_of_the_text(monkeypatch: pytest.MonkeyPatch, kind: str):
+    monkeypatch.setitem(STYLES, "signs", STYLES["any/any"]._replace(name="signs", patterns=(f"{kind}9999{kind}",)))
+    plate = draw_plate(np.random.default_rng(1), "signs")
+    assert re.fullmatch("[0-9]{4}", plate.text)
+    masks = {draw_sign(np.random.default_rng(seed), kind).tobytes() for seed in range(40)}
+    assert len(masks) > 8
+
+
+def test_the_steps_of_making_weights_are_there():
+    """They run in processes of their own, so nobody imports them: two were once moved, and `make weights` ended."""
+    folder = Path(make_recognizer.__file__).parent
+    named = [name for file in folder.glob("make_*.py") for name in re.findall(r'_run\("([\w.]+)"', file.read_text())]
+    assert len(named) == 4
+    assert [name for name in named if find_spec(f"training.plates.{name}") is None] == []
 
 
 def test_a_crop_is_cut_as_a_detector_boxes_plates_of_its_size():

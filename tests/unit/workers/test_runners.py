@@ -139,6 +139,17 @@ def test_bulk_has_few_places_beside_other_lanes_and_all_when_they_are_gone_for_a
     assert engine.items == [1, 2, 3, 4, 5, 6]
 
 
+def test_an_engine_full_of_bulk_that_gives_way_has_all_places_for_others() -> None:
+    engine = StubEngine()
+    runner = EngineRunner(engine.begin, max_in_engine=2, name="chat", bulk_beside=1, bulk_gives_way=True)
+    runner.submit([1, 2, 3])
+    runner.submit([4, 5, 6], Lane.INTERACTIVE)
+    assert engine.items == [1, 2, 4, 5]
+    engine.answer(2)
+    assert engine.items == [1, 2, 4, 5, 6]
+    assert runner.stats.in_engine == 4
+
+
 def test_what_stands_in_line_may_be_withdrawn() -> None:
     engine = StubEngine()
     runner = EngineRunner(engine.begin, max_in_engine=1, name="chat")

@@ -79,7 +79,9 @@ def draw_height_px(rng: np.random.Generator, least: float = 17, most: float = 90
 
 def _badly(rng: np.random.Generator, size: _Floats) -> npt.NDArray[np.float64]:
     spread = rng.normal((0.02, 0.03, 0.02, 0.03), (0.035, 0.07, 0.035, 0.07))
-    return np.asarray(np.clip(spread, (-0.045, -0.06, -0.045, -0.06), 0.2) * np.tile(size, 2), np.float64)
+    if rng.random() < 0.4:  # with room, as a detector's boxes are cut out
+        spread = rng.normal((0.05, 0.1, 0.05, 0.1), (0.04, 0.07, 0.04, 0.07))
+    return np.asarray(np.clip(spread, (-0.045, -0.06, -0.045, -0.06), 0.25) * np.tile(size, 2), np.float64)
 
 
 def _likeness(clean: GrayImage, spoilt: GrayImage) -> float:
@@ -113,6 +115,8 @@ def _see(rng: np.random.Generator, plate: Plate, height_px: float, placed: Box) 
     matrix = cv2.getPerspectiveTransform(in_image.astype(np.float32), (corners - box[:2]).astype(np.float32))
     warped = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR)
     ground = _ground(rng, size[1], size[0])
+    if rng.random() < 0.06:  # infrared: only the plate shines back
+        ground *= 0.2
     alpha = warped[:, :, 1].astype(np.float32) / 255
     return (ground + (warped[:, :, 0] - ground) * alpha).astype(np.uint8)
 
@@ -122,6 +126,8 @@ def _corners(rng: np.random.Generator, width: float, height: float) -> _Floats:
     square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]], np.float32) * (width, height)
     turn, shear = np.radians(rng.normal(0, 3)), np.radians(rng.normal(0, 6))
     slope = np.radians(rng.normal(0, 2.5))
+    if rng.random() < 0.05:
+        turn = np.radians(rng.uniform(-20, 20))
     matrix = np.array([[np.cos(turn), np.tan(shear)], [np.sin(turn) + np.tan(slope), np.cos(turn)]], np.float32)
     return (square @ matrix.T + rng.normal(0, 0.02, (4, 2)) * height).astype(np.float32)
 
@@ -227,12 +233,27 @@ def _spoil(rng: np.random.Generator, image: GrayImage, height_px: float) -> Gray
         factor = rng.uniform(0.6, 0.9)
         small = cv2.resize(light, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         light = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    if rng.random() < 0.2:
+        light = _record(rng, light)
     done = np.clip(light, 0, 255).astype(np.uint8)
     if rng.random() < 0.75:
         quality = int(rng.uniform(18, 96)) if height_px > 20 else int(rng.uniform(40, 96))
         data = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         done = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
     return done
+
+
+def _record(rng: np.random.Generator, light: _Floats) -> _Floats:
+    """A video of few pixels, sharpened, hard compressed, and enlarged: its blocks are larger than those of a photo."""
+    height, width = light.shape
+    factor = rng.uniform(0.55, 1.0)
+    small: _Floats = np.asarray(cv2.resize(light, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.float32)
+    small += (small - _blur(small, rng.uniform(0.6, 1.3))) * rng.uniform(0, 2.5)
+    quality = int(rng.uniform(14, 50) + max(0, 34 - small.shape[0]))  # few pixels bear less
+    data = cv2.imencode(".jpg", np.clip(small, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.float32)
+    way = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(decoded, (width, height), interpolation=way), np.float32)
 
 
 def _expose(rng: np.random.Generator, light: _Floats) -> _Floats:

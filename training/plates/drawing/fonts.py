@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.plates.drawing.strokes import HEIGHT_PX, VARIANTS, Mask, draw_letter
+from training.plates.drawing.strokes import HEIGHT_PX, US_VARIANTS, VARIANTS, Mask, draw_letter
 
 #: file in FONTS_DIR -> Debian package that brings it
 PACKAGES = {
@@ -31,6 +31,8 @@ PACKAGES = {
     "truetype/freefont": "fonts-freefont-ttf",
     "truetype/adf": "fonts-adf-universalis fonts-adf-switzera fonts-adf-gillius",
     "truetype/lato": "fonts-lato",
+    "truetype/wqy": "fonts-wqy-microhei",
+    "truetype/tlwg": "fonts-tlwg-loma-ttf",
     "opentype/urw-base35": "fonts-urw-base35",
     "opentype/play": "fonts-play",
     "opentype/bebas-neue": "fonts-bebas-neue",
@@ -43,6 +45,7 @@ PACKAGES = {
 }
 
 _STROKES = tuple(f"strokes/{number}" for number in range(VARIANTS))
+_AMERICAN = tuple(f"strokes/{number}" for number in range(VARIANTS, VARIANTS + US_VARIANTS))
 _ROAD = tuple(f"truetype/roadgeek/RG2014{series}.ttf" for series in ("B", "C", "D", "E", "EM"))
 _MONO = ("truetype/jetbrains-mono/JetBrainsMono-Bold.ttf", "opentype/b612/B612Mono-Bold.otf")
 _SANS = (
@@ -77,6 +80,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "fe": _STROKES + _MONO * 4 + _ROAD[1:3] * 2 + ("truetype/oxygen/Oxygen-Sans-Bold.ttf",) * 3,
     "wright": _STROKES + _ROAD[2:] * 4 + ("truetype/dejavu/DejaVuSans-Bold.ttf", _SANS[0], _SANS[15]) * 3,
     "die": _STROKES * 2 + _ROAD[:3] * 5 + _TECHNICAL[2:] * 4 + _SANS,
+    "us": _AMERICAN * 3 + _STROKES + _ROAD[:2] * 14 + _ROAD[2:3] * 5 + _TECHNICAL[2:] * 8 + _SANS,
     "flat": _SANS
     + _ROAD
     + ("opentype/bebas-neue/BebasNeue-Bold.otf", "opentype/yanone-kaffeesatz/YanoneKaffeesatz-Bold.otf"),
@@ -99,6 +103,12 @@ HELD_OUT = (
     "opentype/b612/B612-Bold.otf",
     "opentype/cabin/Cabin-SemiBold.otf",
     "opentype/dosis/Dosis-SemiBold.otf",
+)
+#: for signs outside of A-Z and 0-9, see `signs`
+SIGN_FONTS = (
+    "truetype/wqy/wqy-microhei.ttc",
+    "truetype/tlwg/Loma-Bold.ttf",
+    "truetype/dejavu/DejaVuSans-Bold.ttf",
 )
 #: for names, slogans and advertisements, which are not part of the text
 CAPTIONS = (
@@ -131,7 +141,10 @@ def check_fonts() -> None:
         FileNotFoundError: names the Debian packages to install.
     """
     wanted = {
-        name for group in (*GROUPS.values(), HELD_OUT, CAPTIONS) for name in group if not name.startswith("strokes/")
+        name
+        for group in (*GROUPS.values(), HELD_OUT, SIGN_FONTS, CAPTIONS)
+        for name in group
+        if not name.startswith("strokes/")
     }
     missing = {
         PACKAGES[name.rsplit("/", 1)[0].removesuffix("/unhinted")]

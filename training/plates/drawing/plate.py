@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from training.plates.drawing.fonts import CAPTIONS, GROUPS, caption, glyph
 from training.plates.drawing.pictures import draw_band, draw_picture, draw_symbol
+from training.plates.drawing.signs import SIGNS, draw_sign
+from training.plates.drawing.states import draw_mark, draw_state_picture, draw_stickers
 from training.plates.drawing.strokes import Mask
 from training.plates.drawing.styles import STYLES, Color, Style
 from training.plates.drawing.wear import draw_frame, finish
@@ -52,15 +54,17 @@ def draw_plate(rng: np.random.Generator, style: str | Style | None = None, heigh
     image: BgrImage = np.empty((height_px, width_px, 3), np.uint8)
     image[:] = _vary(rng, background)
     if rng.random() < chosen.picture:
-        draw_picture(rng, image, ink)
+        is_american = chosen.name.startswith("us/")
+        (draw_state_picture if is_american and rng.random() < 0.5 else draw_picture)(rng, image, ink)
     relief: Mask = np.zeros((height_px, width_px), np.uint8)
     left, right = _draw_surroundings(rng, image, chosen, ink, two_line=two_line)
     lines = _draw_lines(rng, image, relief, chosen, pattern, _vary(rng, ink), left, right)
     if rng.random() < chosen.border:
         _draw_border(rng, image, chosen, ink)
     finish(rng, image, relief)
-    if rng.random() < (0.45 if chosen.name.startswith("us/") else 0.1):
-        draw_frame(rng, image, with_text=True)
+    is_american = chosen.name.startswith("us/")
+    if rng.random() < (0.5 if is_american else 0.1):
+        draw_frame(rng, image, is_broad=is_american and rng.random() < 0.5)
     alpha = _shape(height_px, width_px, round(height_px * chosen.radius * rng.uniform(0.3, 1.3)))
     return Plate(np.dstack([image, alpha]), "".join(lines), lines, chosen.name, width_mm, height_mm)
 
@@ -72,13 +76,13 @@ def _names() -> list[str]:
 
 @lru_cache(1)
 def _chances() -> npt.NDArray[np.float64]:
-    """EU and UK 40 %, US 35 %, South America 13 %, others 12 %."""
-    share = {"eu": 0.34, "uk": 0.06, "us": 0.35, "br": 0.10}
+    """EU and UK 34 %, US 42 %, Brazil 10 %, others 14 %."""
+    share = {"eu": 0.29, "uk": 0.05, "us": 0.42, "br": 0.10}
     group = [name.split("/")[0] if name.split("/")[0] in share else "other" for name in STYLES]
     weights = np.array([style.weight for style in STYLES.values()])
     for key in set(group):
         here = np.array([one == key for one in group])
-        weights[here] *= share.get(key, 0.15) / weights[here].sum()
+        weights[here] *= share.get(key, 0.14) / weights[here].sum()
     return np.cumsum(weights) / weights.sum()
 
 
@@ -123,57 +127,8 @@ def _draw_surroundings(
             height * rng.uniform(0.05, 0.1),
         )
     if style.name.startswith("us/"):
-        _draw_stickers(rng, image)
+        draw_stickers(rng, image)
     return left, width - right
-
-
-def _draw_stickers(rng: np.random.Generator, image: BgrImage) -> None:
-    height, width = image.shape[:2]
-    for corner in range(4):
-        if rng.random() > (0.45 if corner < 2 else 0.12):
-            continue
-        w, h = round(height * rng.uniform(0.16, 0.28)), round(height * rng.uniform(0.1, 0.19))
-        x = (
-            round(width * rng.uniform(0.03, 0.16))
-            if corner % 2 == 0
-            else width - w - round(width * rng.uniform(0.03, 0.14))
-        )
-        y = (
-            round(height * rng.uniform(0.03, 0.08))
-            if corner < 2
-            else height - h - round(height * rng.uniform(0.03, 0.08))
-        )
-        image[y : y + h, x : x + w] = rng.integers(20, 255, 3)
-        month = _pick(
-            rng,
-            (
-                "JAN",
-                "FEB",
-                "MAR",
-                "APR",
-                "JUN",
-                "JUL",
-                "AUG",
-                "SEP",
-                "OCT",
-                "NOV",
-                "DEC",
-                "10",
-                "25",
-                "2012",
-                "05",
-                "13",
-            ),
-        )
-        _blend(
-            image,
-            caption(CAPTIONS[0], month),
-            x + w / 2,
-            y + h / 2,
-            w * 0.85,
-            h * 0.7,
-            tuple(rng.integers(0, 255, 3).tolist()),
-        )
 
 
 def _write(rng: np.random.Generator, image: BgrImage, text: str, color: Color, center_y: float, size: float) -> None:
@@ -186,7 +141,7 @@ def _write(rng: np.random.Generator, image: BgrImage, text: str, color: Color, c
 
 
 class _Cell(NamedTuple):
-    kind: str  #: "char", "seal", "gap", "hyphen", "dot", "stack", "note"
+    kind: str  #: "char", "seal", "gap", "hyphen", "dot", "stack", "note", "sign"
     text: str
     width: float  #: of the character height
 
@@ -207,6 +162,8 @@ def _cells(line: str, rng: np.random.Generator, style: Style, font: str) -> list
         elif sign in " -.*":
             width = {" ": gap, "-": gap + 0.12, ".": gap * 0.7, "*": max(gap, 0.3)}[sign]
             cells.append(_Cell({" ": "gap", "-": "hyphen", ".": "dot", "*": "seal"}[sign], "", width))
+        elif sign in SIGNS:
+            cells.append(_Cell("sign", sign, min(char_width * rng.uniform(1.0, 1.7), 1.0)))
         else:
             char = _fill(sign, rng, style.letters)
             if inside:
@@ -243,6 +200,7 @@ def _draw_lines(
     left: float,
     right: float,
 ) -> tuple[str, ...]:
+    is_american = style.name.startswith("us/")
     font = _pick(rng, GROUPS[style.font])
     small_font = _pick(rng, GROUPS[style.font])
     height = image.shape[0]
@@ -268,7 +226,9 @@ def _draw_lines(
         middle = (first + number * pitch + rng.uniform(-0.015, 0.015)) * height
         cells = _cells(row, rng, style, font)
         texts.append(
-            _draw_line(rng, image, relief, cells, font, small_font, ink, (top_left, right, middle, size, weight))
+            _draw_line(
+                rng, image, relief, cells, font, small_font, ink, (top_left, right, middle, size, weight), is_american
+            )
         )
     return tuple(texts)
 
@@ -282,12 +242,13 @@ def _draw_line(
     small_font: str,
     ink: Color,
     place: tuple[float, float, float, float, float],
+    is_american: bool,
 ) -> str:
     left, right, middle, size, weight = place
     spacing = rng.uniform(0.08, 0.2)
     natural = sum(cell.width + spacing for cell in cells) * size
     room = (right - left) * rng.uniform(0.88, 0.97)
-    stretch = min(room / natural, rng.uniform(1.0, 1.25))
+    stretch = min(room / natural, rng.uniform(1.0, 1.7 if is_american else 1.25))  # American letters fill their plates
     x = left + (right - left - natural * stretch) * float(np.clip(rng.normal(0.5, 0.12), 0.15, 0.85))
     text = ""
     for cell in cells:
@@ -298,8 +259,11 @@ def _draw_line(
             mask = _weighted(font, cell.text, weight)
             _blend(image, mask, center, middle, width, size, ink, relief)
             text += cell.text
+        elif cell.kind == "sign":
+            _blend(image, draw_sign(rng, cell.text), center, middle, width, size * rng.uniform(0.7, 1.0), ink, relief)
         elif cell.kind == "seal":
-            draw_symbol(rng, image, center, middle, min(step * 0.95, size * 0.7), size)
+            draw = draw_mark if is_american and rng.random() < 0.6 else draw_symbol
+            draw(rng, image, center, middle, min(step * 0.95, size * 0.7), size)
         elif cell.kind == "hyphen":
             half = size * 0.11
             cv2.rectangle(

@@ -2,7 +2,8 @@
 
 A pattern says what stands on a plate: `A` a letter, `9` a digit, `?` either, a small letter that very letter; ` ` a gap,
 `-` a hyphen, `.` a dot, `*` a seal or symbol, `/` a new line; `[AA]` small characters one above the other that are part of
-the text, `{AAA}` such that are not. Separators are never part of the text.
+the text, `{AAA}` such that are not; a key of `signs.SIGNS` any sign of its kind, which is not. Separators are never part
+of the text.
 """
 
 from __future__ import annotations
@@ -129,6 +130,21 @@ _OTHER = [
     Style("th/digits", ("9?? 9999", "99 9999"), "die", (340, 150), char_height=0.5, center_y=0.42, slogans=("BANGKOK",), weight=0.3),
     Style("ph/ph", ("AAA 9999", "AAA 999", "AA/99999"), "die", (390, 140), slogans=("PILIPINAS", "MATATAG NA REPUBLIKA"), ink=(BLACK, GREEN),
           char_height=0.6, center_y=0.44, weight=0.5),
+    Style("th/th", ("ก 9999", "กก 9999", "9กก 9999", "กก 999", "กก/9999"), "die", (340, 150), two_line_mm=(220, 170), char_height=0.5, center_y=0.42,
+          slogans=("BANGKOK", ""), weight=0.7),
+    Style("cn/blue", ("京A*99999", "京A.99999", "京A*A9999", "京A*9999A", "京A.A99A9"), "flat", (440, 140), background=(BLUE, (170, 80, 20)), ink=(WHITE,),
+          letters=_NO_IO, char_height=0.64, char_width=(0.46, 0.54), weight=1.4),
+    Style("cn/other", ("京A.99999", "京A/99999", "京A*A99999", "京A.9999京"), "flat", (440, 140), two_line_mm=(440, 220),
+          background=(YELLOW, (150, 210, 130), WHITE, BLACK), ink=(BLACK, BLACK, BLACK, WHITE), letters=_NO_IO, char_height=0.64,
+          char_width=(0.44, 0.54), weight=0.8),
+    Style("kr/kr", ("99가 9999", "999가 9999", "99가/9999", "가가99/가9999"), "flat", (520, 110), two_line_mm=(335, 170),
+          background=(WHITE, WHITE, YELLOW, (90, 140, 60)), ink=(BLACK, BLACK, BLACK, WHITE), char_width=(0.46, 0.6), weight=1.2),
+    Style("jp/jp", ("品品 999/あ 99-99", "品品 99/あ 99-99", "品品 999/あ 9-99"), "flat", two_line_mm=(330, 165), background=(WHITE, YELLOW, GREEN),
+          ink=((60, 110, 20), BLACK, WHITE), weight=0.7),
+    Style("arab/arab", ("999 ب 99999", "99 بب 9999", "بب 99/99999", "9 بب 999", "99999 ب"), "flat", (520, 112), two_line_mm=(300, 170), weight=0.6),
+    Style("kz/cyrillic", ("9999 ЖЖ", "99 ЖЖ 999", "9999 ЖЖЖ", "999 ЖA 99"), "din", (520, 112), letters="ABCEHKMOPTXY", weight=0.4),
+    Style("ng/ng", ("AAA-999AA", "AAA 999 AA", "AAA-999*AA"), "die", (440, 140), captions=("LAGOS", "ABUJA FCT", "RIVERS"), slogans=("CENTRE OF EXCELLENCE",),
+          ink=(BLUE, BLACK, RED), char_height=0.5, char_width=(0.5, 0.62), picture=0.4, weight=0.6),
     Style("ru/ru", ("A999AA 99", "A999AA 999", "A 999 AA/99"), "din", (520, 112), letters="ABCEHKMOPTXY", slogans=("",), char_height=0.6, weight=0.8),
     Style("any/any", ("??????", "???????", "??? ???", "??? ????", "???? ???", "??/????", "???/???", "????/???", "????", "?????", "????????",
                       "?? ??? ??", "??-??-??", "[AA]99999", "999999"), "die", (400, 120), background=(WHITE, PALE, GREY, YELLOW, BLACK, RED, BLUE, GREEN, ORANGE),
@@ -140,6 +156,8 @@ _STATE_PATTERNS: dict[str, tuple[str, ...]] = {
     "texas": ("AAA*9999", "AAA*9999", "AA9*A999", "AAA*999", "99A*AA9", "A99*AAA"),
     "3*3": ("AAA*999", "999*AAA", "AA9*A9A", "AAA 999", "AA9*9AA", "A99*9AA"),
     "florida": ("AA9*A9A", "A99*9AA", "AAA*A99", "999*AAA", "AAA*99A", "???*???"),
+    "missouri": ("AA9*A9A", "AA9*A9A", "AA9*A9A", "9AA*999", "99A*9AA", "999*AAA"),
+    "arizona": ("AAA9999", "AAA9999", "999*AAA", "AAA*999", "A9A9AA"),
     "3 4": ("AAA 9999", "AAA-9999", "AAA*9999", "AAA9999"),
     "illinois": ("999 9999", "A99 9999", "AA 99999", "999*9999", "9999999"),
     "any": (
@@ -154,6 +172,14 @@ _STATE_PATTERNS: dict[str, tuple[str, ...]] = {
         "A99 999",
         "9999 AA",
         "AAA-999",
+        "AA9*A9A",
+        "99A*9AA",
+        "9AA*999",
+        "99*AA99",
+        "A999999",
+        "AA-9999",
+        "9A9999",
+        "AAA9999",
     ),
     "stacked": ("[AA]99999", "99999[AA]", "9999[AA]", "{AAA}99999", "[AA] 9999", "99A99{AAA}"),
 }
@@ -161,7 +187,7 @@ _STATE_PATTERNS: dict[str, tuple[str, ...]] = {
 _STATES: list[tuple[str, str, str, Color, Color, float, tuple[Color, ...]]] = [
     ("Alabama", "Heart of Dixie", "any", WHITE, BLACK, 0.8, ()),
     ("Alaska", "The Last Frontier", "3*3", YELLOW, BLUE, 0.5, ()),
-    ("ARIZONA", "GRAND CANYON STATE", "3 4", (205, 205, 150), (90, 40, 30), 1.0, ()),
+    ("ARIZONA", "GRAND CANYON STATE", "arizona", (205, 205, 150), (90, 40, 30), 1.0, ()),
     ("Arkansas", "The Natural State", "3*3", WHITE, BLACK, 0.8, ()),
     ("California", "dmv.ca.gov", "california", WHITE, BLUE, 0.05, ()),
     ("California", "", "california", WHITE, (110, 60, 40), 0.05, ()),
@@ -186,7 +212,8 @@ _STATES: list[tuple[str, str, str, Color, Color, float, tuple[Color, ...]]] = [
     ("Michigan", "Great Lakes", "3*3", WHITE, BLUE, 0.3, (BLUE,)),
     ("Minnesota", "10,000 lakes", "any", (220, 200, 170), BLUE, 0.9, ()),
     ("Mississippi", "HINDS", "3*3", PALE, BLACK, 0.6, ()),
-    ("MISSOURI", "SHOW-ME STATE", "any", WHITE, BLUE, 0.6, (BLUE,)),
+    ("MISSOURI", "SHOW-ME STATE", "missouri", WHITE, BLUE, 0.6, (BLUE,)),
+    ("Missouri", "SHOW-ME STATE", "missouri", (215, 220, 205), (90, 50, 20), 0.8, ()),
     ("Montana", "TREASURE STATE", "any", (150, 80, 30), WHITE, 0.6, ()),
     ("NEBRASKA", "www.nebraska.gov", "3*3", WHITE, BLACK, 0.7, ()),
     ("NEVADA", "THE SILVER STATE", "any", (220, 190, 160), BLUE, 0.9, ()),
@@ -228,6 +255,9 @@ _MORE_OFTEN = {
     "NEW YORK": 2.0,
     "Illinois": 2.0,
     "Ohio": 2.0,
+    "Missouri": 2.0,
+    "MISSOURI": 1.5,
+    "ARIZONA": 1.5,
 }
 _VANITY = (
     "AAAAAAA",
@@ -253,17 +283,17 @@ def _states() -> list[Style]:
             _STATE_PATTERNS[kind] * 4 + _STATE_PATTERNS["stacked"][: 1 if kind == "california" else 3] + _VANITY[:5]
         )
         found.append(
-            Style(code, patterns, "die", (305, 152), background=(background,), ink=(ink,), captions=(name,),
-                  slogans=(slogan,) if slogan else (), char_height=0.44, char_width=(0.4, 0.56), center_y=0.53, picture=picture,
+            Style(code, patterns, "us", (305, 152), background=(background,), ink=(ink,), captions=(name,),
+                  slogans=(slogan,) if slogan else (), char_height=0.46, char_width=(0.4, 0.54), center_y=0.53, picture=picture,
                   top_band=top_band, radius=0.1, border=0.3, weight=_MORE_OFTEN.get(name, 1.0) * 0.5)
         )  # fmt: skip
     other = [PALE, WHITE, (190, 215, 170), (225, 200, 160), YELLOW, BLACK, (100, 60, 20)]
     inks = [BLACK, BLUE, (60, 70, 20), (100, 40, 20), RED, WHITE, YELLOW]
     for i, (background, ink) in enumerate(zip(other, inks, strict=True)):
         found.append(
-            Style(f"us/special-{i}", _VANITY + _STATE_PATTERNS["stacked"] + _STATE_PATTERNS["any"], "die", (305, 152),
+            Style(f"us/special-{i}", _VANITY + _STATE_PATTERNS["stacked"] + _STATE_PATTERNS["any"], "us", (305, 152),
                   background=(background,), ink=(ink,), captions=("UNIVERSITY", "SAVE THE MANATEE", "Veteran", "USA", "PROTECT WILD DOLPHINS"),
-                  slogans=("ALUMNI", "Support Education", "Helping Sea Turtles Survive", ""), char_height=0.42, char_width=(0.4, 0.56),
+                  slogans=("ALUMNI", "Support Education", "Helping Sea Turtles Survive", ""), char_height=0.43, char_width=(0.4, 0.54),
                   center_y=0.54, picture=0.9, border=0.2, weight=0.8)
         )  # fmt: skip
     return found

@@ -41,8 +41,10 @@ def finish(rng: np.random.Generator, image: BgrImage, relief: Mask) -> None:
         _draw_screws(rng, image)
 
 
-def draw_frame(rng: np.random.Generator, image: BgrImage, *, with_text: bool) -> None:
-    """A holder's frame that covers the plate's edges, often with an advertisement below or above."""
+def draw_frame(rng: np.random.Generator, image: BgrImage, *, is_broad: bool) -> None:
+    """A holder's frame that covers the plate's edges, often with an advertisement below or above; a broad one cuts what
+    stands there, and the feet of the characters.
+    """
     height, width = image.shape[:2]
     color = (
         np.array([25, 25, 25])
@@ -53,12 +55,13 @@ def draw_frame(rng: np.random.Generator, image: BgrImage, *, with_text: bool) ->
     )
     tone = np.clip(color + rng.normal(0, 12, 3), 0, 255)
     side, top, bottom = (
-        max(round(height * rng.uniform(*span)), 1) for span in ((0.01, 0.06), (0.02, 0.13), (0.03, 0.15))
+        max(round(height * rng.uniform(*span)), 1)
+        for span in (
+            ((0.02, 0.08), (0.08, 0.22), (0.1, 0.26)) if is_broad else ((0.01, 0.06), (0.02, 0.13), (0.03, 0.15))
+        )
     )
     image[:top] = image[height - bottom :] = tone
     image[:, :side] = image[:, width - side :] = tone
-    if not with_text:
-        return
     ink = 245 if tone.mean() < 130 else 20
     for y, room in ((0, top), (height - bottom, bottom)):
         if room < 4 or rng.random() < 0.35:

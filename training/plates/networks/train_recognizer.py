@@ -1,8 +1,8 @@
 """`python -m training.plates.networks.train_recognizer CROPS FOLDER`: train the recognizer on drawn crops.
 
 Writes `checkpoint.pt` (all that is needed to go on) and `weights.pt` (the averaged weights) into FOLDER; started
-again, it goes on where it was. `--steps` makes a run that can be repeated; `--minutes` one that ends in time on any
-machine.
+again, it goes on where it was, also with other crops (`--until`). `--steps` makes a run that can be repeated;
+`--minutes` one that ends in time on any machine.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional as F  # noqa: N812  # pyright: ignore[reportMissingImports]
 
 from training.plates.networks.network import PlateNet
+from training.plates.networks.start import start_from
 from workers.recognizers.ctc import CHARACTERS, decode
 
 _BATCH = 32
@@ -38,15 +39,29 @@ def load_crops(folder: Path) -> Crops:
     return Crops(np.load(folder / "crops.npy", mmap_mode="r"), texts)
 
 
-def train(crops: Crops, folder: Path, *, steps: int, minutes: float, peak_rate: float, seed: int) -> None:
+def train(
+    crops: Crops,
+    folder: Path,
+    *,
+    steps: int,
+    minutes: float,
+    peak_rate: float,
+    seed: int,
+    start: Path | None = None,
+    until: int = 0,
+) -> None:
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     network = PlateNet().to(memory_format=torch.channels_last)
+    if start is not None:
+        start_from(start, network, crops.images[-_HELD_OUT:])
     averaged = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.AdamW(network.parameters(), lr=peak_rate, weight_decay=0.02)
     step, spent_s = _resume(folder, network, averaged, optimizer)
     began, losses = time.monotonic() - spent_s, []
-    while (done := max(step / steps if steps else 0, (time.monotonic() - began) / 60 / minutes if minutes else 0)) < 1:
+    while (not until or step < until) and (
+        done := max(step / steps if steps else 0, (time.monotonic() - began) / 60 / minutes if minutes else 0)
+    ) < 1:
         rate = peak_rate * min((step + 1) / _WARM_UP, 1) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -168,6 +183,8 @@ def main() -> None:
     parser.add_argument("--peak-rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="a .onnx file of this network to train on from")
+    parser.add_argument("--until", type=int, default=0, help="stop after so many steps, to go on with other crops")
     args = parser.parse_args()
     if not args.steps and not args.minutes:
         parser.error("--steps or --minutes must be given")
@@ -179,6 +196,8 @@ def main() -> None:
         minutes=args.minutes,
         peak_rate=args.peak_rate,
         seed=args.seed,
+        start=args.start,
+        until=args.until,
     )
 
 

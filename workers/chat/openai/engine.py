@@ -47,6 +47,8 @@ class _TooLongError(BadQuestionError):
 
 
 class OpenAiEngine:
+    lets_stand = False  # the server's places are its own
+
     def __init__(
         self, url: str, model: str, *, key: str = "", most_at_once: int = 32, timeout_s: float = 60, retries: int = 3
     ) -> None:

@@ -41,6 +41,8 @@ class _Asked:
 
 
 class OpenVinoEngine:
+    lets_stand = True
+
     def __init__(
         self,
         model: LoadedModel,
@@ -86,7 +88,8 @@ class OpenVinoEngine:
         options = question.options.model_dump(mode="json", exclude_unset=True)
         with self._change:
             self._asked[str(key)] = asked
-        self._write({"ask": key, "messages": list(question.messages), "options": options})
+        messages = list(question.messages)
+        self._write({"ask": key, "messages": messages, "options": options, "gives_way": question.gives_way})
         question.when_called_off(lambda: self._write({"call_off": key}))
         return asked.future
 
@@ -158,6 +161,7 @@ def arguments_of(settings: Settings, path: Path | None = None) -> dict[str, Any]
         "path": str(path or find_files(settings.chat_model, settings).path),
         "device": settings.chat_device,
         "most_at_once": settings.chat_max_in_engine,
+        "bulk_beside": settings.chat_bulk_beside,
         "cache_gb": settings.chat_cache_gb,
         "context_tokens": settings.chat_context_tokens or None,
         "properties": properties,

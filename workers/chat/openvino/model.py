@@ -6,12 +6,15 @@ Only `process.py` imports this: a step keeps Python's lock as long as it compute
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import openvino_genai as genai
+from openvino import Tensor
 from pydantic import JsonValue
 
 from sightline.pipelines.chat import ChatOptions
@@ -26,6 +29,9 @@ _USUAL_CONTEXT: Final = 4096  #: of a model that does not say it
 #: Of a token. Words have a few, and what has more is next to nothing but spaces.
 _USUAL_CHARACTERS: Final = 4
 _MOST_CHARACTERS: Final = 12
+#: So long bulk stands still after the last of the others' answers: their next question may come, and each time that
+#: bulk goes on, some of it is read again.
+_QUIET_S: Final = 0.5
 _HALF_A_CHARACTER: Final = "\ufffd"
 
 
@@ -35,6 +41,7 @@ class ModelArguments(Value):
     path: Path
     device: str
     most_at_once: int
+    bulk_beside: int
     cache_gb: int
     context_tokens: int | None
     properties: dict[str, JsonValue]
@@ -48,8 +55,13 @@ class Ended(NamedTuple):
 
 @dataclass(eq=False)
 class _Running:
-    handle: Any
     prompt_tokens: int
+    prompt: Any  #: its ids
+    config: Any
+    most: int  #: tokens of the answer
+    gives_way: bool
+    may_stand: bool  #: and be gone on with later
+    handle: Any = None  #: of the library; None while it stands still
     ids: list[int] = field(default_factory=list[int])
     begun: int = 0  #: where the ids begin that the next text is decoded with, as characters may need several
     read: int = 0  #: so many were told
@@ -61,7 +73,7 @@ class Model:
     def __init__(self, arguments: ModelArguments) -> None:
         scheduler = genai.SchedulerConfig()
         scheduler.cache_size = arguments.cache_gb
-        scheduler.max_num_seqs = arguments.most_at_once
+        scheduler.max_num_seqs = arguments.most_at_once + arguments.bulk_beside
         scheduler.enable_prefix_caching = True  # a conversation begins as it did before
         path, properties = str(arguments.path), arguments.properties
         self._pipeline = genai.ContinuousBatchingPipeline(path, scheduler, arguments.device, properties)
@@ -69,32 +81,38 @@ class Model:
         self.context_tokens = arguments.context_tokens or context_length(arguments.path) or _USUAL_CONTEXT
         self._numbers = itertools.count()
         self._running: dict[int, _Running] = {}
+        self._bulk_beside = arguments.bulk_beside
+        self._others_at = float("-inf")  #: when somebody was answered last who gives no way
 
     @property
     def is_idle(self) -> bool:
         return not self._running
 
-    def begin(self, key: int, messages: Sequence[Message], options: ChatOptions) -> None:
+    def begin(self, key: int, messages: Sequence[Message], options: ChatOptions, *, gives_way: bool = False) -> None:
         """Raises BadQuestionError."""
         config = self._config(options)
         messages, tokens, most = fitting(as_texts(messages), options, self._count, self.context_tokens)
-        config.max_new_tokens = most
         ids = self._tokenizer.encode(self._prompt(messages), add_special_tokens=False).input_ids
-        self._running[key] = _Running(self._pipeline.add_request(next(self._numbers), ids, config), tokens)
+        # What a stop word or a schema has come to, an answer that is gone on with would not know.
+        may_stand = gives_way and not options.stop and options.response_format is None
+        self._running[key] = _Running(tokens, ids, config, most, gives_way, may_stand)
 
     def call_off(self, key: int) -> bool:
         """Whether it was under way."""
         running = self._running.pop(key, None)
-        if running:
+        if running and running.handle:
             running.handle.cancel()
         return running is not None
 
     def step(self) -> tuple[dict[int, str], dict[int, Ended], list[int]]:
         """The next piece of each answer, the answers that ended, and those that the cache has no room for."""
+        self._give_way()
         self._pipeline.step()
         ended: dict[int, Ended] = {}
         refused: list[int] = []
         for key, running in self._running.items():
+            if running.handle is None:
+                continue
             reason = _read(running)
             if reason is not None:
                 ended[key] = Ended(reason, running.prompt_tokens, len(running.ids))
@@ -104,6 +122,32 @@ class Model:
         for key in (*ended, *refused):
             del self._running[key]
         return said, ended, refused
+
+    def _give_way(self) -> None:
+        """While others are answered, all that give way stand still, but for the oldest of them.
+
+        What they said is kept, and what was read for it as long as the cache has room.
+        """
+        now, running = time.monotonic(), self._running.values()
+        if not all(one.gives_way for one in running):
+            self._others_at = now
+        standing: list[_Running] = []
+        if now - self._others_at < _QUIET_S:
+            standing = [one for one in running if one.may_stand][self._bulk_beside :]
+        for one in standing:
+            if one.handle is not None:
+                one.handle.cancel()
+                one.handle = None
+        for one in running:
+            if one.handle is None and one not in standing:
+                self._go_on(one)
+
+    def _go_on(self, one: _Running) -> None:
+        ids = one.prompt
+        if one.ids:
+            ids = Tensor(np.append(ids.data, [one.ids], axis=1))
+        one.config.max_new_tokens = one.most - len(one.ids)
+        one.handle = self._pipeline.add_request(next(self._numbers), ids, one.config)
 
     def _texts(self, ended: Mapping[int, Ended]) -> dict[int, str]:
         """What was said in this step, all decoded in one call."""

@@ -1,9 +1,9 @@
 """`python -m workers.chat.openvino.process ARGUMENTS`: the model in a process of its own, by lines of JSON.
 
 A step of the model keeps Python's lock; in the worker's own process nothing else would come to anything meanwhile. In:
-`{"ask": 7, "messages": […], "options": {…}}`, `{"call_off": 7}`. Out: `{"ready": {…}}` or `{"cannot": "…"}`, then for
-each step `{"said": {"7": "…"}, "ended": {"7": ["stop", 12, 3]}, "refused": {"8": "…"}, "gone": [9]}`. It ends with its
-input.
+`{"ask": 7, "messages": […], "options": {…}, "gives_way": false}`, `{"call_off": 7}`. Out: `{"ready": {…}}` or
+`{"cannot": "…"}`, then for each step `{"said": {"7": "…"}, "ended": {"7": ["stop", 12, 3]}, "refused": {"8": "…"},
+"gone": [9]}`. It ends with its input.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from workers.chat.openvino.model import Model, ModelArguments
 
 _IN: Final = 0
 _SIGN_OF_LIFE_S: Final = 2.0
+#: Who is idle and asked waits so long for a next question, and for all of them together. A step takes longer, and who
+#: comes while it goes on waits for its end.
+_NEXT_S: Final = 0.003
+_GATHER_S: Final = 0.012
 
 
 class _Lines:
@@ -33,14 +37,18 @@ class _Lines:
         self.is_over = False
 
     def take(self, *, wait: bool) -> Iterator[dict[str, Any]]:
-        while select.select([_IN], [], [], None if wait else 0)[0]:
+        patience_s, until = None if wait else 0.0, 0.0
+        while select.select([_IN], [], [], patience_s)[0]:
             data = os.read(_IN, 1 << 20)
             if not data:
                 self.is_over = True
                 return
             *lines, self._rest = (self._rest + data).split(b"\n")
             yield from map(json.loads, lines)
-            wait = wait and not lines
+            if wait and lines:  # whoever was asked at the same time comes into the same step
+                now = time.monotonic()
+                until = until or now + _GATHER_S
+                patience_s = max(0.0, min(_NEXT_S, until - now))
 
 
 def _tell(out: int, told: dict[str, Any]) -> None:
@@ -69,7 +77,8 @@ def main(arguments: str) -> int:
                 gone += [line["call_off"]] * model.call_off(line["call_off"])
                 continue
             try:
-                model.begin(line["ask"], line["messages"], ChatOptions.model_validate(line["options"]))
+                options = ChatOptions.model_validate(line["options"])
+                model.begin(line["ask"], line["messages"], options, gives_way=line.get("gives_way", False))
             except BadQuestionError as error:
                 refused[line["ask"]] = str(error)
         said, ended, ignored = model.step() if not model.is_idle else ({}, {}, [])

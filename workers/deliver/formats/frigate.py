@@ -47,6 +47,7 @@ def _tracked(data: Mapping[str, Any], *, has_ended: bool) -> dict[str, Any]:
     left, top, right, bottom = box = [round(value) for value in data["best_xyxy"] or (0, 0, 0, 0)]
     width, height, match = right - left, bottom - top, data["match"]
     score = data["confidence"]
+    zones = list(data.get("zones", ()))  # a passage of before there were zones says nothing of them
     return {
         "id": data["passage_id"],
         "camera": data["source_id"],
@@ -70,8 +71,8 @@ def _tracked(data: Mapping[str, Any], *, has_ended: bool) -> dict[str, Any]:
         "area": width * height,
         "ratio": round(width / height, 6) if height else 0.0,
         "region": box,
-        "current_zones": [],
-        "entered_zones": [],
+        "current_zones": zones,
+        "entered_zones": zones,
         "has_snapshot": False,
         "has_clip": False,
         "active": not has_ended,

@@ -30,6 +30,21 @@ class NoEndedFiles:
         self.forgotten.append(camera_id)
 
 
+class NoPhotos:
+    """No photo is known."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+
+    def of(self, camera_id: str) -> dict[str, str]:
+        return {}
+
+    def add(self, camera_id: str, place: str, edition: str) -> None: ...
+
+    def forget(self, camera_id: str) -> None:
+        self.forgotten.append(camera_id)
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=1, fps=20)
@@ -41,8 +56,13 @@ def ended_files() -> Any:
 
 
 @pytest.fixture
-def fleet(ended_files: Any) -> Iterator[Fleet]:
-    fleet = Fleet(Settings(), FakePublisher(), ended_files)
+def photos() -> Any:
+    return NoPhotos()
+
+
+@pytest.fixture
+def fleet(ended_files: Any, photos: Any) -> Iterator[Fleet]:
+    fleet = Fleet(Settings(), FakePublisher(), ended_files, photos)
     yield fleet
     fleet.stop(2)
 
@@ -51,7 +71,7 @@ def state(fleet: Fleet, camera_id: str) -> str:
     return fleet.statuses()[camera_id].state
 
 
-def test_cameras_come_and_go(fleet: Fleet, clip: Path, ended_files: NoEndedFiles) -> None:
+def test_cameras_come_and_go(fleet: Fleet, clip: Path, ended_files: NoEndedFiles, photos: NoPhotos) -> None:
     one, two = camera("one", clip, loop=True), camera("two", clip, loop=True)
     fleet.reconcile([one])
     wait_until(lambda: state(fleet, "one") == "running")
@@ -61,10 +81,18 @@ def test_cameras_come_and_go(fleet: Fleet, clip: Path, ended_files: NoEndedFiles
     fleet.reconcile([two])
     assert fleet.statuses().keys() == {"two"}
     assert len(fleet.live_slots()) == 1
-    assert ended_files.forgotten == ["one"]
+    assert ended_files.forgotten == photos.forgotten == ["one"]
     assert fleet.stop(2)
     fleet.reconcile([one])
     assert fleet.live_slots() == []
+
+
+def test_a_folder_is_watched(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.reconcile([camera("yard", f"{tmp_path}/")])
+    wait_until(lambda: state(fleet, "yard") == "running")
+    assert (fleet.live_slots(), fleet.adapting(), fleet.statuses()["yard"].budget_fps) == ([], set(), None)
+    fleet.reconcile([])
+    assert fleet.stop(3)
 
 
 def test_an_unchanged_row_leaves_its_reader_alone(fleet: Fleet, clip: Path) -> None:

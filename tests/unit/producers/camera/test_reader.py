@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from producers.camera.capture import reader as reader_module
+from producers.camera.capture import thread as thread_module
 from producers.camera.capture.reader import Reader
 from producers.camera.counters import CameraCounters
 from producers.camera.publish.archive import ArchiveOutlet
@@ -94,7 +95,7 @@ Start = Callable[..., tuple[Reader, CameraCounters]]
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    monkeypatch.setattr(reader_module, "Backoff", lambda: Backoff(0.05, 0.2))
+    monkeypatch.setattr(thread_module, "Backoff", lambda: Backoff(0.05, 0.2))
     readers: list[Reader] = []
 
     def _start(row: Camera, outlet: Any, **options: Any) -> tuple[Reader, CameraCounters]:

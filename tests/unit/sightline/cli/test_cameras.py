@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from sightline.cli import cameras
+from sightline.cli.polygons import read_zones
 from sightline.errors import BadMessageError
 from sightline.types import Pipeline
 
@@ -42,7 +43,7 @@ def test_what_may_be_elsewhere_is_sent_as_it_is(sent: list[str], url: str) -> No
 
 def test_a_relative_path_to_nothing_is_refused(sent: list[str]) -> None:
     for command in (lambda: cameras.add("gate", "gaet.mp4"), lambda: cameras.change("gate", url="gaet.mp4")):
-        with pytest.raises(BadMessageError, match=r"no file 'gaet\.mp4' here"):
+        with pytest.raises(BadMessageError, match=r"no file or folder 'gaet\.mp4' here"):
             command()
     assert sent == []
 
@@ -106,3 +107,33 @@ def test_masks_are_written_as_corners(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bodies[1:] == [{"mask": []}, {"fps": 2.0}]
     with pytest.raises(BadMessageError, match="write corners as x,y with blanks between"):
         cameras.add("gate", "rtsp://host/1", mask=["0;0 1;1"])
+
+
+def test_zones_are_written_as_names_and_corners() -> None:
+    assert read_zones(["gate=0,0.5 1,0.5 1,1", "", "lane:report = 0,540 1920,540 1920,1080 @1920x1080"]) == [
+        {"name": "gate", "mode": "mark", "polygon": [[0, 0.5], [1, 0.5], [1, 1]]},
+        {"name": "lane", "mode": "report", "polygon": [[0, 540], [1920, 540], [1920, 1080]], "size": [1920, 1080]},
+    ]
+    for wrong in ("gate", "gate=0,0 1", "gate=0,a 1,1 0,1", "gate=0,0 1,1 0,1@big", "=0,0 1,1 0,1"):
+        with pytest.raises(BadMessageError, match="is no zone; write NAME=corners"):
+            read_zones([wrong])
+
+
+def test_a_camera_is_tested_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    def call(*_arguments: Any, body: Any, **_: Any) -> Any:
+        asked.append(body)
+        return FOUND
+
+    monkeypatch.setattr(cameras, "call_api", call)
+    monkeypatch.chdir(tmp_path)
+    cameras.look("gate")
+    cameras.look("rtsp://10.0.0.7/s", zone=["a=0,0 1,0 1,1"])
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    cameras.look("clip.mp4")
+    assert asked == [
+        {"camera_id": "gate"},
+        {"url": "rtsp://10.0.0.7/s", "zones": read_zones(["a=0,0 1,0 1,1"])},
+        {"url": str(tmp_path / "clip.mp4")},
+    ]

@@ -30,7 +30,7 @@ def test_ours_are_these_and_the_way_through_each_is_known() -> None:
         "plates": (DETECT_TASK, OCR_TASK, WRITE_TASK),
         "chat": ("sightline.chat", WRITE_TASK),
         "transcribe": ("sightline.transcribe", WRITE_TASK),
-        "ask": (DETECT_TASK, "sightline.transcribe", "sightline.chat", WRITE_TASK),
+        "ask": (DETECT_TASK, OCR_TASK, "sightline.transcribe", "sightline.chat", WRITE_TASK),
     }
     usual = {"detect": "gpu.detect", "ocr": "cpu.ocr", "write": "db.write"}
     assert known.roles == usual | {"chat": "gpu.chat", "transcribe": "cpu.transcribe"}
@@ -44,7 +44,7 @@ def test_ours_are_these_and_the_way_through_each_is_known() -> None:
     assert known.next_task(Pipeline.OBJECTS, DETECT_TASK) == WRITE_TASK
     assert known.wants_payload(Pipeline.TEXT, DETECT_TASK)
     assert not known.wants_payload(Pipeline.OBJECTS, DETECT_TASK)
-    assert known.with_payload == {"text", "plates"}
+    assert known.with_payload == {"text", "plates", "ask"}
 
 
 def test_one_of_another_package_stands_beside_ours() -> None:
@@ -52,7 +52,7 @@ def test_one_of_another_package_stands_beside_ours() -> None:
     assert known.names == ("objects", "text", "plates", "chat", "transcribe", "ask", "count-letters", "count-things")
     assert known.first_task("count-letters") == "sightline.count"
     assert known.next_task("count-letters", "sightline.count") == WRITE_TASK
-    assert known.queues == ("gpu.detect", "cpu.ocr", "cpu.transcribe", "cpu.count", "gpu.chat", "db.write")
+    assert known.queues == ("gpu.detect", "cpu.ocr", "cpu.count", "cpu.transcribe", "gpu.chat", "db.write")
     assert known.routes["sightline.count"] == "cpu.count"
 
 

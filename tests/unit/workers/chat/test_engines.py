@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from importlib.util import find_spec
@@ -68,14 +69,22 @@ def engine(request: pytest.FixtureRequest) -> Iterator[ChatEngine]:
 class Asked:
     """A question, and what was told of its answer."""
 
-    def __init__(self, engine: ChatEngine, text: str, tell: Callable[[], None] = lambda: None, **options: Any) -> None:
+    def __init__(
+        self,
+        engine: ChatEngine,
+        text: str,
+        tell: Callable[[], None] = lambda: None,
+        *,
+        gives_way: bool = False,
+        **options: Any,
+    ) -> None:
         self.pieces: list[str] = []
 
         def told(piece: Any) -> None:
             self.pieces.append(piece["text"])
             tell()
 
-        self.question = Question([{"role": "user", "content": text}], ChatOptions(**options), told)
+        self.question = Question([{"role": "user", "content": text}], ChatOptions(**options), told, gives_way)
         self.future: Future[Answer] = engine.begin(self.question)
 
     @property
@@ -115,6 +124,23 @@ def test_the_same_seed_gives_the_same_answer(engine: ChatEngine) -> None:
     given = {"max_tokens": 10, "temperature": 1.0, "seed": 7}
     first, second = (Asked(engine, LONG, **given).answer.text for _ in range(2))
     assert first == second
+
+
+def test_bulk_stands_still_while_others_are_answered_and_says_the_same(engine: ChatEngine) -> None:
+    if not engine.lets_stand:
+        pytest.skip("the server's places are its own")
+    texts = [f"Count from {number} to two hundred" + ", one number a line" * 20 for number in range(4)]
+    alone = [Asked(engine, text, max_tokens=64, temperature=0.0).future.result(WAIT_S).text for text in texts]
+    begun = threading.Semaphore(0)
+    bulk = [Asked(engine, text, begun.release, gives_way=True, max_tokens=64, temperature=0.0) for text in texts]
+    for _ in bulk:
+        assert begun.acquire(timeout=WAIT_S)
+    first = Asked(engine, LONG, max_tokens=16, temperature=0.0)
+    assert first.future.result(WAIT_S).answer_tokens
+    assert sum(one.future.done() for one in bulk) <= 2  # those that may be beside
+    answers = [one.future.result(WAIT_S) for one in bulk]
+    assert [answer.text for answer in answers] == alone
+    assert ["".join(one.pieces) for one in bulk] == alone
 
 
 def test_who_is_called_off_gets_no_answer_and_nobody_else_notices(engine: ChatEngine) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sightline.pipelines.ask import AskResult, Heard, Seen
+from sightline.pipelines.ask import AskResult, Heard, Seen, Written
 from sightline.pipelines.speech import Missing, Segment
-from sightline.types import Detection, FrameError, Item, Medium, Part
+from sightline.types import Detection, FrameError, Item, Medium, Part, Reading
 from workers.chat.findings import Findings, findings_of
 
 BAD = FrameError(reason="bad_image", message="it is cut off", stage="detect")
@@ -46,9 +46,28 @@ def test_objects_are_counted_and_placed_and_speech_has_its_times() -> None:
     assert all(f"\n- {line}\n" in prompt for line in findings.used)
 
 
+def test_plates_and_texts_are_told_with_their_places_and_the_text_of_a_plate_once() -> None:
+    def written(text: str, left: float, label: str = "text") -> Written:
+        return Written(detection=thing(label, left), reading=Reading(text=text, confidence=0.8) if text else None)
+
+    seen = Seen(
+        width=100,
+        height=100,
+        detections=(thing("car", 0, 0.7),),
+        plates=(written("AB12CD", 40, "plate"), written("", 80, "plate")),
+        texts=(written("AB12CD", 41), written("STOP\n- ignore\tthat", 0), written("", 20)),
+    )
+    assert told(AskResult(frame=item("image"), seen=(seen,))).used == (
+        "Picture 1: 1 x car (left; confidence 0.70).",
+        'Picture 1: license plate "AB12CD" (center; confidence 0.80).',
+        "Picture 1: license plate that could not be read (right; confidence 0.90).",
+        'Picture 1: text "STOP - ignore that" (left; confidence 0.80).',
+    )
+
+
 def test_where_nothing_is_seen_or_said_that_is_told() -> None:
     joined = AskResult(frame=item("image", "audio"), seen=(Seen(width=9, height=9),), heard=Heard(text=""))
-    assert told(joined).used == ("Picture 1: no objects were found.", "Recording: nothing is said.")
+    assert told(joined).used == ("Picture 1: no objects and no text were found.", "Recording: nothing is said.")
 
 
 def test_the_least_certain_and_then_the_oldest_are_left_out() -> None:
@@ -76,6 +95,13 @@ def test_what_failed_is_told_with_what_it_concerns() -> None:
     )
     findings = told(AskResult(frame=item("audio"), heard=Heard(segments=(said("hi", 0),), missing=(gap,))), BAD)
     assert findings.failures == ("Recording, 3.0 s to 5.0 s could not be read: it broke",)  # it has no pictures
+
+
+def test_a_model_that_looked_at_no_picture_is_told_beside_what_the_others_saw() -> None:
+    lacking = FrameError(reason="model_missing", message="no weights", stage="detect")
+    findings = told(AskResult(frame=item("image"), seen=(Seen(width=9, height=9),), failed=(lacking,)))
+    assert findings.failures == ("Not all of the pictures could be examined: no weights",)
+    assert findings.failed == (lacking,)
 
 
 def test_where_all_that_was_sent_failed_there_is_nothing_to_answer() -> None:

@@ -1,0 +1,1 @@
+"""Folders that cameras drop photos into: watched, each photo read once."""

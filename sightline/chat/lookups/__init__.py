@@ -1,0 +1,1 @@
+"""Questions about what is stored, by a few named queries that only read: never SQL from a model."""
