@@ -36,6 +36,7 @@ from sightline.settings import Settings, load_settings, log_settings
 from workers.batching.runner import Runner
 from workers.housekeeping.liveness import Liveness
 from workers.housekeeping.metrics import WorkerMetrics
+from workers.housekeeping.placement import placement_of, require_fit
 from workers.housekeeping.times import TIMES
 from workers.stages.runner import bury_message, run_burial, run_message
 from workers.stages.services import Services, open_services
@@ -53,6 +54,19 @@ def load_stages(queues: Collection[str]) -> dict[str, ModuleType]:
     return {task: import_module(stage.module) for task, stage in registry().stages.items() if stage.queue in queues}
 
 
+def consumed_queues(celery_queues: Any) -> set[str]:
+    """What a worker consumes of all queues: those of `-Q`; without it those whose stages need no package of their own.
+
+    What is in the queues of the others would wait for a worker that cannot open their models.
+    """
+    queues = set(celery_queues.consume_from) & set(registry().queues)
+    if celery_queues._consume_from is not None:
+        return queues
+    others = {stage.queue for stage in registry().stages.values() if stage.on_demand}
+    log.info("no -Q: %s are left to workers that name them", ", ".join(sorted(others)))
+    return queues - others
+
+
 class Worker:
     """The stages of this process, opened when the worker knows its queues."""
 
@@ -63,7 +77,12 @@ class Worker:
         self._settings = settings
         self._services: Services | None = None
         self._liveness: Liveness | None = None
+        self._threads = 0
         self.stages: dict[str, Stage] = {}
+
+    def about(self) -> dict[str, Any]:
+        """What it answers whoever asks."""
+        return {"version": __version__, **placement_of(self.stages, self._settings, self._threads)}
 
     def open(self, sender: str, instance: Any, **_: object) -> None:
         try:
@@ -74,9 +93,10 @@ class Worker:
             raise SystemExit(f"{sender} cannot start: {error}") from error
 
     def _open(self, sender: str, celery_queues: Any, concurrency: int) -> None:
+        self._threads = concurrency
         sys.setswitchinterval(_SWITCH_S)
         log_settings(self._settings)
-        queues = set(celery_queues.consume_from) & set(registry().queues)
+        queues = consumed_queues(celery_queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(
             self._app, self._settings, sender, self._patience, concurrency=concurrency, holds=self._holds
@@ -84,6 +104,7 @@ class Worker:
         for task, module in load_stages(queues).items():
             log.info("%s opens %s", sender, task)
             self.stages[task] = module.open_stage(services)
+        require_fit(self._settings, sender)
         longest_s = max((registry().stages[task].held_s or 0 for task in self.stages), default=0)
         self._liveness = Liveness(
             services.delivery.broker,
@@ -160,8 +181,8 @@ def create_worker_app(settings: Settings) -> Celery:
     patience, holds = Patience(), Holds()
     add_delivery_steps(celery_app, patience, holds)
     add_lane_steps(celery_app)
-    only_answer(celery_app, __version__)
     worker = Worker(celery_app, settings, patience, holds)
+    only_answer(celery_app, worker.about)
     add_intake(celery_app, worker.refuse)
 
     def run(self: Task, message: Any) -> None:

@@ -50,9 +50,9 @@ def _careful(deliver: Callable[[Any, str], None], connection_errors: tuple[type[
     return carefully
 
 
-def only_answer(app: Any, version: str) -> None:
-    """Have the app's workers answer questions, of which `version` they are too, and follow no order."""
-    Panel.data[ABOUT] = lambda _state, **_: {"version": version}
+def only_answer(app: Any, about: Callable[[], dict[str, Any]]) -> None:
+    """Have the app's workers answer questions, what `about` says of them too, and follow no order."""
+    Panel.data[ABOUT] = lambda _state, **_: about()
     for name in set(Panel.data) - QUESTIONS:
         del Panel.data[name]
     app.steps["consumer"].add(_Ears)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.cli import cameras, correct, dead_letters, erase, explain, plates, queries, sinks
+from sightline.cli import cameras, correct, dead_letters, erase, explain, plates, queries, sinks, workers
 from sightline.cli.jobs import ask, jobs, submit, trace
 from sightline.cli.operating import backup, capacity, doctor, retention, up
 from sightline.errors import RetryableError, SightlineError
@@ -66,6 +66,7 @@ for _command in (
     queries.detections,
     queries.readings,
     queries.findings,
+    workers.workers,
     queries.queues,
     queries.audit,
     queries.audit_log,

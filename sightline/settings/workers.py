@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import Field
 
@@ -24,6 +25,11 @@ class WorkerSettings(Group):
     )
     ocr_concurrency: Count = Field(8, description="The same for an OCR worker.")
     write_concurrency: Count = Field(8, description="The same for a database writer.")
+    worker_memory_gb: Annotated[float, Field(ge=0)] = Field(
+        0,
+        description="Memory that a worker process may hold, with those that it starts; one that holds more when its "
+        "models are open says so and does not start. 0: what the machine or its control group has.",
+    )
     model_timeout_s: Seconds = Field(60, description="A model call longer than this ends the worker process.")
     stall_timeout_s: Seconds = Field(
         120, description="A worker that finishes nothing for this long, while messages wait, ends itself."

@@ -84,8 +84,8 @@ def count_passages(
     if sources:
         rows = rows.where(Passages.source_id.in_(sources))
     with database.read() as connection:
-        found = connection.execute(rows.group_by(Passages.source_id).order_by(Passages.source_id)).all()
-    return {row[0]: row[1] for row in found}
+        found: Any = connection.execute(rows.group_by(Passages.source_id).order_by(Passages.source_id)).all()
+    return dict(found)
 
 
 def list_passage_sources(database: Database) -> list[str]:

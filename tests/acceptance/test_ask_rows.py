@@ -50,6 +50,13 @@ def test_how_many_cars_passed_the_gate(doors: Doors) -> None:
     assert all("lookups" not in one.model_extra for one in others)
     assert "lookups" not in doors.ask(QUESTION).model_extra
 
+    # Beside: which workers there are, as they say it themselves.
+    code, said, _ = doors.run("workers", "--json")
+    told = {row["stage"]: row for row in map(json.loads, said.splitlines())}
+    assert (code, {*told}) == (0, {"detect", "ocr", "chat", "write"})
+    assert told["chat"]["models"] == [{"name": "stub", "runtime": "stub"}]
+    assert all(0 < row["memory_mb"] < row["memory_limit_mb"] for row in told.values())
+
     # Where nothing can be looked up, that is said.
     doors.system.settings = doors.settings.model_copy(update={"api_url": "http://127.0.0.1:9"})
     code, said, complained = doors.run("ask", QUESTION)

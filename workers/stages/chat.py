@@ -15,6 +15,7 @@ from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.chat import ChatOptions, ChatResult
 from sightline.types import FrameError, Item, ItemResult, Lane, Pipeline, StageRun
 from sightline.wire.messages import Job, Message
+from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batched
 from workers.batching.engine import EngineRunner
 from workers.batching.outcomes import outcome_of
@@ -65,6 +66,11 @@ class ChatStage:
         self._telling = Telling()
         self._measures = ChatMeasures()
         self.collect = self._measures.collect  #: for Prometheus
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        """Those that are open."""
+        return [self._engine.model]
 
     def work(self, step: Step) -> Step:
         job = step.message.job
@@ -160,6 +166,8 @@ class ChatStage:
 
     def _result(self, item: Item, answered: Batched[Answer] | FrameError, waited_ms: float) -> ChatResult:
         if isinstance(answered, FrameError):
+            if answered.reason == BadQuestionError.reason:  # nothing broke: it is an answer to who asked
+                return ChatResult(frame=item, refused=answered.message)
             return ChatResult(frame=item, error=answered)
         answer, model = answered.value, self._engine.model
         self._measures.answered(answer.prompt_tokens, answer.answer_tokens)

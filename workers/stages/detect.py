@@ -29,6 +29,7 @@ from sightline.types import (
     StageRun,
 )
 from sightline.wire.messages import Job, Message
+from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batched, Batcher, Ticket
 from workers.batching.outcomes import outcome_of
 from workers.detectors import Detector, open_detector
@@ -108,6 +109,11 @@ class DetectStage:
     def runners(self) -> dict[str, Batcher[BgrImage, list[Detection]]]:
         """Those of the models that are open."""
         return {name: loaded.batcher for name, opening in self._openings.items() if (loaded := opening.opened)}
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        """Those that are open."""
+        return [loaded.detector.model for opening in self._openings.values() if (loaded := opening.opened)]
 
     def work(self, step: Step) -> Step | None:
         whole = step.message.job

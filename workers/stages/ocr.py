@@ -69,6 +69,11 @@ class OcrStage:
             for name, recognizer in self._recognizers.items()
         }
 
+    @property
+    def models(self) -> list[LoadedModel]:
+        """Those that are open."""
+        return [recognizer.model for recognizer in self._recognizers.values()]
+
     def work(self, step: Step) -> Step:
         message, crops = step.message, step.payload or {}
         job = message.job

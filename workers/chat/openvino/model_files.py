@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Final
 
 from sightline.errors import ModelError, SettingsError
 from sightline.settings import Settings
 from workers.models.download import sum_of
 from workers.models.files import ModelFile, resolve
+from workers.models.memory import GB, memory_limit
 from workers.models.registry import ModelSpec, find_model
-
-_GB: Final = 1 << 30
-_CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 
 
 def find_files(name: str, settings: Settings) -> ModelFile:
@@ -46,17 +42,10 @@ def require_memory(path: Path, settings: Settings) -> None:
         return
     files = path.rglob("*") if path.is_dir() else [path]
     weights = sum(file.stat().st_size for file in files if file.is_file())
-    needed, there = weights + settings.chat_cache_gb * _GB, _memory()
+    needed, there = weights + settings.chat_cache_gb * GB, memory_limit(settings.worker_memory_gb)
     if needed > there:
         raise SettingsError(
-            f"SIGHTLINE_CHAT_MODEL: {path.name} has {weights / _GB:.1f} GB of weights, with a cache of "
-            f"{settings.chat_cache_gb} GB (SIGHTLINE_CHAT_CACHE_GB) more than the {there / _GB:.1f} GB of memory here; "
+            f"SIGHTLINE_CHAT_MODEL: {path.name} has {weights / GB:.1f} GB of weights, with a cache of "
+            f"{settings.chat_cache_gb} GB (SIGHTLINE_CHAT_CACHE_GB) more than the {there / GB:.1f} GB of memory here; "
             "take a smaller model or cache, or the engine `openai` with a server that has more"
         )
-
-
-def _memory() -> int:
-    """Of this machine, or what its control group may take of it."""
-    of_all = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = _CGROUP.read_text().strip() if _CGROUP.is_file() else "max"
-    return of_all if limit == "max" else min(of_all, int(limit))

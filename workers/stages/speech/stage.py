@@ -12,6 +12,7 @@ from sightline.pipelines.ask import AskOptions, AskResult
 from sightline.pipelines.speech import Missing, TranscribeOptions, TranscribeResult
 from sightline.types import FrameError, Item, Pipeline, StageRun
 from sightline.wire.messages import MAX_SHARDS, Job, Message
+from sightline.wire.models import LoadedModel
 from sightline.wire.parts import Part, shard_key
 from workers.batching.batcher import Batcher
 from workers.batching.outcomes import outcome_of
@@ -47,6 +48,11 @@ class TranscribeStage:
 
     def close(self) -> None:
         self._runner.close()
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        """Those that are open."""
+        return [self._engine.model]
 
     def split(self, step: Step) -> Iterator[bytes]:
         """Decodes while it is asked for more: no more than one shard of a recording is held at once."""
