@@ -12,8 +12,8 @@ help: ## this list
 setup: .venv/up ## what `sightline up` needs, in .venv
 setup-dev: .venv/dev ## the same and what tests, linters and documentation need
 
-demo: .venv/up ## everything on this machine with a clip as a camera; ends on Ctrl-C (ONCE=1: by itself)
-	@$(BIN)/python -m demo
+demo: .venv/up ## everything on this machine with a clip as a camera; ends on Ctrl-C (ONCE=1: by itself; PORT=8090)
+	@$(BIN)/python -m demo $(if $(PORT),--port $(PORT))
 
 up: .venv/up ## start Sightline with its data in ./data
 	@$(BIN)/sightline up

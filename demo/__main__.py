@@ -1,7 +1,11 @@
-"""`make demo`: a street camera and a few photos, from nothing to passages. Ends on Ctrl-C, or by itself with ONCE=1."""
+"""`make demo`: a street camera and a few photos, from nothing to passages. Ends on Ctrl-C, or by itself with --once.
+
+It listens on another port where 8080 is taken: `make demo PORT=8090`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -24,12 +28,12 @@ _START_S, _PASSAGE_S = 150, 120
 
 def main() -> int:
     """Exit status 0 when passages came out at the end."""
-    once = os.environ.get("ONCE") == "1"
+    asked = _parse_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing may go on alone
     started_at = time.monotonic()
     shutil.rmtree(DATA, ignore_errors=True)
     photos = _draw()
-    up = subprocess.Popen(_sightline("up", "--data", str(DATA)), start_new_session=True)
+    up = subprocess.Popen(_sightline("up", "--data", str(DATA), *asked.ports), start_new_session=True)
     try:
         _wait_until_ready(up)
         _call("cameras", "add", "gate", str(DATA / "clip.mp4"), "--fps", "4", "--loop")
@@ -41,7 +45,7 @@ def main() -> int:
         print(f"\ndemo: first passages {time.monotonic() - started_at:.0f} s after the start\n", flush=True)
         subprocess.run(_sightline("passages", "--data", str(DATA)), check=True)
         subprocess.run(_sightline("cameras", "list", "--data", str(DATA)), check=True)
-        if not once:
+        if not asked.once:
             print("\ndemo: look at the page; Ctrl-C ends it", flush=True)
             up.wait()
         return 0 if found else 1
@@ -51,6 +55,15 @@ def main() -> int:
         if up.poll() is None:
             up.send_signal(signal.SIGINT)
             up.wait(60)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m demo", description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--port", type=int, help="where the page and the API listen; 8080 if left out")
+    parser.add_argument("--once", action="store_true", default=os.environ.get("ONCE") == "1", help="end by itself")
+    asked = parser.parse_args()
+    asked.ports = ["--port", str(asked.port)] if asked.port else []
+    return asked
 
 
 def _draw() -> list[str]:

@@ -132,7 +132,7 @@ def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Came
 
 def remove_camera(database: Database, camera_id: str) -> None:
     """Forget the settings; frames, passages and the source stay. Raises CameraNotFoundError."""
-    nothing = dict.fromkeys(_row_names())
+    nothing = dict.fromkeys([*_row_names(), "health", "health_since"])
     with database.write() as connection:
         _get(connection, camera_id, lock=True)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(nothing))

@@ -25,7 +25,7 @@ from sightline.celery.lanes import add_lane_steps
 from sightline.celery.lease import add_delivery_steps
 from sightline.celery.remote_control import only_answer
 from sightline.celery.transport import transport_of
-from sightline.errors import BadMessageError, SightlineError
+from sightline.errors import BadMessageError, SettingsError, SightlineError
 from sightline.logs import configure_logging
 from sightline.metrics.families import Collector
 from sightline.metrics.server import serve_metrics
@@ -54,6 +54,19 @@ def load_stages(queues: Collection[str]) -> dict[str, ModuleType]:
     return {task: import_module(stage.module) for task, stage in registry().stages.items() if stage.queue in queues}
 
 
+def consumed_queues(celery_queues: Any) -> set[str]:
+    """What a worker consumes of all queues: those of `-Q`; without it those whose stages need no package of their own.
+
+    What is in the queues of the others would wait for a worker that cannot open their models.
+    """
+    queues = set(celery_queues.consume_from) & set(registry().queues)
+    if celery_queues._consume_from is not None:
+        return queues
+    others = {stage.queue for stage in registry().stages.values() if stage.on_demand}
+    log.info("no -Q: %s are left to workers that name them", ", ".join(sorted(others)))
+    return queues - others
+
+
 class Worker:
     """The stages of this process, opened when the worker knows its queues."""
 
@@ -73,6 +86,7 @@ class Worker:
 
     def open(self, sender: str, instance: Any, **_: object) -> None:
         try:
+            _require_threads(instance)
             self._open(sender, instance.app.amqp.queues, instance.concurrency)
         except SightlineError as error:
             # Celery would log it and go on without stages.
@@ -82,7 +96,7 @@ class Worker:
         self._threads = concurrency
         sys.setswitchinterval(_SWITCH_S)
         log_settings(self._settings)
-        queues = set(celery_queues.consume_from) & set(registry().queues)
+        queues = consumed_queues(celery_queues)
         celery_queues.select(transport_of(self._settings.celery_broker_url).consumed(queues))
         services = self._services = open_services(
             self._app, self._settings, sender, self._patience, concurrency=concurrency, holds=self._holds
@@ -146,6 +160,19 @@ class Worker:
         stage = self.stages[WRITE_TASK]
         assert isinstance(stage, WriteStage)
         run_burial(stage.bury_message, self._services, letter if isinstance(letter, dict) else {"payload": letter})
+
+
+def _require_threads(instance: Any) -> None:
+    """Stages share models, batches and leases in one process: other pools take messages and never end them.
+
+    Raises:
+        SettingsError: it was started with another.
+    """
+    pool = str(getattr(instance.pool_cls, "__module__", instance.pool_cls)).rpartition(".")[2]
+    if pool not in ("thread", "threads"):
+        raise SettingsError(
+            f"-P {pool}: workers need -P threads; start it with celery -A workers.app worker -P threads"
+        )
 
 
 def create_worker_app(settings: Settings) -> Celery:

@@ -12,6 +12,7 @@ from deploy.manifests.roles import Role
 #: Roles that go out to addresses which their users name: cameras, sinks, pictures by URL.
 _GO_OUT: Final = {"camera", "deliver", "api"}
 _STORE_PORTS: Final = {"redis": 6379, "frames": 6379, "postgres": 5432}
+_OTLP_PORTS: Final = (4317, 4318)
 _NETWORKING: Final = "networking.k8s.io/v1"
 
 
@@ -64,6 +65,7 @@ def policies(fill: Filling) -> list[Manifest]:
         _policy("nobody", {}, policyTypes=["Ingress", "Egress"]),
         _policy("names", {}, egress=[{"ports": dns}]),
         _policy("metrics", {}, ingress=[{"from": [seen_by, ours], "ports": [_tcp(METRICS_PORT)]}]),
+        _policy("traces", {}, egress=[{"to": [seen_by], "ports": [_tcp(port) for port in _OTLP_PORTS]}]),
         *(policy for store, port in _STORE_PORTS.items() for policy in _of_store(store, port)),
         _policy("api", {COMPONENT: "api"}, ingress=[{"ports": [_tcp(8080)]}]),
         _policy("flower", {COMPONENT: "flower"}, ingress=[{"ports": [_tcp(5555)]}]),

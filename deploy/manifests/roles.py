@@ -112,6 +112,12 @@ def filled(value: object) -> str:
     return _DEFAULT.sub(r"\1", _REQUIRED.sub(r"$(\1)", str(value)))
 
 
+def is_choice(value: object) -> bool:
+    """Whether a value is nothing but a variable of `.env` that may be left out: here that is one of the settings of
+    all roles, which a value in the manifest would outdo."""
+    return _DEFAULT.fullmatch(str(value)) is not None
+
+
 def _role(name: str, service: dict[str, Any], stages: Mapping[str, Stage]) -> Role:
     target = service["build"]["target"]
     command = service.get("command") or _last(stages, target, "CMD").exec_form
@@ -122,7 +128,9 @@ def _role(name: str, service: dict[str, Any], stages: Mapping[str, Stage]) -> Ro
         image=service["image"],
         profile=next(iter(service.get("profiles", [])), ""),
         command=tuple(map(filled, command)),
-        environment={key: filled(value) for key, value in service.get("environment", {}).items()},
+        environment={
+            key: filled(value) for key, value in service.get("environment", {}).items() if not is_choice(value)
+        },
         probe=_probe(service, stages, target),
         volumes={volume: path for volume, path, *_ in mounted},
         gpus=sum(device["count"] for device in devices),

@@ -28,7 +28,9 @@ from producers.api.middleware.tracing import Traced
 from producers.api.openai import completions, lookups, models, transcriptions
 from producers.api.openai.errors import OpenAiErrors
 from producers.api.pages import chat, correction, page, reference
+from producers.api.pages import jobs as job_pages
 from producers.api.pages import plates as plate_pages
+from producers.api.pages.errors import show_errors
 from producers.api.params import refuse_unknown
 from producers.api.routes import (
     audit_log,
@@ -36,7 +38,6 @@ from producers.api.routes import (
     dead_letters,
     erasure,
     explanations,
-    exports,
     health,
     job_events,
     jobs,
@@ -47,6 +48,7 @@ from producers.api.routes import (
     status,
 )
 from producers.api.services import ApiServices, open_services
+from producers.api.spreadsheets import export
 from sightline.settings import Settings
 
 _OWN_HEADERS: Final = ("X-API-Key", "X-Request-ID", "traceparent")
@@ -77,11 +79,12 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
     app.state.looks = Looks()
     app.state.metrics = StoreMetrics(opened)
     add_handlers(app)
+    show_errors(app)
     documented = [Security(scheme) for scheme in SCHEMES]
     parts = (
         jobs,
         job_events,
-        exports,  # before `results`, whose passages may have any id
+        export,  # before `results`, whose passages may have any id
         results,
         explanations,
         dead_letters,
@@ -100,7 +103,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         app.include_router(router, dependencies=[*documented, Depends(refuse_unknown)])
     app.include_router(pictures.router, dependencies=documented)  # a query makes a browser fetch a picture anew
     app.include_router(status.router, dependencies=documented)
-    for part in (health, page, plate_pages, correction, chat, reference):
+    for part in (health, page, plate_pages, job_pages, correction, chat, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.add_middleware(GivePrefix)

@@ -6,13 +6,16 @@ import difflib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator, WithJsonSchema
 
 from sightline.errors import BadMessageError
+
+#: How OpenAPI says: bytes, no text.
+BINARY: Final = {"type": "string", "format": "binary"}
 
 _RELATIVE = re.compile(r"(\d{1,6}(?:\.\d+)?)([smhdw])", re.ASCII)
 _EPOCH = re.compile(r"0|\d{9,}(?:\.\d+)?", re.ASCII)

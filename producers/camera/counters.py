@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from datetime import UTC, datetime
 
-from producers.camera.status import CameraState, CameraStatus, Condition
+from sightline.camera_status import CameraState, CameraStatus, Condition
 
 _FPS_WINDOW_S = 5.0
 

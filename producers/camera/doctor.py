@@ -8,7 +8,7 @@ from typing import Final
 
 from producers.camera.probe import probe_camera
 from producers.camera.sources.source import SourceOptions
-from producers.camera.status import CameraStatus, read_statuses
+from sightline.camera_status import CameraStatus, read_statuses
 from sightline.doctor.elsewhere import answer
 from sightline.doctor.finding import Finding, bad, ok, warn
 from sightline.images.header import ImageLimits

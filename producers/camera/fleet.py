@@ -16,7 +16,7 @@ from producers.camera.publish.archive import ArchiveOutlet, EndedFiles
 from producers.camera.publish.slots import LiveSlot, Publishes
 from producers.camera.sources.opening import is_file
 from producers.camera.sources.source import SourceOptions
-from producers.camera.status import CameraStatus
+from sightline.camera_status import CameraStatus
 from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import check_camera

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from producers.camera.status import CameraStatus, read_statuses
+from sightline.camera_status import CameraStatus, read_statuses
 from sightline.errors import SightlineError
 from sightline.redis.connection import connect
 from sightline.settings import load_settings

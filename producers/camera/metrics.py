@@ -9,7 +9,7 @@ from typing import get_args
 
 from prometheus_client.core import Metric
 
-from producers.camera.status import CameraState, CameraStatus
+from sightline.camera_status import CameraState, CameraStatus
 from sightline.metrics.families import counters, gauge, gauges
 
 

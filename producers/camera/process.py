@@ -14,7 +14,7 @@ from producers.camera.photos.known import KnownPhotos
 from producers.camera.publish.archive import EndedFiles
 from producers.camera.publish.bundler import LiveBundler
 from producers.camera.publish.slots import Publishes
-from producers.camera.status import forget_statuses, write_statuses
+from sightline.camera_status import forget_statuses, write_statuses
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.settings import Settings

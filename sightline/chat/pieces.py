@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.chat.request import ChatRequest
 from sightline.delivery.only_result import only_result
-from sightline.errors import AnswerError
+from sightline.errors import AnswerError, BadMessageError
 from sightline.pipelines.chat import ChatResult
 
 if TYPE_CHECKING:
@@ -69,10 +69,15 @@ class AnswerPieces:
 
 
 def answer_of(result: JobResult) -> ChatResult:
-    """The answer of a job of one question. Raises as `only_result` does."""
+    """The answer of a job of one question.
+
+    Raises as `only_result` does; BadMessageError also where the model refused the question.
+    """
     frame = only_result(result, _field_of)
     if not isinstance(frame, ChatResult):
         raise AnswerError(f"job {result.job_id} is of pipeline {str(result.pipeline)!r}, which gives no answers")
+    if frame.refused is not None:
+        raise BadMessageError(frame.refused, field=_field_of(frame.refused))
     return frame
 
 

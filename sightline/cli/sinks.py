@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
+from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows, show
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
 from sightline.errors import BadMessageError
@@ -37,10 +37,11 @@ def list_sinks(as_json: JsonFlag = False, data: Data = None) -> None:
         "dead": "dead",
         "events": "events",
         "sources": "sources",
+        "wants": "options",
         "url": "url",
         "last_error": "last error",
     }
-    rows = [sink | {"state": _state(sink)} for sink in answer["items"]]
+    rows = [sink | {"state": _state(sink), "wants": _wants(sink["options"])} for sink in answer["items"]]
     print_rows(rows, columns, as_json=as_json, empty="no sinks; add one: sightline sinks add NAME URL")
 
 
@@ -185,6 +186,12 @@ def _header(text: str) -> tuple[str, str]:
     if not colon:
         raise BadMessageError(f"--header: {text[:40]!r} is no 'Name: value'", field="headers")
     return name.strip(), value.strip()
+
+
+def _wants(options: dict[str, Any]) -> str:
+    """Those that are not as of any sink."""
+    usual = (None, [], {}, 0, "", "none", "sightline")
+    return ", ".join(f"{name} {show(value)}" for name, value in options.items() if value not in usual)
 
 
 def _state(sink: dict[str, Any]) -> str:

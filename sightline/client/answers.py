@@ -94,7 +94,7 @@ class CameraStatus(Answer):
     dropped: dict[str, int] = {}
     published: int = 0
     saved_percent: float = 0.0
-    condition: str | None = None  #: `frozen`, `dark`, `covered`; None: nothing is wrong with its pictures
+    condition: str | None = None  #: `frozen`, `dark`, `covered`, `moved`; None: nothing is wrong with its pictures
     fps: float = 0.0  #: frames read per second, over the last seconds
     budget_fps: float | None = None  #: frames taken per second now; None: not read
     last_frame_at: datetime | None = None

@@ -35,9 +35,11 @@ class ChatOptions(Value):
 
 
 class ChatResult(ItemResult):
-    """An answer. None: there is none."""
+    """An answer. None: there is none, as the question was refused, or the item failed."""
 
     answer: str | None = None
+    #: What is wrong with the question, and what would do: whoever asked has to ask otherwise.
+    refused: str | None = None
     #: `stop`: it was at its end; `length`: `max_tokens` or the model's context were reached.
     finish_reason: Literal["stop", "length", "tool_calls"] | None = None
     model: str | None = None
@@ -47,7 +49,7 @@ class ChatResult(ItemResult):
 
     @property
     def summary(self) -> str:
-        return self.answer or ""
+        return f"refused: {self.refused}" if self.refused else self.answer or ""
 
 
 #: Where chat stages wait for work.

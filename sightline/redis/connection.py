@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sightline.errors import BrokerUnavailableError, NotPermittedError, RetryableError
+from sightline.errors import BrokerUnavailableError, NotPermittedError, RetryableError, SettingsError
 from sightline.redis.prefix import split_prefix
 from sightline.redis.sentinel import SentinelAddress, is_sentinel
 
@@ -62,6 +62,7 @@ def connect_async(url: str, **options: Any) -> redis.asyncio.Redis:
     return client
 
 
+_NO_SUCH_DATABASE = "DB index is out of range"
 _PASSING = re.compile(r"\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN) ")
 #: redis-py tells a command of a pipeline with all its values: pixels, results.
 _PIPELINED = re.compile(r"(Command # \d+ \(\S+ \S+).*\) of pipeline caused error", re.DOTALL)
@@ -77,6 +78,11 @@ def redis_errors(what: str, unavailable: type[RetryableError] = BrokerUnavailabl
     try:
         yield
     except RedisError as error:
+        if _NO_SUCH_DATABASE in str(error):
+            raise SettingsError(
+                "SIGHTLINE_REDIS_URL: this Redis has no database of this number: name one from /0 to /15, or raise "
+                "`databases` in redis.conf"
+            ) from error
         meaning = meaning_of(error, what, unavailable)
         if meaning is None:
             raise

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from sightline.settings.group import Group, also
+from sightline.settings.urls import check_api_url, check_optional_redis_url, check_redis_url
 
 
 class PlaceSettings(Group):
@@ -15,19 +17,19 @@ class PlaceSettings(Group):
     title = "Where things are"
 
     data_dir: Path = Field(Path("data"), description="Folder of `sightline up`: Redis, database, pictures, `run.env`.")
-    redis_url: str = Field(
+    redis_url: Annotated[str, AfterValidator(check_redis_url)] = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias=also("REDIS_URL", "REDIS_URL"),
         description="Broker and ledger. Must not evict (`maxmemory-policy noeviction`) and should persist (AOF). "
         "`sentinel://user:password@host,host/0?master=NAME` follows Redis Sentinel, `?prefix=acme:` puts a "
         "prefix before all keys: see `docs/how-to/redis.md`.",
     )
-    broker_url: str = Field(
+    broker_url: Annotated[str, AfterValidator(check_optional_redis_url)] = Field(
         "",
         pattern=r"^($|rediss?://|unix://|sentinel://|amqps?://)",
         description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
     )
-    frames_url: str = Field(
+    frames_url: Annotated[str, AfterValidator(check_optional_redis_url)] = Field(
         "", description="Frame store: `redis://…`, `file:///folder`, `s3://bucket/prefix`. Empty: `redis_url`."
     )
     pictures_url: str = Field(
@@ -39,7 +41,9 @@ class PlaceSettings(Group):
         description="`sqlite:///file`, or `postgresql://user:password@host,host/name`: see `docs/how-to/database.md`. "
         "Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
-    api_url: str = Field("http://127.0.0.1:8080", description="Where the CLI and the Python client find the API.")
+    api_url: Annotated[str, AfterValidator(check_api_url)] = Field(
+        "http://127.0.0.1:8080", description="Where the CLI and the Python client find the API."
+    )
     api_key: SecretStr = Field(SecretStr(""), description="Key they send to it.")
 
     @property

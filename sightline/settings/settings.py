@@ -68,9 +68,12 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
-        raise SettingsError(
-            f"{name}: {first['msg']} (got {first.get('input')!r}); see docs/reference/settings.md"
-        ) from error
+        raise SettingsError(f"{name}: {first['msg']}{_got(name, first)}; see docs/reference/settings.md") from None
+
+
+def _got(name: str, error: Any) -> str:
+    """What was given, but for passwords: an address that cannot be read may have them anywhere."""
+    return "" if name.endswith(("_URL", "_KEY")) else f" (got {error.get('input')!r})"
 
 
 def _is_key_for_another(run_env: Path, overrides: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ class Event(StrEnum):
     PASSAGE_FINAL = "passage.final"  #: no reading came for `passage_gap_s`
     FRAME_STORED = "frame.stored"
     FRAME_DEAD = "frame.dead"
+    CAMERA_HEALTH = "camera.health"  #: a camera went offline or sees nothing good any more, or does again
 
 
 #: What a sink gets unless it asks for something else.

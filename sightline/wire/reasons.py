@@ -23,7 +23,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     ),
     "bad_question": (
         "A question cannot be answered as it is: too long for the model, of a shape that it does not take, or it asks "
-        "for what the model does not do; the message says which. Ask again otherwise, and discard the letter."
+        "for what the model does not do; the message says which. Ask again otherwise, and discard the letter. Newer "
+        "workers answer such a question with `refused`, and bury nothing."
     ),
     "frame_missing": (
         "The pixels were not in the frame store when a worker came for them: never put there, freed, or older than "

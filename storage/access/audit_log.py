@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sightline.types import Value
 from storage.database.acting import Act, acting, note
 from storage.database.engine import Database
-from storage.database.paging import Page, read_page
+from storage.database.paging import Page, between, read_page
 from storage.tables import AuditLog
 
 
@@ -53,9 +53,6 @@ def list_entries(
     for column, wanted in ((AuditLog.action, action), (AuditLog.target, target)):
         if wanted is not None:
             rows = rows.where(column == wanted)
-    if since is not None:
-        rows = rows.where(AuditLog.at >= since)
-    if until is not None:
-        rows = rows.where(AuditLog.at < until)
+    rows = between(rows, AuditLog.at, since, until)
     keys = [AuditLog.at, AuditLog.entry_id]
     return read_page(database, rows, keys, AuditEntry.model_validate, limit=limit, cursor=cursor)

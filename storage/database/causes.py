@@ -17,8 +17,8 @@ from sqlalchemy import exc
 CURES: Final[dict[str, str]] = {
     "unreachable": "it does not answer: is it up, and is SIGHTLINE_DATABASE_URL right?",
     "starting": "it starts, stops or recovers; it is waited for",
-    "read_only": "it only reads now: it is a standby, or default_transaction_read_only is on, or the file is not "
-    "writable; for a failover name all hosts in the URL, with target_session_attrs=read-write",
+    "read_only": "it only reads now: it is a standby, or default_transaction_read_only is on; for "
+    "a failover name all hosts in the URL, with target_session_attrs=read-write",
     "session_ended": "it ended the session, as an administrator, a time-out or a crash has it; another is opened",
     "too_many_clients": "it takes no more connections: raise max_connections or the limit of the role, or put "
     "PgBouncer in front of it",
@@ -34,6 +34,16 @@ CURES: Final[dict[str, str]] = {
     "broken": "it failed inside; its own log says more",
     "pool": "all connections of this process are in use",
 }
+
+_CURE_OF_A_FILE: Final = (
+    "its file cannot be written: it, its folder and the disk must be writable for the user that runs this"
+)
+
+
+def cure_of(cause: str, backend: str) -> str:
+    """What helps; a database that is a file only reads for other reasons than a server does."""
+    return _CURE_OF_A_FILE if (cause, backend) == ("read_only", "sqlite") else CURES[cause]
+
 
 #: Time alone does not mend these: at its start a process refuses to begin.
 LASTING: Final = frozenset({"not_permitted", "other_tables", "damaged"})

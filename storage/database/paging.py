@@ -64,13 +64,22 @@ def cursor_of(row: Mapping[Any, Any], keys: Sequence[InstrumentedAttribute[Any]]
     return encode_cursor([row[key.key] for key in keys])
 
 
-def between(
-    rows: sa.Select[Any], column: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
-) -> sa.Select[Any]:
-    """The rows from `since` on and before `until`. Raises BadMessageError naming the one that has no time zone."""
+def check_range(since: datetime | None, until: datetime | None) -> None:
+    """Raises BadMessageError naming the one that has no time zone, or that the range ends before it begins."""
     for name, time in (("since", since), ("until", until)):
         if time is not None and time.tzinfo is None:
             raise BadMessageError(f"{name}: {time.isoformat()} has no time zone", field=name)
+    if since is not None and until is not None and until < since:
+        raise BadMessageError(
+            f"until: {until.isoformat()} is before since: {since.isoformat()}; nothing can be in between", field="until"
+        )
+
+
+def between(
+    rows: sa.Select[Any], column: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
+) -> sa.Select[Any]:
+    """The rows from `since` on and before `until`. Raises as `check_range` does."""
+    check_range(since, until)
     if since is not None:
         rows = rows.where(column >= since)
     return rows if until is None else rows.where(column < until)

@@ -65,6 +65,11 @@ class Outbox:
         return self._sinks
 
 
+def tell(connection: sa.Connection, event: NewEvent, now: datetime) -> None:
+    """Note one event for the sinks that want it, in the transaction that makes it true."""
+    _insert(connection, [sink for sink in load_sinks(connection) if sink.collects], [event], now)
+
+
 def finalize_passages(database: Database, gap: timedelta, now: datetime) -> int:
     """Mark passages that got no reading for `gap` and tell the sinks. Returns how many; call again while there are.
 

@@ -196,7 +196,9 @@ def update_sink(database: Database, sink_id: str, /, **changes: Any) -> Sink:
             raise BadMessageError(
                 f"url: a sink cannot change from {sink.kind} to {changed.kind}; add a new one", field="url"
             )
-        connection.execute(sa.update(Sinks).where(Sinks.sink_id == sink_id).values(_row(changed)))
+        # Resumed, or sent elsewhere: what went wrong before says nothing any more.
+        forgotten = {"last_error": None} if changed.enabled and changes.keys() & {"enabled", "url"} else {}
+        connection.execute(sa.update(Sinks).where(Sinks.sink_id == sink_id).values(_row(changed) | forgotten))
     return changed
 
 

@@ -30,6 +30,8 @@ class Sources(Base):
     mask: Mapped[list[Any] | None]
     after_reading: Mapped[str | None]
     zones: Mapped[list[Any] | None]
+    health: Mapped[str | None]  #: what sinks were told last of it, see `storage.camera_health`
+    health_since: Mapped[datetime | None]
 
 
 class Jobs(Base):

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from producers.camera.status import CameraStatus, read_statuses
+from sightline.camera_status import CameraStatus, read_statuses
 from sightline.redis.connection import connect
 from storage.access.keys import create_key
 from storage.cameras import add_camera

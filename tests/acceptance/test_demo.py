@@ -37,3 +37,12 @@ def test_sigterm_ends_all_that_was_started(tmp_path: Path) -> None:
     demo.wait(80)
     _, alive = psutil.wait_procs(started, timeout=30)
     assert [process.cmdline() for process in alive] == []
+
+
+def test_help_helps_and_starts_nothing(tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "demo", "--help"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(asked, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "--port" in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -30,8 +30,8 @@ from redis.retry import Retry
 from producers.api.app import create_app
 from producers.camera.lease import CameraLeases
 from producers.camera.publish.archive import EndedFiles
-from producers.camera.status import CameraStatus, write_statuses
 from sightline import JobStatus, Sightline
+from sightline.camera_status import CameraStatus, write_statuses
 from sightline.ids import new_id
 from sightline.pipelines import registry
 from sightline.redis.connection import connect

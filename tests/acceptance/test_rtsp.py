@@ -18,7 +18,7 @@ import pytest
 from producers.camera.probe import probe_camera
 from producers.camera.sources.opening import open_source
 from producers.camera.sources.source import SourceOptions
-from producers.camera.status import CameraStatus, read_statuses
+from sightline.camera_status import CameraStatus, read_statuses
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.publisher import Publisher
 from sightline.errors import SourceError

@@ -166,6 +166,8 @@ class ChatStage:
 
     def _result(self, item: Item, answered: Batched[Answer] | FrameError, waited_ms: float) -> ChatResult:
         if isinstance(answered, FrameError):
+            if answered.reason == BadQuestionError.reason:  # nothing broke: it is an answer to who asked
+                return ChatResult(frame=item, refused=answered.message)
             return ChatResult(frame=item, error=answered)
         answer, model = answered.value, self._engine.model
         self._measures.answered(answer.prompt_tokens, answer.answer_tokens)

@@ -19,6 +19,7 @@ from sightline.errors import BadMessageError, BrokerUnavailableError, FrameMissi
 from sightline.metrics.families import counters, gauge
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
+from sightline.redis.connection import connect
 from sightline.types import ItemResult
 from sightline.wire.messages import Message
 from storage.database.causes import LASTING
@@ -31,6 +32,7 @@ from storage.results.dead_letters import bury_message
 from storage.results.store import Store, Stored
 from storage.zones import ZoneReader
 from workers.batching.batcher import Batcher
+from workers.housekeeping.camera_health import CameraHealthWatch
 from workers.housekeeping.rebuild import Rebuild
 from workers.housekeeping.retention import Retention
 from workers.stages.payloads import bundles_of
@@ -94,6 +96,8 @@ class WriteStage:
         self._sweeper.start()
         self._retention = Retention(self._database, self._pictures, settings)
         self._retention.start()
+        self._camera_health = CameraHealthWatch(self._database, connect(settings.redis_url))
+        self._camera_health.start()
 
     def work(self, step: Step) -> None:
         message = step.message.per_item()
@@ -119,6 +123,7 @@ class WriteStage:
     def close(self) -> None:
         self._sweeper.stop()
         self._retention.stop()
+        self._camera_health.stop()
         self.runners["write"].close()
         self._database.close()
 

@@ -10,7 +10,7 @@ from typing import Final, get_args
 from prometheus_client.core import Metric
 
 from producers.api.services import ApiServices
-from producers.camera.status import CameraState, Condition, read_statuses
+from sightline.camera_status import CameraState, Condition, read_statuses
 from sightline.metrics.families import counters, gauge, gauges
 from sightline.wire.reasons import EXPLANATIONS
 from storage.accounting import throughput

@@ -169,9 +169,18 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, str(error.detail), headers=error.headers)
 
 
+#: What a text must be like, in words, by its regular expression; of the others it is an id or a name.
+_FORMS: Final = {
+    "^[a-z]{2}(-[a-z]{2})?$": "must be a country as in ISO 3166, in small letters, or a part of one: sk, us, us-tx",
+    "^[0-9a-f]{16}$": "is no id of a dead letter; those have 16 of 0-9 and a-f",
+}
+
+
 def _sentence(field: str, first: Mapping[str, Any]) -> str:
     """Shows the wrong value where it is a plain one and no secret: of a whole body nobody learns anything."""
     value: object = first.get("input")
     plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url")
     message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        message = _FORMS.get(first["ctx"]["pattern"], "is no name or id; they have letters, digits and - _ . only")
     return f"{field}: {message}" + (f" (got {redact_text(repr(value))[:80]})" if plain else "")

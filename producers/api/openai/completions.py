@@ -22,6 +22,7 @@ from producers.api.openai.waiting import Waiter
 from producers.api.services import ApiServices, Given
 from producers.api.uploads.url_fetch import fetch_images
 from sightline.chat.completion import ChatCompletion, Chunks, completion_of
+from sightline.chat.held_schemas import check_held
 from sightline.chat.lookups.named import Found
 from sightline.chat.lookups.told import prompt_of
 from sightline.chat.pieces import answer_of
@@ -114,6 +115,8 @@ def _make_job(
 ) -> tuple[Job, dict[str, bytes]]:
     """Checks every byte: not for the event loop."""
     items, options = question_of(asked, fetched, settings)
+    if settings.chat_engine == "openvino":
+        check_held(asked)
     given: dict[str, Any] = options
     return make_job(
         items,

@@ -21,7 +21,7 @@ from producers.camera.capture.view import View
 from producers.camera.probe import CameraTest, probe_camera
 from producers.camera.sources.opening import STREAM_SCHEMES
 from producers.camera.sources.source import SourceOptions
-from producers.camera.status import CameraStatus, read_statuses
+from sightline.camera_status import CameraStatus, read_statuses
 from sightline.errors import BadMessageError, BrokerUnavailableError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT, KnownPipeline

@@ -8,7 +8,8 @@ from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import require
 from producers.api.drawing.explanation import draw
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
-from producers.api.routes.pictures import BINARY, FrameIdPath, JpegResponse, read_picture
+from producers.api.params import BINARY
+from producers.api.routes.pictures import FrameIdPath, JpegResponse, read_picture
 from producers.api.services import ApiServices, Given
 from storage.access.keys import Role
 from storage.results import queries

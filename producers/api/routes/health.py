@@ -20,7 +20,7 @@ from sightline.errors import (
 from sightline.redis.condition import require_usable
 from sightline.redis.connection import broker_errors
 from storage.accounting.agreement import fresh_breaks, require_same_installation
-from storage.database.causes import CURES
+from storage.database.causes import CURES, cure_of
 from storage.database.engine import require_writable
 from storage.database.revision import current_revision, expected_revision
 
@@ -75,7 +75,7 @@ def _outcome(name: str, services: ApiServices) -> tuple[str, list[str]]:
     except SettingsError as error:
         return str(error), []
     except StoreUnavailableError as error:
-        cure = CURES[error.cause] if error.cause else _CURES[name]
+        cure = cure_of(error.cause, services.database.engine.dialect.name) if error.cause else _CURES[name]
         return f"{error.cause or error.reason}: {cure}", []
     except NotPermittedError as error:
         return f"{error.reason}: {_NOT_PERMITTED}", []

@@ -10,6 +10,7 @@ from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import require
 from producers.api.drawing.annotate import annotate, cut
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
+from producers.api.params import BINARY
 from producers.api.routes.results import PassageId
 from producers.api.services import ApiServices, Given
 from sightline.redaction import redact_text
@@ -31,8 +32,6 @@ FrameIdPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 DetectionIndex = Annotated[int, Path(ge=0, le=10_000)]
 MaxWidth = Annotated[int, Query(ge=64, le=4096, description="At most so many pixels wide.")]
 
-#: How OpenAPI says: bytes, no text.
-BINARY: Final = {"type": "string", "format": "binary"}
 _SIGNATURES: Final = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 #: A stored picture never changes.
 _FOREVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}

@@ -21,6 +21,7 @@ from sightline.errors import BadMessageError
 from sightline.types import SourceId
 from sightline.wire.events import PASSAGE_EVENTS, Event, SinkKind
 from storage.access.keys import Role
+from storage.database.paging import check_range
 from storage.sinks import deliveries, sinks
 from storage.sinks.deliveries import SinkCounts
 from storage.sinks.options import SinkOptions
@@ -228,6 +229,7 @@ def replay_sink(sink_id: SinkId, between: Range, services: Given) -> Replayed:
     """Send the events of a range of time once more, under the same ids."""
     sinks.get_sink(services.database, sink_id)
     until = between.until or datetime.now(UTC)
+    check_range(between.since, until)
     return Replayed(queued=deliveries.replay(services.database, sink_id, between.since, until))
 
 

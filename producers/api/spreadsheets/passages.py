@@ -12,7 +12,7 @@ Cell = str | int | float | datetime | None
 #: Times are UTC; CSV says so in each of them, Excel knows no zones.
 COLUMNS: Final = (
     "plate", "read", "source", "first_seen", "last_seen", "readings", "confidence", "origin", "direction", "country",
-    "list", "listed_plate", "state", "corrected_by", "corrected_at", "passage_id", "frame_id",
+    "zones", "list", "listed_plate", "state", "corrected_by", "corrected_at", "passage_id", "frame_id",
 )  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def passage_rows(passages: Iterable[PassageView]) -> Iterator[tuple[Cell, ...]]:
             passage.origin.value,
             passage.direction.value,
             passage.country,
+            " ".join(passage.zones) or None,
             match and match.list,
             match and match.matched,
             passage.state.value,

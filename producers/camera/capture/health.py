@@ -1,4 +1,4 @@
-"""Whether a camera that sends pictures also sees something: not frozen, dark or covered."""
+"""Whether a camera that sends pictures also sees what it should: not frozen, dark, covered or moved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from producers.camera.capture.motion import GrayImage
-from producers.camera.status import Condition
+from producers.camera.capture.shift import Shift
+from sightline.camera_status import Condition
 
 #: Looked at so often, in seconds of the source.
 _EVERY_S: Final = 1.0
@@ -16,6 +17,8 @@ _EVERY_S: Final = 1.0
 _HOLDS_S: Final = 10.0
 #: No sensor gives the same picture twice. Key frames and noise reduction change it a little even where nothing moves.
 _FROZEN_S: Final = 30.0
+#: So long a camera that moved is told; then what it sees is what it should.
+_MOVED_S: Final = 600.0
 #: In levels of 255: even the lightest hundredth of the picture is below.
 _DARK: Final = 32
 #: In levels: so little do even the sharpest twentieth of the pixels differ from their neighborhood.
@@ -32,6 +35,8 @@ class Health:
         self._same_since_s = 0.0
         self._seen: Condition | None = None
         self._seen_since_s = 0.0
+        self._shift = Shift()
+        self._moved_s: float | None = None
 
     def wants(self, at_s: float) -> bool:
         """Whether it is time for another look."""
@@ -41,14 +46,20 @@ class Health:
         """At a small gray picture, (height, width)."""
         if self._looked_s is None or at_s < self._looked_s:  # the clock went back: what was seen says nothing of now
             self._same_since_s = self._seen_since_s = at_s
+            self._moved_s = None
         self._looked_s = at_s
         if self._last is None or not np.array_equal(gray, self._last):
             self._last, self._same_since_s = gray, at_s
         if (seen := _condition(gray)) != self._seen:
             self._seen, self._seen_since_s = seen, at_s
+        if self._seen is None and self._shift.look(gray, at_s):
+            self._moved_s = at_s
+        has_moved = self._moved_s is not None and at_s - self._moved_s < _MOVED_S
         if at_s - self._same_since_s >= _FROZEN_S:
             self.condition = "frozen"
-        elif at_s - self._seen_since_s >= _HOLDS_S or self._seen is None:
+        elif self._seen is None:
+            self.condition = "moved" if has_moved else None
+        elif at_s - self._seen_since_s >= _HOLDS_S:
             self.condition = self._seen
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from sightline.cli.jobs.transcripts import Transcripts
 from sightline.cli.output import err, line, out, print_json
 from sightline.errors import SightlineError
+from sightline.pipelines.chat import ChatResult
 from sightline.submission.left_out import LeftOut, say_left_out
 from sightline.types import FrameResult, ItemResult
 from sightline.video.report import VideoReport
@@ -113,7 +114,8 @@ class Printer:
             return 0
         row: dict[str, Any] = {"file": str(done.path), "job_id": done.job_id, **frame.model_dump(mode="json")}
         self._print(row, line(f"{_name(done.path):<28} ", *_found(frame)))
-        return int(frame.error is not None)
+        is_refused = isinstance(frame, ChatResult) and frame.refused is not None
+        return int(frame.error is not None or is_refused)
 
     def _print(self, row: dict[str, Any], text: Text) -> None:
         if self._as_json:

@@ -39,8 +39,11 @@ class System:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SIGHTLINE_")}
         return clean | {f"SIGHTLINE_{name.upper()}": str(value) for name, value in given.items()}
 
-    def start(self, *names: str) -> None:
-        """Start workers named after their role: `detect`, `ocr2`, ..., or `worker`; returns when all consume."""
+    def start(self, *names: str, root: Path = ROOT) -> None:
+        """Start workers named after their role: `detect`, `ocr2`, ..., or `worker`; returns when all consume.
+
+        `root`: the checkout whose code they run.
+        """
         for name in names:
             queue = (registry().roles | {"worker": ",".join(registry().usual_queues)})[name.rstrip("0123456789")]
             command = [
@@ -60,7 +63,7 @@ class System:
             with (self.folder / f"{name}.log").open("wb") as log:
                 self.workers[name] = subprocess.Popen(
                     [sys.executable, "-m", *command, "--without-gossip", "--without-mingle"],
-                    cwd=ROOT,
+                    cwd=root,
                     env=self.environment,
                     stdout=log,
                     stderr=log,

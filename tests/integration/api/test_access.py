@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
-from producers.camera.status import CameraStatus, write_statuses
+from sightline.camera_status import CameraStatus, write_statuses
 from sightline.redis.connection import connect
 from sightline.settings import Settings
 from storage.access.keys import Role

@@ -124,7 +124,10 @@ def test_plates_are_paged_back_to_the_first(browser_page: Page, see: Any) -> Non
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("colors", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/plates?text=*", "passage", "/docs", "/login"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/plates?text=*", "passage", "/jobs", "/jobs/job-000001", "/frames/frame-0001", "/nope", "/docs", "/login"],
+)
 def test_everybody_can_use_it(browser_page: Page, see: Any, path: str, size: str, colors: Any) -> None:
     """No rule of axe is broken, and nothing is wider than the screen."""
     see("KAB4721", "WWWWWWWWWW")

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from sightline.cli import app, queries
+from sightline.cli import app, queries, sinks
 from sightline.cli import cameras as cli
 from tests.cameras import write_clip
 
@@ -41,6 +41,7 @@ def test_the_commands_of_the_page_run(client: TestClient, monkeypatch: pytest.Mo
         return call(None, "GET", f"{path}?{urlencode(asked)}")["items"]
 
     monkeypatch.setattr(cli, "call_api", call)
+    monkeypatch.setattr(sinks, "call_api", call)
     monkeypatch.setattr(queries, "list_items", list_items)
     commands = _commands()
     assert len(commands) > 1

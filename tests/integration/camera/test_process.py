@@ -12,7 +12,7 @@ import pytest
 
 from producers.camera import process as process_module
 from producers.camera.process import CameraProcess
-from producers.camera.status import CameraStatus, read_statuses, write_statuses
+from sightline.camera_status import CameraStatus, read_statuses, write_statuses
 from sightline.delivery.publisher import Publisher
 from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.redis.connection import connect

@@ -15,8 +15,9 @@ from sightline.errors import BrokerUnavailableError, StoreUnavailableError
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.retry import Patience
 from sightline.settings import load_settings
-from sightline.types import FrameError, FrameRef, FrameResult, Pipeline
+from sightline.types import Detection, FrameError, FrameRef, FrameResult, Pipeline
 from sightline.wire.messages import Job, Message
+from storage.cameras import Camera, add_camera
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
 from storage.results import queries
@@ -57,6 +58,33 @@ def test_the_picture_of_a_dead_frame_is_kept_if_there_is_one(
     assert pictures.get_many([FRAME.frame_id]) == [pixels if kept else None]
     assert publisher.frames.get_bundle(frames_name(JOB.job_id), [FRAME.frame_id]) == [None]  # freed
     assert publisher.ledger.counts() == {"gate": {"published": 1, "dead": 1}}
+    publisher.close()
+
+
+def test_what_is_outside_of_the_zones_of_a_camera_is_not_kept(tmp_path: Path, redis_url: str) -> None:
+    settings = load_settings(data_dir=tmp_path, redis_url=redis_url, frames_url=(tmp_path / "frames").as_uri())
+    upgrade(settings.sqlalchemy_url)
+    database = open_database(settings.sqlalchemy_url)
+    zone = {"name": "left", "mode": "report", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
+    add_camera(database, Camera.model_validate({"camera_id": "gate", "url": "rtsp://10.0.0.5/s", "zones": [zone]}))
+    publisher = Publisher.from_settings(settings)
+    stage = WriteStage(open_services(create_app(settings), settings, "test", Patience()))
+    found: list[tuple[str | None, ...]] = []
+    for number, left in enumerate((10, 80)):
+        frame = FRAME.model_copy(update={"frame_id": f"frame-100{number}"})
+        job = JOB.model_copy(update={"job_id": f"job-10000{number}", "frames": (frame,)})
+        box = Detection(xyxy=(left, 10, left + 10, 20), label="car", class_id=0, confidence=0.9)
+        result = FrameResult(frame=frame, width=100, height=50, detections=(box,))
+        publisher.publish(job, {frame.frame_id: b"picture"})
+        stage.work(Step(WRITE_TASK, Message(job=job, results=(result,))))
+        stored = queries.get_frame(database, frame.frame_id)
+        assert isinstance(stored, FrameResult)
+        found.append(tuple(one.zone for one in stored.detections))
+    stage.close()
+    assert found == [("left",), ()]
+    pictures = open_frame_store(settings.picture_store_url, ttl_s=None)
+    assert pictures.get_many(["frame-1000", "frame-1001"]) == [b"picture", None]
+    database.close()
     publisher.close()
 
 

@@ -6,8 +6,6 @@ import importlib.resources
 import json
 import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -23,12 +21,11 @@ import yaml
 from deploy.dockerfile import Stage, environment, lineage, read_stages
 from deploy.run_steps import commands_of, loading_only, started_targets, with_defaults
 from producers.camera.health import unreported
-from producers.camera.status import CameraStatus
+from sightline.camera_status import CameraStatus
 from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.settings import PREFIX, Settings
 from storage.cameras import Camera
-from training.plates.drawing.fonts import PACKAGES
 from workers import health
 from workers.housekeeping.liveness import health_file
 
@@ -36,7 +33,6 @@ ROOT = Path(__file__).parents[3]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-CI = (ROOT / ".ci/run").read_text()
 STAGES = read_stages()
 TARGETS = started_targets(STAGES)
 PACKAGES_OF_ROLES = ("sightline", "storage", "workers", "producers")
@@ -211,38 +207,6 @@ def queues_with(command: str, rules: str) -> set[str]:
     return {queue for queue in registry().queues if {queue, f"{queue}??[1-9]"} <= keys or f"{queue}*" in keys}
 
 
-def test_queues_of_packages_are_added_to_the_rules_of_whoever_has_ours(tmp_path: Path) -> None:
-    users, names = tmp_path / "users.acl", ("ADMIN", "PRODUCER", "WORKER", "WRITER", "FLOWER")
-    given = {f"REDIS_{name}_PASSWORD": "secret" for name in names}
-    server = tmp_path / "redis-server"  # says that it is one, and ends
-    server.write_text("#!/bin/sh\necho Redis server v=7.4.1\n")
-    server.chmod(0o755)
-    start = {"USERS_FILE": str(users), "REDIS_SERVER": str(server), "PATH": os.environ["PATH"]}
-
-    def run(**more: str) -> subprocess.CompletedProcess[str]:
-        script = ["sh", str(ROOT / "deploy/redis/start.sh")]
-        return subprocess.run(script, env=given | start | more, capture_output=True, text=True)
-
-    assert run().returncode == 0
-    plain = users.read_text()
-    assert run(REDIS_QUEUES="cpu.count gpu.assess").returncode == 0
-    for queue in ("cpu.count", "gpu.assess"):
-        for line, before in zip(users.read_text().splitlines(), plain.splitlines(), strict=True):
-            assert line.count(f"~{queue} ~{queue}??[1-9]") == before.count("~gpu.detect??[1-9]")
-            assert line.count(f"%R~{queue}*") == before.count("%R~gpu.detect*")
-            assert queue not in before
-    assert run(REDIS_PREFIX="acme:").returncode == 0
-    for line, before in zip(users.read_text().splitlines(), plain.splitlines(), strict=True):
-        if line.startswith(("user admin", "user default")):
-            assert line == before
-        else:
-            assert line.replace("acme:", "") == before
-            assert re.findall(r"[~&](?!acme:)", line) == []
-    assert run(REDIS_PREFIX="acme*").returncode == 2
-    refused = run(REDIS_QUEUES="cpu.count ~*")
-    assert (refused.returncode, "'~*' is no name of a queue" in refused.stderr) == (2, True)
-
-
 def test_every_key_in_redis_is_somebodys() -> None:
     """A key that no user may touch works where tests run, as the default user, and nowhere else."""
     users = (ROOT / "deploy/redis/users.acl").read_text()
@@ -251,18 +215,6 @@ def test_every_key_in_redis_is_somebodys() -> None:
     keys = {key for text in sources for key in re.findall(r'"(sightline:[a-z_]+:?)', text)}
     assert {"sightline:camera_files_ended", "sightline:frame:"} <= keys
     assert [key for key in sorted(keys) if not any(fnmatch(key, pattern) for pattern in patterns)] == []
-
-
-@pytest.mark.parametrize("said", ["Redis server v=6.2.14 sha=00000000:0", "no version at all"])
-def test_an_old_redis_is_refused_in_words(tmp_path: Path, said: str) -> None:
-    server = tmp_path / "redis-server"
-    server.write_text(f"#!/bin/sh\necho '{said}'\n")
-    server.chmod(0o755)
-    command = ["sh", str(ROOT / "deploy/redis/start.sh")]
-    done = subprocess.run(command, env=os.environ | {"REDIS_SERVER": str(server)}, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "needs Redis 7" in done.stderr
-    assert str(server) in done.stderr
 
 
 def test_settings_in_deployment_files_exist() -> None:
@@ -366,41 +318,3 @@ def test_the_camera_process_is_unhealthy_if_an_enabled_camera_has_no_status() ->
     cameras = [Camera(camera_id=name, url="rtsp://x/y", enabled=name != "off") for name in ("dead", "off", "on")]  # pyright: ignore
     statuses = {"dead": CameraStatus(), "off": CameraStatus(), "on": CameraStatus(state="reconnecting")}
     assert unreported(cameras, statuses) == ["dead"]
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_the_ci_script_is_executable_and_parses() -> None:
-    script = ROOT / ".ci/run"
-    assert script.stat().st_mode & 0o111
-    subprocess.run(["bash", "-n", script], check=True)
-
-
-#: Targets of the Makefile that are no checks, and why.
-NOT_IN_CI = {
-    "help setup setup-dev demo up clean": "they check nothing",
-    "manifests": "it writes; a test compares",
-    "lint types": "parts of `make test`",
-    "bench bench-chat bench-lanes bench-search bench-retention bench-speech": "they measure, and judge nothing",
-    "accuracy passages weights": "the same, for hours",
-    "soak": "half an hour",
-    "fuzz": "`make test` has a shorter run of it",
-}
-
-
-def test_what_can_fail_is_run_by_ci() -> None:
-    """What is not run rots. A new target is a check, or is named here with its reason."""
-    (phony,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    left_out = {name for names in NOT_IN_CI for name in names.split()}
-    assert left_out <= set(phony.split())
-    assert set(re.findall(r"^check make ([\w-]+)", CI, re.MULTILINE)) == set(phony.split()) - left_out
-
-
-def test_ci_builds_every_image() -> None:
-    lines = [shlex.split(line) for line in CI.splitlines() if line.startswith("check make images ")]
-    named = [word.removeprefix("TARGETS=") for words in lines for word in words if word.startswith("TARGETS=")]
-    assert sorted(" ".join(named).split()) == sorted(TARGETS)
-
-
-def test_the_ci_script_installs_the_fonts_that_tests_draw_with() -> None:
-    installed = CI.split()
-    assert [name for names in PACKAGES.values() for name in names.split() if name not in installed] == []

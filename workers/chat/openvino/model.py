@@ -17,12 +17,13 @@ import openvino_genai as genai
 from openvino import Tensor
 from pydantic import JsonValue
 
+from sightline.chat.held_schemas import NO_TOOLS, schema_of
+from sightline.errors import BadMessageError
 from sightline.pipelines.chat import ChatOptions
 from sightline.types import Value
 from workers.chat.engine import BadQuestionError, Message
 from workers.chat.limits import fitting
 from workers.chat.openvino.context_length import context_length
-from workers.chat.openvino.schemas import schema_of
 from workers.chat.texts import as_texts
 
 _USUAL_CONTEXT: Final = 4096  #: of a model that does not say it
@@ -182,14 +183,18 @@ class Model:
         """Raises BadQuestionError: the question wants what this engine has not."""
         config: Any = self._pipeline.get_config()
         if options.tools and options.tool_choice != "none":
-            raise BadQuestionError("tools: this engine has none; leave them out, or ask a server that does")
+            raise BadQuestionError(NO_TOOLS)
         if options.temperature is not None:
             config.do_sample = options.temperature > 0
             config.temperature = options.temperature or 1.0
         if options.top_p is not None:
             config.top_p = options.top_p
         config.stop_strings = set(options.stop)
-        if schema := schema_of(options.response_format):
+        try:
+            schema = schema_of(options.response_format)
+        except BadMessageError as error:
+            raise BadQuestionError(str(error)) from error
+        if schema:
             config.structured_output_config = genai.StructuredOutputConfig(json_schema=schema)
         return config
 

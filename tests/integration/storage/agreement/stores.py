@@ -91,7 +91,7 @@ class Installation:
         self.database.close()
         self.publisher.close()
 
-    def moved_to(self, **places: str) -> None:
+    def moved_to(self, **places: str | Path) -> None:
         """All its processes start again, with other stores."""
         self.close()
         self.settings = self.settings.model_copy(update=places)

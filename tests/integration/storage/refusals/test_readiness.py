@@ -61,7 +61,7 @@ def test_a_sqlite_that_refused_a_moment_ago(client: TestClient, database: Databa
     event.remove(opened.engine, "connect", limit)
     opened.engine.dispose()
     assert (refused.status_code, red.status_code) == (503, 503)
-    assert red.json()["checks"]["database"].startswith("read_only: ")
+    assert red.json()["checks"]["database"].startswith("read_only: its file cannot be written")
     assert str(settings.data_dir) not in red.text
     assert client.post("/v1/cameras", json={"camera_id": "gate", "url": "rtsp://127.0.0.1/x"}).status_code == 201
     assert client.get("/readyz").status_code == 200

@@ -58,3 +58,19 @@ def test_one_look_a_second_and_a_clock_that_starts_over() -> None:
     assert [health.wants(at_s) for at_s in (100.5, 101.0, 3.0)] == [False, True, True]
     health.look(DARK, 3.0)
     assert health.condition is None
+
+
+def test_moved_after_a_minute_and_for_ten() -> None:
+    health, there = Health(), np.roll(STREET, 12, axis=0)
+    assert set(conditions(STREET, range(60), health)) == {None}
+    seen = conditions(there, range(60, 900), health)
+    since = seen.index("moved")
+    assert 55 <= since <= 80
+    assert seen == [None] * since + ["moved"] * 600 + [None] * (840 - since - 600)
+
+
+def test_a_camera_that_sees_nothing_has_not_moved() -> None:
+    health = Health()
+    conditions(STREET, range(60), health)
+    assert set(conditions(DARK, range(60, 300), health)) == {None, "dark"}
+    assert set(conditions(STREET, range(300, 500), health)) == {None}

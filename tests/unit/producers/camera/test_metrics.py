@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from producers.camera.metrics import CameraMetrics
-from producers.camera.status import CameraStatus
+from sightline.camera_status import CameraStatus
 
 
 def sums(metrics: CameraMetrics) -> dict[tuple[str, str], float]:

@@ -75,6 +75,7 @@ def test_of_one_lane_the_later_stages_are_popped_first() -> None:
         client=client,
         _create_client=lambda: client,
         sep=":",
+        global_keyprefix="",
     )
     _Pop(channel, Turns(), bulk_limit=1).begin()
     queues = ("db.write", "cpu.ocr", "gpu.detect")

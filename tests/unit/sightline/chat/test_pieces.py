@@ -73,7 +73,9 @@ def test_why_there_is_no_answer() -> None:
         return FrameError(reason=reason, message="it is so", stage="chat")
 
     with pytest.raises(BadMessageError, match="it is so"):
-        answer_of(result_of(error=error("bad_question")))
+        answer_of(result_of(error=error("bad_frame")))
+    with pytest.raises(BadMessageError, match="it is so"):
+        answer_of(result_of(refused="it is so"))
     with pytest.raises(AnswerError, match="it is so") as raised:
         answer_of(result_of(error=error("crashed")))
     assert raised.value.reason == "crashed"
@@ -122,5 +124,5 @@ def test_chunks_begin_with_the_role_and_end_with_the_usage_where_it_is_wanted() 
 )
 def test_what_a_worker_refuses_is_named_by_its_field(said: str, field: str) -> None:
     with pytest.raises(BadMessageError) as refused:
-        answer_of(result_of(error=FrameError(reason="bad_question", message=said, stage="chat")))
+        answer_of(result_of(refused=said))
     assert refused.value.field == field

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sightline.chat.held_schemas import check_held
 from sightline.chat.question import question_of, urls_of
 from sightline.chat.request import ChatRequest
 from sightline.errors import BadImageError, BadMessageError
@@ -164,3 +165,17 @@ def test_a_question_that_is_too_long_is_told_by_its_field_and_cure() -> None:
     with pytest.raises(BadMessageError, match=r"messages: 1\.1 MB of text, at most 1 MB; shorten it") as refused:
         question_of(long, {}, Settings())
     assert refused.value.field == "messages"
+
+
+def test_what_an_engine_cannot_hold_an_answer_to_is_told_by_its_place() -> None:
+    tools = [{"type": "function", "function": {"name": "count"}}]
+    schema = {"type": "object", "properties": {"plate": {"type": "string", "pattern": "[A-Z]+"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    for given, field in (
+        ({"tools": tools}, "tools"),
+        ({"response_format": form}, "response_format.json_schema.schema.properties.plate.pattern"),
+    ):
+        with pytest.raises(BadMessageError, match=field.replace(".", r"\.")) as refused:
+            check_held(asked(**given))
+        assert refused.value.field == field
+    check_held(asked(tools=tools, tool_choice="none"))

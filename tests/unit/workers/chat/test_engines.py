@@ -13,14 +13,14 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel
 
-from sightline.errors import JobCancelledError
+from sightline.chat.held_schemas import schema_of
+from sightline.errors import BadMessageError, JobCancelledError
 from sightline.pipelines.chat import ChatOptions
 from sightline.settings import Settings
 from tests.fake_openai import FakeOpenAi
 from workers.chat.engine import Answer, BadQuestionError, ChatEngine, Question
 from workers.chat.openai.engine import OpenAiEngine
 from workers.chat.opening import open_engine
-from workers.chat.openvino.schemas import schema_of
 from workers.chat.stub import StubEngine
 
 ROOT = Path(__file__).parents[4]
@@ -218,7 +218,7 @@ def test_an_answer_is_held_to_a_schema_or_the_engine_says_that_it_cannot(engine:
     ],
 )
 def test_a_schema_that_cannot_be_held_to_is_refused_by_its_place(wanted: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadQuestionError, match=told):
+    with pytest.raises(BadMessageError, match=told):
         schema_of(wanted)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TTL_S = 15
 
 #: What is wrong with the pictures of a camera that sends some.
-Condition = Literal["frozen", "dark", "covered"]
+Condition = Literal["frozen", "dark", "covered", "moved"]
 CameraState = Literal["starting", "running", "reconnecting", "paused", "ended", "offline"]
 
 

@@ -14,8 +14,7 @@ from fastapi.responses import StreamingResponse
 from producers.api.access.audit_trail import Logged
 from producers.api.access.auth import require
 from producers.api.middleware.problems import ALWAYS
-from producers.api.params import Country, ListName, Since, Source, Text, Until
-from producers.api.routes.pictures import BINARY
+from producers.api.params import BINARY, Country, ListName, Since, Source, Text, Until, Zone
 from producers.api.services import Given
 from producers.api.spreadsheets import csv, excel
 from producers.api.spreadsheets.passages import COLUMNS, passage_rows
@@ -53,10 +52,12 @@ def export_passages(
     until: Until = None,
     list: ListName = None,
     country: Country = None,
+    zone: Zone = None,
     limit: Annotated[int | None, Query(ge=1, description="At most so many; without it all.")] = None,
 ) -> Response:
     """All passages that match, newest first, written while they are read. Times are UTC."""
-    filters = {"text": text, "source": source, "since": since, "until": until, "list_name": list, "country": country}
+    filters = {"text": text, "source": source, "since": since, "until": until, "list_name": list}
+    filters |= {"country": country, "zone": zone}
     passages = _read(services, filters)
     first = next(passages, None)  # what is wrong is said before the file begins
     found = chain([] if first is None else [first], passages)

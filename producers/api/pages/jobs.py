@@ -1,0 +1,78 @@
+"""Pages of jobs and items of any pipeline: what came in, what was found, and what could not be done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from producers.api.access.audit_trail import new_act
+from producers.api.access.auth import Caller, require
+from producers.api.middleware.problems import NotFoundError
+from producers.api.pages.templating import render
+from producers.api.params import Cursor
+from producers.api.services import Given
+from sightline.types import FrameResult
+from storage.access.audit_log import record
+from storage.access.keys import Role
+from storage.database.acting import DONE
+from storage.results import queries
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.VIEWER))])
+
+_JOBS: Final = 60
+_ENTRIES: Final = 200  #: of a list that was found
+
+
+@router.get("/jobs")
+def get_jobs(request: Request, services: Given, cursor: Cursor = None) -> Response:
+    """Finished jobs, the newest first."""
+    _note(request, services, "list_jobs")
+    page = queries.list_jobs(services.database, limit=_JOBS, cursor=cursor)
+    older = page.next_cursor and "?" + urlencode({"cursor": page.next_cursor})
+    return render(request, "jobs.html", {"jobs": page.items, "older": older, "now": datetime.now(UTC)})
+
+
+@router.get("/jobs/{job_id}")
+def get_job(request: Request, services: Given, job_id: str) -> Response:
+    """One job, and of each of its items what was found in short."""
+    _note(request, services, "get_job")
+    job = queries.get_job(services.database, job_id)
+    if job is None:
+        raise NotFoundError("job", job_id, hint=f"or it is not finished; /v1/jobs/{job_id} says")
+    return render(request, "job.html", {"job": job, "now": datetime.now(UTC)})
+
+
+@router.get("/frames/{frame_id}")
+def get_frame(request: Request, services: Given, frame_id: str) -> Response:
+    """One item, and all that was found on it, whatever its pipeline."""
+    _note(request, services, "get_frame")
+    item = queries.get_frame(services.database, frame_id)
+    if item is None:
+        raise NotFoundError("frame", frame_id, hint="or nothing is known of it yet")
+    found = {name: value for name, value in item.found.items() if value not in (None, "", [], {})}
+    shown = {
+        "item": item,
+        "is_picture": isinstance(item, FrameResult) and not item.frame.parts and item.error is None,
+        "fields": {name: value for name, value in found.items() if not _is_table(value)},
+        "tables": {name: _table(value) for name, value in found.items() if _is_table(value)},
+        "now": datetime.now(UTC),
+    }
+    return render(request, "item.html", shown)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in cast(list[Any], value))
+
+
+def _table(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Columns in which nothing stands are left out."""
+    shown = entries[:_ENTRIES]
+    names = dict.fromkeys(name for entry in shown for name, value in entry.items() if value not in (None, "", [], {}))
+    return {"names": list(names), "entries": shown, "left_out": len(entries) - len(shown)}
+
+
+def _note(request: Request, services: Given, action: str) -> None:
+    record(services.database, new_act(request, cast(Caller, request.state.caller), action), DONE)

@@ -1,0 +1,71 @@
+"""What any pipeline found has a page, and so has what went wrong, for browsers alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from fastapi.testclient import TestClient
+
+from sightline.pipelines.speech import TranscribeResult
+from sightline.types import Item, Lane, Part, Pipeline
+from sightline.wire.messages import Job, Message
+from storage.database.engine import Database
+from tests.stores import open_store
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_what_another_pipeline_found(client: TestClient, database: Database) -> None:
+    item = Item(
+        frame_id="sound-0001",
+        source_id="desk",
+        captured_at=datetime(2026, 1, 2, tzinfo=UTC),
+        name="call <1>.wav",
+        parts=(Part(medium="audio", key="sound-0001.p0"),),
+    )
+    segments = [{"start_s": 0, "end_s": 1.5, "text": "two tons <of> sand", "confidence": 0.9}]
+    result = TranscribeResult.model_validate({"frame": item, "text": "two tons <of> sand", "segments": segments})
+    job = Job(job_id="job-000007", pipeline=Pipeline("transcribe"), lane=Lane.BULK, frames=(item,))
+    open_store(database).store([Message(job=job, results=(result,))], ())
+    assert "transcribe" in client.get("/jobs").text
+    assert "two tons &lt;of&gt; sand" in client.get("/jobs/job-000007").text
+    page = client.get("/frames/sound-0001").text
+    for words in ("call &lt;1&gt;.wav", "<h3>text</h3>", "<h2>segments</h2>", "<th>end s</th>", "<td>1.5</td>"):
+        assert words in page
+    assert "annotated" not in page
+    assert "<of>" not in page
+
+
+def test_a_picture_with_what_was_found_and_a_dead_one(client: TestClient, stored: object) -> None:
+    jobs = client.get("/jobs").text
+    assert 'href="/jobs/job-000001"' in jobs
+    assert "1 stored, 1 dead" in jobs
+    job = client.get("/jobs/job-000001").text
+    assert 'href="/frames/frame-0001"' in job
+    assert "cut off" in job
+    frame = client.get("/frames/frame-0001").text
+    for words in ("KAB 4721", "<th>confidence</th>", "/v1/frames/frame-0001/annotated?width=760"):
+        assert words in frame
+    dead = client.get("/frames/frame-0002").text
+    assert "bad_image" in dead
+    assert "annotated" not in dead
+
+
+@pytest.mark.parametrize("path", ["/passages/nope", "/jobs/nope", "/frames/nope", "/nope", "/plates?cursor=x&like=9"])
+def test_a_browser_gets_a_page_and_others_a_problem(client: TestClient, path: str) -> None:
+    page, problem = client.get(path, headers=BROWSER), client.get(path)
+    assert page.status_code == problem.status_code >= 400
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["title"] in page.text
+
+
+def test_under_v1_errors_are_problems_for_everybody(client: TestClient) -> None:
+    assert client.get("/v1/passages/nope", headers=BROWSER).json()["status"] == 404
+
+
+def test_a_browser_without_a_key_is_asked_for_one(client: TestClient) -> None:
+    answer = client.get("/plates", headers={**BROWSER, "X-API-Key": "sl_0_0"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert client.get("/plates", headers={"X-API-Key": "sl_0_0"}).status_code == 401
