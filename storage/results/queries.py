@@ -85,7 +85,7 @@ def count_passages(
         rows = rows.where(Passages.source_id.in_(sources))
     with database.read() as connection:
         found: Any = connection.execute(rows.group_by(Passages.source_id).order_by(Passages.source_id)).all()
-    return {row[0]: row[1] for row in found}
+    return dict(found)
 
 
 def list_passage_sources(database: Database) -> list[str]:

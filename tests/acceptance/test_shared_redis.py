@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from celery import Celery
 
 from sightline.client.client import Sightline
-from sightline.delivery.delta_stream import DeltaStream
+from sightline.delivery.delta_stream import Delta, DeltaStream
 from sightline.redis.connection import connect
 from sightline.types import JobStatus
 from tests.acceptance.parts.system import System
@@ -74,6 +74,6 @@ def test_messages_of_a_killed_worker_come_back(systems: list[System], photo: Pho
 def test_what_a_stage_says_is_heard(redis_url: str) -> None:
     with connect(f"{redis_url}?prefix=acme:") as client:
         stream = DeltaStream(client, ttl_s=60)
-        stream.begin("job-000001", "chat")
-        assert list(stream.listen("job-000001", silent_s=0.2)) == []
+        stream.add(Delta("job-000001", "chat", "first", 0), Delta("job-000001", "chat", "first", 1, "Hello"))
+        assert [event.data for event in stream.listen("job-000001", silent_s=0.2)] == ["Hello"]
         assert client.exists("sightline:deltas:job-000001") == 1

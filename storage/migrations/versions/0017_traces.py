@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("jobs", sa.Column("trace_id", sa.Text(), nullable=True))
+    op.add_column("jobs", sa.Column("trace_id", sa.String(), nullable=True))
 
 
 def downgrade() -> None:

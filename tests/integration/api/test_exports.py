@@ -59,7 +59,7 @@ def cells_of(content: bytes) -> list[list[str | float]]:
 
 
 def test_all_that_match_as_csv(client: TestClient, cars: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.api.routes.exports.MAX_LIMIT", 2)  # three pages
+    monkeypatch.setattr("producers.api.spreadsheets.export.MAX_LIMIT", 2)  # three pages
     answer = client.get(EXPORT)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="passages-')

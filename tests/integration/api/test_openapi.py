@@ -43,6 +43,7 @@ OPERATIONS = {
     *("create_chat_completion", "list_models", "get_model", "create_transcription"),
     *("erase_frame", "erase_passage", "erase_source"),
     *("correct_passage", "export_passages"),
+    *("list_lookups", "look_up", "ask_lookup"),
 }
 
 
