@@ -26,9 +26,9 @@ License: Apache-2.0, as the project. The letters are libre fonts of Debian packa
 """
 _PHOTOS = """
 Real photos of the public OpenALPR benchmark, cut by their true boxes plus a margin (a share of the box height, on
-all sides). `dev` was looked at while the drawing was improved and the vote was tuned, `test` was only counted;
-neither was trained on. `exact`: the label as it is; `eq`: O and 0, I and 1, B and 8 are equal. `python -m
-training.plates.measuring.measure PHOTOS` prints the larger tables.
+all sides). `dev` was looked at while the drawing was improved and the vote was tuned, both halves when these weights
+were compared with those before; neither was trained on. `exact`: the label as it is; `eq`: O and 0, I and 1, B and 8
+are equal. `python -m training.plates.measuring.measure PHOTOS` prints the larger tables.
 """
 _SPEED_CROPS = 64
 _MARGINS = (0.0, 0.1)
