@@ -19,6 +19,7 @@ from storage.access.audit_log import record
 from storage.access.keys import Role
 from storage.database.acting import DONE
 from storage.results import queries
+from storage.results.traces import trace_frame
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.VIEWER))])
 
@@ -58,6 +59,7 @@ def get_frame(request: Request, services: Given, frame_id: str) -> Response:
         "is_picture": isinstance(item, FrameResult) and not item.frame.parts and item.error is None,
         "fields": {name: value for name, value in found.items() if not _is_table(value)},
         "tables": {name: _table(value) for name, value in found.items() if _is_table(value)},
+        "trace": trace_frame(services.database, frame_id),
         "now": datetime.now(UTC),
     }
     return render(request, "item.html", shown)

@@ -16,6 +16,7 @@ from sightline.wire.messages import Job, Message
 from storage.database.engine import Database
 from tests.stores import open_store
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CAPTURED_AT = datetime.now(UTC) - timedelta(seconds=30)
 
 
@@ -38,7 +39,14 @@ def traced(database: Database) -> str:
     ref = FrameRef(frame_id="frame-0001", source_id="gate", captured_at=CAPTURED_AT, time_from="camera")
     result = FrameResult(frame=ref, width=8, height=8, stages=(run("detect", 20_000, 40.25), run("ocr", 1.5, 3)))
     published_at = (CAPTURED_AT + timedelta(seconds=2)).timestamp()
-    job = Job(job_id="job-000001", pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=(ref,), published_at=published_at)
+    job = Job(
+        job_id="job-000001",
+        pipeline=Pipeline.PLATES,
+        lane=Lane.BULK,
+        frames=(ref,),
+        published_at=published_at,
+        traceparent=f"00-{TRACE}-00f067aa0ba902b7-01",
+    )
     open_store(database, passage_gap_s=10).store([Message(job=job, results=(result,))], ())
     return ref.frame_id
 
@@ -55,7 +63,13 @@ def test_the_parts_of_the_way_add_up(client: TestClient, traced: str) -> None:
     ]
     assert trace["total_ms"] >= 28_000
     assert sum(ms for what, _, ms in spans if what != "source") == pytest.approx(trace["total_ms"])
-    assert trace["job_id"] == "job-000001"
+    assert (trace["job_id"], trace["trace_id"]) == ("job-000001", TRACE)
+
+
+def test_the_page_of_a_frame_shows_them(client: TestClient, traced: str) -> None:
+    page = client.get(f"/frames/{traced}").text
+    for words in ("Where its time went", TRACE, "waits for detect", "20000.0", "<meter", "worker@here"):
+        assert words in page
 
 
 def test_the_age_of_a_photo_is_no_time_on_the_way(client: TestClient, stored: FrameResult) -> None:
