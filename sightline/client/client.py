@@ -95,10 +95,10 @@ class Sightline:
     def __init__(self, settings: Settings | None = None, *, url: str | None = None, api_key: str | None = None) -> None:
         _check_arguments(settings, url, api_key)
         self.is_over_http = url is not None
+        if url is not None:
+            check_address(url)
         self.settings = settings or load_settings(**_named(api_url=url, api_key=api_key))
         self._opened: dict[tuple[int, str], Any] = {}
-        if self.is_over_http:
-            check_address(self.settings.api_url)
 
     def submit(
         self,
