@@ -14,6 +14,7 @@ from sightline.images.header import ImageLimits, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
 from sightline.submission.folders import is_unfinished, walk
 from sightline.submission.jobs import NewFrame
+from sightline.submission.names import readable_name
 from sightline.submission.sequences import name_burst, name_video
 from sightline.submission.sounds import SOUND_SUFFIXES, begins_as_sound
 from sightline.submission.texts import TEXT_SUFFIXES
@@ -88,8 +89,9 @@ def read_frames(
         named = None if video is None else name_video(path)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+    name = readable_name(path.name)
     if video is None:
-        yield NewFrame.photo(data, path.name, limits=limits, modified_at=modified_at)
+        yield NewFrame.photo(data, name, limits=limits, modified_at=modified_at)
         return
     report = report or VideoReport()
     report.tracks = video.tracks
@@ -97,7 +99,7 @@ def read_frames(
     try:
         for at_s, jpeg in _sample(video, fps, limits, report):
             at = started_at + timedelta(seconds=at_s)
-            yield NewFrame(jpeg, at, path.name, at_s, named, time_from="video", video=named)
+            yield NewFrame(jpeg, at, name, at_s, named, time_from="video", video=named)
     finally:
         video.close()
 

@@ -13,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sightline.client.images import read_image
 from sightline.errors import BadImageError, SourceError
 from sightline.images.header import ImageLimits, check_image
 from sightline.settings import load_settings
 from sightline.submission.files import find_files, read_frames
 from sightline.submission.jobs import NewFrame, make_job
+from sightline.submission.sounds import read_sound
+from sightline.submission.texts import read_text
 from sightline.video.report import VideoReport
 from tests.cameras import picture
 from tests.exif import photo
@@ -122,6 +125,23 @@ def test_what_a_network_lost_is_known(tmp_path: Path) -> None:
     frames, report = read(lose_packets(make_video(tmp_path / "a.ts", frames=60, noisy=True), every=200))
     assert report.unreadable >= 5
     assert len(frames) + report.unreadable <= 60
+
+
+def test_a_name_that_is_no_utf8_is_made_readable(tmp_path: Path) -> None:
+    def called(name: bytes) -> Path:
+        return Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+
+    called(b"bad\xff\xfe.jpg").write_bytes(photo())
+    make_video(tmp_path / "a.mkv", frames=3).rename(called(b"n\xe4me.mkv"))
+    called(b"n\xe4me.txt").write_text("text")
+    called(b"n\xe4me.wav").write_bytes(b"sound")
+    files = find_files([tmp_path])
+    items = [read(file)[0][0] for file in files]
+    items += [read_text(called(b"n\xe4me.txt")), read_sound(called(b"n\xe4me.wav"), 1)]
+    assert [item.name for item in items] == ["bad\ufffd\ufffd.jpg", "n\ufffdme.mkv", "n\ufffdme.txt", "n\ufffdme.wav"]
+    assert read_image(files[0])[1] == "bad\ufffd\ufffd.jpg"
+    job, _ = make_job(items[:2], load_settings(), pipeline="plates", lane="bulk", source_id="files")
+    assert [frame.name for frame in job.frames] == ["bad\ufffd\ufffd.jpg", "n\ufffdme.mkv"]
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mov"])
