@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,19 @@ def make_video(
                 _mux(container, packet, stamp)
         for packet in video.encode():
             _mux(container, packet, stamp)
+    return path
+
+
+def make_jpegs(path: Path, jpegs: Sequence[bytes], *, fps: int = 10) -> Path:
+    """A video of these JPEGs as they are, each of 320 x 240 pixels."""
+    with av.open(str(path), "w") as container:
+        video: Any = container.add_stream("mjpeg", rate=fps)
+        video.width, video.height, video.pix_fmt, video.time_base = 320, 240, "yuvj420p", Fraction(1, fps)
+        for index, jpeg in enumerate(jpegs):
+            packet = av.Packet(jpeg)
+            packet.stream, packet.pts, packet.dts, packet.time_base = video, index, index, Fraction(1, fps)
+            packet.is_keyframe = True
+            container.mux(packet)
     return path
 
 

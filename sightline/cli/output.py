@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sightline.errors import BadMessageError
+from sightline.submission.names import readable_name
 from sightline.terminal import printable
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
@@ -42,7 +43,7 @@ err = _console(stderr=True)
 
 def print_json(value: Any) -> None:
     """One object on one line, whatever the terminal's width."""
-    print(json.dumps(value, default=str, ensure_ascii=False))
+    print(readable_name(json.dumps(value, default=str, ensure_ascii=False)))
 
 
 def print_done(answer: Any, text: str, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sightline.errors import BadMessageError
+from sightline.submission.names import readable_name
 
 #: An encoded picture: a path, its bytes, or an open binary file.
 Image = str | Path | bytes | bytearray | memoryview | BinaryIO
@@ -19,11 +20,11 @@ def read_image(image: Any) -> tuple[bytes, str]:
         cure = "submit its bytes, or post it to the API as one of `urls`, which fetches public addresses only"
         raise BadMessageError(f"images: {image[:80]!r} is a URL, not a path; {cure}", field="images")
     if isinstance(image, str | Path):
-        return Path(image).read_bytes(), Path(image).name
+        return Path(image).read_bytes(), readable_name(Path(image).name)
     data = image.read() if callable(getattr(image, "read", None)) else None
     if not isinstance(data, bytes):
         raise TypeError(f"images: {kind_of(image)}; each is a path, bytes or an open binary file: {_cure(image)}")
-    return data, Path(str(getattr(image, "name", ""))).name
+    return data, readable_name(Path(str(getattr(image, "name", ""))).name)
 
 
 def kind_of(image: Any) -> str:

@@ -12,7 +12,9 @@ from sightline.images.conversion import is_convertible
 from sightline.images.exif import taken_at
 from sightline.images.header import ImageLimits, format_of
 from sightline.images.kinds import HEAD_BYTES, name_kind
+from sightline.submission.folders import is_unfinished, walk
 from sightline.submission.jobs import NewFrame
+from sightline.submission.names import readable_name
 from sightline.submission.sequences import name_burst, name_video
 from sightline.submission.sounds import SOUND_SUFFIXES, begins_as_sound
 from sightline.submission.texts import TEXT_SUFFIXES
@@ -45,7 +47,8 @@ def find_files(paths: Iterable[Path], media: Collection[Medium] = ("image",)) ->
     subfolders.
 
     A file that is named is taken whatever its suffix: its content decides. In a folder it decides for those with a
-    suffix of no photo and no video.
+    suffix of no photo and no video. There hidden files and folders, unfinished uploads and what a watched folder has
+    put away are passed over.
 
     Raises:
         BadMessageError: a path does not exist.
@@ -53,7 +56,8 @@ def find_files(paths: Iterable[Path], media: Collection[Medium] = ("image",)) ->
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.is_file() and _is_wanted(file, media))
+            files = (root / name for root, _, names in walk(path) for name in names if not is_unfinished(name))
+            found += sorted(file for file in files if file.is_file() and _is_wanted(file, media))
         elif path.is_file():
             found.append(path)
         else:
@@ -85,8 +89,9 @@ def read_frames(
         named = None if video is None else name_video(path)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+    name = readable_name(path.name)
     if video is None:
-        yield NewFrame.photo(data, path.name, limits=limits, modified_at=modified_at)
+        yield NewFrame.photo(data, name, limits=limits, modified_at=modified_at)
         return
     report = report or VideoReport()
     report.tracks = video.tracks
@@ -94,7 +99,7 @@ def read_frames(
     try:
         for at_s, jpeg in _sample(video, fps, limits, report):
             at = started_at + timedelta(seconds=at_s)
-            yield NewFrame(jpeg, at, path.name, at_s, named, time_from="video", video=named)
+            yield NewFrame(jpeg, at, name, at_s, named, time_from="video", video=named)
     finally:
         video.close()
 
@@ -193,8 +198,6 @@ def is_picture(path: Path) -> bool:
 
 def _is_wanted(path: Path, media: Collection[Medium]) -> bool:
     """Whether a file of a folder is a photo or a video, a text or a recording."""
-    if path.name.startswith("._"):  # what macOS notes beside a file, under its name
-        return False
     if "text" in media and path.suffix.lower() in TEXT_SUFFIXES:
         return True
     if "audio" in media and _is_recording(path, media):

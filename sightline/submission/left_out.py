@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sightline.images.kinds import HEAD_BYTES, name_kind
+from sightline.submission.folders import is_put_away, is_unfinished, walk
 
-#: Written by systems beside the files of people; names that begin with a dot are hidden as well.
-_OF_SYSTEMS: Final = frozenset({"Thumbs.db", "desktop.ini"})
 _NAMED: Final = 5
 
 
@@ -21,8 +19,9 @@ class LeftOut(NamedTuple):
 
 def find_left_out(paths: Iterable[Path], taken: Collection[Path]) -> list[LeftOut]:
     """The files of these folders, and of their subfolders, that are not among those taken, without hidden ones."""
-    known = frozenset(taken)
-    return list(dict.fromkeys(each for folder in paths if folder.is_dir() for each in _look(folder, known)))
+    folders = list(paths)
+    known = frozenset((*taken, *folders))
+    return list(dict.fromkeys(each for folder in folders if folder.is_dir() for each in _look(folder, known)))
 
 
 def say_left_out(left_out: Collection[LeftOut], taken: int) -> str:
@@ -34,12 +33,10 @@ def say_left_out(left_out: Collection[LeftOut], taken: int) -> str:
 
 def _look(folder: Path, taken: frozenset[Path]) -> Iterator[LeftOut]:
     unreadable: list[OSError] = []
-    for root, folders, files in os.walk(folder, onerror=unreadable.append):
-        folders.sort()
-        links = [name for name in folders if Path(root, name).is_symlink()]
-        for name in sorted([*files, *links]):
-            path = Path(root, name)
-            if path not in taken and not name.startswith(".") and name not in _OF_SYSTEMS:
+    for root, folders, files in walk(folder, unreadable.append):
+        told = [name for name in folders if is_put_away(name) or (root / name).is_symlink()]
+        for path in (root / name for name in sorted([*files, *told])):
+            if path not in taken:
                 yield LeftOut(path, _reason(path))
     for error in unreadable:
         yield LeftOut(Path(str(error.filename)), error.strerror or "unreadable")
@@ -47,11 +44,13 @@ def _look(folder: Path, taken: frozenset[Path]) -> Iterator[LeftOut]:
 
 def _reason(path: Path) -> str:
     if path.is_dir():
-        return "link to a folder"
+        return "link to a folder" if path.is_symlink() else "put away by a watched folder; name it to submit it"
     if path.is_symlink() and not path.exists():
         return "link to nothing"
     if not path.is_file():
         return "no file"
+    if is_unfinished(path.name):
+        return "named as an unfinished upload"
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)

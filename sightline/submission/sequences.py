@@ -6,6 +6,7 @@ picture on its own has neither before nor after.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -35,7 +36,7 @@ def name_video(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_ENDS_BYTES)
         file.seek(max(0, size - _ENDS_BYTES))
-        return content_id("video", path.name, str(size), head, file.read(_ENDS_BYTES))
+        return content_id("video", os.fsencode(path.name), str(size), head, file.read(_ENDS_BYTES))
 
 
 def name_burst(taken_at: Iterable[datetime | None]) -> str | None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from sightline.errors import BadMessageError, SourceError
 from sightline.ids import content_id
+from sightline.submission.names import readable_name
 from sightline.types import Medium, TimeFrom
 
 SOUND_SUFFIXES: Final = frozenset(
@@ -60,9 +61,10 @@ def read_sound(path: Path, max_mb: float) -> NewSound:
         data = path.read_bytes() if about.st_size <= max_mb * 1_000_000 else None
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+    name = readable_name(path.name)
     if data is None:
-        raise _too_large(path.name, about.st_size, max_mb)
-    return NewSound(data, datetime.fromtimestamp(about.st_mtime, UTC), path.name, time_from="file")
+        raise _too_large(name, about.st_size, max_mb)
+    return NewSound(data, datetime.fromtimestamp(about.st_mtime, UTC), name, time_from="file")
 
 
 def begins_as_sound(path: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from sightline.errors import BadMessageError, SourceError
 from sightline.ids import content_id
+from sightline.submission.names import readable_name
 from sightline.types import MAX_INLINE_CHARS, Medium, TimeFrom
 
 TEXT_SUFFIXES: Final = frozenset({".md", ".text", ".txt"})
@@ -49,7 +50,8 @@ def read_text(path: Path) -> NewText:
         data, modified_at = path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    return NewText(decode_text(data, path.name), modified_at, path.name, time_from="file")
+    name = readable_name(path.name)
+    return NewText(decode_text(data, name), modified_at, name, time_from="file")
 
 
 def check_text(new: NewText, max_mb: float) -> None:

@@ -30,6 +30,8 @@ _MAX_FAILED: Final = 100
 _BARE: Final = frozenset(
     ("av1", "h261", "h263", "h264", "hevc", "m4v", "mjpeg", "mpegvideo", "mpjpeg", "obu", "vc1", "vvc")
 )
+#: Codecs whose decoder calls no picture corrupt. It can fail instead; what follows a whole picture is not its business.
+_JPEGS: Final = frozenset(("mjpeg", "mjpegb"))
 
 
 class ReadableFile(Protocol):
@@ -86,6 +88,9 @@ class Container:
         frame_threads = options.frame_threads and not self.decodes_alone
         self.stream.thread_type = "AUTO" if frame_threads else "SLICE"
         self.stream.codec_context.thread_count = 0 if frame_threads else 1
+        if self.stream.codec_context.name in _JPEGS:
+            # Without it a cut-off picture goes on with what the picture before left in memory, and nothing says so.
+            self.stream.codec_context.options = {"err_detect": "explode"}
         self._turn = Turn()
         self._tag_degrees = turned_by_tag(self.stream)
         self._is_bare = self.av.format.name in _BARE
@@ -95,7 +100,7 @@ class Container:
     def pictures(self) -> Iterator[Picture]:
         """The pictures until the end, with those that are damaged or lost.
 
-        Those that decode alone are not decoded yet, but for the first, which says whether they are interlaced.
+        Those that decode alone are not decoded yet, but for the first good one, which says whether they are interlaced.
 
         Raises:
             SourceError: it cannot be read on, or was silent for too long.
@@ -213,8 +218,12 @@ class Container:
             return ()
         if self._looked_at_first:
             return (packet,)
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:  # it says so again to whoever asks for its pixels; the next one is looked at
+            return (packet,)
         self._looked_at_first = True
-        return packet.decode()
+        return frames
 
     def _picture(self, media: av.VideoFrame | av.Packet) -> Picture:
         damaged = isinstance(media, av.VideoFrame) and media.is_corrupt

@@ -6,8 +6,9 @@ import os
 from itertools import count
 from pathlib import Path
 
-from producers.camera.photos.folder import READ, UNREADABLE, DroppedFile
+from producers.camera.photos.folder import DroppedFile
 from sightline.errors import SourceError
+from sightline.submission.folders import READ, UNREADABLE
 from storage.cameras import AfterReading
 
 _REASON = ".reason.txt"

@@ -10,14 +10,10 @@ from typing import Final, NamedTuple
 
 from sightline.errors import SourceError
 from sightline.ids import content_id
+from sightline.submission.folders import is_hidden, is_put_away, is_unfinished
 
-#: Subfolders of ours: where photos go that were read, and those that cannot be.
-READ, UNREADABLE = "_read", "_unreadable"
 #: A file is taken once it stayed the same for so long.
 SETTLED_S: Final = 1.0
-#: How uploads are called before they are whole. They get their true name then.
-_TEMPORARY: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".upload", ".uploading", ".crdownload", "~")
-_OF_SYSTEMS: Final = frozenset({"Thumbs.db", "desktop.ini"})
 
 
 class DroppedFile(NamedTuple):
@@ -83,13 +79,10 @@ class Folder:
             why = "is no folder" if isinstance(error, NotADirectoryError) else str(error.strerror)
             raise SourceError(f"{folder}: {why}; a folder of the machine that the camera process runs on") from error
         for entry in inside:
-            if entry.name.startswith(".") or entry.is_symlink() or (top and entry.name in (READ, UNREADABLE)):
+            if is_hidden(entry.name) or entry.is_symlink():
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from self._entries(entry.path)
-            elif entry.is_file(follow_symlinks=False) and _is_finished(entry.name):
+                if not is_put_away(entry.name):
+                    yield from self._entries(entry.path)
+            elif entry.is_file(follow_symlinks=False) and not is_unfinished(entry.name):
                 yield entry
-
-
-def _is_finished(name: str) -> bool:
-    return not name.lower().endswith(_TEMPORARY) and name not in _OF_SYSTEMS

@@ -119,7 +119,8 @@ def submit(
     be a video, of which the sound is read.
 
     What of a folder is no photo or video that can be read is named at the end, with the reason, and the exit code is 3
-    if nothing else went wrong. Hidden files do not count. Ctrl-C ends the command, not its jobs.
+    if nothing else went wrong; so are unfinished uploads (.part, .tmp) and what a watched folder has put away (_read,
+    _unreadable). Hidden files and folders do not count. Ctrl-C ends the command, not its jobs.
 
     prompts.jsonl --pipeline chat --out answers.jsonl: questions to a language model in OpenAI's batch format, one JSON
     a line with `custom_id` and `body`. Answers are written in the order of the questions; a bad line is an error in its

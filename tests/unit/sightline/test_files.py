@@ -8,20 +8,24 @@ from io import BytesIO
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sightline.client.images import read_image
 from sightline.errors import BadImageError, SourceError
 from sightline.images.header import ImageLimits, check_image
 from sightline.settings import load_settings
 from sightline.submission.files import find_files, read_frames
 from sightline.submission.jobs import NewFrame, make_job
+from sightline.submission.sounds import read_sound
+from sightline.submission.texts import read_text
 from sightline.video.report import VideoReport
 from tests.cameras import picture
 from tests.exif import photo
 from tests.picture_kinds import KINDS, encoded, looks_drawn
-from tests.videos import cut_off, damage_packet, lose_packets, make_sound, make_video
+from tests.videos import cut_off, damage_packet, lose_packets, make_jpegs, make_sound, make_video
 
 LIMITS = ImageLimits(max_mb=20, max_mpx=50)
 
@@ -29,6 +33,10 @@ LIMITS = ImageLimits(max_mb=20, max_mpx=50)
 def read(path: Path, *, fps: float = 10, limits: ImageLimits = LIMITS) -> tuple[list[NewFrame], VideoReport]:
     report = VideoReport()
     return list(read_frames(path, fps=fps, limits=limits, report=report)), report
+
+
+def jpeg_of(image: npt.NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".jpg", image)[1].tobytes()
 
 
 def decoded(jpeg: bytes) -> npt.NDArray[np.int64]:
@@ -117,6 +125,47 @@ def test_what_a_network_lost_is_known(tmp_path: Path) -> None:
     frames, report = read(lose_packets(make_video(tmp_path / "a.ts", frames=60, noisy=True), every=200))
     assert report.unreadable >= 5
     assert len(frames) + report.unreadable <= 60
+
+
+def test_a_name_that_is_no_utf8_is_made_readable(tmp_path: Path) -> None:
+    def called(name: bytes) -> Path:
+        return Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+
+    called(b"bad\xff\xfe.jpg").write_bytes(photo())
+    make_video(tmp_path / "a.mkv", frames=3).rename(called(b"n\xe4me.mkv"))
+    called(b"n\xe4me.txt").write_text("text")
+    called(b"n\xe4me.wav").write_bytes(b"sound")
+    files = find_files([tmp_path])
+    items = [read(file)[0][0] for file in files]
+    items += [read_text(called(b"n\xe4me.txt")), read_sound(called(b"n\xe4me.wav"), 1)]
+    assert [item.name for item in items] == ["bad\ufffd\ufffd.jpg", "n\ufffdme.mkv", "n\ufffdme.txt", "n\ufffdme.wav"]
+    assert read_image(files[0])[1] == "bad\ufffd\ufffd.jpg"
+    job, _ = make_job(items[:2], load_settings(), pipeline="plates", lane="bulk", source_id="files")
+    assert [frame.name for frame in job.frames] == ["bad\ufffd\ufffd.jpg", "n\ufffdme.mkv"]
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mov"])
+@pytest.mark.parametrize("ending", [b"", b"\xff\xd9", bytes(500)])
+def test_a_cut_off_jpeg_is_no_frame_and_never_shows_the_picture_before(
+    tmp_path: Path, suffix: str, ending: bytes
+) -> None:
+    one, other = jpeg_of(picture(0)), jpeg_of(picture(9))
+    cut = other[: int(len(other) * 0.4)] + ending
+    frames, report = read(make_jpegs(tmp_path / f"a{suffix}", [one] * 6 + [cut] * 6))
+    assert str(report) == "6 frames, 6 unreadable from 0:00.6 to 0:01.1"
+    assert all(np.abs(decoded(frame.data) - picture(0)).mean() < 3 for frame in frames)
+    frames, report = read(make_jpegs(tmp_path / f"b{suffix}", [cut] * 6 + [one] * 6))
+    assert str(report) == "6 frames, 6 unreadable from 0:00.0 to 0:00.5"
+
+
+@pytest.mark.parametrize("rest", [bytes(500), b"\xff" * 100, b"\r\n--frame\r\n", b"\xff\xd8\xff\xe0 thumbnail"])
+def test_what_follows_a_whole_jpeg_costs_nothing(tmp_path: Path, rest: bytes) -> None:
+    jpegs = [jpeg_of(picture(index)) for index in range(6)]
+    ends = [lambda jpeg: jpeg + rest, lambda jpeg: jpeg[:-2] + rest]  # cheap cameras leave the end marker out
+    for number, end in enumerate(ends):
+        frames, report = read(make_jpegs(tmp_path / f"{number}.avi", [end(jpeg) for jpeg in jpegs]))
+        assert str(report) == "6 frames"
+        assert np.abs(decoded(frames[5].data) - picture(5)).mean() < 3
 
 
 def test_what_became_no_frame_is_told(tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ def test_each_file_that_is_left_out_has_its_reason(tmp_path: Path) -> None:
     (inner / "nothing").touch()
     (inner / ".hidden").write_text("x")
     (inner / "Thumbs.db").write_text("x")
+    for name in (".Trash-1000/files/a.png", ".b.png", "half.jpg.part", "inner/_read/c.png", "_unreadable/d.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png(10, 10))
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     (tmp_path / "more").symlink_to(inner)
     files = find_files([tmp_path])
@@ -54,12 +57,19 @@ def test_each_file_that_is_left_out_has_its_reason(tmp_path: Path) -> None:
         "inner/plan.psd": "Photoshop, which is not read; convert it",
         "inner/notes.txt": "no photo or video",
         "inner/nothing": "empty",
+        "half.jpg.part": "named as an unfinished upload",
+        "inner/_read": "put away by a watched folder; name it to submit it",
+        "_unreadable": "put away by a watched folder; name it to submit it",
     }
     said = say_left_out(left_out * 2, len(files))
     assert said.startswith(
-        "left out 10 of 11: gone.jpg (link to nothing), more (link to a folder), notes.txt (no photo"
+        "left out 16 of 17: _unreadable (put away by a watched folder; name it to submit it), gone.jpg ("
     )
-    assert said.endswith(", and 5 more")
+    assert said.endswith(", and 11 more")
+    put_away = [tmp_path / "_unreadable", inner / "_read"]
+    assert not {each.path for each in find_left_out([tmp_path, *put_away], files)} & set(put_away)
+    named = [tmp_path / "half.jpg.part", tmp_path / ".Trash-1000", tmp_path / "inner" / "_read"]
+    assert [path.name for path in find_files(named)] == ["half.jpg.part", "a.png", "c.png"]
 
 
 def test_a_named_file_and_a_folder_of_photos_leave_nothing_out(tmp_path: Path) -> None:

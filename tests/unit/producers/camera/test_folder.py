@@ -133,7 +133,7 @@ def test_a_photo_that_is_still_written_is_waited_for(start: Start, tmp_path: Pat
 
 def test_names_of_unfinished_uploads_hidden_files_and_links_are_passed_over(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "drop"
-    for name in (".hidden.jpg", "a.jpg.part", "b.tmp", "c.jpg~", ".cache/d.jpg", "_read/e.jpg", "_unreadable/f.jpg"):
+    for name in (".hidden.jpg", "a.jpg.part", "b.tmp", "c.jpg~", ".cache/d.jpg", "_read/e.jpg", "a/_unreadable/f.jpg"):
         write(folder / name, photo())
     (folder / "link.jpg").symlink_to(write(tmp_path / "elsewhere.jpg", photo()))
     (folder / "links").symlink_to(tmp_path)

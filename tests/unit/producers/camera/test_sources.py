@@ -173,6 +173,8 @@ class _Mjpeg(BaseHTTPRequestHandler):
         self.end_headers()
         for index in range(10):
             jpeg = cv2.imencode(".jpg", picture(index))[1].tobytes()
+            if self.path == "/cut" and index % 2:
+                jpeg = jpeg[: int(len(jpeg) * 0.4)]
             boundary = b"" if self.path == "/no-boundary" and not index else b"--frame\r\n"
             kind = b"" if self.path == "/no-type" else b"Content-Type: image/jpeg\r\n"
             self.wfile.write(boundary + kind + b"Content-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n")
@@ -215,6 +217,14 @@ def test_mjpeg_of_cheap_cameras_plays(mjpeg_url: str, path: str) -> None:
         images.extend(grab.bgr() for grab in opened(f"{mjpeg_url}/{path}", SourceOptions()).grabs())
     assert len(images) >= 9
     assert np.abs(images[0].astype(int) - picture(0)).mean() < 3
+
+
+def test_a_cut_off_picture_of_live_mjpeg_is_unreadable(mjpeg_url: str) -> None:
+    grabs = opened(f"{mjpeg_url}/cut", SourceOptions()).grabs()
+    for _ in range(4):
+        assert np.abs(next(grabs).bgr().astype(int) - picture(0)).mean() < 30
+        with pytest.raises(SourceError, match="could not be decoded"):
+            next(grabs).bgr()
 
 
 @contextlib.contextmanager

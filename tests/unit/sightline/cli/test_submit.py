@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sightline.cli.jobs.submitted import Finished, Printer, Submitted
 from sightline.cli.jobs.transcripts import wanted
 from sightline.errors import BadMessageError, SourceError
 from sightline.submission.files import read_frames
+from sightline.submission.left_out import LeftOut
 from sightline.types import Detection, FrameError, FrameRef, FrameResult, Reading, StageRun
 from sightline.video.report import VideoReport
 
@@ -30,6 +32,16 @@ def test_texts_that_were_read_are_shown_as_they_are(capsys: pytest.CaptureFixtur
         ["car", "[1].jpg", "[/AB 123] 0.98  KAB 4721 0.98"],
         ["van.jpg", "dead:", "pip install '.[gpu]'"],
     ]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_name_that_is_no_utf8_is_printed(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    printer = Printer(as_json=as_json, wait=True)
+    path = Path(os.fsdecode(b"bad\xff.jpg"))
+    printer.show(Submitted(path, error=SourceError(f"{path}: empty")))
+    printer.close([LeftOut(path, "empty")], 1)
+    said = capsys.readouterr()
+    assert (said.out + said.err).encode().count(b"bad") >= 2
 
 
 def test_objects_are_counted_by_label(capsys: pytest.CaptureFixture[str]) -> None:
