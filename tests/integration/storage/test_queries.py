@@ -131,6 +131,11 @@ def test_search_by_text(filled: Database) -> None:
         assert {view.text for view in queries.list_readings(filled, text=text).items} - {"hi"} == plates, text
 
 
+@pytest.mark.parametrize("text", ["äb-12 çd", "ÄB12*", "?B12ÇD"])
+def test_letters_with_marks_find_plates_by_their_letters(filled: Database, text: str) -> None:
+    assert [view.text for view in queries.list_passages(filled, text=text).items] == ["AB12CD"]
+
+
 def test_search_with_text_and_cursor(filled: Database) -> None:
     assert [view.text for view in pages(queries.list_passages, filled, text="*12*", limit=1)] == ["CD12CD", "AB12CD"]
 
