@@ -41,7 +41,7 @@ DEFAULT_TOLERANCE: Final = 1.0
 #: Different voted plates whose matches are kept at hand.
 _REMEMBERED: Final = 1 << 12
 
-MatchedBy = Literal["vote", "reading"]
+MatchedBy = Literal["vote", "reading", "correction"]
 ListName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
@@ -63,7 +63,7 @@ class KnownPlate(Value):
 
 
 class Match(NamedTuple):
-    """A known plate, and what showed it: `text`, which is the voted plate or what one sure reading says.
+    """A known plate, and what showed it: `text`, the voted plate, a sure reading, or what somebody corrected.
 
     `distance` 0: it is exactly this plate.
     """
@@ -101,7 +101,10 @@ class PlateLists:
 
     def match_passage(self, text: str, votes: Votes, correction: Correction | None) -> Match | None:
         """The same for what a passage says: where somebody corrected its plate, what was read counts no more."""
-        return self.match_votes(text, surest(votes)) if correction is None else self.match_votes(correction.text, {})
+        if correction is None:
+            return self.match_votes(text, surest(votes))
+        match = self.match_votes(correction.text, {})
+        return match and match._replace(by="correction")
 
     def _like_vote(self, voted: str) -> tuple[Match, ...]:
         near = process.extract(
