@@ -157,6 +157,23 @@ def test_other_filters(filled: Database, store: Store) -> None:
     assert queries.list_dead_letters(filled, reason="other").items == ()
 
 
+def test_jobs_of_a_source_are_found_whatever_became_of_its_frames(filled: Database, store: Store) -> None:
+    dead = message(frame_result(error="bad_image", source="o"))
+    dropped = message(frame_result(dropped="too_late", source="o"))
+    mixed = message(frame_result(["AB12CD"], source="p"), frame_result(dropped="too_late", source="q"))
+    for sent in (dead, dropped, mixed):
+        store.store([sent], ())
+
+    def found(source: str, status: JobStatus | None = None) -> set[str]:
+        return {job.job_id for job in queries.list_jobs(filled, source=source, status=status).items}
+
+    assert found("o", JobStatus.DEAD) == {dead.job.job_id}
+    assert found("o", JobStatus.DROPPED) == {dropped.job.job_id}
+    assert found("o") == {dead.job.job_id, dropped.job.job_id}
+    assert found("p") == found("q", JobStatus.STORED) == {mixed.job.job_id}
+    assert found("too_late") == found("o%") == set()
+
+
 def test_views_tell_what_the_rows_tell(database: Database, store: Store) -> None:
     result = frame_result(["ab-12 CD"], sequence=None)
     sent = message(result)
