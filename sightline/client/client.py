@@ -237,7 +237,7 @@ class Sightline:
         """Say what plate a passage has, in any spelling; None takes that back. Needs an operator's key.
 
         What was read stays in its `correction`, and later readings do not change what was said. Raises as `passages`
-        does; NotThereError, a BadMessageError, if there is no such passage.
+        does; BadMessageError too if there is no such passage.
         """
         path = f"/passages/{quote(passage_id, safe='')}"
         return Passage.model_validate(self._api.call("PATCH", path, json={"text": text}))
