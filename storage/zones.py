@@ -19,6 +19,8 @@ from storage.tables import Sources
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[tuple[tuple[_Share, _Share], ...], Field(min_length=3, max_length=100)]
+#: Corners in one line are not quite in it as floats. The least of pixels is far more.
+_ROUNDING: Final = 1e-24
 #: A zone that was changed is heard of by writers within this time.
 _ZONES_EVERY_S: Final = 2.0
 _Point = tuple[float, float]
@@ -66,8 +68,6 @@ class Zone(Value):
     @model_validator(mode="after")
     def _is_an_area(self) -> Zone:
         sides = list(pairwise([*self.polygon, self.polygon[0]]))
-        if abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in sides)) < 2e-6:  # a pixel or two of a large picture
-            raise ValueError(f"{self.name}: its corners lie in a line or at one place; give at least three that do not")
         for at, one in enumerate(sides):
             for other in sides[at + 2 : len(sides) - (at == 0)]:
                 if _cross(*one, *other):
@@ -75,6 +75,9 @@ class Zone(Value):
                     raise ValueError(
                         f"{self.name}: its sides cross ({near}); give the corners in their order around it"
                     )
+        # After the sides: of those that cross, one part may take away as much as the other has.
+        if abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in sides)) < 2e-6:  # a pixel or two of a large picture
+            raise ValueError(f"{self.name}: its corners lie in a line or at one place; give at least three that do not")
         return self
 
     def holds(self, point: _Point) -> bool:
@@ -181,7 +184,7 @@ def _numbers(polygon: object) -> list[_Point] | None:
 
 def _cross(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:
     """Whether the lines a-b and c-d cross."""
-    return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+    return _side(a, b, c) * _side(a, b, d) < -_ROUNDING and _side(c, d, a) * _side(c, d, b) < -_ROUNDING
 
 
 def _side(a: _Point, b: _Point, point: _Point) -> float:

@@ -26,6 +26,9 @@ def export(settings: Settings, path: Path, filters: Mapping[str, Any], *, is_exc
     if str(path) == "-":
         download(settings, _PATH, query, sys.stdout.buffer)
         return
+    if path.is_dir():
+        example = path / ("passages.xlsx" if is_excel else "passages.csv")
+        raise BadMessageError(f"{path}: is a folder; name a file in it, such as {example}", field="file")
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:

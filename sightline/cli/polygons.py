@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -54,6 +55,6 @@ def _zone(text: str) -> dict[str, Any]:
 
 def _corners(text: str) -> list[list[float]]:
     corners = [[float(number) for number in corner.split(",")] for corner in text.split()]
-    if any(len(corner) != 2 for corner in corners):
+    if any(len(corner) != 2 or not all(map(math.isfinite, corner)) for corner in corners):
         raise ValueError(text)
     return corners

@@ -20,7 +20,8 @@ class Answer(BaseModel):
 class Match(Answer):
     """The known plate that a passage shows. `distance` 0: exactly this one.
 
-    `text` is what showed it, `by` whether that is the voted plate or what one sure reading says.
+    `text` is what showed it, `by` whether that is the voted plate (`vote`), what one sure
+    reading says (`reading`), or what somebody corrected it to (`correction`).
     """
 
     list: str

@@ -22,7 +22,7 @@ from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
 from storage.plates.confusions import p_text_right
 from storage.plates.corrections import Correction
-from storage.plates.text import MAX_PLATE_CHARS, fold, most_errors, plate_chars, plate_distance
+from storage.plates.text import MAX_PLATE_CHARS, fold, most_errors, plate_distance, spell_plate
 from storage.plates.votes import Votes, surest
 from storage.tables import KnownPlates
 
@@ -41,7 +41,7 @@ DEFAULT_TOLERANCE: Final = 1.0
 #: Different voted plates whose matches are kept at hand.
 _REMEMBERED: Final = 1 << 12
 
-MatchedBy = Literal["vote", "reading"]
+MatchedBy = Literal["vote", "reading", "correction"]
 ListName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
@@ -63,7 +63,7 @@ class KnownPlate(Value):
 
 
 class Match(NamedTuple):
-    """A known plate, and what showed it: `text`, which is the voted plate or what one sure reading says.
+    """A known plate, and what showed it: `text`, the voted plate, a sure reading, or what somebody corrected.
 
     `distance` 0: it is exactly this plate.
     """
@@ -101,7 +101,10 @@ class PlateLists:
 
     def match_passage(self, text: str, votes: Votes, correction: Correction | None) -> Match | None:
         """The same for what a passage says: where somebody corrected its plate, what was read counts no more."""
-        return self.match_votes(text, surest(votes)) if correction is None else self.match_votes(correction.text, {})
+        if correction is None:
+            return self.match_votes(text, surest(votes))
+        match = self.match_votes(correction.text, {})
+        return match and match._replace(by="correction")
 
     def _like_vote(self, voted: str) -> tuple[Match, ...]:
         near = process.extract(
@@ -150,7 +153,7 @@ class ListReader:
 
 def new_plate(list_name: str, plate: str, *, tolerance: float = DEFAULT_TOLERANCE, note: str = "") -> KnownPlate:
     """A valid entry; the plate may be written in any spelling. Raises BadMessageError naming the field."""
-    spelled = plate_chars(plate)
+    spelled = spell_plate(plate, "plate")
     if not spelled:
         raise BadMessageError(f"plate: {plate[:40]!r} has no letter A-Z and no digit", field="plate")
     try:
@@ -180,8 +183,14 @@ def list_plates(database: Database, list_name: str | None = None) -> list[KnownP
 
 
 def remove_plate(database: Database, list_name: str, plate: str) -> None:
-    """Take a plate off a list. Raises PlateNotListedError."""
-    gone = sa.delete(KnownPlates).where(KnownPlates.list_name == list_name, KnownPlates.plate == plate_chars(plate))
+    """Take a plate off a list.
+
+    Raises:
+        PlateNotListedError: it is not on it.
+        BadMessageError: it has a sign that no plate has.
+    """
+    spelled = spell_plate(plate, "plate")
+    gone = sa.delete(KnownPlates).where(KnownPlates.list_name == list_name, KnownPlates.plate == spelled)
     with database.write() as connection:
         if not connection.execute(gone).rowcount:
             raise PlateNotListedError(list_name, plate)

@@ -25,7 +25,8 @@ class PassageState(StrEnum):
 class MatchView(Value):
     """The known plate that a passage shows. `distance` 0: exactly this one; see `plate_distance`.
 
-    `text` is what showed it, `by` whether that is the voted plate or what one sure reading says.
+    `text` is what showed it, `by` whether that is the voted plate (`vote`), what one sure
+    reading says (`reading`), or what somebody corrected it to (`correction`).
     """
 
     list: str

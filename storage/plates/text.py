@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
+from sightline.errors import BadMessageError
 from sightline.plate_formats import LONGEST, SHORTEST, fits_a_format
 from storage.plates.confusions import CHARACTERS, confusion_cost
 
@@ -27,6 +28,8 @@ WEIGHT_OF_CERTAINTY: Final = 1000
 _PLATE_ALPHABET: Final = frozenset(CHARACTERS)
 #: Cyrillic letters that plates share with Latin ones, whichever of the two a model learned to write.
 _LOOK_ALIKES: Final = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
+#: Dots that people write between the groups of a plate, as they write blanks and dashes.
+_DOTS: Final = frozenset(".\N{MIDDLE DOT}")
 #: Readers mix these up whatever the plate: the difference says nothing.
 _CONFUSED: Final = str.maketrans("OIBSZG", "018526")
 #: Clocks and dates that cameras write into the picture. Two round stickers read as a colon are neither: `4B0:4979`.
@@ -51,8 +54,23 @@ def normalize(text: str) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def plate_chars(text: str) -> str:
-    """The text reduced to what plates consist of, A-Z and 0-9, in capitals."""
+    """The text reduced to what plates consist of, A-Z and 0-9, in capitals; of `Ü` its `U`."""
     return "".join(map(_plate_char, text))
+
+
+def spell_plate(text: str, field: str) -> str:
+    """The `plate_chars` of a plate that somebody wrote. Raises BadMessageError for a sign that they would leave out.
+
+    Blanks, dashes and dots between the groups may be left out, as they are no part of the plate.
+    """
+    for sign in text:
+        if not _plate_char(sign) and not _is_between_groups(sign):
+            raise BadMessageError(
+                f"{field}: {text[:40]!r} has {sign!r}, which is no part of a plate here; write it with A-Z and 0-9, "
+                "with blanks, dashes or dots between",
+                field=field,
+            )
+    return plate_chars(text)
 
 
 def read_plate(
@@ -139,5 +157,11 @@ def most_errors(distance: float) -> int:
 
 @lru_cache(maxsize=1 << 12)
 def _plate_char(raw: str) -> str:
-    """What one character contributes to a plate: usually itself or nothing."""
-    return "".join(char for char in normalize(raw) if char in _PLATE_ALPHABET)
+    """What one character contributes to a plate: usually itself or nothing; a letter with a mark that letter."""
+    letters = normalize("".join(char for char in unicodedata.normalize("NFKD", raw) if not unicodedata.combining(char)))
+    return "".join(char for char in letters if char in _PLATE_ALPHABET)
+
+
+def _is_between_groups(sign: str) -> bool:
+    """A blank, a dash or a dot; or a mark on the letter before it."""
+    return sign.isspace() or sign in _DOTS or unicodedata.category(sign) == "Pd" or bool(unicodedata.combining(sign))

@@ -19,7 +19,7 @@ from storage.passages.plate_lists import ListReader
 from storage.passages.rows import lock_sources
 from storage.passages.views import PassageView, match_columns, view_passage
 from storage.plates.corrections import Correction, correction_columns
-from storage.plates.text import MAX_PLATE_CHARS, plate_chars
+from storage.plates.text import MAX_PLATE_CHARS, spell_plate
 from storage.sinks.outbox import tell_sinks
 from storage.tables import Passages
 
@@ -88,7 +88,7 @@ def _changed(
 
 
 def _spelled(plate: str) -> str:
-    text = plate_chars(plate)
+    text = spell_plate(plate, "text")
     if not _MIN_CHARS <= len(text) <= MAX_PLATE_CHARS:
         raise BadMessageError(
             f"text: {plate[:40]!r} has {len(text)} of A-Z and 0-9, a plate has {_MIN_CHARS} to {MAX_PLATE_CHARS}",

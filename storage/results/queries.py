@@ -170,11 +170,11 @@ def list_jobs(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[JobView]:
-    """Finished jobs by the time they finished; of `source`: those with a stored frame of it."""
+    """Finished jobs by the time they finished; of `source`: those that stored, gave up or dropped a frame of it."""
     rows = between(sa.select(Jobs.__table__), Jobs.finished_at, since, until)
     rows = _equal(rows, Jobs.status, None if status is None else JobStatus(status).value)
     if source is not None:
-        rows = rows.where(Jobs.job_id.in_(sa.select(Frames.job_id).where(Frames.source_id == source)))
+        rows = rows.where(_has_source(database, source))
     return read_page(database, rows, [Jobs.finished_at, Jobs.job_id], _job, limit=limit, cursor=cursor)
 
 
@@ -270,6 +270,22 @@ def _of_plate(database: Database, rows: sa.Select[Any], text: str | None) -> sa.
 
 def _equal(rows: sa.Select[Any], column: InstrumentedAttribute[Any], value: str | None) -> sa.Select[Any]:
     return rows if value is None else rows.where(column == value)
+
+
+def _has_source(database: Database, source: str) -> sa.ColumnElement[bool]:
+    """The condition that a job has a frame of a source: stored, dead (there or as a replay), or dropped."""
+    dead = (
+        sa.select(DeadLetters.job_id),
+        sa.select(DeadLetters.replay_job_id).where(DeadLetters.replay_job_id.is_not(None)),
+    )
+    stored = sa.select(Frames.job_id).where(Frames.source_id == source)
+    known = sa.union_all(stored, *(rows.where(DeadLetters.source_id == source) for rows in dead))
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    each = (sa.func.json_each if is_sqlite else sa.func.json_array_elements)(Jobs.dropped).table_valued(
+        sa.column("value", sa.JSON), name="dropped_frame"
+    )
+    of_source = each.c.value["frame"]["source_id"].as_string() == source
+    return sa.or_(Jobs.job_id.in_(known), sa.exists().select_from(each).where(of_source).correlate(Jobs))
 
 
 def _matches(column: InstrumentedAttribute[str], wanted: str, spell: Callable[[str], str]) -> sa.ColumnElement[bool]:

@@ -54,7 +54,7 @@ class Passages(Base):
     list_plate: Mapped[str | None]  #: the plate there
     list_distance: Mapped[float | None]  #: how far what was read is from it, see `plate_distance`
     list_text: Mapped[str | None]  #: what was read: the voted plate, or what one reading says
-    list_by: Mapped[str | None]  #: which of them: `vote` or `reading`
+    list_by: Mapped[str | None]  #: which of them: `vote`, `reading` or `correction`
     updated_at: Mapped[datetime]
     final_at: Mapped[datetime | None]  #: when it had got no reading for long enough; None while more may come
 

@@ -72,6 +72,8 @@ def test_over_http_with_an_entry_that_says_what_was_changed(
     ("path", "body", "status", "words"),
     [
         (PATH, {"text": "-"}, 422, "text: '-' has 0 of A-Z"),
+        (PATH, {"text": "京A 12345"}, 422, "text: '京A 12345' has '京'"),
+        (PATH, {"text": "K?B*"}, 422, "text: 'K?B*' has '?'"),
         (PATH, {}, 422, "text"),
         (PATH, {"plate": "X"}, 422, "text"),
         ("/v1/passages/nope", {"text": "KAB4721"}, 404, "there is no passage 'nope'"),
@@ -92,9 +94,9 @@ def test_on_the_page(browser: TestClient, database: Database, key: Key) -> None:
     assert re.search(r"<dt>read</dt><dd><span class=\"plate\">KAB4721</span> <small>98 %", page.text)
     assert "by test" in page.text
     assert "corrected, read as KAB4721" in browser.get("/plates").text
-    wrong = browser.post(FORM, data={"mark": mark, "text": "?"})
+    wrong = browser.post(FORM, data={"mark": mark, "text": "KÄB<4"})
     assert wrong.status_code == 422
-    assert "has 0 of A-Z and 0-9" in wrong.text
+    assert "has &#39;&lt;&#39;, which is no part of a plate" in wrong.text
     assert browser.post(FORM, data={"mark": mark, "undo": "true"}).status_code == 200
     assert plate(database) == "KAB4721"
 

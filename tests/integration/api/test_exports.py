@@ -147,6 +147,9 @@ def test_by_the_command(
     before = file.read_bytes()
     nowhere = CliRunner().invoke(commands, ["passages", "--csv", str(folder / "no" / "cars.csv")])
     assert "cannot be written" in str(nowhere.exception)
+    for there in (".", "..", "/", str(folder)):
+        asked = CliRunner().invoke(commands, ["passages", "--csv", there])
+        assert "is a folder; name a file in it" in str(asked.exception)
     assert isinstance(
         CliRunner().invoke(commands, ["passages", "--since", "soon", "--csv", str(file)]).exception, BadMessageError
     )

@@ -36,6 +36,13 @@ def test_plates_come_and_go(client: TestClient, database: Database) -> None:
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:sightline:plate_not_listed")
 
 
+def test_a_letter_with_a_mark_is_its_letter_and_nothing_comes_off_a_list_by_half_a_plate(client: TestClient) -> None:
+    assert client.post("/v1/plates", json={"list": "deny", "plate": "MÜ XY 77"}).json()["plate"] == "MUXY77"
+    refused = client.delete("/v1/plates/deny/MUXY77*")
+    assert (refused.status_code, refused.json()["field"]) == (422, "plate")
+    assert client.delete("/v1/plates/deny/mü-xy-77").status_code == 204
+
+
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [
@@ -43,7 +50,9 @@ def test_plates_come_and_go(client: TestClient, database: Database) -> None:
         ("", {"list": "deny", "plate": "--"}, "no letter"),
         ("", {"list": "deny", "plate": "AB12", "tolerance": 9}, "tolerance"),
         ("/import", {"csv": "name\nAB12\n"}, "first line"),
-        ("/import", {"csv": "list,plate\ndeny,AB12CD\ndeny,??\n"}, "line 3"),
+        ("/import", {"csv": "list,plate\ndeny,AB12CD\ndeny,--\n"}, "line 3: plate: '--' has no letter"),
+        ("/import", {"csv": "list,plate\ndeny,AB12CD\ndeny,K?B*\n"}, "line 3: plate: 'K?B*' has '?'"),
+        ("", {"list": "deny", "plate": "京A 12345"}, "plate: '京A 12345' has '京'"),
     ],
 )
 def test_what_is_wrong_is_named(client: TestClient, path: str, body: dict[str, object], words: str) -> None:

@@ -131,6 +131,11 @@ def test_search_by_text(filled: Database) -> None:
         assert {view.text for view in queries.list_readings(filled, text=text).items} - {"hi"} == plates, text
 
 
+@pytest.mark.parametrize("text", ["äb-12 çd", "ÄB12*", "?B12ÇD"])
+def test_letters_with_marks_find_plates_by_their_letters(filled: Database, text: str) -> None:
+    assert [view.text for view in queries.list_passages(filled, text=text).items] == ["AB12CD"]
+
+
 def test_search_with_text_and_cursor(filled: Database) -> None:
     assert [view.text for view in pages(queries.list_passages, filled, text="*12*", limit=1)] == ["CD12CD", "AB12CD"]
 
@@ -150,6 +155,23 @@ def test_other_filters(filled: Database, store: Store) -> None:
     assert (dropped.outcomes, dropped.frame_count, dropped.pipeline) == ({"dropped:too_late": 1}, 1, Pipeline.PLATES)
     assert len(queries.list_dead_letters(filled, reason="bad_image").items) == 4
     assert queries.list_dead_letters(filled, reason="other").items == ()
+
+
+def test_jobs_of_a_source_are_found_whatever_became_of_its_frames(filled: Database, store: Store) -> None:
+    dead = message(frame_result(error="bad_image", source="o"))
+    dropped = message(frame_result(dropped="too_late", source="o"))
+    mixed = message(frame_result(["AB12CD"], source="p"), frame_result(dropped="too_late", source="q"))
+    for sent in (dead, dropped, mixed):
+        store.store([sent], ())
+
+    def found(source: str, status: JobStatus | None = None) -> set[str]:
+        return {job.job_id for job in queries.list_jobs(filled, source=source, status=status).items}
+
+    assert found("o", JobStatus.DEAD) == {dead.job.job_id}
+    assert found("o", JobStatus.DROPPED) == {dropped.job.job_id}
+    assert found("o") == {dead.job.job_id, dropped.job.job_id}
+    assert found("p") == found("q", JobStatus.STORED) == {mixed.job.job_id}
+    assert found("too_late") == found("o%") == set()
 
 
 def test_views_tell_what_the_rows_tell(database: Database, store: Store) -> None:

@@ -6,9 +6,10 @@ from itertools import chain
 
 import pytest
 
+from sightline.errors import BadMessageError
 from sightline.plate_formats import BY_LENGTH
 from storage.plates.confusions import confusion_cost
-from storage.plates.text import most_errors, normalize, plate_chars, plate_distance, read_plate
+from storage.plates.text import most_errors, normalize, plate_chars, plate_distance, read_plate, spell_plate
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ from storage.plates.text import most_errors, normalize, plate_chars, plate_dista
         ("ＡＢ１２", "AB12"),  # full width
         ("А123ВС77", "A123BC77"),  # Cyrillic look-alikes
         ("京A12345", "A12345"),
+        ("M-ÜX 77", "MUX77"),
+        ("M-U\u0308X 77", "MUX77"),
         ("12-345-67", "1234567"),
         ("AB1", None),  # short: only in a box of a plate, and read surely
         ("MH12DE1433", "MH12DE1433"),  # ten, as India writes them
@@ -40,6 +43,34 @@ def test_what_looks_like_a_plate(text: str, plate: str | None) -> None:
     assert (found and found.text) == plate
     if plate is not None:
         assert plate_chars(text) == plate
+
+
+@pytest.mark.parametrize(
+    ("written", "plate"),
+    [
+        ("TÜ AB 123", "TUAB123"),
+        ("TU\u0308 AB 123", "TUAB123"),
+        ("kab-47.21", "KAB4721"),
+        ("A·12345", "A12345"),
+        ("AB\u201312\u00a0CD", "AB12CD"),
+        ("\u0410123\u0412\u042177", "A123BC77"),  # Cyrillic look-alikes
+        ("", ""),
+    ],
+)
+def test_a_plate_that_somebody_writes_is_spelled_as_plates_are_read(written: str, plate: str) -> None:
+    assert spell_plate(written, "text") == plate
+
+
+@pytest.mark.parametrize(
+    ("written", "sign"), [("京A 12345", "京"), ("K?B*", "?"), ("<b>x1", "<"), ("MØ 1", "Ø"), ("A_1", "_")]
+)
+def test_no_sign_of_it_vanishes(written: str, sign: str) -> None:
+    with pytest.raises(BadMessageError) as caught:
+        spell_plate(written, "text")
+    assert (caught.value.field, str(caught.value).startswith(f"text: {written!r} has {sign!r}, which")) == (
+        "text",
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_its_list_and_country_are_those_of_the_plate_that_was_said(database: Dat
     assert (spanish.country, spanish.match) == ("es", None)
     passage = correct_passage(database, spanish.passage_id, "BA482XY", "gatekeeper", countries="es, sk")
     assert passage.match is not None
-    assert (passage.match.list, passage.match.by) == ("deny", "vote")
+    assert (passage.match.list, passage.match.by) == ("deny", "correction")
     assert passage.country == "sk"
     assert queries.list_passages(database, list_name="deny").items == (passage,)
     see(store, "1234BCD", 0.2)

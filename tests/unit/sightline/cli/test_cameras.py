@@ -105,8 +105,9 @@ def test_masks_are_written_as_corners(monkeypatch: pytest.MonkeyPatch) -> None:
     cameras.change("gate", fps=2.0)
     assert (bodies[0]["rotation"], bodies[0]["mask"]) == (90, [[[0, 0.5], [1, 0.5], [1, 1]]])
     assert bodies[1:] == [{"mask": []}, {"fps": 2.0}]
-    with pytest.raises(BadMessageError, match="write corners as x,y with blanks between"):
-        cameras.add("gate", "rtsp://host/1", mask=["0;0 1;1"])
+    for wrong in ("0;0 1;1", "nan,0 1,0 1,1", "0,0 inf,0 1,1", "0,0 1e999,0 1,1"):
+        with pytest.raises(BadMessageError, match="write corners as x,y with blanks between"):
+            cameras.add("gate", "rtsp://host/1", mask=[wrong])
 
 
 def test_zones_are_written_as_names_and_corners() -> None:
@@ -114,7 +115,15 @@ def test_zones_are_written_as_names_and_corners() -> None:
         {"name": "gate", "mode": "mark", "polygon": [[0, 0.5], [1, 0.5], [1, 1]]},
         {"name": "lane", "mode": "report", "polygon": [[0, 540], [1920, 540], [1920, 1080]], "size": [1920, 1080]},
     ]
-    for wrong in ("gate", "gate=0,0 1", "gate=0,a 1,1 0,1", "gate=0,0 1,1 0,1@big", "=0,0 1,1 0,1"):
+    for wrong in (
+        "gate",
+        "gate=0,0 1",
+        "gate=0,a 1,1 0,1",
+        "gate=0,0 1,1 nan,0",
+        "gate=0,0 1,1 -inf,0",
+        "gate=0,0 1,1 0,1@big",
+        "=0,0 1,1 0,1",
+    ):
         with pytest.raises(BadMessageError, match="is no zone; write NAME=corners"):
             read_zones([wrong])
 
