@@ -52,6 +52,11 @@ def test_a_picture_with_what_was_found_and_a_dead_one(client: TestClient, stored
     assert "annotated" not in dead
 
 
+def test_a_dead_letter_names_its_pipeline(client: TestClient, stored: object) -> None:
+    letter_id = client.get("/v1/dead-letters").json()["items"][0]["letter_id"]
+    assert "<td>plates</td>" in client.get(f"/dead-letters/{letter_id}").text
+
+
 @pytest.mark.parametrize("path", ["/passages/nope", "/jobs/nope", "/frames/nope", "/nope", "/plates?cursor=x&like=9"])
 def test_a_browser_gets_a_page_and_others_a_problem(client: TestClient, path: str) -> None:
     page, problem = client.get(path, headers=BROWSER), client.get(path)
