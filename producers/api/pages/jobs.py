@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, require
 from producers.api.middleware.problems import NotFoundError
 from producers.api.pages.templating import render
-from producers.api.params import Cursor
+from producers.api.params import Cursor, Source, refuse_unknown
 from producers.api.services import Given
-from sightline.types import FrameResult
+from sightline.errors import BadMessageError
+from sightline.types import FrameResult, JobStatus
 from storage.access.audit_log import record
 from storage.access.keys import Role
 from storage.database.acting import DONE
@@ -28,11 +29,21 @@ _ENTRIES: Final = 200  #: of a list that was found
 
 
 @router.get("/jobs")
-def get_jobs(request: Request, services: Given, cursor: Cursor = None) -> Response:
+def get_jobs(
+    request: Request,
+    services: Given,
+    status: Annotated[JobStatus | None, Query()] = None,
+    source: Source = None,
+    cursor: Cursor = None,
+) -> Response:
     """Finished jobs, the newest first."""
+    refuse_unknown(request)
+    if status is JobStatus.OPEN:
+        raise BadMessageError("status: jobs that are open are not shown here; /v1/jobs?status=open has them")
     _note(request, services, "list_jobs")
-    page = queries.list_jobs(services.database, limit=_JOBS, cursor=cursor)
-    older = page.next_cursor and "?" + urlencode({"cursor": page.next_cursor})
+    page = queries.list_jobs(services.database, status=status, source=source, limit=_JOBS, cursor=cursor)
+    filters = {"status": status and status.value, "source": source, "cursor": page.next_cursor}
+    older = page.next_cursor and "?" + urlencode({name: value for name, value in filters.items() if value})
     return render(request, "jobs.html", {"jobs": page.items, "older": older, "now": datetime.now(UTC)})
 
 

@@ -52,6 +52,15 @@ def test_a_picture_with_what_was_found_and_a_dead_one(client: TestClient, stored
     assert "annotated" not in dead
 
 
+def test_jobs_are_filtered_as_by_the_api(client: TestClient, stored: object) -> None:
+    assert "job-000001" in client.get("/jobs?source=gate&status=dead").text
+    for other in ("source=yard", "status=stored"):
+        assert "job-000001" not in client.get(f"/jobs?{other}").text
+    for wrong in ("/jobs?sorce=gate", "/jobs?status=open", "/jobs?status=done", "/plates?txt=KAB"):
+        assert client.get(wrong).status_code == 422, wrong
+    assert "did you mean source?" in client.get("/jobs?sorce=gate").text
+
+
 def test_a_dead_letter_names_its_pipeline(client: TestClient, stored: object) -> None:
     letter_id = client.get("/v1/dead-letters").json()["items"][0]["letter_id"]
     assert "<td>plates</td>" in client.get(f"/dead-letters/{letter_id}").text
