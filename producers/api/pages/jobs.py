@@ -26,6 +26,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.V
 
 _JOBS: Final = 60
 _ENTRIES: Final = 200  #: of a list that was found
+_SIDES: Final = 4
 
 
 @router.get("/jobs")
@@ -81,10 +82,19 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Columns in which nothing stands are left out."""
+    """Columns in which nothing stands are left out, and those too long to be looked at: the JSON has them."""
     shown = entries[:_ENTRIES]
     names = dict.fromkeys(name for entry in shown for name, value in entry.items() if value not in (None, "", [], {}))
-    return {"names": list(names), "entries": shown, "left_out": len(entries) - len(shown)}
+    names = [name for name in names if not any(_is_long(entry.get(name)) for entry in shown)]
+    return {"names": names, "entries": shown, "left_out": len(entries) - len(shown)}
+
+
+def _is_long(value: Any) -> bool:
+    """Whether it has parts that have parts, or more of them than a box has sides."""
+    if not isinstance(value, list):
+        return isinstance(value, dict)
+    parts = cast(list[Any], value)
+    return len(parts) > _SIDES or any(isinstance(each, list | dict) for each in parts)
 
 
 def _note(request: Request, services: Given, action: str) -> None:
