@@ -5,9 +5,11 @@ Boxes are `xyxy`: absolute pixels of the full frame, origin top left. Times are 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sized
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
     AwareDatetime,
@@ -235,8 +237,17 @@ class ItemResult(Value):
     @property
     def summary(self) -> str:
         """What was found, in a line for people; empty where that is nothing."""
-        found = ((name, value) for name, value in self.found.items() if value not in (None, "", []))
-        return ", ".join(f"{name} {value!s:.80}" for name, value in found)
+        found = ((name, value) for name, value in self.found.items() if value not in (None, "", [], {}))
+        return ", ".join(f"{name} {_short(value)}" for name, value in found)
+
+
+def _short(value: Any) -> str:
+    """A list of words as they are; of what has parts only how many it has."""
+    if isinstance(value, list) and all(isinstance(each, str | int | float) for each in cast(list[Any], value)):
+        value = ", ".join(map(str, cast(list[Any], value)))
+    elif isinstance(value, list | dict):
+        return f"({len(cast(Sized, value))})"
+    return f"{value!s:.80}"
 
 
 _OF_ITEMS: Final = set(ItemResult.model_fields)
@@ -255,6 +266,14 @@ class FrameResult(ItemResult):
     @property
     def has_found(self) -> bool:
         return bool(self.detections or self.readings)
+
+    @property
+    def summary(self) -> str:
+        """The texts that were read, or how many of what was detected."""
+        if self.readings:
+            return ", ".join(reading.text for reading in self.readings)
+        labels = Counter(detection.label for detection in self.detections).most_common()
+        return ", ".join(f"{count} {label}" for label, count in labels)
 
 
 class OtherResult(ItemResult):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from sightline.cli.output import JsonFlag, err, out, print_done, print_json, pri
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
 from sightline.errors import BadMessageError
+from sightline.settings import Settings
 from sightline.wire.events import Event
 
 app = typer.Typer(
@@ -21,6 +23,10 @@ app = typer.Typer(
 
 #: `10.0.0.9:8080/hook`, or a name with a dot and a port: no folder.
 _ADDRESS = re.compile(r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+):\d{1,5}(/|$)")
+_FORMS = (
+    "http(s)://host/path (a webhook), mqtt(s)://user:password@host:port/prefix, kafka(s)://host:port/topic, or "
+    "/folder/ (JSON lines)"
+)
 Name = Annotated[str, typer.Argument(help="Name of the sink.")]
 
 
@@ -52,7 +58,7 @@ def add(
         str,
         typer.Argument(
             help="http(s)://… (webhook), mqtt(s)://user:password@host:port/prefix, kafka(s)://host:port/topic, or a "
-            "folder for JSON lines."
+            "folder for JSON lines, with a slash (./events)."
         ),
     ],
     event: Annotated[list[Event] | None, typer.Option(help="What it gets, several times; else passage.*.")] = None,
@@ -81,6 +87,9 @@ def add(
     """Add a sink. It gets what happens from two seconds later on."""
     if _ADDRESS.match(url) and not Path(url).exists():
         raise BadMessageError(f"url: {url!r} has no scheme; write http://{url}, mqtt://{url}, or ./{url} for a folder")
+    if "/" not in url:
+        cure = f"write ./{url} for a folder here, or" if url.strip(". ") else "write"
+        raise BadMessageError(f"url: {url!r} is no place to send to; {cure} {_FORMS}", field="url")
     if "://" not in url:
         url = Path(url).resolve().as_uri()  # the deliver process may run in another folder
     options = {
@@ -103,7 +112,11 @@ def add(
         "options": {option: value for option, value in options.items() if value is not None} or None,
     }
     body = {field: value for field, value in given.items() if value is not None}
-    sink: dict[str, Any] = call_api(settings_for(data), "POST", "/sinks", body=body)
+    settings = settings_for(data)
+    unknown = list(_unknown(settings, lists=on_list or (), sources=source or (), zones=zone or ()))
+    sink: dict[str, Any] = call_api(settings, "POST", "/sinks", body=body)
+    for hint in unknown:
+        err.print(hint, soft_wrap=True, markup=False)
     if as_json:
         print_json(sink)
         return
@@ -179,6 +192,23 @@ def replay(
         settings_for(data), "POST", f"/sinks/{name}/replay", body={"since": since, "until": until}
     )
     print_done(answer, f"{answer['queued']} events are sent again", as_json=as_json)
+
+
+def _unknown(
+    settings: Settings, *, lists: Sequence[str], sources: Sequence[str], zones: Sequence[str]
+) -> Iterator[str]:
+    """A line for each name that nothing has yet: it may come later, or be misspelt."""
+    for name in lists:
+        if not call_api(settings, "GET", "/plates", query={"list": name})["items"]:
+            yield f"note: no plate is on a list {name!r} yet; `sightline plates list` shows which lists there are"
+    if not sources and not zones:
+        return
+    cameras: list[dict[str, Any]] = call_api(settings, "GET", "/cameras")["items"]
+    for name in sorted({*sources} - {camera["camera_id"] for camera in cameras}):
+        if not call_api(settings, "GET", "/jobs", query={"source": name, "limit": 1})["items"]:
+            yield f"note: no camera is named {name!r}, and nothing came from such a source yet"
+    for name in sorted({*zones} - {zone["name"] for camera in cameras for zone in camera["zones"]}):
+        yield f"note: no camera has a zone {name!r} yet; `sightline cameras list --json` shows zones"
 
 
 def _header(text: str) -> tuple[str, str]:

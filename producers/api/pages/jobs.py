@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, require
 from producers.api.middleware.problems import NotFoundError
 from producers.api.pages.templating import render
-from producers.api.params import Cursor
+from producers.api.params import Cursor, Source, refuse_unknown
 from producers.api.services import Given
-from sightline.types import FrameResult
+from sightline.errors import BadMessageError
+from sightline.types import FrameResult, JobStatus
 from storage.access.audit_log import record
 from storage.access.keys import Role
 from storage.database.acting import DONE
@@ -25,14 +26,25 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.V
 
 _JOBS: Final = 60
 _ENTRIES: Final = 200  #: of a list that was found
+_SIDES: Final = 4
 
 
 @router.get("/jobs")
-def get_jobs(request: Request, services: Given, cursor: Cursor = None) -> Response:
+def get_jobs(
+    request: Request,
+    services: Given,
+    status: Annotated[JobStatus | None, Query()] = None,
+    source: Source = None,
+    cursor: Cursor = None,
+) -> Response:
     """Finished jobs, the newest first."""
+    refuse_unknown(request)
+    if status is JobStatus.OPEN:
+        raise BadMessageError("status: jobs that are open are not shown here; /v1/jobs?status=open has them")
     _note(request, services, "list_jobs")
-    page = queries.list_jobs(services.database, limit=_JOBS, cursor=cursor)
-    older = page.next_cursor and "?" + urlencode({"cursor": page.next_cursor})
+    page = queries.list_jobs(services.database, status=status, source=source, limit=_JOBS, cursor=cursor)
+    filters = {"status": status and status.value, "source": source, "cursor": page.next_cursor}
+    older = page.next_cursor and "?" + urlencode({name: value for name, value in filters.items() if value})
     return render(request, "jobs.html", {"jobs": page.items, "older": older, "now": datetime.now(UTC)})
 
 
@@ -70,10 +82,19 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Columns in which nothing stands are left out."""
+    """Columns in which nothing stands are left out, and those too long to be looked at: the JSON has them."""
     shown = entries[:_ENTRIES]
     names = dict.fromkeys(name for entry in shown for name, value in entry.items() if value not in (None, "", [], {}))
-    return {"names": list(names), "entries": shown, "left_out": len(entries) - len(shown)}
+    names = [name for name in names if not any(_is_long(entry.get(name)) for entry in shown)]
+    return {"names": names, "entries": shown, "left_out": len(entries) - len(shown)}
+
+
+def _is_long(value: Any) -> bool:
+    """Whether it has parts that have parts, or more of them than a box has sides."""
+    if not isinstance(value, list):
+        return isinstance(value, dict)
+    parts = cast(list[Any], value)
+    return len(parts) > _SIDES or any(isinstance(each, list | dict) for each in parts)
 
 
 def _note(request: Request, services: Given, action: str) -> None:

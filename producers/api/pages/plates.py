@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, form_mark, may, require
 from producers.api.pages.templating import render
-from producers.api.params import Cursor
+from producers.api.params import Cursor, refuse_unknown
 from producers.api.services import ApiServices, Given
 from sightline.errors import BadMessageError
 from storage.access.audit_log import record
@@ -45,6 +45,7 @@ def get_plates(
 
     Lists are changed with a key, not with a cookie.
     """
+    refuse_unknown(request)
     record(services.database, new_act(request, cast(Caller, request.state.caller), "get_plates"), DONE)
     text, trouble, older, newer = text.strip(), "", None, None
     found: tuple[PassageView, ...] = ()

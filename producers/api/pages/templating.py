@@ -14,6 +14,7 @@ from fastapi.templating import Jinja2Templates
 from markupsafe import Markup, escape
 
 from producers.api.middleware.prefix import here
+from storage.cameras import is_folder
 
 _CODE: Final = re.compile(r"`([^`]+)`")
 
@@ -55,5 +56,6 @@ def code(text: str) -> Markup:
 def _templates() -> Jinja2Templates:
     templates = Jinja2Templates(directory=Path(__file__).parents[1] / "templates")
     cast(dict[str, Any], templates.env.filters).update(ago=ago, clock=clock, code=code, number=number)
+    cast(dict[str, Any], templates.env.tests).update(folder=is_folder)
     templates.env.trim_blocks = templates.env.lstrip_blocks = True
     return templates

@@ -99,3 +99,17 @@ def test_zones_are_drawn_on_the_picture_of_a_test(client: TestClient, tmp_path: 
 
 def _picture(found: dict[str, Any]) -> Any:
     return cv2.imdecode(np.frombuffer(base64.b64decode(found["picture"]), np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_the_page_says_of_each_camera_only_what_goes_for_it(client: TestClient) -> None:
+    """Photos of a folder have no rate, and each is read, whether something moved or not."""
+    client.post("/v1/cameras", json={"camera_id": "gate", "url": "rtsp://10.0.0.7/s", "enabled": False})
+    page = client.get("/").text
+    for tag in ("plates", "5/s wanted", "motion only"):
+        assert f'<span class="tag">{tag}</span>' in page
+    client.delete("/v1/cameras/gate")
+    client.post("/v1/cameras", json={"camera_id": "photos", "url": "/photos/", "enabled": False})
+    page = client.get("/").text
+    assert '<span class="tag">folder</span>' in page
+    for words in ("wanted", "motion only", ">fps now<", ">thinned<", ">still<"):
+        assert words not in page

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sightline.pipelines.speech import TranscribeResult
-from sightline.types import Item, Lane, Part, Pipeline
+from sightline.types import FrameRef, FrameResult, Item, Lane, Part, Pipeline
 from sightline.wire.messages import Job, Message
 from storage.database.engine import Database
 from tests.stores import open_store
@@ -50,6 +50,43 @@ def test_a_picture_with_what_was_found_and_a_dead_one(client: TestClient, stored
     dead = client.get("/frames/frame-0002").text
     assert "bad_image" in dead
     assert "annotated" not in dead
+
+
+def test_what_was_read_is_told_in_words(client: TestClient, database: Database) -> None:
+    """Likelihoods of each character are for the JSON."""
+    frame = FrameRef(frame_id="photo-0001", source_id="desk", captured_at=datetime(2026, 1, 2, tzinfo=UTC))
+    read = {
+        "text": "KAB4721",
+        "confidence": 0.9,
+        "char_confidences": [0.9123456789012345] * 7,
+        "alternatives": [[["K", 0.9], ["X", 0.1]]] * 7,
+        "detection_index": 0,
+    }
+    box = {"xyxy": (1, 2, 30, 40), "label": "plate", "class_id": 0, "confidence": 0.9}
+    found = FrameResult.model_validate(
+        {"frame": frame, "detections": [box], "readings": [read, {**read, "text": "X1"}]}
+    )
+    job = Job(job_id="job-000008", pipeline=Pipeline.PLATES, lane=Lane.BULK, frames=(frame,))
+    open_store(database, passage_gap_s=10).store([Message(job=job, results=(found,))], ())
+    assert "<td>KAB4721, X1</td>" in client.get("/jobs/job-000008").text
+    page = client.get("/frames/photo-0001").text
+    assert "<th>xyxy</th>" in page
+    for long in ("char confidences", "alternatives", "0.9123456789"):
+        assert long not in page
+
+
+def test_jobs_are_filtered_as_by_the_api(client: TestClient, stored: object) -> None:
+    assert "job-000001" in client.get("/jobs?source=gate&status=dead").text
+    for other in ("source=yard", "status=stored"):
+        assert "job-000001" not in client.get(f"/jobs?{other}").text
+    for wrong in ("/jobs?sorce=gate", "/jobs?status=open", "/jobs?status=done", "/plates?txt=KAB"):
+        assert client.get(wrong).status_code == 422, wrong
+    assert "did you mean source?" in client.get("/jobs?sorce=gate").text
+
+
+def test_a_dead_letter_names_its_pipeline(client: TestClient, stored: object) -> None:
+    letter_id = client.get("/v1/dead-letters").json()["items"][0]["letter_id"]
+    assert "<td>plates</td>" in client.get(f"/dead-letters/{letter_id}").text
 
 
 @pytest.mark.parametrize("path", ["/passages/nope", "/jobs/nope", "/frames/nope", "/nope", "/plates?cursor=x&like=9"])

@@ -22,6 +22,23 @@ def test_an_address_without_a_scheme_is_no_folder(
     assert f"write http://{address}" in capsys.readouterr().err.replace("\n", " ")
 
 
+@pytest.mark.parametrize("word", ["", "slack", ".", "events.jsonl"])
+def test_a_word_is_no_target(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip would make a folder where the command was typed, and events would go there unseen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sinks, "call_api", lambda *_, **__: pytest.fail("was asked"))
+    monkeypatch.setattr("sys.argv", ["sightline", "sinks", "add", "odd", word])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    for form in (repr(word), "http(s)://", "mqtt(s)://", "kafka(s)://", "/folder/"):
+        assert form in said
+    assert ("./slack for a folder" in said) is (word == "slack")
+
+
 def test_a_folder_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: dict[str, Any] = {}
 
@@ -31,7 +48,7 @@ def test_a_folder_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sinks, "call_api", call)
-    done = CliRunner().invoke(app, ["sinks", "add", "archive", "events"])
+    done = CliRunner().invoke(app, ["sinks", "add", "archive", "./events"])
     assert done.exit_code == 0, done.output
     assert sent["url"] == (tmp_path / "events").as_uri()
     assert f"jsonl to {sent['url']}" in done.output.replace("\n", "")
