@@ -115,10 +115,12 @@ class Model:
             if running.handle is None:
                 continue
             reason = _read(running)
-            if reason is not None:
-                ended[key] = Ended(reason, running.prompt_tokens, len(running.ids))
-            elif running.handle.get_status() == genai.GenerationStatus.IGNORED:
+            status = running.handle.get_status()
+            if reason is None and status == genai.GenerationStatus.IGNORED:
                 refused.append(key)
+            elif reason is not None or status != genai.GenerationStatus.RUNNING:
+                # Without an output ends what a stop word has left nothing of.
+                ended[key] = Ended(reason or "stop", running.prompt_tokens, len(running.ids))
         said = self._texts(ended)
         for key in (*ended, *refused):
             del self._running[key]
