@@ -125,6 +125,15 @@ def test_an_answer_that_begins_with_a_stop_word_is_empty(engine: ChatEngine) -> 
     assert (asked.answer.text, asked.answer.finish_reason, asked.pieces) == ("", "stop", [])
 
 
+def test_an_answer_is_cut_before_a_stop_string_inside_of_a_token(engine: ChatEngine) -> None:
+    given: dict[str, Any] = {"max_tokens": 12, "temperature": 0.0}
+    whole = Asked(engine, "Say hello.", **given).answer.text
+    asked = Asked(engine, "Say hello.", **given, stop=(whole[1:4],))
+    assert (asked.answer.text, asked.answer.finish_reason, asked.pieces) == (whole[0], "stop", [whole[0]])
+    # What only begins as one is told all the same, here or at the end.
+    assert Asked(engine, "Say hello.", **given, stop=(f"{whole[1:4]}#", f"{whole[-3:]}#")).answer.text == whole
+
+
 def test_the_same_seed_gives_the_same_answer(engine: ChatEngine) -> None:
     if engine.model.runtime == "openvino":
         pytest.skip("it draws for all answers from one place")
