@@ -95,10 +95,10 @@ class Sightline:
     def __init__(self, settings: Settings | None = None, *, url: str | None = None, api_key: str | None = None) -> None:
         _check_arguments(settings, url, api_key)
         self.is_over_http = url is not None
+        if url is not None:
+            check_address(url)
         self.settings = settings or load_settings(**_named(api_url=url, api_key=api_key))
         self._opened: dict[tuple[int, str], Any] = {}
-        if self.is_over_http:
-            check_address(self.settings.api_url)
 
     def submit(
         self,
@@ -237,7 +237,7 @@ class Sightline:
         """Say what plate a passage has, in any spelling; None takes that back. Needs an operator's key.
 
         What was read stays in its `correction`, and later readings do not change what was said. Raises as `passages`
-        does; NotThereError, a BadMessageError, if there is no such passage.
+        does; BadMessageError too if there is no such passage.
         """
         path = f"/passages/{quote(passage_id, safe='')}"
         return Passage.model_validate(self._api.call("PATCH", path, json={"text": text}))

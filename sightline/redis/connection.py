@@ -24,6 +24,8 @@ _OPTIONS: dict[str, Any] = {
     "socket_keepalive": True,
     "health_check_interval": 15,
     "decode_responses": True,
+    # Who waits for a hundred answers at once holds as many connections. Of redis-py's own 100 the next is an error.
+    "max_connections": 1000,
 }
 
 

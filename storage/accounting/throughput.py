@@ -15,7 +15,7 @@ def frames_per_s(database: Database, *, over_s: float) -> float:
     since = datetime.now(UTC) - timedelta(seconds=over_s)
     with database.read() as connection:
         frames = connection.scalar(sa.select(sa.func.sum(Jobs.frame_count)).where(Jobs.finished_at >= since))
-    return (frames or 0) / over_s
+    return float(frames or 0) / over_s  # PostgreSQL sums to a decimal number
 
 
 def size_bytes(database: Database) -> int:

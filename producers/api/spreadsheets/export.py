@@ -36,7 +36,7 @@ class Format(StrEnum):
 _FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "`text/csv`, or an Excel workbook. Without `format` it is what `Accept` names, or CSV.",
-        "content": {"application/octet-stream": {"schema": BINARY}},
+        "content": {csv.MEDIA_TYPE: {"schema": {"type": "string"}}, excel.MEDIA_TYPE: {"schema": BINARY}},
     }
 }
 

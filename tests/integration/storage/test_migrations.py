@@ -82,7 +82,7 @@ def test_passages_from_before_keep_their_readings_and_are_found(empty_url: str) 
             connection.execute(sa.text(statement))
         connection.execute(sa.text("UPDATE sources SET url = 'rtsp://host/1'"))
     upgrade(empty_url)
-    (passage,) = find_passages(database, "A812CD", max_distance=0.7).items
+    (passage,) = find_passages(database, "A812CD", max_distance=0.9).items
     assert (passage.text, passage.direction, passage.match) == ("AB12CD", "unknown", None)
     assert queries.list_passages(database, text="?B12C?").items[0].passage_id == passage.passage_id
     open_store(database, 10, parked_gap_s=60).store([message(frame_result(["AB12CD"], at_s=3))], ())
