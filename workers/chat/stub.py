@@ -15,6 +15,7 @@ from sightline.settings import Settings
 from sightline.wire.models import LoadedModel
 from workers.chat.engine import Answer, BadQuestionError, Message, Question
 from workers.chat.limits import fitting
+from workers.chat.stop_strings import StopStrings
 from workers.chat.texts import as_texts
 from workers.models.registry import find_model
 
@@ -28,7 +29,11 @@ class _Running:
     prompt_tokens: int
     most: int
     future: Future[Answer] = field(default_factory=Future[Answer])
-    said: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list[str])  #: words
+    told: list[str] = field(default_factory=list[str])  #: what the stop strings leave of them
+
+    def __post_init__(self) -> None:
+        self.stops = StopStrings(self.question.options.stop)
 
     def step(self) -> bool:
         """One more word, if there is one. Returns whether that was the end."""
@@ -38,16 +43,16 @@ class _Running:
         is_over = len(self.said) == len(self.words)
         if not is_over and len(self.said) < self.most:
             word = self.words[len(self.said)]
-            if any(stop in word for stop in self.question.options.stop):
-                is_over = True
-            else:
-                self.said.append(word)
-                self.question.tell({"text": word})
-                is_over = len(self.said) == len(self.words)
+            self.said.append(word)
+            is_over = len(self.said) == len(self.words)
+            if text := self.stops.pass_on(word, is_last=is_over or len(self.said) == self.most):
+                self.told.append(text)
+                self.question.tell({"text": text})
+            is_over = is_over or self.stops.is_met
         if not is_over and len(self.said) < self.most:
             return False
         finish_reason = "stop" if is_over else "length"
-        self.future.set_result(Answer("".join(self.said), finish_reason, "stub", self.prompt_tokens, len(self.said)))
+        self.future.set_result(Answer("".join(self.told), finish_reason, "stub", self.prompt_tokens, len(self.said)))
         return True
 
     def _fail(self) -> None:

@@ -15,6 +15,7 @@ from producers.api.params import Moment
 from producers.api.services import ApiServices, Given
 from sightline.chat.lookups.named import Found, call_of, tools
 from sightline.chat.lookups.rules import calls_for, may_be_about_rows
+from sightline.chat.lookups.times import NotUnderstoodError
 from storage.access.keys import Role
 from storage.results import lookups
 from storage.results.queries import list_passage_sources
@@ -80,7 +81,10 @@ def found_for(services: ApiServices, question: str, asked_at: datetime | None) -
     if not may_be_about_rows(question):
         return []
     database, asked_at = services.database, asked_at or here_and_now()
-    calls = calls_for(question, asked_at, list_passage_sources(database), lookups.list_names(database))
+    try:
+        calls = calls_for(question, asked_at, list_passage_sources(database), lookups.list_names(database))
+    except NotUnderstoodError as error:
+        return [Found(name="no_lookup", arguments={}, result={"not_understood": error.words}, text=str(error))]
     return [lookups.find(database, call, asked_at) for call in calls]
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import MAXYEAR, datetime
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, JsonValue, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, JsonValue, ValidationError, model_validator
 
 from sightline.errors import BadMessageError
 from sightline.types import SourceId, Value
+
+
+def _in_any_zone(at: datetime) -> datetime:
+    if not 1 < at.year < MAXYEAR:
+        raise ValueError("no time that every zone can tell; give a later or an earlier year")
+    return at
+
+
+_Time = Annotated[AwareDatetime, AfterValidator(_in_any_zone)]
 
 
 class _OfPassages(Value):
@@ -20,8 +30,8 @@ class _OfPassages(Value):
         BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
         Field(max_length=16, description="Only at these cameras or sources."),
     ] = ()
-    since: Annotated[AwareDatetime | None, Field(description="From then on, as 2026-01-31T00:00:00+01:00.")] = None
-    until: Annotated[AwareDatetime | None, Field(description="Before then, written like `since`.")] = None
+    since: Annotated[_Time | None, Field(description="From then on, as 2026-01-31T00:00:00+01:00.")] = None
+    until: Annotated[_Time | None, Field(description="Before then, written like `since`.")] = None
     plate: Annotated[
         str | None,
         Field(min_length=1, max_length=32, description="Only with this license plate; * and ? are wildcards."),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sightline.chat.lookups.named import Call, call_of
-from sightline.chat.lookups.times import Range, range_in
+from sightline.chat.lookups.times import NotUnderstoodError, Range, range_in
 
 _HOW_MANY: Final = re.compile(r"\b(how many|how often|how much|number of|count)\b", re.I)
 _VEHICLES: Final = re.compile(
@@ -27,6 +27,12 @@ _PLATE: Final = re.compile(
     r"|\b[A-Z]{1,3}[ -]\d{1,4}(?:[ -][A-Z]{1,3})?\b"
 )
 _LEAST_OF_PLATE: Final = 5
+#: `gate-2`, `gate 2`, and not "the gate 3 days ago".
+_LIKE_A_SOURCE: Final = re.compile(
+    r"(?<![\w-])([a-z]{3,})(?:[_-]\w+(?:[_.-]\w+)*"
+    r"|\s?\d{1,3}(?![\w:])(?!\s*(?:minutes?|hours?|days?|weeks?|months?|years?|times?|[ap]m|o'clock)\b))",
+    re.I,
+)
 #: Words in names of sources that say nothing of which one it is.
 _GENERIC: Final = frozenset(
     re.findall(
@@ -53,15 +59,22 @@ def calls_for(question: str, asked_at: datetime, sources: Sequence[str], lists: 
         question: in English.
         asked_at: with the zone of who asks, which says when today began.
         sources: the names of those that there are; that of lists of plates likewise.
+
+    Raises:
+        NotUnderstoodError: it names a time or a source that is not understood.
+        BadMessageError: `asked_at` is no time to reckon from.
     """
     if (job := _JOB.search(question)) is not None and re.search(r"\d", job[1]):
         return [call_of("job_status", {"job_id": job[1]})]
-    plate, span = _plate_in(question, sources), range_in(question, asked_at)
-    named = _sources_in(question, sources)
-    which = _given(span, named, plate, next((one for one in lists if _is_said(one, question)), None))
+    plate, named = _plate_in(question, sources), _sources_in(question, sources)
     is_of_vehicles = _VEHICLES.search(question) or plate or (named and re.search(r"\bwho\b", question, re.I))
+    span = Range(None, None)
+    if is_of_vehicles and (plate or _HOW_MANY.search(question) or _WHICH.search(question)):
+        _refuse_unknown_source(question, sources)
+        span = _span(question, asked_at, plate, named)
     is_of_rows = _PASSED.search(question) or plate or named or span.since or span.until
     if is_of_vehicles and is_of_rows:
+        which = _given(span, named, plate, next((one for one in lists if _is_said(one, question)), None))
         calls: list[Call] = []
         if _HOW_MANY.search(question):
             calls.append(call_of("count_passages", which))
@@ -71,6 +84,22 @@ def calls_for(question: str, asked_at: datetime, sources: Sequence[str], lists: 
     if _SOURCES.search(question):
         return [call_of("sources", {})]
     return []
+
+
+def _span(question: str, asked_at: datetime, plate: str | None, named: Sequence[str]) -> Range:
+    """Names are no times, whatever they are made of."""
+    for name in (*named, *([plate] if plate else [])):
+        question = re.sub(_spelled(name), " ", question, flags=re.I)
+    return range_in(question, asked_at)
+
+
+def _refuse_unknown_source(question: str, sources: Sequence[str]) -> None:
+    """`gate-2` where there is only `gate`: what is known of that is no answer, nor is what is known of all."""
+    for found in _LIKE_A_SOURCE.finditer(question):
+        is_like_one = any(found[1].lower() in _words(one) for one in sources)
+        if is_like_one and not any(re.match(rf"{_spelled(one)}$", found[0], re.I) for one in sources):
+            cure = f"there are {', '.join(sources[:50])}"
+            raise NotUnderstoodError("source", found[0], cure)
 
 
 def _given(span: Range, sources: Sequence[str], plate: str | None, list_name: str | None) -> dict[str, Any]:
@@ -90,13 +119,18 @@ def _plate_in(question: str, sources: Sequence[str]) -> str | None:
 def _sources_in(question: str, sources: Sequence[str]) -> list[str]:
     """Those that are named as a whole; else those of which a word is said, as "gate" of `gate-2`."""
     whole = [one for one in sources if _is_said(one, question)]
-    words = set(re.findall(r"[a-z0-9]+", question.lower()))
+    words = set(re.findall(r"[a-z0-9_-]+", question.lower()))
     return whole or [one for one in sources if any(word in words for word in _words(one))]
 
 
 def _is_said(name: str, question: str) -> bool:
+    return re.search(_spelled(name), question, re.I) is not None
+
+
+def _spelled(name: str) -> str:
+    """As a pattern, with blanks for what joins its parts or without."""
     spelled = r"[\s_.-]+".join(map(re.escape, re.split(r"[\s_.-]+", name.strip("_.-"))))
-    return re.search(rf"(?<![\w-]){spelled}(?![\w-])", question, re.I) is not None
+    return rf"(?<![\w-]){spelled}(?![\w-])"
 
 
 def _words(source: str) -> list[str]:

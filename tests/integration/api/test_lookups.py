@@ -42,6 +42,22 @@ def test_a_question_is_answered_by_stored_rows(client: TestClient) -> None:
     assert look_up(client, "What is the capital of France?") == []
 
 
+def test_what_is_not_understood_is_said_and_nothing_counted(client: TestClient) -> None:
+    for what, words, asked in (
+        ("time", "passed in 2006", "How many cars passed in 2006?"),
+        ("source", "gate-2", "How many cars at gate-2?"),
+    ):
+        (found,) = look_up(client, asked)
+        assert (found["name"], found["result"]) == ("no_lookup", {"not_understood": words})
+        assert found["text"].startswith(f"Nothing was looked up, as the {what} {words!r} was not understood; ")
+    asked_at = {"asked_at": "0001-01-01T00:00:00+00:00"}
+    answer = client.get("/v1/lookups/of-question", params={"question": "How many cars passed yesterday?"} | asked_at)
+    assert (answer.status_code, "asked_at: 0001-01-01" in answer.text) == (422, True)
+    messages = [{"role": "user", "content": "How many cars passed yesterday?"}]
+    asked = {"model": "default", "messages": messages, "lookups": True} | asked_at
+    assert client.post("/v1/chat/completions", json=asked).status_code == 400
+
+
 def test_times_are_told_in_the_zone_of_who_asks(client: TestClient) -> None:
     (found,) = look_up(client, "How many cars passed today?", asked_at="2026-01-02T20:00:00+05:00")
     assert found["text"] == "1 vehicle passed at all sources from 2026-01-02 00:00 until now."

@@ -24,6 +24,7 @@ from sightline.types import Value
 from workers.chat.engine import BadQuestionError, Message
 from workers.chat.limits import fitting
 from workers.chat.openvino.context_length import context_length
+from workers.chat.stop_strings import StopStrings
 from workers.chat.texts import as_texts
 
 _USUAL_CONTEXT: Final = 4096  #: of a model that does not say it
@@ -60,6 +61,8 @@ class _Running:
     prompt: Any  #: its ids
     config: Any
     most: int  #: tokens of the answer
+    #: Not the library's, which cuts whole tokens and so tells what of a stop string shares a token with other text.
+    stops: StopStrings
     gives_way: bool
     may_stand: bool  #: and be gone on with later
     handle: Any = None  #: of the library; None while it stands still
@@ -94,9 +97,10 @@ class Model:
         config = self._config(options)
         messages, tokens, most = fitting(as_texts(messages), options, self._count, self.context_tokens)
         ids = self._tokenizer.encode(self._prompt(messages), add_special_tokens=False).input_ids
-        # What a stop word or a schema has come to, an answer that is gone on with would not know.
-        may_stand = gives_way and not options.stop and options.response_format is None
-        self._running[key] = _Running(tokens, ids, config, most, gives_way, may_stand)
+        # What a schema has come to, an answer that is gone on with would not know.
+        may_stand = gives_way and options.response_format is None
+        stops = StopStrings(options.stop)
+        self._running[key] = _Running(tokens, ids, config, most, stops, gives_way, may_stand)
 
     def call_off(self, key: int) -> bool:
         """Whether it was under way."""
@@ -115,11 +119,13 @@ class Model:
             if running.handle is None:
                 continue
             reason = _read(running)
-            if reason is not None:
-                ended[key] = Ended(reason, running.prompt_tokens, len(running.ids))
-            elif running.handle.get_status() == genai.GenerationStatus.IGNORED:
+            status = running.handle.get_status()
+            if reason is None and status == genai.GenerationStatus.IGNORED:
                 refused.append(key)
-        said = self._texts(ended)
+            elif reason is not None or status != genai.GenerationStatus.RUNNING:
+                # An answer may end without a last output.
+                ended[key] = Ended(reason or "stop", running.prompt_tokens, len(running.ids))
+        said = self._cut(self._texts(ended), ended)
         for key in (*ended, *refused):
             del self._running[key]
         return said, ended, refused
@@ -166,6 +172,18 @@ class Model:
                 said[key] = text
         return said
 
+    def _cut(self, said: Mapping[int, str], ended: dict[int, Ended]) -> dict[int, str]:
+        """What of it may be told. An answer that came to a stop string is among those that ended."""
+        told: dict[int, str] = {}
+        for key in {*said, *ended}:
+            one = self._running[key]
+            if text := one.stops.pass_on(said.get(key, ""), is_last=key in ended):
+                told[key] = text
+            if one.stops.is_met:
+                one.handle.cancel()
+                ended[key] = Ended("stop", one.prompt_tokens, len(one.ids))
+        return told
+
     def _count(self, messages: Sequence[Message]) -> int:
         """Of a prompt that is far too long, about: to read it to its end would keep everybody waiting."""
         prompt = self._prompt(messages)
@@ -189,7 +207,6 @@ class Model:
             config.temperature = options.temperature or 1.0
         if options.top_p is not None:
             config.top_p = options.top_p
-        config.stop_strings = set(options.stop)
         try:
             schema = schema_of(options.response_format)
         except BadMessageError as error:

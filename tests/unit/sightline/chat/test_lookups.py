@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from sightline.chat.lookups.named import LOOKUPS, Found, arguments_of, call_of, tools
 from sightline.chat.lookups.rules import calls_for, may_be_about_rows
-from sightline.chat.lookups.times import range_in
+from sightline.chat.lookups.times import NotUnderstoodError, range_in
 from sightline.chat.lookups.told import prompt_of, sources_of
 from sightline.errors import BadMessageError
 
@@ -46,6 +46,12 @@ YESTERDAY = "2026-11-29T00:00:00+01:00"
         ("Which cameras are there?", [("sources", {})]),
         ("How many cars are there in Germany?", []),
         ("Who invented the car?", []),
+        ("Why do cars rust after years?", []),
+        (
+            "How many cars passed the yard 1 day ago?",
+            [("count_passages", {"source": ["yard"], "since": YESTERDAY, "until": TODAY})],
+        ),
+        ("Which was the last car next to the yard?", [("last_passages", {"source": ["yard"], "limit": 1})]),
         ("What is the capital of France?", []),
         ("Who left the company?", []),
         ("Is the last job as good as the job described?", []),
@@ -75,9 +81,16 @@ def test_plain_rules_find_query_source_time_list_and_plate(question: str, expect
         ("from 7am to 9:15am", "2026-11-30T07:00:00+01:00", "2026-11-30T09:15:00+01:00"),
         ("this morning", TODAY, "2026-11-30T12:00:00+01:00"),
         ("on 2026-11-01", "2026-11-01T00:00:00+01:00", "2026-11-02T00:00:00+01:00"),
-        ("on 2026-02-31", None, None),
+        ("in the last two hours", "2026-11-30T12:48:00+01:00", None),
+        ("in the last half an hour", "2026-11-30T14:18:00+01:00", None),
+        ("since midnight", TODAY, None),
+        ("since yesterday", YESTERDAY, None),
+        ("since 2026-11-01", "2026-11-01T00:00:00+01:00", None),
+        ("3 days ago", "2026-11-27T00:00:00+01:00", "2026-11-28T00:00:00+01:00"),
+        ("two hours ago", "2026-11-30T12:48:00+01:00", "2026-11-30T13:48:00+01:00"),
+        ("last month", "2026-10-01T00:00:00+01:00", "2026-11-01T00:00:00+01:00"),
+        ("this year", "2026-01-01T00:00:00+01:00", None),
         ("after 8 cars", None, None),
-        ("since 25:00", None, None),
         ("", None, None),
     ],
 )
@@ -87,11 +100,44 @@ def test_times_are_those_of_who_asks(words: str, since: str | None, until: str |
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "in 2006",
+        "on 26.10.2006",
+        "on 2026-02-31",
+        "tomorrow",
+        "since 25:00",
+        "before yesterday",
+        "next Monday",
+        "in October",
+        "in the last 3 months",
+        "yesterday night",
+        "between Monday and Friday",
+    ],
+)
+def test_a_time_that_no_rule_knows_is_not_left_out(words: str) -> None:
+    with pytest.raises(NotUnderstoodError, match=r"the time '.+' was not understood; ask with today"):
+        calls_for(f"How many cars passed {words}?", ASKED_AT, SOURCES, [])
+
+
+@pytest.mark.parametrize("name", ["gate-2", "gate 2", "gate_north"])
+def test_a_source_that_there_is_not_is_no_other(name: str) -> None:
+    with pytest.raises(NotUnderstoodError, match=f"the source '{name}' was not understood; there are gate, yard"):
+        calls_for(f"How many cars passed at {name} today?", ASKED_AT, ["gate", "yard"], [])
+
+
+def test_a_time_before_all_others_is_refused() -> None:
+    with pytest.raises(BadMessageError, match="asked_at: 0001-01-01"):
+        range_in("yesterday", datetime(1, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
         ("drop_table", {}, "name: 'drop_table' is no query; there are count_passages, last_passages"),
         ("count_passages", {"sql": "select 1"}, "sql: no argument of count_passages; it has source, since"),
         ("count_passages", {"since": "2026-01-01T00:00:00"}, "since: Input should have timezone info"),
+        ("count_passages", {"since": "0001-01-01T00:00:00Z"}, "since: Value error, no time that every zone can tell"),
         ("count_passages", {"source": "gate'; drop table passages"}, "source.0: String should match pattern"),
         ("last_passages", {"limit": 1000}, "limit: Input should be less than or equal to 20"),
         ("job_status", {}, "job_id: Field required"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -116,6 +117,21 @@ def test_an_answer_ends_before_a_stop_word(engine: ChatEngine) -> None:
     assert stop not in asked.answer.text
     assert whole.answer.text.startswith(asked.answer.text)
     assert "".join(asked.pieces) == asked.answer.text
+
+
+def test_an_answer_that_begins_with_a_stop_word_is_empty(engine: ChatEngine) -> None:
+    whole = Asked(engine, "Say hello.", max_tokens=12, temperature=0.0).answer.text
+    asked = Asked(engine, "Say hello.", max_tokens=12, temperature=0.0, stop=(re.split(r"\W", whole)[0],))
+    assert (asked.answer.text, asked.answer.finish_reason, asked.pieces) == ("", "stop", [])
+
+
+def test_an_answer_is_cut_before_a_stop_string_inside_of_a_token(engine: ChatEngine) -> None:
+    given: dict[str, Any] = {"max_tokens": 12, "temperature": 0.0}
+    whole = Asked(engine, "Say hello.", **given).answer.text
+    asked = Asked(engine, "Say hello.", **given, stop=(whole[1:4],))
+    assert (asked.answer.text, asked.answer.finish_reason, asked.pieces) == (whole[0], "stop", [whole[0]])
+    # What only begins as one is told all the same, here or at the end.
+    assert Asked(engine, "Say hello.", **given, stop=(f"{whole[1:4]}#", f"{whole[-3:]}#")).answer.text == whole
 
 
 def test_the_same_seed_gives_the_same_answer(engine: ChatEngine) -> None:
