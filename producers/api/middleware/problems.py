@@ -169,10 +169,15 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, str(error.detail), headers=error.headers)
 
 
-#: What a text must be like, in words, by its regular expression; of the others it is an id or a name.
+#: What a text must be like, in words, by its regular expression. Of others pydantic says it.
 _FORMS: Final = {
     "^[a-z]{2}(-[a-z]{2})?$": "must be a country as in ISO 3166, in small letters, or a part of one: sk, us, us-tx",
     "^[0-9a-f]{16}$": "is no id of a dead letter; those have 16 of 0-9 and a-f",
+    "^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$": "is no id; those have 8 to 64 letters, digits, - and _",
+    "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$": "is no name; those have 1 to 64 letters, digits, - _ and .",
+    "^[A-Za-z0-9_.-]{1,80}$": "is no id of a passage; those have 1 to 80 letters, digits, - _ and .",
+    "^[a-z0-9][a-z0-9_.-]{0,31}$": "is no name of a list; those have 1 to 32 small letters, digits, - _ and .",
+    r"^\d+(-\d+)?$": "is no id of an event; those are numbers, as 1700000000000-0",
 }
 
 
@@ -182,5 +187,5 @@ def _sentence(field: str, first: Mapping[str, Any]) -> str:
     plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url")
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
-        message = _FORMS.get(first["ctx"]["pattern"], "is no name or id; they have letters, digits and - _ . only")
+        message = _FORMS.get(first["ctx"]["pattern"], message)
     return f"{field}: {message}" + (f" (got {redact_text(repr(value))[:80]})" if plain else "")

@@ -13,7 +13,10 @@ from tests.integration.api.uploading import Key
     ("path", "words"),
     [
         ("/v1/dead-letters/nope", "letter_id: is no id of a dead letter; those have 16 of 0-9 and a-f (got 'nope')"),
-        ("/v1/passages/a%20b", "passage_id: is no name or id; they have letters, digits and - _ . only (got 'a b')"),
+        (
+            "/v1/passages/a%20b",
+            "passage_id: is no id of a passage; those have 1 to 80 letters, digits, - _ and . (got 'a b')",
+        ),
         ("/v1/passages?country=Spain", "country: must be a country as in ISO 3166, in small letters"),
     ],
 )
