@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -17,6 +18,9 @@ from sightline.delivery.result_board import AsyncResultBoard
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings
 from sightline.tracing import Tracer, open_tracer
+from sightline.types import FrameRef
+from sightline.wire.messages import Job
+from storage.accounting.agreement import SameInstallation
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.jobs.accepted import Accepted
@@ -37,7 +41,13 @@ class ApiServices:
     pictures: FrameStore
     redis: redis.Redis
     async_redis: redis.asyncio.Redis
+    same_installation: SameInstallation
     tracer: Tracer = field(default_factory=Tracer)
+
+    def publish(self, job: Job, stored: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
+        """As `Publisher.publish`, into a ledger that works with this database and no other."""
+        self.same_installation.require()
+        return self.publisher.publish(job, stored)
 
     async def close(self) -> None:
         self.publisher.close()
@@ -52,16 +62,18 @@ def open_services(settings: Settings) -> ApiServices:
     accepted = Accepted.from_settings(database, settings)
     async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
     tracer = open_tracer(settings, "api")
+    publisher = Publisher.from_settings(settings, accepted.keep if settings.api_durable else None, tracer)
     return ApiServices(
         settings=settings,
         database=database,
         accepted=accepted,
-        publisher=Publisher.from_settings(settings, accepted.keep if settings.api_durable else None, tracer),
+        publisher=publisher,
         board=AsyncResultBoard(async_redis),
         deltas=AsyncDeltaStream(async_redis),
         pictures=open_frame_store(settings.picture_store_url, ttl_s=None),
         redis=connect(settings.redis_url),
         async_redis=async_redis,
+        same_installation=SameInstallation(database, publisher.ledger.agreement),
         tracer=tracer,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,11 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from sightline.delivery.agreement import Agreement, other_installation
+from sightline.errors import BrokerUnavailableError, SettingsError, StoreUnavailableError
 from sightline.ids import new_id
 from storage.database.engine import Database, insert_into
 from storage.tables import Agreements, StoreBreaks
 
 _ONE: Final = Agreements.one == 1
+_ASKED_EVERY_S: Final = 5.0
 
 
 class Break(StrEnum):
@@ -123,6 +126,28 @@ def require_same_installation(database: Database, agreement: Agreement) -> None:
     error = other_installation(read_side(database).installation_id, agreement.read())
     if error is not None:
         raise error
+
+
+class SameInstallation:
+    """Asks that now and then, for who takes work again and again. Safe to share between threads."""
+
+    def __init__(self, database: Database, agreement: Agreement) -> None:
+        self._database = database
+        self._agreement = agreement
+        self._good_until = 0.0
+
+    def require(self) -> None:
+        """Raises BrokerUnavailableError: what is taken would end in another database. What does not answer is left to
+        who needs it."""
+        if time.monotonic() < self._good_until:
+            return
+        try:
+            require_same_installation(self._database, self._agreement)
+        except SettingsError as error:
+            raise BrokerUnavailableError(str(error)) from error
+        except (BrokerUnavailableError, StoreUnavailableError):
+            return
+        self._good_until = time.monotonic() + _ASKED_EVERY_S
 
 
 def _change(connection: sa.Connection, before: DatabaseSide, values: dict[str, int | float | str]) -> bool:

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from benchmarks.chaos.machine.postgres import find_binaries
 from producers.api.app import create_app
 from sightline.errors import SettingsError
+from sightline.testing import make_picture
 from storage.access.keys import Role, create_key
 from storage.accounting.agreement import Break, list_breaks, read_side
 from storage.accounting.ledger_snapshots import lost_frames
@@ -225,6 +226,12 @@ def test_a_database_of_another_installation_is_refused_in_words(installation: In
     assert ready["status"] == "not ready"
     assert "works with another database" in ready["checks"]["agreement"]
     assert "works with another database" not in str(ask(installation, "/readyz"))
+    headers = {"X-API-Key": create_key(other.database, "submits", Role.OPERATOR)}
+    with TestClient(create_app(other.settings), headers=headers) as api:
+        taken = api.post("/v1/jobs", files={"files": ("a.jpg", make_picture("AB123CD"))})
+    assert taken.status_code == 503, taken.text
+    assert "works with another database" in taken.json()["detail"]
+    assert installation.publisher.ledger.open_jobs() == []
     (finding,) = look_at_agreement(other.settings)
     assert finding.state == "bad"
     assert "FLUSHDB" in finding.do
