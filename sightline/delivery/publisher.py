@@ -14,7 +14,7 @@ from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BacklogFullError, SightlineError
 from sightline.pipelines import check_items, registry
 from sightline.redis.connection import connect
-from sightline.tracing import SpanKind, Tracer, current_traceparent, open_tracer
+from sightline.tracing import SpanKind, Tracer, current_traceparent, is_sampled, open_tracer
 from sightline.types import FrameRef, Lane
 from sightline.wire.about import about_job
 from sightline.wire.messages import Job, Message
@@ -77,7 +77,8 @@ class Publisher:
         cause = job.traceparent or current_traceparent()
         with self._tracer.span(f"publish {job.pipeline}", SpanKind.PRODUCER, cause) as span:
             refused = self._publish(job.model_copy(update={"traceparent": span.traceparent}), pixels)
-            span.note(**about_job(job), sightline__refused=len(refused) or None)
+            if is_sampled(span.traceparent):
+                span.note(**about_job(job), sightline__refused=len(refused) or None)
         return refused
 
     def _publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
