@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, cast
 
 import sqlalchemy as sa
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from sightline.errors import StoreUnavailableError
 from sightline.types import FrameResult, SourceId, Value, Xyxy
@@ -26,12 +26,20 @@ _ZONES_EVERY_S: Final = 2.0
 _Point = tuple[float, float]
 
 
+def _name_input(schema: dict[str, Any]) -> None:
+    """Generated clients have a class for what is sent and one for what is answered: of one name they would collide."""
+    if "size" in schema["properties"]:
+        schema["title"] = "NewZone"
+
+
 class Zone(Value):
     """A part of the upright picture.
 
     `mark`: what stands in it carries its name. `report`: what stands outside of all zones of this mode is not stored
     either. `look`: what is outside is not even looked at.
     """
+
+    model_config = ConfigDict(json_schema_extra=_name_input)
 
     name: SourceId
     polygon: Polygon  #: in shares of the picture; given in pixels, these become shares by `size`
