@@ -96,7 +96,7 @@ class Ledger:
         self._lines = [_line(lane, pipeline) for lane in Lane for pipeline in registry().names]
         self.arrivals = Arrivals(redis, job_timeout_s=limits.job_timeout_s)
         self.agreement = Agreement(redis, done_ttl_s=limits.done_ttl_s)
-        sources = scripts.sources(self._lines, registry().graphs)
+        sources = scripts.sources(registry().graphs)
         self._admit, self._begin, self._settle, self._claim, self._withdraw, self._cancel, self._forget = (
             redis.register_script(sources[name])
             for name in ("admit", "begin", "settle", "claim", "withdraw", "cancel", "forget")

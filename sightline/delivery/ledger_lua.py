@@ -35,7 +35,6 @@ local due, jobs, open, counts, attempts, sightings, done, result =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] .. ARGV[1], KEYS[8] .. ARGV[1]
 local base = string.sub(jobs, 1, -5)  -- without `jobs`: with the prefix of all keys, if there is one
 local cancelled = base .. 'cancelled'
-local lines = {'@LINES@'}
 local forking = {@FORKING@}
 local function lane_of(line) return string.match(line, '^[^:]*') end
 local function count(payload, field, frames)
@@ -72,13 +71,17 @@ end
 local function is_ended()  -- or a writer is at it
   return redis.call('EXISTS', done) == 1 and not is_void(redis.call('GET', done) or '')
 end
+local function lane_and_pipeline(payload)
+  return string.match(payload, '"lane":"(%a+)"'), string.match(payload, '"pipeline":"([^"]+)"')
+end
 local function forget(job_id)  -- returns the lane it was entered in and its payload; nothing if it was not open
   local payload = redis.call('HGET', jobs, job_id)
   if not payload then return nil end
   for _, key in ipairs({jobs, attempts, sightings}) do redis.call('HDEL', key, job_id) end
-  for _, line in ipairs(lines) do redis.call('ZREM', due .. line, job_id) end
-  if forking[string.match(payload, '"pipeline":"([^"]+)"')] then redis.call('DEL', base .. 'arrived:' .. job_id) end
-  return string.match(payload, '"lane":"(%a+)"'), payload
+  local lane, pipeline = lane_and_pipeline(payload)
+  redis.call('ZREM', due .. lane .. ':' .. pipeline, job_id)
+  if forking[pipeline] then redis.call('DEL', base .. 'arrived:' .. job_id) end
+  return lane, payload
 end
 """.replace("@HOUR@", str(HOUR_S)).replace("@KEPT@", str(HOURS_KEPT_S))
 
@@ -175,9 +178,8 @@ if tonumber(redis.call('HGET', sightings, ARGV[1]) or 0) < 0 then return 1 end
 local now = redis.call('TIME')
 local at = now[1] .. '.' .. string.format('%06d', now[2])
 redis.call('HSET', sightings, ARGV[1], ARGV[2])
-for _, line in ipairs(lines) do
-  if redis.call('ZSCORE', due .. line, ARGV[1]) then redis.call('ZADD', due .. line, 0, ARGV[1]) end
-end
+local lane, pipeline = lane_and_pipeline(redis.call('HGET', jobs, ARGV[1]))
+redis.call('ZADD', due .. lane .. ':' .. pipeline, 'XX', 0, ARGV[1])
 redis.call('ZADD', cancelled, at, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', cancelled, '-inf', at - @TOLD@)
 return 1
@@ -205,8 +207,7 @@ _BODIES: Final = {
 }
 
 
-def sources(lines: Iterable[str], forking: Iterable[str]) -> dict[str, str]:
-    """The scripts by name, for a ledger of these lines; `forking`: the pipelines whose stages fork or join."""
-    head = _HEAD.replace("@LINES@", "', '".join(lines))
-    head = head.replace("@FORKING@", ", ".join(f"['{pipeline}']=true" for pipeline in forking))
+def sources(forking: Iterable[str]) -> dict[str, str]:
+    """The scripts by name. `forking`: the pipelines whose stages fork or join."""
+    head = _HEAD.replace("@FORKING@", ", ".join(f"['{pipeline}']=true" for pipeline in forking))
     return {name: head + body for name, body in _BODIES.items()}
