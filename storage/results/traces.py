@@ -17,6 +17,7 @@ class Span(Value):
 
     what: Literal["source", "wait", "model", "rest"]
     stage: str = ""
+    step: str  #: both in words
     ms: float
     worker: str = ""
     model: str = ""
@@ -47,10 +48,18 @@ def trace_frame(database: Database, frame_id: str) -> Trace | None:
         return None
     total_ms = _ms(row.published_at, row.stored_at)
     # The time of a photo is when it was taken, whenever somebody submitted it.
-    before = [Span(what="source", ms=_ms(row.captured_at, row.published_at))] if row.time_from == "camera" else []
+    before = (
+        [Span(what="source", step="from the camera to the queue", ms=_ms(row.captured_at, row.published_at))]
+        if row.time_from == "camera"
+        else []
+    )
     stages = [span for stage in row.stages for span in _spans(stage)]
     # Clocks of machines differ, and a frame of several crops has shares of several batches: never below nothing.
-    rest = Span(what="rest", ms=max(0.0, round(total_ms - sum(span.ms for span in stages), 1)))
+    rest = Span(
+        what="rest",
+        step="all else: decoding, batches, handing over, writing",
+        ms=max(0.0, round(total_ms - sum(span.ms for span in stages), 1)),
+    )
     return Trace(
         frame_id=row.frame_id,
         job_id=row.job_id,
@@ -65,10 +74,11 @@ def trace_frame(database: Database, frame_id: str) -> Trace | None:
 
 def _spans(stage: dict[str, Any]) -> tuple[Span, Span]:
     name, worker = stage["stage"], stage["worker"]
-    wait = Span(what="wait", stage=name, ms=round(stage["queue_wait_ms"], 1), worker=worker)
+    wait = Span(what="wait", stage=name, step=f"waits for {name}", ms=round(stage["queue_wait_ms"], 1), worker=worker)
     model = Span(
         what="model",
         stage=name,
+        step=f"{name}: its share of the model",
         ms=round(stage["inference_ms"], 1),
         worker=worker,
         model=stage["model"],

@@ -11,13 +11,6 @@ from sightline.cli.output import JsonFlag, line, out, print_json, print_rows
 from sightline.cli.queries import Data, settings_for
 from sightline.client.http import call_api
 
-_WORDS = {
-    "source": "from the camera to the queue",
-    "wait": "waits for {stage}",
-    "model": "{stage}: its share of the model",
-    "rest": "all else: decoding, batches, handing over, writing",
-}
-
 
 def trace(
     frame_id: Annotated[str, typer.Argument(help="The id of a stored frame.")],
@@ -31,7 +24,7 @@ def trace(
         return
     out.print(line(f"{answer['frame_id']} of job {answer['job_id']}: {answer['total_ms']:.0f} ms to its row"))
     columns = {
-        "where": "where",
+        "step": "where",
         "ms": "ms",
         "share": "share",
         "batch_size": "batch",
@@ -43,4 +36,4 @@ def trace(
 
 def _row(span: dict[str, Any], total_ms: float) -> dict[str, Any]:
     share = None if span["what"] == "source" or not total_ms else f"{span['ms'] / total_ms:.0%}"
-    return span | {"where": _WORDS[span["what"]].format(stage=span["stage"]), "share": share}
+    return span | {"share": share}
