@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -18,8 +17,6 @@ from sightline.delivery.result_board import AsyncResultBoard
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings
 from sightline.tracing import Tracer, open_tracer
-from sightline.types import FrameRef
-from sightline.wire.messages import Job
 from storage.accounting.agreement import SameInstallation
 from storage.database.engine import Database
 from storage.database.opening import open_database
@@ -41,13 +38,7 @@ class ApiServices:
     pictures: FrameStore
     redis: redis.Redis
     async_redis: redis.asyncio.Redis
-    same_installation: SameInstallation
     tracer: Tracer = field(default_factory=Tracer)
-
-    def publish(self, job: Job, stored: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
-        """As `Publisher.publish`, into a ledger that works with this database and no other."""
-        self.same_installation.require()
-        return self.publisher.publish(job, stored)
 
     async def close(self) -> None:
         self.publisher.close()
@@ -63,6 +54,7 @@ def open_services(settings: Settings) -> ApiServices:
     async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
     tracer = open_tracer(settings, "api")
     publisher = Publisher.from_settings(settings, accepted.keep if settings.api_durable else None, tracer)
+    publisher.only_if(SameInstallation(database, publisher.ledger.agreement).require)
     return ApiServices(
         settings=settings,
         database=database,
@@ -73,7 +65,6 @@ def open_services(settings: Settings) -> ApiServices:
         pictures=open_frame_store(settings.picture_store_url, ttl_s=None),
         redis=connect(settings.redis_url),
         async_redis=async_redis,
-        same_installation=SameInstallation(database, publisher.ledger.agreement),
         tracer=tracer,
     )
 

@@ -45,6 +45,7 @@ class Publisher:
         self.broker = broker
         self._keep = keep or _keep_nothing
         self._tracer = tracer or Tracer()
+        self._require: Callable[[], None] = lambda: None
 
     @classmethod
     def from_settings(cls, settings: Settings, keep: Keep | None = None, tracer: Tracer | None = None) -> Publisher:
@@ -60,6 +61,10 @@ class Publisher:
             tracer or open_tracer(settings, "producer"),
         )
 
+    def only_if(self, require: Callable[[], None]) -> None:
+        """Ask `require` before each job; what it raises refuses it, and nothing of it is left."""
+        self._require = require
+
     def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
         """Publish a job with the bytes of its items, by key: of a picture that is the frame id. Publishing it again is
         a no-op.
@@ -74,6 +79,7 @@ class Publisher:
                 same ids.
         """
         check_items(job.pipeline, job.frames)
+        self._require()
         cause = job.traceparent or current_traceparent()
         with self._tracer.span(f"publish {job.pipeline}", SpanKind.PRODUCER, cause) as span:
             refused = self._publish(job.model_copy(update={"traceparent": span.traceparent}), pixels)

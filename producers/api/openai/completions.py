@@ -73,7 +73,7 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     fetched = await _fetch(asked, services.settings)
     caller = await caller_of(request)
     job, stored = await run_in_threadpool(_make_job, asked, fetched, services.settings, caller, idempotency_key)
-    await run_in_threadpool(services.publish, job, stored)
+    await run_in_threadpool(services.publisher.publish, job, stored)
     del fetched, stored  # the wait may be long
     keeps_job = asked.background or idempotency_key is not None
     waiter = Waiter(request, services, job.job_id, keeps_job=keeps_job)

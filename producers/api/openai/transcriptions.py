@@ -96,7 +96,7 @@ async def create_transcription(request: Request, services: Given) -> Response:
     caller = await caller_of(request)
     job, stored = await run_in_threadpool(_make_job, asked, sound, services.settings, caller)
     del sound
-    await run_in_threadpool(services.publish, job, stored)
+    await run_in_threadpool(services.publisher.publish, job, stored)
     del stored  # the wait may be long
     result = transcript_of(await Waiter(request, services, job.job_id, keeps_job=False).result())
     return _response(result, asked)

@@ -199,7 +199,7 @@ async def _accept(
     request: Request, services: ApiServices, given: dict[str, Any], wait: float, idempotency_key: str | None
 ) -> Response:
     job, pixels, notes = await read_job(request, services.settings, idempotency_key, given)
-    refused = await run_in_threadpool(services.publish, job, pixels)
+    refused = await run_in_threadpool(services.publisher.publish, job, pixels)
     del pixels  # the wait may be long
     if len(refused) == len(job.frames):
         source_id = job.frames[0].source_id
