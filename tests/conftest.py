@@ -69,11 +69,21 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
     """The run's Redis, emptied for this test."""
+    return _emptied(redis_server)
+
+
+@pytest.fixture(scope="module")
+def redis_of_module(redis_server: str) -> str:
+    """The run's Redis, emptied once for the tests of a module, which share what they start on it."""
+    return _emptied(redis_server)
+
+
+def _emptied(url: str) -> str:
     import redis
 
-    with redis.Redis.from_url(redis_server) as client:
+    with redis.Redis.from_url(url) as client:
         client.flushall()
-    return redis_server
+    return url
 
 
 @pytest.fixture(scope="session")

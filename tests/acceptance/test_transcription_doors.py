@@ -16,8 +16,8 @@ from tests.voices import as_kind, as_wav, silence, talk
 
 
 @pytest.fixture(scope="module")
-def doors(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    with opened_doors(tmp_path_factory.mktemp("speech"), redis_server) as doors:
+def doors(redis_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    with opened_doors(tmp_path_factory.mktemp("speech"), redis_of_module) as doors:
         doors.system.start("transcribe", "write")
         yield doors
 
