@@ -184,7 +184,7 @@ _FORMS: Final = {
 def _sentence(field: str, first: Mapping[str, Any]) -> str:
     """Shows the wrong value where it is a plain one and no secret: of a whole body nobody learns anything."""
     value: object = first.get("input")
-    plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url")
+    plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url", "sub_url")
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
         message = _FORMS.get(first["ctx"]["pattern"], message)
