@@ -38,10 +38,12 @@ from sightline.errors import (
     BadMessageError,
     BrokerUnavailableError,
     RetryableError,
+    SettingsError,
     SightlineError,
     WaitTimeoutError,
 )
 from sightline.images.header import ImageLimits
+from sightline.local.installation import with_installation
 from sightline.pipelines import DEFAULT, check_media, registry
 from sightline.pipelines.items import check_options
 from sightline.settings import Settings
@@ -126,7 +128,7 @@ def submit(
     a line with `custom_id` and `body`. Answers are written in the order of the questions; a bad line is an error in its
     place. After an interruption the same command goes on.
     """
-    settings = settings_for(data)
+    settings = with_installation(settings_for(data))
     _check_source(source)
     if not gives_transcripts(pipeline) and is_batch(paths or [], pipeline, out):
         run_batch(settings, Batch(Path((paths or [""])[0]), out or Path(), lane, source, as_json))
@@ -252,7 +254,7 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
             submitted.append(Submitted(path, job, note=next(filter(None, (frame.note for frame in frames)), "")))
         if report.frames:
             submitted.append(Submitted(path, video=report))
-    except RetryableError:
+    except (RetryableError, SettingsError):
         raise
     except SightlineError as error:
         submitted.append(Submitted(path, error=error))
