@@ -112,7 +112,7 @@ def submit(
     the order of their times, as pictures of one camera do.
 
     JPEG, PNG and WebP are submitted as they are; HEIC, AVIF, TIFF, BMP, GIF and JPEG 2000 become JPEG (pip install
-    'sightline\[pictures]'), of a file with several pictures the first, which is said.
+    'sightline\[pictures]'), of a file with several pictures the first (of HEIC the main one), which is said.
 
     Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
     0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.
