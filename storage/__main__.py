@@ -17,6 +17,7 @@ from sightline.settings import Settings, load_settings
 from sightline.terminal import printable
 from storage.access.audit_log import record
 from storage.access.keys import Role, create_key, list_keys, revoke_key
+from storage.accounting.agreement import read_side
 from storage.database.acting import DONE, FAILED, act_of_this_user, acting
 from storage.database.engine import Database
 from storage.database.opening import open_database, require_existing
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("upgrade", help="create the tables or bring them up to date")
     actions.add_parser("current", help="show the revision of the tables")
+    actions.add_parser("installation", help="show the id of the installation, for SIGHTLINE_INSTALLATION_ID")
     create = actions.add_parser("create-key", help="make an API key; it is shown this once")
     create.add_argument("name", help="who uses it")
     create.add_argument("role", choices=[role.value for role in Role])
@@ -89,6 +91,8 @@ def _run(options: argparse.Namespace, database: Database, settings: Settings) ->
             record(database, act, f"{FAILED}no such valid key")
             print(f"there is no valid key {options.key_id!r}; `list-keys` shows them", file=sys.stderr)
             return 1
+    elif options.action == "installation":
+        print(read_side(database).installation_id)
     elif options.action == "retention":
         _remove_old(options, database, settings)
     else:

@@ -87,6 +87,7 @@ def up(
         if any("chat" in roles for roles in workers.values()):  # its worker would be started again for ever
             run_once("workers.tools.check", "-Q", CHAT_QUEUE, environment=environment)
         run_once("storage", "upgrade", environment=environment)
+        environment[PREFIX + "INSTALLATION_ID"] = run_once("storage", "installation", environment=environment).strip()
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
@@ -193,7 +194,7 @@ def _api_key(data_dir: Path, environment: dict[str, str]) -> str:
 
 def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     """For the CLI and Python clients on this machine; holds secrets."""
-    wanted = ("REDIS_URL", "BROKER_URL", "FRAMES_URL", "DATABASE_URL", "API_URL", "API_KEY")
+    wanted = ("REDIS_URL", "BROKER_URL", "FRAMES_URL", "DATABASE_URL", "INSTALLATION_ID", "API_URL", "API_KEY")
     path.touch(mode=0o600)
     known = [PREFIX + name for name in wanted if PREFIX + name in environment]
     path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
