@@ -68,6 +68,10 @@ class NotPermittedError(BrokerUnavailableError):
     reason = "not_permitted"
 
 
+class NotLetInError(NotPermittedError):
+    """Redis does not know the user, or the password is wrong."""
+
+
 class StoreUnavailableError(RetryableError):
     """`cause` is a stable word for why: `read_only`, `disk_full`, ... of a database; else empty."""
 

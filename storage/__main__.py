@@ -1,4 +1,5 @@
-"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys, delete old rows."""
+"""`python -m storage`: create or update the tables, show their revision, make and revoke API keys, delete old rows,
+accept that rows are missing."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from sightline.settings import Settings, load_settings
 from sightline.terminal import printable
 from storage.access.audit_log import record
 from storage.access.keys import Role, create_key, limit_key, list_keys, revoke_key
-from storage.accounting.agreement import read_side
+from storage.accounting.agreement import accept_missing, read_side
+from storage.accounting.ledger_snapshots import missing_rows
 from storage.database.acting import DONE, FAILED, Act, act_of_this_user, acting
 from storage.database.engine import Database
 from storage.database.opening import open_database, require_existing
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("list-keys", help="show the keys that exist, without their secrets")
     revoke = actions.add_parser("revoke-key", help="make a key worthless")
     revoke.add_argument("key_id")
+    actions.add_parser("accept-missing", help="rows that a restored database does not have may stay missing")
     retention = actions.add_parser("retention", help="delete what is older than the settings say, now")
     retention.add_argument("--days", type=_days, help="results and pictures older than this, whatever the settings say")
     retention.add_argument("--dry-run", action="store_true", help="delete nothing, count what would go")
@@ -109,6 +112,11 @@ def _run(options: argparse.Namespace, database: Database, settings: Settings) ->
         return 0 if ended else _no_such_key(database, act, options.key_id)
     elif options.action == "installation":
         print(read_side(database).installation_id)
+    elif options.action == "accept-missing":
+        frames = sum(frames for frames, _ in missing_rows(database).values())
+        with acting(act_of_this_user("accept-missing", frames=frames)):
+            accept_missing(database, frames)
+        print(f"accepted: at most {frames} frames have no row")
     elif options.action == "retention":
         _remove_old(options, database, settings)
     else:

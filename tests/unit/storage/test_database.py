@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from sightline.errors import SettingsError, StoreUnavailableError
@@ -51,6 +52,21 @@ def test_a_database_without_tables_names_the_cure(tmp_path: Path) -> None:
     assert current_revision(database) is None
     with pytest.raises(SettingsError, match=r"new/file\.sqlite3 .*python -m storage upgrade"):
         check_revision(database)
+    database.close()
+
+
+def test_tables_of_a_newer_version_are_left_as_they_are(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'file.sqlite3'}"
+    upgrade(url)
+    database = open_database(url)
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    said = r"revision 9999, which this version does not know.* a newer version of Sightline made these tables"
+    with pytest.raises(SettingsError, match=said):
+        check_revision(database)
+    with pytest.raises(SettingsError, match=said):
+        upgrade(url)
+    assert current_revision(database) == "9999"
     database.close()
 
 
