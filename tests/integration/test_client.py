@@ -157,6 +157,38 @@ def test_passages_are_asked_for(sightline: Sightline, finish: Finish, monkeypatc
     assert len(list(sightline.passages(limit=1))) == 1
     assert list(sightline.passages("X*")) == list(sightline.passages(source="yard")) == []
     assert [passage.distance for passage in sightline.passages("KAB4722", like=1, limit=2)] == [1, 1]
+    likely = list(sightline.passages("KAB4?21", likely=True, source="gate", limit=2))
+    assert [passage.text for passage in likely] == ["KAB4721"] * 2
+    assert all(passage.likelihood and passage.likelihood > 0.5 for passage in likely)
+    assert list(sightline.passages("KAB4?21", likely=True, zone="lane")) == []
+    assert list(sightline.passages(country="zz")) == []
+    for wrong in ({"likely": True}, {"text": "KAB4721", "like": 1, "likely": True}):
+        with pytest.raises(BadMessageError):
+            sightline.passages(**wrong)
+
+
+def test_passages_are_exported(sightline: Sightline, finish: Finish, tmp_path: Path) -> None:
+    finish(sightline.submit(jpeg(), source_id="gate", captured_at=NOW).job)
+    sightline.export_passages(tmp_path / "all.csv", source="gate", since=NOW)
+    assert (tmp_path / "all.csv").read_text("utf-8-sig").splitlines()[1].startswith("KAB4721,KAB4721,gate,")
+    sightline.export_passages(str(tmp_path / "all.XLSX"), "KAB*")
+    written = io.BytesIO()
+    sightline.export_passages(written, form="xlsx")
+    for data in ((tmp_path / "all.XLSX").read_bytes(), written.getvalue()):
+        assert data[:2] == b"PK"
+    with pytest.raises(BadMessageError, match="is a folder; name a file in it"):
+        sightline.export_passages(tmp_path)
+    with pytest.raises(BadMessageError, match="form: 'pdf' is none of csv, xlsx"):
+        sightline.export_passages(written, form="pdf")
+    assert sorted(path.name for path in tmp_path.glob("*all*")) == ["all.XLSX", "all.csv"]
+
+
+async def test_so_they_are_exported_by_asyncio(async_sightline: AsyncSightline, finish: Finish, tmp_path: Path) -> None:
+    job = await async_sightline.submit(jpeg(), source_id="gate")
+    await asyncio.to_thread(finish, job.job)
+    await async_sightline.export_passages(tmp_path / "all.csv", "KAB*", limit=1)
+    assert (tmp_path / "all.csv").read_text().count("KAB4721") == 2
+    assert [one.text async for one in async_sightline.passages("KAB472?", likely=True)] == ["KAB4721"]
 
 
 async def test_so_they_are_by_asyncio(async_sightline: AsyncSightline, finish: Finish) -> None:
