@@ -308,6 +308,27 @@ def test_rows_are_settled_counted_replayed_and_forgotten(database: Database, sto
     assert deliveries.count_deliveries(database) == {}
 
 
+@pytest.mark.parametrize(
+    ("events", "options"),
+    [
+        (["camera.health"], {"min_confidence": 0.9}),
+        (["camera.health", "frame.dead"], {"zones": ["lane"]}),
+        (["frame.stored"], {"lists": ["deny"]}),
+        (["frame.stored"], {"picture": "crop"}),
+    ],
+)
+def test_a_filter_that_no_event_has_is_refused(database: Database, events: list[str], options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(
+        BadMessageError, match=f"options.{name}: this sink gets .*; leave it out, or let it get"
+    ) as refused:
+        sink(database, events=events, options=options)
+    assert refused.value.field == f"options.{name}"
+    sink(database, events=[*events, "passage.new"], options=options)
+    with pytest.raises(BadMessageError):
+        update_sink(database, "hook", events=events)
+
+
 def test_a_changed_sink_is_checked_as_a_new_one(database: Database) -> None:
     sink(database)
     disable_sink(database, "hook", "the receiver answered 410")
