@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sightline.ids import new_id
 from sightline.types import Value
-from sightline.wire.events import TEST_EVENT
+from sightline.wire.events import SOURCE_ENDED, TEST_EVENT
 from storage.database.engine import Database
 from storage.sinks.outbox import delivery_row
 from storage.sinks.sinks import Sink, to_sink
@@ -165,7 +165,7 @@ def replay(database: Database, sink_id: str, since: datetime, until: datetime) -
             Deliveries.created_at >= since,
             Deliveries.created_at < until,
             Deliveries.next_attempt_at.is_(None),
-            Deliveries.topic != TEST_EVENT,
+            Deliveries.topic.not_in((TEST_EVENT, SOURCE_ENDED)),
         )
         .values(attempts=0, next_attempt_at=Deliveries.created_at, sent_at=None, last_error=None)
     )
