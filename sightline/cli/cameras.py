@@ -66,6 +66,13 @@ Zone = Annotated[
 AfterReading = Annotated[
     str | None, typer.Option(help="What becomes of a photo in a watched folder once it was read: keep, move, delete.")
 ]
+SubUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="A smaller stream of the same camera, which is looked at all the time; when something moves, the picture "
+        "of the other is sent. '': none."
+    ),
+]
 Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
 
 
@@ -154,6 +161,7 @@ def add(
     mask: Mask = None,
     zone: Zone = None,
     after_reading: AfterReading = None,
+    sub_url: SubUrl = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -161,6 +169,7 @@ def add(
     body = {
         "camera_id": name,
         "url": _address(url),
+        "sub_url": _address(sub_url) if sub_url else None,
         "pipeline": pipeline,
         "fps": fps,
         "min_fps": min_fps,
@@ -189,6 +198,7 @@ def change(
     mask: Mask = None,
     zone: Zone = None,
     after_reading: AfterReading = None,
+    sub_url: SubUrl = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -204,7 +214,9 @@ def change(
         "zones": None if zone is None else read_zones(zone),
         "after_reading": after_reading,
     }
-    body = {field: value for field, value in given.items() if value is not None}
+    body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if sub_url is not None:
+        body["sub_url"] = _address(sub_url) if sub_url else None
     print_done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
 

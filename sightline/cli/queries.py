@@ -216,9 +216,9 @@ def status(as_json: JsonFlag = False, data: Data = None) -> None:
 
 
 def _processes(told: Mapping[str, Any]) -> str:
-    """How many workers of a kind there are, and why."""
-    since = show(told["since"])
-    return f"{told['running']} of {told['least']} to {told['most']}, since {since} UTC: {told['why']}"
+    """How many workers of a kind there are, what of them is now, and why they became more or fewer last."""
+    running, now = f"{told['running']} of {told['least']} to {told['most']}", f": {told['now']}" if told["now"] else ""
+    return f"{running}{now}; since {show(told['since'])} UTC, as {told['why']}"
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:

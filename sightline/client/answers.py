@@ -94,8 +94,11 @@ class CameraStatus(Answer):
     gated: int = 0
     dropped: dict[str, int] = {}
     published: int = 0
+    from_sub: int = 0
     saved_percent: float = 0.0
-    condition: str | None = None  #: `frozen`, `dark`, `covered`, `moved`; None: nothing is wrong with its pictures
+    condition: str | None = (
+        None  #: `frozen`, `dark`, `covered`, `moved`, `sub_only`; None: nothing is wrong with its pictures
+    )
     fps: float = 0.0  #: frames read per second, over the last seconds
     budget_fps: float | None = None  #: frames taken per second now; None: not read
     last_frame_at: datetime | None = None
@@ -111,10 +114,11 @@ class Zone(Answer):
 
 
 class Camera(Answer):
-    """A camera; its URL is without credentials."""
+    """A camera; its URLs are without credentials."""
 
     camera_id: str
     url: str
+    sub_url: str | None = None  #: the smaller stream that is looked at all the time; None: `url` is
     pipeline: Pipeline
     fps: float
     min_fps: float | None

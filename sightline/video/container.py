@@ -16,6 +16,7 @@ from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 from sightline.video.filters import Deinterlacer, Turn
 from sightline.video.losses import Losses
+from sightline.video.pending import PendingPackets
 from sightline.video.picture import Picture
 from sightline.video.track import best_track, turned_by_tag
 from sightline.video.words import explain, explain_file
@@ -57,6 +58,8 @@ class ReadOptions:
     frame_threads: bool = False
     #: Broken parts are passed over until the end: opening a file again brings nothing better.
     is_file: bool = False
+    #: Nothing is decoded but what somebody asks for: then the newest picture, from any thread.
+    on_demand: bool = False
 
 
 class Container:
@@ -105,6 +108,9 @@ class Container:
         Raises:
             SourceError: it cannot be read on, or was silent for too long.
         """
+        if self._options.on_demand:
+            yield from self._pending_pictures()
+            return
         deinterlacer: Deinterlacer | None = None
         for picture in self._coded_pictures():
             if deinterlacer is None and picture.is_interlaced:
@@ -152,6 +158,18 @@ class Container:
 
     def close(self) -> None:
         self.av.close()
+
+    def _pending_pictures(self) -> Iterator[Picture]:
+        pending = PendingPackets(self.stream)
+        self._waits_since_s = time.monotonic()
+        with self._errors(self._options.read_timeout_s, "silent for"):
+            for packet in self._packets():
+                if self._waited_s() >= self._options.read_timeout_s:
+                    raise TimeoutError
+                if packet.size:
+                    pending.add(packet)
+                    yield Picture(pending, self._stamp_s(packet), turn=self._turn, tag_degrees=self._tag_degrees)
+                    self._waits_since_s = time.monotonic()
 
     def _coded_pictures(self) -> Iterator[Picture]:
         skips = self._options.is_file and self.stream.codec_context.name == "hevc"

@@ -29,6 +29,7 @@ from sightline.errors import (
     SourceError,
     WaitTimeoutError,
 )
+from sightline.local.installation import with_installation
 from sightline.settings import Settings
 from sightline.submission.remote import STDIN, read_stdin_text
 from sightline.terminal import printable
@@ -79,7 +80,7 @@ def ask(
     The answer is printed as it comes. Ctrl-C ends it: nobody works on it any more. The exit code is 1 if there is no
     answer.
     """
-    settings = settings_for(data)
+    settings = with_installation(settings_for(data))
     given = {"system": system, "model": model, "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     options = {name: value for name, value in given.items() if value is not None}
     text = read_stdin_text(settings.max_text_mb).text if question == STDIN else question

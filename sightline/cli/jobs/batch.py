@@ -22,7 +22,14 @@ from sightline.cli.output import err, line, out, print_json
 from sightline.client.awaited import AsyncSightline
 from sightline.client.client import Sightline
 from sightline.client.many import in_order
-from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
+from sightline.errors import (
+    BacklogFullError,
+    BadMessageError,
+    RetryableError,
+    SettingsError,
+    SightlineError,
+    WaitTimeoutError,
+)
 from sightline.ids import content_id
 from sightline.images.header import ImageLimits
 from sightline.settings import Settings
@@ -155,7 +162,7 @@ class _Asker:
             await self._publish(job, stored)
             del stored
             answer = answer_of(await self._result(job_id))
-        except RetryableError:
+        except (RetryableError, SettingsError):
             raise
         except SightlineError as error:
             return failed(prompt, error, job_id)

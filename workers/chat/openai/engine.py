@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import httpx
 
 from sightline.errors import JobCancelledError, ModelError, RetryableError, SettingsError
+from sightline.redaction import redact_url
 from sightline.settings import Settings
 from sightline.wire.models import LoadedModel
 from workers.chat.engine import Answer, BadQuestionError, Message, Question
@@ -54,6 +55,7 @@ class OpenAiEngine:
     ) -> None:
         self.model = LoadedModel(name=model, sha256="", runtime="openai")
         self._url = url.rstrip("/")
+        self._shown = redact_url(self._url)
         self._retries = retries
         self._in_flight = InFlight(most_at_once)
         self._client = httpx.AsyncClient(
@@ -97,11 +99,11 @@ class OpenAiEngine:
         try:
             models = self._wait(self._models())
         except httpx.HTTPError as error:
-            log.warning("SIGHTLINE_CHAT_URL: no answer from %s yet: %r", self._url, error)
+            log.warning("SIGHTLINE_CHAT_URL: no answer from %s yet: %r", self._shown, error)
             return
         if models and self.model.name not in models:
             raise ModelError(
-                f"SIGHTLINE_CHAT_MODEL: {self._url} has no model {self.model.name!r}; it has {', '.join(models)}",
+                f"SIGHTLINE_CHAT_MODEL: {self._shown} has no model {self.model.name!r}; it has {', '.join(models)}",
                 model=self.model.name,
             )
 
@@ -141,7 +143,7 @@ class OpenAiEngine:
     async def _models(self) -> list[str]:
         response = await self._client.get(f"{self._url}/models", timeout=_CONNECT_S)
         if response.status_code in _REFUSED:
-            raise SettingsError(f"SIGHTLINE_CHAT_API_KEY: {self._url} refuses it ({response.status_code})")
+            raise SettingsError(f"SIGHTLINE_CHAT_API_KEY: {self._shown} refuses it ({response.status_code})")
         try:
             return [str(one["id"]) for one in response.json()["data"]] if response.is_success else []
         except (ValueError, TypeError, KeyError):
@@ -201,12 +203,12 @@ class OpenAiEngine:
                     stream.take(data)
         except httpx.HTTPError as error:
             if stream.has_begun:
-                raise RetryableError(f"{self._url} broke off in the middle of an answer: {error!r}") from error
-            raise _TryAgainError(f"{self._url} does not answer: {error!r}") from error
+                raise RetryableError(f"{self._shown} broke off in the middle of an answer: {error!r}") from error
+            raise _TryAgainError(f"{self._shown} does not answer: {error!r}") from error
         if not stream.is_whole:
             if stream.has_begun:
-                raise RetryableError(f"{self._url} broke off in the middle of an answer")
-            raise _TryAgainError(f"{self._url} answers nothing")
+                raise RetryableError(f"{self._shown} broke off in the middle of an answer")
+            raise _TryAgainError(f"{self._shown} answers nothing")
         return stream.answer
 
     def _body(self, question: Question, messages: Sequence[Message]) -> dict[str, Any]:
@@ -232,14 +234,14 @@ class OpenAiEngine:
         if status == 429:
             self._in_flight.is_too_much()
         if status in _LATER:
-            raise _TryAgainError(f"{self._url}: {status} {text}", after_s=after_s)
+            raise _TryAgainError(f"{self._shown}: {status} {text}", after_s=after_s)
         if status in _REFUSED:
-            raise RetryableError(f"SIGHTLINE_CHAT_API_KEY: {self._url} refuses it: {status} {text}", retry_after_s=5)
+            raise RetryableError(f"SIGHTLINE_CHAT_API_KEY: {self._shown} refuses it: {status} {text}", retry_after_s=5)
         if status >= 500:
-            raise _TryAgainError(f"{self._url} failed: {status} {text}", is_outage=False)
+            raise _TryAgainError(f"{self._shown} failed: {status} {text}", is_outage=False)
         if code == "context_length_exceeded" or "context length" in text:
             raise _TooLongError(f"messages: {text}")
-        raise BadQuestionError(f"{self._url} refuses it: {status} {text}")
+        raise BadQuestionError(f"{self._shown} refuses it: {status} {text}")
 
 
 async def _beat(question: Question) -> None:
