@@ -154,7 +154,9 @@ def _judge(
 ) -> Candidate:
     height_px = _height_px(detection)
     plate: str | None = None
-    if reading is None or not reading.text:
+    if reading is not None and reading.unread:
+        verdict, why = Verdict.UNREAD, "a line of text in a script that the model does not read"
+    elif reading is None or not reading.text:
         verdict, why = Verdict.UNREAD, "nothing was read" + (" surely enough to be stored" if limit is None else "")
         if height_px < SMALL_PX:
             verdict, why = Verdict.TOO_SMALL, f"{height_px:.0f} px high, {why}"
