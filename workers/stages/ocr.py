@@ -20,6 +20,7 @@ from workers.batching.outcomes import outcome_of
 from workers.models.registry import find_model
 from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread, with_margin
 from workers.recognizers import open_named_recognizer, open_recognizer
+from workers.recognizers.doubt import without_doubtful
 from workers.recognizers.scripts import LINE_CONFIDENCE, without_noise
 from workers.stages.services import Services
 from workers.stages.step import Step
@@ -48,12 +49,14 @@ class OcrStage:
 
     task = OCR_TASK
 
-    def __init__(self, settings: Settings, worker_name: str) -> None:
+    def __init__(self, settings: Settings, worker_name: str, *, show_all: bool = False) -> None:
+        """`show_all` leaves boxes in of which nobody is sure, for tools that tell why."""
         self._settings = settings
         self._worker_name = worker_name
         spec = find_model(settings.plates_model, settings)
         #: What recognizers without wishes get around a box; None: what was cut, which is no more.
         self._usual_margin = None if spec.context is None else spec.crop_margin
+        self._sure_box = None if show_all else spec.sure_confidence
         text = open_recognizer(settings)
         self._recognizers = {settings.recognizer: text}
         self._names = {spec.name: _recognizer_of(spec, settings) for spec in registry().all() if _reads(spec)}
@@ -184,7 +187,8 @@ class OcrStage:
             for index, one in enumerate(said)
             if one.unread or (one.text and one.confidence >= self._settings.min_reading_confidence)
         )
-        return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
+        whole = result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
+        return whole if of_lines else without_doubtful(whole, self._sure_box)
 
 
 def _honest(reading: Reading, *, is_line: bool) -> Reading:

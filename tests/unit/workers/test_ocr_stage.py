@@ -121,6 +121,29 @@ def test_a_line_in_an_unknown_script_says_so_instead_of_noise(
     assert [(one.text, one.unread) for one in done.message.results[0].readings] == left
 
 
+@pytest.mark.parametrize(("show_all", "boxes"), [(False, 1), (True, 2)])
+def test_a_box_on_a_photo_that_nobody_is_sure_of_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, show_all: bool, boxes: int
+) -> None:
+    class Unsure(Named):
+        def recognize(self, crops: list[Any]) -> list[Reading]:
+            return [Reading(text="P85681CC", confidence=0.86, char_confidences=(0.9, 0.65)) for _ in crops]
+
+    monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: Unsure("general"))
+    photo = make_frame_refs(1)[0].model_copy(update={"sequence": None})
+    badge = CAR.model_copy(update={"confidence": 0.56})
+    job = Job(job_id="job-00001", pipeline=Pipeline.PLATES, frames=(photo,))
+    message = Message(job=job, results=(FrameResult(frame=photo, detections=(badge, CAR)),))
+    stage = OcrStage(Settings(plates_recognizer="", plates_model="plates-detector"), "ocr", show_all=show_all)
+    try:
+        crops = {crop_key(photo.frame_id, at): np.zeros((40, 80, 3), np.uint8) for at in range(2)}
+        (result,) = stage.work(Step(OCR_TASK, message, crops)).message.results
+    finally:
+        stage.close()
+    assert len(result.detections) == boxes
+    assert [one.detection_index for one in result.readings] == list(range(boxes))
+
+
 def test_a_frame_whose_crop_is_gone_or_damaged_is_dead_and_the_others_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
