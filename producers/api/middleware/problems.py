@@ -148,7 +148,8 @@ def refusal(error: ValidationError) -> BadMessageError:
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SightlineError)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, RetryableError) else None
+    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, RetryableError) else {}
+    headers |= getattr(error, "headers", {})
     members = {name: getattr(error, name, None) for name in ("field", "source_id")}
     return problem(status, redact_text(str(error)), reason=error.reason, headers=headers, **members)
 
