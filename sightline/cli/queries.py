@@ -160,6 +160,7 @@ def readings(
         "captured_at": "captured (UTC)",
         "source_id": "source",
         "text": "text",
+        "unread": "not read",
         "confidence": "confidence",
         "zone": "zone",
         "frame_id": "frame",
