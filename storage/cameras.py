@@ -13,6 +13,7 @@ from sightline.pipelines import DEFAULT, check_camera
 from sightline.types import Pipeline, SourceId, Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
+from storage.sinks.ended import forget_source_ended, tell_source_ended
 from storage.tables import Sources
 from storage.zones import Polygon, Zones
 
@@ -92,6 +93,7 @@ def add_camera(database: Database, camera: Camera) -> Camera:
         new = new.on_conflict_do_update(index_elements=[Sources.source_id], set_=row, where=Sources.url.is_(None))
         if connection.execute(new.returning(Sources.source_id)).first() is None:
             raise CameraExistsError(camera.camera_id)
+        forget_source_ended(connection, camera.camera_id)
     return camera
 
 
@@ -139,6 +141,7 @@ def remove_camera(database: Database, camera_id: str) -> None:
     with database.write() as connection:
         _get(connection, camera_id, lock=True)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(nothing))
+        tell_source_ended(connection, camera_id, and_again=True)
 
 
 def _check(camera: Camera) -> None:

@@ -25,6 +25,7 @@ from sightline.video.words import explain, explain_file
 _MAX_BROKEN: Final = 250
 #: A stream that starts between two key frames shows nothing until the next one.
 _MAX_BLIND_S: Final = 60.0
+_BLIND: Final = f"data but no picture for {_MAX_BLIND_S:g} s; does the camera send key frames?"
 #: So many places in a row that cannot be read and the rest of a file is given up.
 _MAX_FAILED: Final = 100
 #: Nothing but coded pictures, without time stamps: FFmpeg would invent 25 fps.
@@ -161,15 +162,27 @@ class Container:
 
     def _pending_pictures(self) -> Iterator[Picture]:
         pending = PendingPackets(self.stream)
-        self._waits_since_s = time.monotonic()
+        began_s = self._waits_since_s = time.monotonic()
         with self._errors(self._options.read_timeout_s, "silent for"):
             for packet in self._packets():
                 if self._waited_s() >= self._options.read_timeout_s:
                     raise TimeoutError
-                if packet.size:
-                    pending.add(packet)
-                    yield Picture(pending, self._stamp_s(packet), turn=self._turn, tag_degrees=self._tag_degrees)
-                    self._waits_since_s = time.monotonic()
+                if not packet.size:
+                    continue
+                pending.add(packet)
+                if pending.failed > _MAX_BROKEN:
+                    raise ValueError("no picture of it can be decoded")
+                if pending.has_key:
+                    yield Picture(
+                        pending,
+                        self._stamp_s(packet),
+                        turn=self._turn,
+                        tag_degrees=self._tag_degrees,
+                        is_key=packet.is_keyframe,
+                    )
+                elif time.monotonic() - began_s > _MAX_BLIND_S:
+                    raise ValueError(_BLIND)
+                self._waits_since_s = time.monotonic()
 
     def _coded_pictures(self) -> Iterator[Picture]:
         skips = self._options.is_file and self.stream.codec_context.name == "hevc"
@@ -205,7 +218,7 @@ class Container:
                 if media:
                     decoded_at_s = self._waits_since_s
                 elif self._waits_since_s - decoded_at_s > _MAX_BLIND_S and not self._options.is_file:
-                    raise ValueError(f"data but no picture for {_MAX_BLIND_S:g} s; does the camera send key frames?")
+                    raise ValueError(_BLIND)
         if losses is not None:
             yield from self._lost(waiting)
 

@@ -143,5 +143,5 @@ def _found(frame: ItemResult) -> list[str | tuple[str, str]]:
         return [(", ".join(f"{count} {label}" for label, count in labels) or "nothing found", "dim" * (not labels))]
     parts: list[str | tuple[str, str]] = []
     for reading in frame.readings:
-        parts += ["  "] * bool(parts) + [(reading.text, "bold"), (f" {reading.confidence:.2f}", "dim")]
+        parts += ["  "] * bool(parts) + [(reading.words, "bold"), (f" {reading.confidence:.2f}", "dim")]
     return parts
