@@ -220,9 +220,7 @@ def test_without_redis_the_answer_is_503_and_readiness_names_it(settings: Settin
         assert "broker did not take or give a message" in client.get("/").text
 
 
-def test_the_version_before_stays_ready_beside_newer_tables(
-    client: TestClient, database: Database
-) -> None:
+def test_the_version_before_stays_ready_beside_newer_tables(client: TestClient, database: Database) -> None:
     with database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     ready = client.get("/readyz")
