@@ -25,6 +25,7 @@ from sightline.blobs.store import FrameStore
 from sightline.errors import SettingsError
 from sightline.local.checkout import answer_once
 from sightline.settings import Settings, load_settings
+from storage.accounting.agreement import note_restore
 from storage.database.engine import Database
 from storage.database.errors import database_errors
 from storage.database.opening import open_database, require_existing
@@ -71,7 +72,8 @@ def make_backup(settings: Settings, folder: Path, *, with_pictures: bool = True)
 
 
 def restore_backup(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Fill a database that has no tables, and the picture store, with what `folder` holds.
+    """Fill a database that has no tables, and the picture store, with what `folder` holds. Returns what came:
+    `pictures` that were copied, `pictures_missing` of those that were in the backup when it was made.
 
     Raises:
         SettingsError: the backup is not whole, of another kind of database, or there are tables already.
@@ -91,10 +93,11 @@ def restore_backup(settings: Settings, folder: Path) -> dict[str, Any]:
             raise SettingsError("SIGHTLINE_DATABASE_URL: there are tables already: restore into a new database")
         database.engine.dispose()
         _load(database, file)
+        note_restore(database)
     finally:
         database.close()
-    _copy(_pictures_of(folder), open_frame_store(settings.picture_store_url, ttl_s=None))
-    return about
+    copied = _copy(_pictures_of(folder), open_frame_store(settings.picture_store_url, ttl_s=None))
+    return about | {"pictures": copied, "pictures_missing": max(0, about["pictures"] - copied)}
 
 
 def _dump(database: Database, file: Path) -> None:

@@ -13,6 +13,7 @@ from sightline.pipelines import DEFAULT, check_camera
 from sightline.types import Pipeline, SourceId, Value
 from sightline.wire.messages import bad_message
 from storage.database.engine import Database, insert_into
+from storage.sinks.ended import forget_source_ended, tell_source_ended
 from storage.tables import Sources
 from storage.zones import Polygon, Zones
 
@@ -33,16 +34,19 @@ class CameraExistsError(SightlineError):
         self.camera_id = camera_id
 
 
+Url = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
 Rotation = Literal[0, 90, 180, 270]
 Mask = Annotated[tuple[Polygon, ...], Field(max_length=20)]
 AfterReading = Literal["keep", "move", "delete"]
 
 
 class Camera(Value):
-    """Settings of one camera. `url` may hold a password and is never shown."""
+    """Settings of one camera. `url` and `sub_url` may hold a password and are never shown."""
 
     camera_id: SourceId  #: the source_id of its frames
-    url: Annotated[SecretStr, Field(min_length=1, max_length=2048)]
+    url: Url
+    #: a smaller stream of it, which is looked at all the time; pictures of `url` are sent. None: `url` is both
+    sub_url: Url | None = None
     #: Of a row it may be one that is not installed here any more: the camera is shown, and gives no frames.
     pipeline: Pipeline = DEFAULT
     fps: Annotated[float, Field(gt=0, le=120)] = 5.0  #: frames sampled per second, at most
@@ -89,6 +93,7 @@ def add_camera(database: Database, camera: Camera) -> Camera:
         new = new.on_conflict_do_update(index_elements=[Sources.source_id], set_=row, where=Sources.url.is_(None))
         if connection.execute(new.returning(Sources.source_id)).first() is None:
             raise CameraExistsError(camera.camera_id)
+        forget_source_ended(connection, camera.camera_id)
     return camera
 
 
@@ -136,6 +141,7 @@ def remove_camera(database: Database, camera_id: str) -> None:
     with database.write() as connection:
         _get(connection, camera_id, lock=True)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(nothing))
+        tell_source_ended(connection, camera_id, and_again=True)
 
 
 def _check(camera: Camera) -> None:
@@ -146,6 +152,7 @@ def _check(camera: Camera) -> None:
             field="loop",
         )
     _check_folder(camera)
+    _check_sub_url(camera)
     if camera.min_fps is None:
         return
     if camera.preset == "archive":
@@ -173,6 +180,24 @@ def _check_folder(camera: Camera) -> None:
         raise BadMessageError(f"{field}: does not go with a folder, of which each photo is read once", field=field)
 
 
+def _check_sub_url(camera: Camera) -> None:
+    if camera.sub_url is None:
+        return
+    if camera.preset == "archive":
+        raise BadMessageError(
+            "sub_url: does not go with preset: archive, where every picture is read; take preset live, or leave it out",
+            field="sub_url",
+        )
+    for url, what in ((camera.url, "beside it"), (camera.sub_url, "as the smaller stream")):
+        address = url.get_secret_value()
+        if address.isdecimal() or is_folder(address):
+            raise BadMessageError(
+                f"sub_url: {address[:80]!r} is a {'folder' if is_folder(address) else 'USB camera'}, and cannot be "
+                f"used {what}; two streams are of one network camera, such as rtsp://camera/main and rtsp://camera/sub",
+                field="sub_url",
+            )
+
+
 def _get(connection: sa.Connection, camera_id: str, *, lock: bool = False) -> Camera:
     rows = sa.select(Sources.__table__).where(Sources.source_id == camera_id, Sources.url.is_not(None))
     row = connection.execute(rows.with_for_update(key_share=True) if lock else rows).mappings().first()
@@ -189,7 +214,8 @@ def _camera(row: sa.RowMapping) -> Camera:
 def _row(camera: Camera) -> dict[str, Any]:
     fields = {name: getattr(camera, name) for name in _row_names()}
     zones = [zone.model_dump() for zone in camera.zones]
-    return fields | {"url": camera.url.get_secret_value(), "zones": zones or None}
+    sub_url = None if camera.sub_url is None else camera.sub_url.get_secret_value()
+    return fields | {"url": camera.url.get_secret_value(), "sub_url": sub_url, "zones": zones or None}
 
 
 def _row_names() -> list[str]:

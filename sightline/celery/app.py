@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sightline.celery.fairness import threads_for
 from sightline.celery.transport import transport_of
 from sightline.pipelines import registry
-from sightline.redis.prefix import split_prefix
-from sightline.redis.sentinel import SentinelAddress, is_sentinel
+from sightline.redis.kombu_url import for_kombu
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -33,11 +32,8 @@ def create_app(settings: Settings) -> Celery:
     options = transport.options(settings)
     known = registry()
     if not url.startswith("amqp"):
-        url, prefix = split_prefix(url)
-        options["global_keyprefix"] = prefix
-    if is_sentinel(url):
-        address = SentinelAddress.of(url)
-        url, options = address.kombu_url(), options | address.kombu_options()
+        url, of_redis = for_kombu(url)
+        options |= of_redis
     app = Celery("sightline", broker=url, set_as_current=False)
     app.conf.update(
         task_queues=transport.task_queues(),

@@ -18,8 +18,10 @@ from sightline.errors import (
     SightlineError,
     SourceError,
     StoreUnavailableError,
+    TokensUsedError,
     UnsafeUrlError,
 )
+from sightline.redaction import redact_text, redact_url
 from sightline.settings import PlaceSettings, Settings
 
 _TIMEOUT_S: Final = 30.0
@@ -232,16 +234,15 @@ def _decoded(response: httpx.Response) -> Any:
 
 def _no_answer(settings: Settings, error: httpx.HTTPError) -> BrokerUnavailableError:
     said = str(error) or type(error).__name__
-    return BrokerUnavailableError(f"no answer from {settings.api_url}: {said}; {say_where(settings, 'API_URL')}")
+    where = redact_url(settings.api_url)
+    return BrokerUnavailableError(f"no answer from {where}: {redact_text(said)}; {say_where(settings, 'API_URL')}")
 
 
 def _accepted(settings: PlaceSettings, response: httpx.Response) -> httpx.Response:
     """The answer, if it is none of a refusal and comes from a Sightline."""
     if response.is_redirect:
-        to = response.headers.get("location", "elsewhere")
-        raise BadMessageError(
-            f"url: {settings.api_url} redirects to {to[:200]}; give the address it leads to", field="url"
-        )
+        where, to = (redact_url(url) for url in (settings.api_url, response.headers.get("location", "elsewhere")))
+        raise BadMessageError(f"url: {where} redirects to {to[:200]}; give the address it leads to", field="url")
     if response.is_success:
         return response
     raise _refused(response)
@@ -258,6 +259,8 @@ def _refused(response: httpx.Response) -> SightlineError:
         return BadMessageError(f"{text} (set SIGHTLINE_API_KEY)", field="api_key")
     if response.status_code in _TRY_LATER:
         after_s = _seconds(response.headers.get("retry-after"))
+        if reason == TokensUsedError.reason:
+            return TokensUsedError(text, retry_after_s=after_s)
         if reason == BacklogFullError.reason:
             return BacklogFullError(text, source_id=problem.get("source_id"), retry_after_s=after_s)
         passing = StoreUnavailableError if reason == StoreUnavailableError.reason else BrokerUnavailableError

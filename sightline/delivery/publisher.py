@@ -9,6 +9,7 @@ from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.celery.app import create_app
+from sightline.delivery.agreement import SameInstallation
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BacklogFullError, SightlineError
@@ -53,13 +54,17 @@ class Publisher:
 
         `tracer` is that of the process, if it has one already.
         """
-        return cls(
+        publisher = cls(
             Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)),
             open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
             Broker(create_app(settings)),
             keep,
             tracer or open_tracer(settings, "producer"),
         )
+        if settings.installation_id:
+            same = SameInstallation(publisher.ledger.agreement, lambda: settings.installation_id)
+            publisher.only_if(same.require)
+        return publisher
 
     def only_if(self, require: Callable[[], None]) -> None:
         """Ask `require` before each job; what it raises refuses it, and nothing of it is left."""
@@ -74,6 +79,7 @@ class Publisher:
 
         Raises:
             BadMessageError: its pipeline does not take such items.
+            SettingsError: Redis works with another installation than `installation_id` of the settings.
             BacklogFullError: nothing was published (not in the live lane, unless the total limit is met).
             StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be. Publish again with the
                 same ids.

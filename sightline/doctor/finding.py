@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
-from sightline.errors import BrokerUnavailableError, NotPermittedError, SightlineError
+from sightline.errors import BrokerUnavailableError, NotLetInError, NotPermittedError, SightlineError
 from sightline.redaction import redact_text
 from sightline.types import Value
 
@@ -46,6 +46,8 @@ def guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findi
     """What a check finds; an error of ours on the way is a finding, too."""
     try:
         yield from check()
+    except NotLetInError as error:
+        yield bad(what, str(error), "correct user and password in SIGHTLINE_REDIS_URL, SIGHTLINE_FRAMES_URL")
     except NotPermittedError as error:
         yield unknown(what, str(error))
     except BrokerUnavailableError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sightline.errors import BrokerUnavailableError, NotPermittedError, RetryableError, SettingsError
+from sightline.errors import BrokerUnavailableError, NotLetInError, NotPermittedError, RetryableError, SettingsError
 from sightline.redis.prefix import split_prefix
 from sightline.redis.sentinel import SentinelAddress, is_sentinel
 
@@ -103,6 +103,8 @@ def meaning_of(error: RedisError, what: str, unavailable: type[RetryableError]) 
     from sightline.redis.clients import is_refusal
 
     text = f"{what}: " + _PIPELINED.sub(r"\1) of pipeline caused error", str(error))
+    if isinstance(error, exceptions.AuthenticationError):
+        return NotLetInError(f"{text}. Check user and password in the URL")
     if is_refusal(error):
         return not_permitted(text)
     passing = (

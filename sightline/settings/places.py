@@ -8,7 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from sightline.settings.group import Group, also
-from sightline.settings.urls import check_api_url, check_optional_redis_url, check_redis_url
+from sightline.settings.urls.api import check_api_url
+from sightline.settings.urls.database import check_optional_database_url
+from sightline.settings.urls.redis import check_broker_url, check_optional_redis_url, check_redis_url
 
 
 class PlaceSettings(Group):
@@ -24,7 +26,7 @@ class PlaceSettings(Group):
         "`sentinel://user:password@host,host/0?master=NAME` follows Redis Sentinel, `?prefix=acme:` puts a "
         "prefix before all keys: see `docs/how-to/redis.md`.",
     )
-    broker_url: Annotated[str, AfterValidator(check_optional_redis_url)] = Field(
+    broker_url: Annotated[str, AfterValidator(check_broker_url)] = Field(
         "",
         pattern=r"^($|rediss?://|unix://|sentinel://|amqps?://)",
         description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
@@ -35,11 +37,18 @@ class PlaceSettings(Group):
     pictures_url: str = Field(
         "", description="Kept pictures: `file:///folder` or `s3://…`. Empty: `<data_dir>/pictures`."
     )
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(check_optional_database_url)] = Field(
         "",
         validation_alias=also("DATABASE_URL", "DATABASE_URL"),
         description="`sqlite:///file`, or `postgresql://user:password@host,host/name`: see `docs/how-to/database.md`. "
         "Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
+    )
+    installation_id: str = Field(
+        "",
+        pattern=r"^([0-9A-Za-z_-]{1,64})?$",
+        description="Whose Redis `redis_url` has to be, as `python -m storage installation` says it: to one that works "
+        "with another database, `sightline submit`, `ask` and the Python client send nothing. `sightline up` writes it "
+        "into `run.env`. Empty: those commands ask the database of `database_url`, where `storage` is installed.",
     )
     api_url: Annotated[str, AfterValidator(check_api_url)] = Field(
         "http://127.0.0.1:8080", description="Where the CLI and the Python client find the API."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,14 +10,13 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from sightline.delivery.agreement import Agreement, other_installation
-from sightline.errors import BrokerUnavailableError, SettingsError, StoreUnavailableError
+from sightline.delivery.agreement import Agreement, SameInstallation, other_installation
+from sightline.errors import BrokerUnavailableError
 from sightline.ids import new_id
 from storage.database.engine import Database, insert_into
-from storage.tables import Agreements, StoreBreaks
+from storage.tables import Agreements, LedgerLooks, StoreBreaks
 
 _ONE: Final = Agreements.one == 1
-_ASKED_EVERY_S: Final = 5.0
 
 
 class Break(StrEnum):
@@ -28,6 +26,8 @@ class Break(StrEnum):
     REDIS_OLDER = "redis_older"
     DATABASE_OLDER = "database_older"
     DATABASE_PROMOTED = "database_promoted"
+    RESTORED = "restored"  #: by `sightline restore`, beside an empty Redis
+    ACCEPTED = "accepted"  #: no break: somebody knows of the rows that are missing, and it is well so
 
 
 #: What each means, and what to do.
@@ -41,6 +41,9 @@ _WORDS: Final = {
     "does not count as done: what it has as accepted is done again, the rest once it is submitted again",
     Break.DATABASE_PROMOTED: "another PostgreSQL was promoted, and may lack its last moment. What was done since the "
     "last sweep before does not count as done, and may be submitted again",
+    Break.RESTORED: "sightline restore put a backup into this database. What came after the backup is not in it: "
+    "submit it again. What the API had accepted by then is done by itself",
+    Break.ACCEPTED: "the rows that a restored database does not have are accepted as missing",
 }
 
 
@@ -116,9 +119,42 @@ def list_breaks(database: Database, *, since: datetime | None = None, limit: int
         return [StoreBreak(at, Break(kind), frames) for at, kind, frames in connection.execute(rows)]
 
 
+def last_restore(database: Database) -> datetime | None:
+    """When `sightline restore` filled this database; None: never."""
+    with database.read() as connection:
+        found = sa.select(sa.func.max(StoreBreaks.at)).where(StoreBreaks.kind == Break.RESTORED.value)
+        return connection.scalar(found)
+
+
+def is_accepted(breaks: list[StoreBreak]) -> bool:
+    """Whether somebody accepted what is missing since the last time that the database came back older."""
+    ours = (Break.DATABASE_OLDER, Break.DATABASE_PROMOTED, Break.ACCEPTED)
+    return next((each.kind is Break.ACCEPTED for each in breaks if each.kind in ours), False)
+
+
+def note_restore(database: Database) -> None:
+    """A backup was put into this database: the next Redis is a new one, and nothing is lost with the one before."""
+    now = datetime.now(UTC)
+    with database.write() as connection:
+        if not sa.inspect(connection).has_table(StoreBreaks.__tablename__):
+            return  # of a version that knew nothing of it
+        connection.execute(sa.update(Agreements).values(step=0, proposed=0, timeline=""))
+        nothing = dict.fromkeys(("open_frames", "published_frames", "missing_frames", "missing_letters"), 0)
+        connection.execute(sa.update(LedgerLooks).values(nothing))
+        connection.execute(sa.insert(StoreBreaks), {"at": now, "kind": Break.RESTORED.value, "frames": 0})
+
+
+def accept_missing(database: Database, frames: int) -> None:
+    """Note that somebody knows of the frames whose rows are missing; the audit is in balance with them again."""
+    with database.write() as connection:
+        row = {"at": datetime.now(UTC), "kind": Break.ACCEPTED.value, "frames": frames}
+        connection.execute(sa.insert(StoreBreaks), row)
+
+
 def fresh_breaks(database: Database) -> list[StoreBreak]:
-    """Those of the last day."""
-    return list_breaks(database, since=datetime.now(UTC) - timedelta(days=1))
+    """Those of the last day, unless they were accepted."""
+    breaks = list_breaks(database, since=datetime.now(UTC) - timedelta(days=1))
+    return [] if breaks and breaks[0].kind is Break.ACCEPTED else breaks
 
 
 def require_same_installation(database: Database, agreement: Agreement) -> None:
@@ -128,26 +164,9 @@ def require_same_installation(database: Database, agreement: Agreement) -> None:
         raise error
 
 
-class SameInstallation:
-    """Asks that now and then, for who takes work again and again. Safe to share between threads."""
-
-    def __init__(self, database: Database, agreement: Agreement) -> None:
-        self._database = database
-        self._agreement = agreement
-        self._good_until = 0.0
-
-    def require(self) -> None:
-        """Raises BrokerUnavailableError: what is taken would end in another database. What does not answer is left to
-        who needs it."""
-        if time.monotonic() < self._good_until:
-            return
-        try:
-            require_same_installation(self._database, self._agreement)
-        except SettingsError as error:
-            raise BrokerUnavailableError(str(error)) from error
-        except (BrokerUnavailableError, StoreUnavailableError):
-            return
-        self._good_until = time.monotonic() + _ASKED_EVERY_S
+def same_installation(database: Database, agreement: Agreement) -> SameInstallation:
+    """The same, asked again and again, with an error that whoever sends work waits out: it ends no role."""
+    return SameInstallation(agreement, lambda: read_side(database).installation_id, BrokerUnavailableError)
 
 
 def _change(connection: sa.Connection, before: DatabaseSide, values: dict[str, int | float | str]) -> bool:

@@ -66,6 +66,8 @@ def note_loss(
                 unknown = min(open_frames, max(0, published_frames - published.get(source_id, 0)))
             frames = max(0, unknown - safe.get(source_id, 0))
             changes: dict[str, object] = {"generation": generation, "open_frames": 0, "published_frames": 0}
+            if published is None:  # it counts from nothing, and so no rows that it knew of are missing
+                changes |= {"missing_frames": 0, "missing_letters": 0}
             if frames:
                 lost[source_id] = frames
                 changes |= {"lost_frames": LedgerLooks.lost_frames + frames, "lost_at": datetime.now(UTC)}

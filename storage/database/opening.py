@@ -17,6 +17,8 @@ from pydantic_core import to_json
 from sqlalchemy import event, exc
 
 from sightline.errors import SettingsError
+from sightline.redaction import redact_url
+from sightline.settings.urls.database import check_database_url
 from storage.database.engine import LOCK_TIMEOUT_S, Database
 from storage.database.postgres import CONNECT_TIMEOUT_S, attend, connect_args
 
@@ -78,26 +80,22 @@ def require_existing(url: str) -> None:
         raise SettingsError(f"there is no database {address.database}: {CURE}")
 
 
+def shown_url(database: Database) -> str:
+    """Where it is, without user and password, which may stand in the options, too."""
+    return redact_url(database.engine.url.render_as_string(hide_password=False))
+
+
 def _address(url: str) -> sa.URL:
-    url, hosts = _several_hosts(url)
     try:
-        address = sa.make_url(url)
+        check_database_url(url)
+        plain, hosts = _several_hosts(url)
+        address = sa.make_url(plain)
     except (exc.ArgumentError, ValueError) as error:
-        raise SettingsError(
-            "SIGHTLINE_DATABASE_URL is not a URL; expected sqlite:///file or postgresql://user:password@host/name, "
-            "with special characters of the password as %XX"
-        ) from error
+        said = str(error) if isinstance(error, ValueError) else "it cannot be read"
+        raise SettingsError(f"SIGHTLINE_DATABASE_URL: {said}") from None  # a cause may show the password
     if hosts:
         address = address.update_query_dict({"host": hosts})
-    name = address.get_backend_name()
-    if name in ("postgres", "postgresql"):
-        return address.set(drivername="postgresql+psycopg")
-    if name == "sqlite" and address.database not in (None, "", ":memory:"):
-        return address
-    shown = address.render_as_string(hide_password=True)
-    raise SettingsError(
-        f"SIGHTLINE_DATABASE_URL: {shown} cannot be shared between processes; expected sqlite:///file or postgresql://…"
-    )
+    return address if address.get_backend_name() == "sqlite" else address.set(drivername="postgresql+psycopg")
 
 
 def _several_hosts(url: str) -> tuple[str, tuple[str, ...]]:

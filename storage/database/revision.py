@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sightline.errors import SettingsError, StoreUnavailableError
 from storage.database.causes import LASTING
 from storage.database.engine import Database
-from storage.database.opening import CURE, open_database
+from storage.database.opening import CURE, open_database, shown_url
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -23,7 +23,11 @@ _UPGRADE_LOCK: Final = 5_318_008  # any number, the same in every process
 
 
 def upgrade(url: str) -> str:
-    """Bring the tables to the newest revision and return it. Several processes may call this at once."""
+    """Bring the tables to the newest revision and return it. Several processes may call this at once.
+
+    Raises:
+        SettingsError: the tables are of a version that is newer than this one.
+    """
     from alembic import command
 
     database = open_database(url)
@@ -34,6 +38,8 @@ def upgrade(url: str) -> str:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
             config = alembic_config()
             config.attributes["connection"] = connection
+            if (newer := _newer(database, _revision_of(connection))) is not None:
+                raise newer
             command.upgrade(config, "head")
     finally:
         database.close()
@@ -43,19 +49,28 @@ def upgrade(url: str) -> str:
 def current_revision(database: Database) -> str | None:
     """The revision the tables have; None before the first upgrade."""
     with database.read() as connection:
-        if not sa.inspect(connection).has_table(_TABLE.name):
-            return None
-        # Asked at every look at readiness. Alembic's own way makes a new statement each time, which SQLAlchemy
-        # compiles and keeps.
-        return connection.scalar(_REVISION)
+        return _revision_of(connection)
+
+
+def _revision_of(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(_TABLE.name):
+        return None
+    # Asked at every look at readiness. Alembic's own way makes a new statement each time, which SQLAlchemy compiles
+    # and keeps.
+    return connection.scalar(_REVISION)
 
 
 @cache
-def expected_revision() -> str:
-    """The revision this code was written for."""
+def known_revisions() -> tuple[str, ...]:
+    """Those of this code, the newest first."""
     from alembic.script import ScriptDirectory
 
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+    return tuple(str(script.revision) for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
+
+
+def expected_revision() -> str:
+    """The revision this code was written for."""
+    return known_revisions()[0]
 
 
 def check_revision(database: Database) -> None:
@@ -65,7 +80,7 @@ def check_revision(database: Database) -> None:
         SettingsError: with what helps.
         StoreUnavailableError: it may be there later.
     """
-    where = database.engine.url.render_as_string(hide_password=True)
+    where = shown_url(database)
     try:
         current, expected = current_revision(database), expected_revision()
         _check_encoding(database)
@@ -73,8 +88,21 @@ def check_revision(database: Database) -> None:
         if error.cause in LASTING:
             raise SettingsError(f"SIGHTLINE_DATABASE_URL, {where}: {error}") from error
         raise
+    if (newer := _newer(database, current)) is not None:
+        raise newer
     if current != expected:
         raise SettingsError(f"the database {where} has revision {current or 'none'}, not {expected}: {CURE}")
+
+
+def _newer(database: Database, current: str | None) -> SettingsError | None:
+    """What to say where a newer version made the tables; None where it did not."""
+    if current is None or current in known_revisions():
+        return None
+    return SettingsError(
+        f"the database {shown_url(database)} has revision {current}, which this version does not know; the newest that "
+        f"it knows is {expected_revision()}: a newer version of Sightline made these tables. Start that version, or "
+        "name another database in SIGHTLINE_DATABASE_URL"
+    )
 
 
 def _check_encoding(database: Database) -> None:

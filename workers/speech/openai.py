@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from sightline.errors import BadMessageError, EngineUnavailableError, SettingsError
 from sightline.pipelines.speech import SAMPLES_A_SECOND, Segment, TranscribeOptions, Word
+from sightline.redaction import redact_url
 from sightline.settings import SpeechSettings
 from sightline.wire.models import LoadedModel
 from workers.speech.engine import Heard, Samples, SpeechEngine, Stretch
@@ -66,6 +67,7 @@ class OpenAiEngine:
         )
         key = settings.speech_api_key.get_secret_value()
         self._url = settings.speech_url.rstrip("/")
+        self._shown = redact_url(self._url)
         self._client = httpx.Client(
             base_url=f"{self._url}/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -89,17 +91,17 @@ class OpenAiEngine:
                 data=self._fields(stretch.options),
             )
         except httpx.HTTPError as error:
-            raise EngineUnavailableError(f"{self._url}: {type(error).__name__}: {error}") from error
+            raise EngineUnavailableError(f"{self._shown}: {type(error).__name__}: {error}") from error
         if response.status_code in _FOR_A_WHILE:
             raise EngineUnavailableError(
-                f"{self._url}: {_said(response)}", retry_after_s=_retry_after_s(response.headers.get("retry-after"))
+                f"{self._shown}: {_said(response)}", retry_after_s=_retry_after_s(response.headers.get("retry-after"))
             )
         if response.is_error:
-            return BadMessageError(f"{self._url}: {_said(response)}")
+            return BadMessageError(f"{self._shown}: {_said(response)}")
         try:
             answer = _Answer.model_validate_json(response.content)
         except ValidationError as error:
-            return BadMessageError(f"{self._url}: its answer is no transcription: {error.errors()[0]['msg']}")
+            return BadMessageError(f"{self._shown}: its answer is no transcription: {error.errors()[0]['msg']}")
         return _heard(answer, stretch)
 
     def _fields(self, options: TranscribeOptions) -> dict[str, Any]:

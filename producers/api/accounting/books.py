@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -13,9 +14,14 @@ from producers.api.middleware.problems import ALWAYS
 from producers.api.params import Since, Until
 from producers.api.services import Given
 from storage.access.keys import Role
-from storage.accounting.agreement import list_breaks
+from storage.accounting.agreement import is_accepted, list_breaks
 from storage.accounting.ledger_snapshots import lost_frames, missing_rows
 from storage.results import queries
+
+_MISSING: Final = (
+    "at most {frames} frames that were stored have no row, as the database came back as it was earlier. Submit again "
+    "what you have; `python -m storage accept-missing` says that the rest may stay missing"
+)
 
 router = APIRouter(prefix="/v1", tags=["operations"], responses=ALWAYS, dependencies=[Depends(require(Role.VIEWER))])
 
@@ -39,7 +45,8 @@ def get_audit(services: Given, since: Since = None, until: Until = None) -> Audi
     had it until it went by age.
 
     Of all time there may be more rows than the ledger counts, where Redis was emptied and the database was not; never
-    fewer, but for those that a restored backup does not have. `notes` says when one of the two came back older. With
+    fewer: what a restored backup does not have is missing until it is accepted. `notes` says when one of the two came
+    back older. With
     `since` or `until` it is about the frames published in that time, in whole hours, of the last 31 days; there too
     many rows are told as well: Redis lost its memory, and what it had accepted can not be proven.
     """
@@ -49,6 +56,8 @@ def get_audit(services: Given, since: Since = None, until: Until = None) -> Audi
     counts = services.publisher.ledger.balance()
     rows = queries.counts_by_source(services.database)
     lost, missing = lost_frames(services.database), missing_rows(services.database)
+    breaks = list_breaks(services.database)
+    accepted = is_accepted(breaks)
     sources = [
         _audit_source(
             source_id,
@@ -56,15 +65,24 @@ def get_audit(services: Given, since: Since = None, until: Until = None) -> Audi
             rows.get(source_id, {}),
             lost.get(source_id, 0),
             missing.get(source_id, (0, 0)),
+            missing_is_accepted=accepted,
         )
         for source_id in sorted(counts.keys() | rows.keys() | lost.keys())
     ]
-    notes = [each.words for each in list_breaks(services.database)]
+    notes = [each.words for each in breaks]
+    if missing and not accepted:
+        notes.insert(0, _MISSING.format(frames=sum(frames for frames, _ in missing.values())))
     return Audit(balanced=all(source.balanced for source in sources), sources=sources, notes=notes)
 
 
 def _audit_source(
-    source_id: str, counts: Mapping[str, int], rows: Mapping[str, int], lost: int, missing: tuple[int, int]
+    source_id: str,
+    counts: Mapping[str, int],
+    rows: Mapping[str, int],
+    lost: int,
+    missing: tuple[int, int],
+    *,
+    missing_is_accepted: bool,
 ) -> SourceAudit:
     dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
     published, stored, repeated, dead, open_frames = (
@@ -90,5 +108,5 @@ def _audit_source(
         removed_dead=removed_dead,
         lost=lost,
         missing_rows=missing[0],
-        balanced=published == ended + open_frames and in_database,
+        balanced=published == ended + open_frames and in_database and (missing_is_accepted or not any(missing)),
     )

@@ -14,6 +14,7 @@ from producers.api.services import ApiServices
 from sightline.delivery.ledger_lua import HOUR_S, HOURS_KEPT_S
 from sightline.errors import BadMessageError
 from storage.accounting import reconciliation
+from storage.accounting.agreement import last_restore
 from storage.accounting.reconciliation import MissingFrame
 
 _FIRST: Final = timedelta(seconds=HOURS_KEPT_S - HOUR_S)
@@ -61,6 +62,9 @@ def audit_hours(services: ApiServices, since: datetime | None, until: datetime |
     unknown = _with_unknown_rows(counts, rows)
     if unknown:  # or of frames that came since: what has a row by now is stored or open in the ledger from now on
         unknown = _with_unknown_rows(ledger.hourly_balance(hours), rows)
+    restored_at = last_restore(services.database)
+    if unknown and restored_at is not None:
+        unknown &= _unknown_since(restored_at, services, hours)
     sources = [
         _source(
             source_id, counts.get(source_id, {}), rows.get(source_id, Counter()), knows_rows=source_id not in unknown
@@ -77,9 +81,10 @@ def audit_hours(services: ApiServices, since: datetime | None, until: datetime |
         )
     # Every job of the time is read for it: where rows of stored frames are enough, the dead alone are looked for.
     missing = reconciliation.missing_between(services.database, start, end, dead_only=not notes)
-    return Audit(
-        balanced=not notes and not missing, sources=sources, since=start, until=end, notes=notes, missing=missing
-    )
+    balanced = not notes and not missing
+    if restored_at is not None and restored_at >= start:
+        notes.append(f"of the time before {_text(restored_at.timestamp())} there is what the restored backup had")
+    return Audit(balanced=balanced, sources=sources, since=start, until=end, notes=notes, missing=missing)
 
 
 def _hours(since: datetime | None, until: datetime | None) -> range:
@@ -95,6 +100,16 @@ def _hours(since: datetime | None, until: datetime | None) -> range:
             field="since",
         )
     return range(math.floor(first.timestamp() / HOUR_S), math.ceil(min(last, now).timestamp() / HOUR_S))
+
+
+def _unknown_since(restored_at: datetime, services: ApiServices, hours: range) -> set[str]:
+    """The same of the time after a backup was restored: with that a new ledger began."""
+    first = max(hours.start, math.floor(restored_at.timestamp() / HOUR_S) + 1)
+    if first >= hours.stop:
+        return set()
+    start, end = (datetime.fromtimestamp(hour * HOUR_S, UTC) for hour in (first, hours.stop))
+    rows = reconciliation.rows_between(services.database, start, end)
+    return _with_unknown_rows(services.publisher.ledger.hourly_balance(range(first, hours.stop)), rows)
 
 
 def _with_unknown_rows(counts: Mapping[str, Mapping[str, int]], rows: Mapping[str, Counter[str]]) -> set[str]:

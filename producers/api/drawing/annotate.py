@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import BadImageError
+from sightline.images.conversion import opaque
 from sightline.images.header import ImageLimits, check_image
 from sightline.types import Detection, FrameResult, Point, Reading, Xyxy
 
@@ -72,7 +73,7 @@ def decode(picture: bytes) -> Image:
     """
     check_image(picture, max_mb=LIMITS.max_mb, max_mpx=LIMITS.max_mpx)
     try:
-        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(opaque(picture, LIMITS), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise BadImageError("the stored picture cannot be decoded") from error
     if image is None:

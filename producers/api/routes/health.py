@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Final
@@ -22,7 +21,7 @@ from sightline.redis.connection import broker_errors
 from storage.accounting.agreement import fresh_breaks, require_same_installation
 from storage.database.causes import CURES, cure_of
 from storage.database.engine import require_writable
-from storage.database.revision import current_revision, expected_revision
+from storage.database.revision import current_revision, known_revisions
 
 router = APIRouter(tags=["health"])
 
@@ -53,7 +52,7 @@ def get_readiness(services: Given, response: Response) -> dict[str, Any]:
     Redis must not evict, and must be the one that works with this database. `warnings` says what works and should not
     stay so.
     """
-    _expected_revision()
+    known_revisions()  # looked up once, here: it takes Alembic's import
     asked = {name: _THREADS.submit(_outcome, name, services) for name in _CHECKS}
     answered, silent = wait(asked.values(), _WITHIN_S)
     for future in silent:
@@ -98,10 +97,12 @@ def _check_frame_store(services: ApiServices) -> Iterable[str]:
 
 
 def _check_database(services: ApiServices) -> Iterable[str]:
-    if current_revision(services.database) != _expected_revision():
+    current, known = current_revision(services.database), known_revisions()
+    if current is None or current in known[1:]:
         raise SettingsError("tables are not up to date: run `python -m storage upgrade`")
     require_writable(services.database)
-    return ()
+    # In an update the tables come first, and serve the version before until each of its roles had its turn.
+    return () if current == known[0] else ("the tables are of a newer version: update this API, too",)
 
 
 def _check_agreement(services: ApiServices) -> Iterable[str]:
@@ -113,9 +114,6 @@ def _check_agreement(services: ApiServices) -> Iterable[str]:
     except (BrokerUnavailableError, StoreUnavailableError):
         return ()  # one of the two is down, which its own check says
 
-
-#: Looked up once: it is part of the code, and takes Alembic's import.
-_expected_revision = functools.cache(expected_revision)
 
 _NOT_PERMITTED: Final = "Redis refuses this user or lacks a right for it; the log says which: deploy/redis/users.acl"
 

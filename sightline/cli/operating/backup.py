@@ -45,18 +45,24 @@ def restore(
 ) -> None:
     """Fill a new database and the picture store with a backup. Nothing may run meanwhile.
 
-    Redis must be empty: it knows what was stored since the backup, and would call it done.
+    Redis must be empty: it knows what was stored since the backup, and would call it done. Exit code 1 if pictures
+    of the backup are not in its folder any more; all else is restored then.
     """
     settings = load_settings() if data is None else load_settings(data_dir=data)
     if data is None or (data / "run.env").is_file():  # a new folder gets a new Redis of its own
         _require_empty(settings)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = _ask(settings, "restore", str(folder.resolve()))
+    missing = about["pictures_missing"]
     if as_json:
         print_json(about)
-        return
-    out.print(f"restored: {about['database']} as of {about['began_at'][:19]}, {about['pictures']} pictures")
-    out.print("next: python -m storage upgrade, then start the roles")
+    else:
+        out.print(f"restored: {about['database']} as of {about['began_at'][:19]}, {about['pictures']} pictures")
+        if missing:
+            err.print(f"{missing} pictures that were in the backup are not in {folder / 'pictures'} any more")
+        out.print("next: python -m storage upgrade, then start the roles")
+    if missing:
+        raise typer.Exit(1)
 
 
 def _require_empty(settings: Settings) -> None:

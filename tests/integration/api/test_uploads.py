@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app
@@ -18,6 +19,7 @@ from sightline.settings import Settings
 from sightline.types import FrameResult
 from sightline.wire.messages import Message
 from storage.access.keys import Role
+from storage.database.engine import Database
 from storage.database.opening import open_database
 from tests.exif import photo_at
 from tests.integration.api.uploading import Key, jpeg, upload
@@ -216,6 +218,17 @@ def test_without_redis_the_answer_is_503_and_readiness_names_it(settings: Settin
         assert ready.json()["checks"]["database"] == "ok"
         assert client.get("/healthz").json() == {"status": "ok"}
         assert "broker did not take or give a message" in client.get("/").text
+
+
+def test_the_version_before_stays_ready_beside_newer_tables(client: TestClient, database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    ready = client.get("/readyz")
+    assert ready.json()["checks"]["database"] == "ok"
+    assert "the tables are of a newer version: update this API, too" in ready.json()["warnings"]
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    assert "not up to date" in client.get("/readyz").json()["checks"]["database"]
 
 
 def test_ready_when_everything_answers(client: TestClient) -> None:

@@ -15,7 +15,13 @@ from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.delivery.result_board import AsyncResultBoard, ResultBoard
-from sightline.errors import BrokerUnavailableError, NotPermittedError, RetryableError, StoreUnavailableError
+from sightline.errors import (
+    BrokerUnavailableError,
+    NotLetInError,
+    NotPermittedError,
+    RetryableError,
+    StoreUnavailableError,
+)
 from sightline.ids import new_id
 from sightline.pipelines.queues import DETECT_TASK
 from sightline.redis.connection import connect, connect_async
@@ -86,8 +92,9 @@ async def test_so_it_is_for_asyncio(guest_url: str) -> None:
 
 @pytest.mark.parametrize("call", [CALLS["sightline:generation"], CALLS["MGET sightline:frame:key"]])
 def test_a_wrong_password_is_no_outage(guest_url: str, call: Callable[[str], object]) -> None:
-    with pytest.raises(NotPermittedError, match="Check user and password"):
+    with pytest.raises(NotLetInError, match="Check user and password") as refused:
         call(guest_url.replace("s3cret", "wrong"))
+    assert "users.acl" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

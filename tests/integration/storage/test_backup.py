@@ -18,6 +18,7 @@ from sightline.settings import Settings, load_settings
 from storage.access.keys import Role, create_key
 from storage.backup import make_backup, restore_backup
 from storage.database.opening import open_database
+from storage.database.revision import upgrade
 from storage.results.store import Store
 from storage.tables import Frames
 from tests.integration.storage.bundles import frame_result, message
@@ -63,7 +64,7 @@ def test_made_while_writers_work_and_restored_elsewhere(
     assert writing.wait(60)
     folder = tmp_path / "backup"
     made = make_backup(here, folder)
-    assert restore_backup(there, folder) == made
+    assert restore_backup(there, folder) == made | {"pictures_missing": 0}
 
     database = open_database(there.sqlalchemy_url)
     with database.read() as connection:
@@ -91,3 +92,13 @@ def test_what_is_no_whole_backup_is_refused(here: Settings, there: Settings, tmp
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(SettingsError, match="missing or damaged"):
         restore_backup(there, folder)
+
+
+def test_pictures_that_are_gone_from_the_backup_are_counted(here: Settings, there: Settings, tmp_path: Path) -> None:
+    upgrade(here.sqlalchemy_url)
+    open_frame_store(here.picture_store_url, ttl_s=None).put_many({f"f{number}": b"picture" for number in range(3)})
+    folder = tmp_path / "backup"
+    assert make_backup(here, folder)["pictures"] == 3
+    next(path for path in (folder / "pictures").rglob("*") if path.is_file()).unlink()
+    restored = restore_backup(there, folder)
+    assert (restored["pictures"], restored["pictures_missing"]) == (2, 1)

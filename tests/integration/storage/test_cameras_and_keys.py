@@ -50,6 +50,24 @@ def test_a_folder_says_what_becomes_of_its_photos(database: Database) -> None:
     assert update_camera(database, "yard", url="rtsp://10.0.0.5/s", after_reading="keep").after_reading == "keep"
 
 
+def test_two_streams_are_of_a_live_camera_on_the_network(database: Database) -> None:
+    sub = SecretStr("rtsp://admin:secret@10.0.0.5/sub")
+    both = GATE.model_copy(update={"sub_url": sub})
+    add_camera(database, both)
+    assert get_camera(database, "gate") == both
+    assert "secret" not in repr(both) + both.model_dump_json()
+    for changes, says in (
+        ({"preset": "archive"}, "sub_url: does not go with preset: archive"),
+        ({"url": "/srv/ftp/yard/"}, "'/srv/ftp/yard/' is a folder, and cannot be used beside it"),
+        ({"url": "0"}, "'0' is a USB camera, and cannot be used beside it"),
+        ({"sub_url": "1"}, "'1' is a USB camera, and cannot be used as the smaller stream"),
+    ):
+        with pytest.raises(BadMessageError, match=says) as caught:
+            update_camera(database, "gate", **changes)
+        assert caught.value.field == "sub_url"
+    assert update_camera(database, "gate", sub_url=None) == GATE
+
+
 def test_a_camera_comes_back_as_it_was_added(database: Database) -> None:
     yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive")
     add_camera(database, yard)

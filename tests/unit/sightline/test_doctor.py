@@ -10,7 +10,7 @@ import pytest
 
 from sightline.doctor.finding import Finding, State, guarded, ok, warn
 from sightline.doctor.machine import compare_clocks, look_at_disks
-from sightline.errors import BrokerUnavailableError, NotPermittedError, SettingsError
+from sightline.errors import BrokerUnavailableError, NotLetInError, NotPermittedError, SettingsError
 from sightline.settings import load_settings
 
 
@@ -50,6 +50,7 @@ def test_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, 
         (BrokerUnavailableError("redis://me:secret@h/0 is away"), State.BAD),
         (SettingsError("wrong"), State.BAD),
         (NotPermittedError("no right"), State.UNKNOWN),
+        (NotLetInError("who?"), State.BAD),
     ],
 )
 def test_an_error_is_a_finding_and_the_ones_before_it_stay(error: Exception, state: State) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from sightline.errors import SettingsError, StoreUnavailableError
@@ -54,6 +55,21 @@ def test_a_database_without_tables_names_the_cure(tmp_path: Path) -> None:
     database.close()
 
 
+def test_tables_of_a_newer_version_are_left_as_they_are(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'file.sqlite3'}"
+    upgrade(url)
+    database = open_database(url)
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    said = r"revision 9999, which this version does not know.* a newer version of Sightline made these tables"
+    with pytest.raises(SettingsError, match=said):
+        check_revision(database)
+    with pytest.raises(SettingsError, match=said):
+        upgrade(url)
+    assert current_revision(database) == "9999"
+    database.close()
+
+
 def test_asking_for_the_revision_again_and_again_takes_no_memory(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'file.sqlite3'}"
     upgrade(url)
@@ -90,4 +106,15 @@ def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     assert (tmp_path / "a b%" / "file.sqlite3").stat().st_mode & 0o777 == 0o600
     unknown = run("revoke-key", "nope")
     assert (unknown.returncode, "there is no valid key 'nope'" in unknown.stderr) == (1, True)
+    made = run("create-key", "me", "operator", "--tokens-per-minute", "500")
+    key_id = made.stdout.split("_")[1]
+    assert run("list-keys").stdout.endswith("  me  500 tokens a minute\n")
+    assert run("limit-key", key_id, "0").returncode == 0
+    assert run("list-keys").stdout.endswith("  me  any number of tokens a minute\n")
+    assert run("limit-key", key_id, "default").returncode == 0
+    assert run("list-keys").stdout.endswith("  me\n")
+    for wrong, said in (("-1", "tokens_per_minute: -1 is no limit"), ("much", "'much' is no number; give one, 0 ")):
+        refused = run("limit-key", key_id, wrong)
+        assert (refused.returncode, said in refused.stderr) == (1, True)
+    assert "there is no valid key 'nope'" in run("limit-key", "nope", "5").stderr
     assert run("sideways").returncode == 2

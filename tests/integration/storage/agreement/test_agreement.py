@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from fastapi.testclient import TestClient
 
 from benchmarks.chaos.machine.postgres import find_binaries
 from producers.api.app import create_app
+from sightline.cli import main
+from sightline.client.client import Sightline
 from sightline.errors import SettingsError
+from sightline.settings import load_settings
 from sightline.testing import make_picture
+from storage.__main__ import main as storage_main
 from storage.access.keys import Role, create_key
-from storage.accounting.agreement import Break, list_breaks, read_side
+from storage.accounting.agreement import Break, accept_missing, list_breaks, read_side
 from storage.accounting.ledger_snapshots import lost_frames
 from storage.backup import make_backup, restore_backup
 from storage.doctor import look_at_agreement
@@ -49,6 +54,14 @@ def ask(installation: Installation, path: str) -> Any:
     key = create_key(installation.database, "test", Role.VIEWER)
     with TestClient(create_app(installation.settings), headers={"X-API-Key": key}) as api:
         return api.get(path).json()
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *command: str) -> object:
+    """The exit status of `sightline` with these arguments."""
+    monkeypatch.setattr("sys.argv", ["sightline", *command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
 
 
 def test_rounds_of_two_stores_that_agree(installation: Installation) -> None:
@@ -105,7 +118,7 @@ def test_a_restored_backup_does_again_what_it_does_not_have(
     restore_backup(installation.settings.model_copy(update=places), tmp_path / "backup")
     installation.moved_to(**places)
     installation.rebuild.run()
-    assert breaks(installation) == [(Break.DATABASE_OLDER, 2)]
+    assert breaks(installation) == [(Break.DATABASE_OLDER, 2), (Break.RESTORED, 0)]
     assert installation.is_open == {"gate": 1}  # what the backup has as accepted is done again by itself
     assert installation.submit("AB2").job_id == accepted.job_id
     assert installation.submit("AB3").job_id == late.job_id
@@ -117,16 +130,57 @@ def test_a_restored_backup_does_again_what_it_does_not_have(
     installation.submit("AB3")
     assert installation.is_open == {}  # now it is done, in this life too
     installation.rebuild.run()
-    assert len(breaks(installation)) == 1
+    assert len(breaks(installation)) == 2
 
     audit = ask(installation, "/v1/audit")
-    assert audit["balanced"]
+    assert not audit["balanced"]
     assert audit["sources"][0]["missing_rows"] == 2
-    (note,) = audit["notes"]
+    what_to_do, note, _ = audit["notes"]
+    assert "at most 2 frames" in what_to_do
+    assert "accept-missing" in what_to_do
     assert "a backup was restored" in note
     assert note in ask(installation, "/readyz")["warnings"]
-    (finding,) = look_at_agreement(installation.settings)
+    finding, _ = look_at_agreement(installation.settings)
     assert (finding.state, finding.says) == ("warn", note)
+
+    accept_missing(installation.database, 2)
+    assert ask(installation, "/v1/audit")["balanced"]
+    assert "backup" not in str(ask(installation, "/readyz")["warnings"])
+
+
+def test_after_a_restore_by_the_book_nothing_is_called_lost(
+    tmp_path: Path, own_redis: OwnRedis, database_url: str, empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{find_binaries()}:/usr/bin:/bin")
+    installation = Installation(tmp_path / "here", own_redis.url, database_url)
+    for text in ("AB1", "AB2"):
+        installation.finish(installation.submit(text))
+    noted = installation.submit("AB3")
+    installation.submit("LV1", "lane", is_noted=False)
+    installation.rebuild.run()
+    make_backup(installation.settings, tmp_path / "backup", with_pictures=False)
+    installation.rebuild.run()
+
+    own_redis.client().flushdb()
+    places = {"database_url": empty_url, "data_dir": tmp_path / "there"}
+    restore_backup(installation.settings.model_copy(update=places), tmp_path / "backup")
+    installation.moved_to(**places)
+    for _ in range(3):
+        installation.rebuild.run()
+    assert breaks(installation) == [(Break.RESTORED, 0)]
+    assert lost_frames(installation.database) == {}
+    assert [job.job_id for job in installation.publisher.ledger.open_jobs()] == [noted.job_id]
+    installation.finish(noted)
+    installation.finish(installation.submit("AB4"))
+    for path in ("/v1/audit", f"/v1/audit?since={datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"):
+        audit = ask(installation, path)
+        assert audit["balanced"], audit
+        assert "backup" in audit["notes"][-1]
+
+    own_redis.client().flushdb()  # and of the next time it is told
+    installation.rebuild.run()
+    assert breaks(installation)[0][0] is Break.REDIS_EMPTIED
+    installation.close()
 
 
 def test_a_late_copy_of_what_a_restored_database_lacks_is_worked_on(
@@ -238,6 +292,42 @@ def test_a_database_of_another_installation_is_refused_in_words(installation: In
     other.close()
 
 
+def test_commands_and_clients_send_nothing_to_another_installation(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "car.jpg").write_bytes(make_picture("AB123CD"))
+    (tmp_path / "ask.jsonl").write_text(
+        '{"custom_id": "1", "body": {"model": "m", "messages": [{"role": "user", "content": "hi"}]}}'
+    )
+    other = Installation(tmp_path / "other", installation.settings.redis_url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[4]))
+    monkeypatch.setenv("SIGHTLINE_REDIS_URL", other.settings.redis_url)
+    monkeypatch.setenv("SIGHTLINE_FRAMES_URL", other.settings.frames_url)
+    settings = load_settings(installation_id=read_side(other.database).installation_id)
+    with Sightline(settings) as client, pytest.raises(SettingsError, match="works with another database"):
+        client.submit("car.jpg")
+    assert storage_main(["installation"]) == 1  # there is none in ./data
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", other.settings.sqlalchemy_url)
+    capsys.readouterr()
+    assert storage_main(["installation"]) == 0
+    assert capsys.readouterr().out.strip() == read_side(other.database).installation_id
+    for command in (
+        ["submit", "car.jpg"],
+        ["submit", "ask.jsonl", "--pipeline", "chat", "--out", "answers.jsonl"],
+        ["ask", "hi", "--no-lookups"],
+    ):
+        assert typed(monkeypatch, *command) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert said.count("works with another database") == 1, said
+    assert installation.publisher.ledger.open_jobs() == []
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", installation.settings.sqlalchemy_url)
+    assert typed(monkeypatch, "submit", "car.jpg") == 0
+    (job,) = installation.publisher.ledger.open_jobs()
+    assert job.frames[0].name == "car.jpg"
+    other.close()
+
+
 def test_a_promoted_postgres_may_lack_its_last_moment(tmp_path: Path, redis_url: str) -> None:
     binaries = find_binaries()
     if binaries is None:
@@ -247,7 +337,7 @@ def test_a_promoted_postgres_may_lack_its_last_moment(tmp_path: Path, redis_url:
         installation.rebuild.run()
         installation.rebuild.run()
         assert read_side(installation.database).timeline == "00000001"
-        while second.sql("SELECT step FROM agreements")[0][0] < 2:
+        while second.sql("SELECT count(*) FROM agreements WHERE step >= 2")[0][0] == 0:
             pass
         first_step = installation.publisher.ledger.agreement.read().step
         second.sql("SELECT pg_wal_replay_pause()", name="postgres")
