@@ -177,6 +177,7 @@ class Fleet:
                 open_timeout_s=settings.camera_open_timeout_s,
                 read_timeout_s=settings.camera_read_timeout_s,
                 allow_private=settings.allow_private_urls,
+                hardware=settings.camera_hardware_decoding,
                 on_demand=live and camera.fps <= KEY_FRAMES_FPS,
                 limits=limits,
             ),

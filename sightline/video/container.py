@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +11,20 @@ from typing import Any, Final, Protocol
 
 import av
 import av.error
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 from sightline.video.filters import Deinterlacer, Turn
+from sightline.video.hardware import DEVICE_ERRORS, OFF, accelerator
 from sightline.video.losses import Losses
 from sightline.video.pending import PendingPackets
 from sightline.video.picture import Picture
 from sightline.video.track import best_track, turned_by_tag
 from sightline.video.words import explain, explain_file
+
+log = logging.getLogger(__name__)
 
 #: So many broken packets in a row and a stream is given up; a lossy network breaks a few now and then.
 _MAX_BROKEN: Final = 250
@@ -61,6 +66,7 @@ class ReadOptions:
     is_file: bool = False
     #: Nothing is decoded but what somebody asks for: then the newest picture, from any thread.
     on_demand: bool = False
+    hardware: str = OFF  #: what decodes, as `sightline.video.hardware.accelerator` takes it
 
 
 class Container:
@@ -74,14 +80,7 @@ class Container:
         self.packets = 0  #: of the video, so far
         self._is_open = False
         with self._errors(options.open_timeout_s, "did not open within"):
-            self.av: InputContainer = av.open(  # pyright: ignore[reportAttributeAccessIssue] - it is read
-                options.file or url,
-                format=options.format,
-                options=options.ffmpeg,
-                timeout=(options.open_timeout_s, options.read_timeout_s),
-                metadata_errors="replace",
-                io_open=_opener(options.open_file),
-            )
+            self.av = self._opened(accelerator(options.hardware))
         self._is_open = True
         try:
             self.stream = best_track(self.av)
@@ -159,6 +158,24 @@ class Container:
 
     def close(self) -> None:
         self.av.close()
+
+    def _opened(self, hardware: HWAccel | None) -> InputContainer:
+        options = self._options
+        try:
+            return av.open(  # pyright: ignore[reportReturnType] - it is read
+                options.file or self._url,
+                format=options.format,
+                options=options.ffmpeg,
+                timeout=(options.open_timeout_s, options.read_timeout_s),
+                metadata_errors="replace",
+                io_open=_opener(options.open_file),
+                hwaccel=hardware,
+            )
+        except DEVICE_ERRORS as error:
+            if hardware is None or options.file is not None:  # of which a part was read
+                raise
+            log.warning("%s: decoded in software: %s", self._name, getattr(error, "strerror", None) or error)
+            return self._opened(None)
 
     def _pending_pictures(self) -> Iterator[Picture]:
         pending = PendingPackets(self.stream)
