@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from sightline.cli.discover import discover
 from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.polygons import read_polygons, read_zones
@@ -37,7 +38,8 @@ _TOLD: Final = {
 #: Of a camera. A file in this folder may be called so too.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
-app = typer.Typer(help="Cameras: test, list, add, change, pause, resume, remove.", no_args_is_help=True)
+app = typer.Typer(help="Cameras: discover, test, list, add, change, pause, resume, remove.", no_args_is_help=True)
+app.command()(discover)
 
 Name = Annotated[str, typer.Argument(help="Name of the camera; it is the source of its rows.")]
 Fps = Annotated[float, typer.Option(min=0.1, max=60, help="Frames a second that are looked at, at most.")]

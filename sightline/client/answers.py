@@ -61,6 +61,7 @@ class Passage(Answer):
     country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
     country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`
+    likelihood: float | None = None  #: that it is the plate that was searched for with `likely`
 
 
 class Finding(Answer):

@@ -24,33 +24,37 @@ class PendingPackets:
     """
 
     def __init__(self, stream: VideoStream) -> None:
+        self.has_key = False  #: before the first key frame nothing can be decoded
+        self.failed = 0  #: packets in a row that could not be decoded
         self._decoder = stream.codec_context
         self._lock = threading.Lock()  #: of the packets
         self._packets: list[av.Packet] = []
+        self._decoded = 0  #: of these
         self._bytes = 0
-        self._has_key = False  #: before the first key frame nothing can be decoded
-        self._is_gap = False  #: packets were passed over: what the decoder holds is of before them
+        self._begins = False  #: what the decoder holds is of before these packets
         self._decoding = threading.Lock()
         self._frames: deque[av.VideoFrame] = deque(maxlen=2)  #: the newest two
 
     def add(self, packet: av.Packet) -> None:
         with self._lock:
             if packet.is_keyframe:
-                self._has_key = True
-                self._is_gap = self._is_gap or bool(self._packets)
-                self._packets, self._bytes = [], 0
-            if not self._has_key:
+                self.has_key = True
+                self._begins = self._begins or self._decoded < len(self._packets)
+                self._packets, self._decoded, self._bytes = [], 0, 0
+            if not self.has_key:
                 return
             self._packets.append(packet)
             self._bytes += packet.size
         if self._bytes > _MOST_BYTES:
             self._decode()
+            with self._lock:
+                self._packets, self._decoded, self._bytes = [], 0, 0
 
     def newest(self) -> av.VideoFrame:
         """Raises `SourceError`: there is none, or it is damaged."""
         frames = self._decode()
         if not frames:
-            raise SourceError("no whole picture came since the newest key frame")
+            raise SourceError("a picture could not be decoded")
         if frames[-1].is_corrupt:
             raise SourceError("a picture could not be decoded: it is damaged")
         return _deinterlaced(frames) if frames[-1].interlaced_frame else frames[-1]
@@ -58,17 +62,31 @@ class PendingPackets:
     def _decode(self) -> list[av.VideoFrame]:
         with self._decoding:
             with self._lock:
-                packets, self._packets, self._bytes = self._packets, [], 0
-                is_gap, self._is_gap = self._is_gap, False
-            if is_gap:
+                packets, self._decoded = self._packets[self._decoded :], len(self._packets)
+                begins, self._begins = self._begins, False
+            if begins:
                 self._decoder.flush_buffers()
                 self._frames.clear()
             for packet in packets:
-                try:
-                    self._frames.extend(packet.decode())
-                except av.error.FFmpegError:  # the one before is none of now, the next one may be good
-                    self._frames.clear()
+                self._feed(packet)
+            if packets and not self._frames and not self.failed:
+                self._drain()
             return list(self._frames)
+
+    def _feed(self, packet: av.Packet) -> None:
+        try:
+            self._frames.extend(packet.decode())
+            self.failed = 0
+        except av.error.FFmpegError:  # the one before is none of now, the next one may be good
+            self._frames.clear()
+            self.failed += 1
+
+    def _drain(self) -> None:
+        """The decoder waits for more, to bring pictures in order. It gives what it has, and begins anew after that."""
+        self._frames.extend(self._decoder.decode(None))
+        self._decoder.flush_buffers()
+        with self._lock:
+            self._decoded = 0
 
 
 def _deinterlaced(frames: list[av.VideoFrame]) -> av.VideoFrame:

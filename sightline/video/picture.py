@@ -17,7 +17,7 @@ class Picture:
     Its pixels cost nothing until they are asked for.
     """
 
-    __slots__ = ("_media", "_tag_degrees", "_turn", "damaged", "stamp_s")
+    __slots__ = ("_is_key", "_media", "_tag_degrees", "_turn", "damaged", "stamp_s")
 
     def __init__(
         self,
@@ -27,10 +27,12 @@ class Picture:
         damaged: bool = False,
         turn: Turn | None = None,
         tag_degrees: int = 0,
+        is_key: bool = False,
     ) -> None:
         self.stamp_s = stamp_s  #: seconds, as the stream says; None: it says nothing
         self.damaged = damaged  #: the decoder says so: parts of it are guessed, or all of it is lost
         self._media = media
+        self._is_key = is_key
         self._turn = turn
         self._tag_degrees = tag_degrees
 
@@ -58,7 +60,7 @@ class Picture:
         """Whether it can be decoded without the ones before."""
         if isinstance(self._media, av.VideoFrame):
             return bool(self._media.key_frame)
-        return isinstance(self._media, av.Packet)
+        return self._is_key or isinstance(self._media, av.Packet)
 
     @property
     def is_lost(self) -> bool:

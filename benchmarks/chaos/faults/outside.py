@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from benchmarks.chaos.faults.fault import Lasting, wait_for
-from benchmarks.chaos.faults.workers import any_role
 from benchmarks.chaos.machine.clock import STEP_S, step
 from benchmarks.chaos.machine.system import TWICE_VISIBILITY_S, System
 from benchmarks.chaos.switches import CAMERA, MOOD_MET_FILE, RECEIVER_MOOD_FILE
@@ -111,7 +110,7 @@ class ClockStep(Lasting):
 
     @contextmanager
     def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
-        part = system.pick(any_role(rng), rng)
+        part = system.pick_worker(rng)
         step(system.folder, part.name, rng.choice((-STEP_S, STEP_S)))
         yield
         step(system.folder, part.name, 0)

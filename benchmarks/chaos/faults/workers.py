@@ -12,7 +12,6 @@ from typing import ClassVar
 from benchmarks.chaos.faults.fault import Fault, Lasting
 from benchmarks.chaos.machine.system import TWICE_VISIBILITY_S, System
 from benchmarks.chaos.switches import NO_MEMORY_FILE, SLOW_FILE, SLOW_S
-from sightline.pipelines import registry
 
 
 class _KillWorker(Lasting):
@@ -53,7 +52,7 @@ class TermKill(Fault):
     name = "term-kill"
 
     def strike(self, system: System, rng: random.Random) -> None:
-        part = system.pick(any_role(rng), rng)
+        part = system.pick_worker(rng)
         process = part.process
         system.signal(part, signal.SIGTERM)
         time.sleep(1.0)
@@ -68,7 +67,7 @@ class Freeze(Lasting):
 
     @contextmanager
     def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
-        part = system.pick(any_role(rng), rng)
+        part = system.pick_worker(rng)
         system.signal(part, signal.SIGSTOP)
         yield
         system.signal(part, signal.SIGCONT)
@@ -104,7 +103,3 @@ class Poison(Fault):
 
     def strike(self, system: System, rng: random.Random) -> None:
         """The producer publishes it with the round's first bundle."""
-
-
-def any_role(rng: random.Random) -> str:
-    return rng.choice(registry().usual_roles)

@@ -97,7 +97,7 @@ def _outline(image: Image, detection: Detection, scale: float, *, read: bool) ->
 
 def _label(image: Image, detection: Detection, reading: Reading | None, outline: npt.NDArray[np.int32]) -> None:
     """A filled tag above the box, or below it where there is no room."""
-    text = f"{reading.text}  {reading.confidence:.0%}" if reading else f"{detection.label}  {detection.confidence:.0%}"
+    text = f"{reading.words}  {reading.confidence:.0%}" if reading else f"{detection.label}  {detection.confidence:.0%}"
     size = max(0.45, image.shape[1] / 1800)
     (width, height), baseline = cv2.getTextSize(text, _FONT, size, 1)
     pad = max(3, round(height * 0.4))

@@ -18,6 +18,7 @@ from producers.api.middleware.problems import ALWAYS, described
 from producers.api.services import ApiServices, Given
 from producers.camera.address import check_credentials
 from producers.camera.capture.view import View
+from producers.camera.onvif.discovery import FoundCamera, discover
 from producers.camera.probe import CameraTest, probe_camera
 from producers.camera.sources.opening import STREAM_SCHEMES
 from producers.camera.sources.source import SourceOptions
@@ -141,6 +142,27 @@ class CameraChange(BaseModel):
     zones: Annotated[Zones, _ZONES] | None = None
 
 
+class Search(BaseModel):
+    """How to look for cameras. Without a user cameras are found, but most do not tell their streams."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"user": "onvif", "password": "secret"}})
+
+    user: Annotated[str, Field(max_length=128)] = ""
+    password: Annotated[str, Field(max_length=128)] = ""
+    address: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9.:\[\]-]{1,253}$",
+            description="Ask this camera alone, also in another network; with its port if that is not 80.",
+        ),
+    ] = None
+    seconds: Annotated[float, Field(ge=1, le=10, description="How long cameras may take to answer.")] = 3.0
+
+
+class FoundCameras(BaseModel):
+    items: list[FoundCamera]
+
+
 class CameraView(BaseModel):
     """A camera as it is shown: its URLs without credentials, and how it does."""
 
@@ -213,6 +235,13 @@ async def test_camera(asked: CameraUrl, services: Given) -> CameraTest:
         probe_camera, camera.url.get_secret_value(), options, view=View.of_camera(camera), zones=camera.zones
     )
     return await to_thread.run_sync(look, limiter=_tests_at_once())
+
+
+@router.post("/discover", summary="Find cameras by ONVIF", dependencies=[Depends(require(Role.OPERATOR))])
+async def discover_cameras(asked: Search, services: Given) -> FoundCameras:  # noqa: ARG001 - the audit log
+    """Cameras in the network of the API that answer to WS-Discovery, and their streams."""
+    look = functools.partial(discover, asked.user, asked.password, seconds=asked.seconds, address=asked.address)
+    return FoundCameras(items=await to_thread.run_sync(look, limiter=_tests_at_once()))
 
 
 @router.get(

@@ -17,6 +17,7 @@ from producers.camera.publish.slots import EncodedFrame, Outlet
 from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.files import file_edition
 from producers.camera.sources.opening import file_path, is_file, open_source
+from producers.camera.sources.sampling import KeyFrameSampler
 from producers.camera.sources.source import BgrImage, Grab, Source, SourceOptions
 from sightline.errors import BrokerUnavailableError, SourceError
 from sightline.ids import content_id, new_id
@@ -129,7 +130,7 @@ class Reader(CameraThread[Outlet]):
         return False
 
     def _read(self, source: Source, edition: str) -> None:
-        sampler = Sampler(self.camera.fps)
+        sampler = KeyFrameSampler(self.camera.fps) if self._options.on_demand else Sampler(self.camera.fps)
         gate = MotionGate() if self.camera.motion else None
         health = Health() if self.camera.preset == "live" else None
         first_frame_s: float | None = None
@@ -147,7 +148,7 @@ class Reader(CameraThread[Outlet]):
             first_frame_s = first_frame_s or time.monotonic()
             if time.monotonic() - first_frame_s > GOOD_RUN_S:
                 self._backoff.reset()
-            if sampler.takes(grab.at_s):
+            if _takes(sampler, grab):
                 self._take(self._view.of(grab), gate, health, source, edition)
 
     def _take(self, grab: Grab, gate: MotionGate | None, health: Health | None, source: Source, edition: str) -> None:
@@ -227,3 +228,9 @@ class Reader(CameraThread[Outlet]):
             ended_files.add(self.camera.camera_id, edition)
         except BrokerUnavailableError as error:  # the file would be read again, after a restart, for nothing but work
             log.warning("camera %s: that its file was read could not be noted: %s", self.camera.camera_id, error)
+
+
+def _takes(sampler: Sampler | KeyFrameSampler, grab: Grab) -> bool:
+    if isinstance(sampler, KeyFrameSampler):
+        return sampler.takes(grab.at_s, is_key=grab.is_key)
+    return sampler.takes(grab.at_s)

@@ -139,5 +139,6 @@ def open_stream(url: str, options: SourceOptions, stop: threading.Event) -> Stre
         open_timeout_s=options.open_timeout_s,
         read_timeout_s=options.read_timeout_s,
         on_demand=options.on_demand,
+        hardware=options.hardware,
     )
     return StreamSource(url, Container(encoded, read), options, stop)
