@@ -152,7 +152,7 @@ class Taker:
         """In place of kombu's, which what cannot be read would keep from giving back all others."""
         try:
             self._restore(tag, client=client, leftmost=leftmost)
-        except ValueError as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             log.error("what is in %s as %s is no message, left there: %s", self._channel.unacked_key, tag, error)
             self._client.zrem(self._channel.unacked_index_key, tag)
 

@@ -1,4 +1,4 @@
-"""What somebody should be called for, fault by fault."""
+"""What somebody should be called for, fault by fault; questions and recordings are not asked about yet."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class System:
 
     def _observed(self, roles: Sequence[Part]) -> list[Part]:
         (api_port,) = _free_ports(1)
-        ours = [part for part in roles if part.name not in ("receiver", "stream", "producer")]
+        ours = [part for part in roles if part.name not in ("receiver", "stream", "model", "producer")]
         environment = {f"{PREFIX}API_PORT": str(api_port)}
         ours.append(Part("api", _python("api"), ready=b"startup complete", environment=environment))
         self.metrics_ports = dict(zip((part.name for part in ours), _free_ports(len(ours)), strict=True))

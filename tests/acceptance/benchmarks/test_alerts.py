@@ -15,11 +15,12 @@ from tests.acceptance.parts.machine import ROOT
 FAULTS = ("database-read-only", "receiver-down", "foreign")
 
 
+@pytest.mark.timeout(480)
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 @pytest.mark.skipif(find_binaries() is None, reason="no PostgreSQL")
 def test_each_fault_fires_what_it_should_and_nothing_else() -> None:
     command = [sys.executable, "-m", "benchmarks.chaos.alerts", "--only", *FAULTS]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=460)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "database-read-only passing: none; lasting: StoreDown" in done.stdout
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(FAULTS)

@@ -43,7 +43,7 @@ def wait_for(client: redis.Redis) -> None:
 
 
 def test_a_worker_does_not_begin_where_work_is_evicted(evicting: redis.Redis, settings: Settings) -> None:
-    with pytest.raises(SettingsError, match=r"SIGHTLINE_REDIS_URL: Redis .*allkeys-lru.*set noeviction"):
+    with pytest.raises(SettingsError, match=r"SIGHTLINE_REDIS_URL: (Redis|Valkey) .*allkeys-lru.*set noeviction"):
         open_services(create_app(settings), settings, "test@here", Patience())
     evicting.config_set("maxmemory-policy", "noeviction")
     open_services(create_app(settings), settings, "test@here", Patience())
