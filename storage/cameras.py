@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -88,6 +91,7 @@ def add_camera(database: Database, camera: Camera) -> Camera:
     check_camera(camera.pipeline, camera.camera_id)
     row = _row(camera)
     with database.write() as connection:
+        _check_others(connection, camera)
         new = insert_into(connection, Sources).values(source_id=camera.camera_id, created_at=datetime.now(UTC), **row)
         # A source that already gave frames may become a camera; a camera is not overwritten.
         new = new.on_conflict_do_update(index_elements=[Sources.source_id], set_=row, where=Sources.url.is_(None))
@@ -131,6 +135,8 @@ def update_camera(database: Database, camera_id: str, /, **changes: Any) -> Came
         _check(changed)
         if "pipeline" in changes:
             check_camera(changed.pipeline, camera_id)
+        if changed.url != camera.url:
+            _check_others(connection, changed)
         connection.execute(sa.update(Sources).where(Sources.source_id == camera_id).values(_row(changed)))
     return changed
 
@@ -178,6 +184,33 @@ def _check_folder(camera: Camera) -> None:
     elif camera.loop or camera.min_fps is not None:
         field = "loop" if camera.loop else "min_fps"
         raise BadMessageError(f"{field}: does not go with a folder, of which each photo is read once", field=field)
+
+
+def _check_others(connection: sa.Connection, camera: Camera) -> None:
+    """Each photo of a folder is read once, by one camera. Raises BadMessageError: another one watches it too."""
+    url = camera.url.get_secret_value()
+    if not is_folder(url):
+        return
+    path = _path_of(url)
+    rows = sa.select(Sources.source_id, Sources.url).where(Sources.url.is_not(None))
+    for other_id, other_url in connection.execute(rows.order_by(Sources.source_id)):
+        other = str(other_url)
+        theirs = _path_of(other)
+        if other_id != camera.camera_id and is_folder(other) and (_is_in(path, theirs) or _is_in(theirs, path)):
+            what = "that folder" if path == theirs else f"{theirs}/, and folders are watched with what lies in them"
+            raise BadMessageError(
+                f"url: camera {other_id!r} watches {what}: each photo would be read twice; give {camera.camera_id!r} a "
+                "folder of its own, beside it",
+                field="url",
+            )
+
+
+def _path_of(url: str) -> str:
+    return os.path.normpath(unquote(urlsplit(url).path) if "://" in url else url)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return PurePath(path).is_relative_to(folder)
 
 
 def _check_sub_url(camera: Camera) -> None:

@@ -23,6 +23,8 @@ _STORY_MINUTES: Final = 3.0
 _RECORDING_S: Final = (20, 70)  #: some are cut into pieces, some are not
 _ANSWER_TOKENS: Final = (8, 64)
 _MANY_WORDS: Final = 9_000  #: more than any model here takes
+#: Each asks so many long questions first, which fill the cache of what was read: it grows to its limit once.
+_LONG, _LONG_WORDS = 2, 1_500
 _ABOUT: Final = prompts(400, "Say")
 #: How questions go: answered, given up by who asked, refused as too long, answered in a form of their own.
 _KINDS: Final = {"plain": 14, "given up": 3, "too long": 1, "in a form": 2}
@@ -46,7 +48,7 @@ class Askers:
         if "transcribe" in pipelines:
             story = speak(folder, _STORY_MINUTES)
             self._threads += [
-                self._thread(_ASKERS + number, lambda api, rng: self._have_read(api, rng, story))
+                self._thread(_ASKERS + number, lambda api, rng, _: self._have_read(api, rng, story))
                 for number in range(_READERS)
             ]
 
@@ -59,22 +61,24 @@ class Askers:
         for thread in self._threads:
             thread.join(120)
 
-    def _thread(self, seed: int, act: Callable[[httpx.Client, random.Random], str]) -> threading.Thread:
+    def _thread(self, seed: int, act: Callable[[httpx.Client, random.Random, int], str]) -> threading.Thread:
         def run() -> None:
             rng = random.Random(seed)
             with self._open_api() as api:
+                count = 0
                 while not self._stop.is_set():
                     began_at = time.monotonic()
                     try:
-                        self.ended[act(api, rng)] += 1
+                        self.ended[act(api, rng, count)] += 1
                     except httpx.HTTPError as error:
                         self.failed[f"{error!r:.120}"] += 1
+                    count += 1
                     self._stop.wait(self._rest * (time.monotonic() - began_at))
 
         return threading.Thread(target=run, name=f"asks {seed}", daemon=True)
 
-    def _ask(self, api: httpx.Client, rng: random.Random) -> str:
-        kind = rng.choices([*_KINDS], [*_KINDS.values()])[0]
+    def _ask(self, api: httpx.Client, rng: random.Random, count: int) -> str:
+        kind = "long" if count < _LONG else rng.choices([*_KINDS], [*_KINDS.values()])[0]
         with api.stream("POST", "/v1/chat/completions", json=_question(kind, rng), timeout=120) as response:
             if response.status_code == 400:
                 response.read()
@@ -101,6 +105,8 @@ def _question(kind: str, rng: random.Random) -> Mapping[str, Any]:
     text = rng.choice(_ABOUT)
     if kind == "too long":
         text += " and" * _MANY_WORDS
+    if kind == "long":
+        text += " " + " ".join(str(rng.randrange(1000)) for _ in range(_LONG_WORDS))
     asked: dict[str, Any] = {
         "model": "default",
         "messages": [{"role": "user", "content": text}],

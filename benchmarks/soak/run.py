@@ -120,6 +120,7 @@ class _Watch:
         for role, process in found.items():
             if self._processes.get(role) != process:
                 self._result.restarts[role] = self._result.restarts.get(role, 0) + 1
+                self._say(f"{role} was started again; the log before that:\n{self._machine.log()[-3000:]}")
         self._processes |= found
 
 

@@ -79,9 +79,10 @@ class Server500(_ServerMood):
 
 
 class ServerHtml(_ServerMood):
-    """For three seconds what answers is a page of a proxy, with status 200."""
+    """For three seconds what answers is a page of a proxy, with status 200. Who asks in vain gives up, too."""
 
     name = mood = "server-html"
+    gives_up = frozenset({"model_failed"})
 
 
 class ServerSilent(_ServerMood):

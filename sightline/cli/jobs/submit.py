@@ -250,8 +250,9 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
                 sequence=options.sequence,
                 options=options.said,
             )
-            _publish(client, job, pixels, options.stop)
-            submitted.append(Submitted(path, job, note=next(filter(None, (frame.note for frame in frames)), "")))
+            is_known = _publish(client, job, pixels, options.stop)
+            note = next(filter(None, (frame.note for frame in frames)), "")
+            submitted.append(Submitted(path, job, note=note, is_known=is_known))
         if report.frames:
             submitted.append(Submitted(path, video=report))
     except (RetryableError, SettingsError):
@@ -293,12 +294,11 @@ def _read_text(path: Path, pipeline: Pipeline) -> NewText:
         raise
 
 
-def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> None:
-    """Files are never dropped: where the backlog is full, wait for room."""
+def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> bool:
+    """Whether it was known. Files are never dropped: where the backlog is full, wait for room."""
     while True:
         try:
-            client.publisher.publish(job, pixels)
-            return
+            return client.publisher.submit(job, pixels).is_known
         except BacklogFullError as full:
             if stop.wait(full.retry_after_s):
                 raise

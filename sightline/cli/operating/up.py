@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -82,8 +83,10 @@ def up(
         raise SettingsError("--worker-min: it says something only beside --worker-max; give that too")
     kinds = kinds_of(workers, settings, elastic)
     os.umask(0o077)  # cameras' passwords and pictures of people: what is made here is its owner's alone
-    _make_folder(settings.data_dir)
-    with _locked(settings.data_dir):
+    is_new = _make_folder(settings.data_dir)
+    with ExitStack() as if_refused, _locked(settings.data_dir):
+        if is_new:  # only once it is locked: until then it may be another's
+            if_refused.callback(shutil.rmtree, settings.data_dir, ignore_errors=True)
         _require_free_ports(settings)
         redis = prepare_redis(settings.data_dir / "redis")
         environment = _environment(settings, redis)
@@ -109,6 +112,7 @@ def up(
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
         scaled = settings.model_copy(update={"redis_url": redis.url})
         autoscaler = Autoscaler(kinds, scaled, settings.data_dir / TOLD, note_running) if elastic else None
+        if_refused.pop_all()
         supervise(roles, environment, autoscaler.run if autoscaler else None, settings.log_format)
     _say("stopped; nothing accepted was lost, the next start goes on with it", settings.log_format)
 
@@ -205,13 +209,22 @@ def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
 
 
-def _make_folder(data_dir: Path) -> None:
+def _make_folder(data_dir: Path) -> bool:
+    """Whether it was not there."""
+    is_new = True
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            data_dir.mkdir()
+        except FileExistsError:
+            if not data_dir.is_dir():
+                raise
+            is_new = False
     except OSError as error:
         raise SettingsError(f"data folder {data_dir}: {error.strerror}; choose another with --data") from error
     if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
         raise SettingsError(f"data folder {data_dir}: not writable; choose another with --data")
+    return is_new
 
 
 def _require_free_ports(settings: ApiSettings) -> None:
