@@ -12,9 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from sightline.cli import app, queries, sinks
+from sightline.cli import app, discover, queries, sinks
 from sightline.cli import cameras as cli
 from tests.cameras import write_clip
+from tests.onvif_camera import PASSWORD, onvif_camera
 
 PAGE = (Path(__file__).parents[3] / "docs/how-to/cameras.md").read_text("utf-8")
 
@@ -32,6 +33,8 @@ def test_the_commands_of_the_page_run(client: TestClient, monkeypatch: pytest.Mo
     def call(_settings: Any, method: str, path: str, *, body: Any = None, **_: Any) -> Any:
         if path == "/cameras/test":
             body = {"url": str(clip)}  # there is no camera at 10.0.0.7
+        if path == "/cameras/discover":
+            body["address"] = found.address
         answer = client.request(method, f"/v1{path}", json=body)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
@@ -43,8 +46,13 @@ def test_the_commands_of_the_page_run(client: TestClient, monkeypatch: pytest.Mo
     monkeypatch.setattr(cli, "call_api", call)
     monkeypatch.setattr(sinks, "call_api", call)
     monkeypatch.setattr(queries, "list_items", list_items)
+    monkeypatch.setattr(discover, "call_api", call)
     commands = _commands()
     assert len(commands) > 1
-    for command in commands:
-        done = CliRunner().invoke(app, shlex.split(command)[1:])
-        assert done.exit_code == 0, f"{command}\n{done.output}"
+    with onvif_camera() as found:
+        for command in commands:
+            done = CliRunner().invoke(app, shlex.split(command)[1:], input=f"{PASSWORD}\n")
+            assert done.exit_code == 0, f"{command}\n{done.output}"
+            if "discover" in command:
+                shown = re.findall(r"^  sightline cameras add .*$", PAGE, re.MULTILINE)
+                assert shown[0] in done.output
