@@ -16,8 +16,8 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.cli import cameras, conversations, correct, dead_letters, erase, explain, plates, queries, sinks, workers
-from sightline.cli.jobs import ask, jobs, submit, trace
+from sightline.cli import cameras, correct, dead_letters, erase, explain, plates, queries, sinks, workers
+from sightline.cli.jobs import ask, conversations, jobs, submit, trace
 from sightline.cli.operating import backup, capacity, doctor, retention, up
 from sightline.errors import RetryableError, SightlineError
 
