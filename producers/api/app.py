@@ -26,7 +26,7 @@ from producers.api.middleware.limits import BodyLimit
 from producers.api.middleware.prefix import GivePrefix, TakePrefix
 from producers.api.middleware.problems import add_handlers
 from producers.api.middleware.tracing import Traced
-from producers.api.openai import completions, lookups, models, transcriptions
+from producers.api.openai import completions, conversations, lookups, models, transcriptions
 from producers.api.openai.errors import OpenAiErrors
 from producers.api.pages import chat, correction, page, reference
 from producers.api.pages import jobs as job_pages
@@ -97,6 +97,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
         books,
         audit_log,
         completions,
+        conversations,
         models,
         transcriptions,
     )

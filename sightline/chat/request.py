@@ -111,6 +111,14 @@ class ChatRequest(BaseModel):
     asked_at: Annotated[
         AwareDatetime | None, Field(description="For `lookups`: the time of who asks, with its zone.")
     ] = None
+    conversation: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+            description="An id of your choice: what was said under it before is put before `messages`, and these are "
+            "kept with their answer.",
+        ),
+    ] = None
     background: Annotated[
         bool, Field(description="Go on with the answer when the client goes away; its job keeps it.")
     ] = False

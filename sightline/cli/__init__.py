@@ -17,7 +17,7 @@ import typer
 
 from sightline import __version__
 from sightline.cli import cameras, correct, dead_letters, erase, explain, plates, queries, sinks, workers
-from sightline.cli.jobs import ask, jobs, submit, trace
+from sightline.cli.jobs import ask, conversations, jobs, submit, trace
 from sightline.cli.operating import backup, capacity, doctor, retention, up
 from sightline.errors import RetryableError, SightlineError
 
@@ -56,6 +56,7 @@ app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(queries.status)
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(conversations.app, name="conversations")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(erase.app, name="erase")
 app.add_typer(jobs.app, name="jobs")

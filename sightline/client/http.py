@@ -87,10 +87,12 @@ class ApiClient:
             if cursor is None:
                 return
 
-    def events(self, path: str, query: Mapping[str, Any], *, silent_s: float) -> Iterator[str]:
-        """The data of each server-sent event of `/v1<path>`. Ends after so much silence. Raises as `call` does."""
+    def events(self, path: str, query: Mapping[str, Any], *, silent_s: float, body: Any = None) -> Iterator[str]:
+        """The data of each server-sent event of `/v1<path>`, which is sent `body` if there is one. Ends after so much
+        silence. Raises as `call` does."""
+        timeout, method = httpx.Timeout(silent_s), "GET" if body is None else "POST"
         try:
-            with self._http.stream("GET", path, params=_given(query), timeout=httpx.Timeout(silent_s)) as response:
+            with self._http.stream(method, path, params=_given(query), timeout=timeout, json=body) as response:
                 if not response.is_success:
                     response.read()
                 for line in _accepted(self._settings, response).iter_lines():
@@ -253,6 +255,9 @@ def _refused(response: httpx.Response) -> SightlineError:
         problem: dict[str, Any] = response.json()
     except ValueError:
         problem = {}
+    if isinstance(problem.get("error"), dict):  # as OpenAI's clients read it
+        error = problem["error"]
+        problem = {"detail": error.get("message"), "type": error.get("code"), "field": error.get("param") or ""}
     text = str(problem.get("detail") or problem.get("title") or f"HTTP {response.status_code} of {response.url}")
     reason = str(problem.get("type", "")).rpartition(":")[2]
     if response.status_code in (401, 403):

@@ -249,6 +249,15 @@ class Ledger:
         jobs = [Job.model_validate_json(payload) for payload in payloads if payload]
         return sorted(jobs, key=attrgetter("published_at"), reverse=True) if newest_first else jobs
 
+    def has_open(self, pipelines: Iterable[Pipeline]) -> bool:
+        """Whether a job of one of these pipelines is open."""
+        with broker_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for pipeline in pipelines:
+                for lane in Lane:
+                    pipe.zrange(_DUE + _line(lane, pipeline), 0, 0)
+            return any(pipe.execute())
+
     def oldest_open(self, lane: Lane, pipelines: Iterable[Pipeline], *, since: float) -> dict[Pipeline, float | None]:
         """When the oldest open job of each pipeline was made, in epoch seconds, of those made after `since`; None if
         there is none. Their ids tell it; jobs with ids of another kind are not seen.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from sightline import __version__
 from sightline.blobs.opening import open_frame_store
 from sightline.celery.app import ABOUT, create_app
 from sightline.delivery.broker import Broker
+from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.doctor.finding import Finding, bad, ok, unknown, warn
 from sightline.doctor.machine import compare_clocks
 from sightline.pipelines import registry
@@ -94,17 +95,24 @@ def look_at_workers(settings: Settings) -> Iterator[Finding]:
             yield ok(what, says)
         else:
             yield warn(what, says, f"this is {__version__}: update and restart the role")
-    yield from _unserved(consumed, broker.depths())
+    with connect(settings.redis_url) as redis:
+        ledger = Ledger(redis, LedgerLimits.from_settings(settings))
+        yield from _unserved(consumed, broker.depths(), lambda queue: ledger.has_open(registry().pipelines_of(queue)))
 
 
-def _unserved(consumed: set[str], depths: dict[str, int]) -> Iterator[Finding]:
+def _unserved(consumed: set[str], depths: dict[str, int], is_needed: Callable[[str], bool]) -> Iterator[Finding]:
+    """`is_needed`: whether a job is open that has to pass a queue."""
     usual = {registry().roles[role] for role in registry().usual_roles}
     for queue, waiting in depths.items():
         served = any(name == queue or name.startswith(f"{queue}.") for name in consumed)
         if served or (queue not in usual and not waiting):
             continue
-        says = f"no worker consumes it, {waiting} messages wait"
-        yield bad(f"queue: {queue}", says, f"{_start_of(queue)}; if a worker of it runs, it did not answer in time")
+        do = f"{_start_of(queue)}; if a worker of it runs, it did not answer in time"
+        if queue in usual or is_needed(queue):
+            yield bad(f"queue: {queue}", f"no worker consumes it, {waiting} messages wait", do)
+        else:
+            says = f"no worker consumes it, and no open job needs one; {waiting} messages of jobs that ended"
+            yield warn(f"queue: {queue}", says, do)
 
 
 def _start_of(queue: str) -> str:

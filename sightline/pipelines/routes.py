@@ -107,6 +107,14 @@ class Registry:
         """The roles that a job of this pipeline needs, in the order in which it meets them; `write` is the last."""
         return tuple(self.stages[task].name for task in self.tasks[pipeline])
 
+    def pipelines_of(self, queue: str) -> tuple[Pipeline, ...]:
+        """The pipelines whose jobs have to pass a queue."""
+        return tuple(name for name in self.names if queue in self.queues_of(name))
+
+    def queues_of(self, pipeline: str) -> tuple[str, ...]:
+        """The queues that a job of this pipeline has to pass."""
+        return tuple(dict.fromkeys(self.routes[task] for task in self.tasks[pipeline]))
+
     def next_task(self, pipeline: str, task: str, *, has_payload: bool = True) -> str:
         """The task that follows `task`; `has_payload`: that it left a payload. `ARRIVE` at the end of a chain."""
         return self._following[pipeline, task, has_payload]

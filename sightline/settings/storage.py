@@ -24,8 +24,8 @@ class StorageSettings(Group):
     )
     keep_results_days: Days = Field(
         365,
-        description="Jobs, frames, what was found on them, and passages are deleted this long after they were stored; "
-        "0: never. See `docs/how-to/retention.md`, also for the next three.",
+        description="Jobs, frames, what was found on them, passages, and messages of conversations are deleted this "
+        "long after they were stored; 0: never. See `docs/how-to/retention.md`, also for the next three.",
     )
     keep_pictures_days: Days = Field(
         30, description="The same for kept pictures; at the latest they go with their frames. 0: not before."

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sightline.blobs.store import FrameStore
 from sightline.types import Value
 from storage.accounting.removed import note_removed
+from storage.conversations.conversations import forget_questions, forget_source
 from storage.database.engine import Database
 from storage.jobs.accepted import forget_accepted
 from storage.passages.plate_lists import ListReader
@@ -22,7 +23,17 @@ from storage.passages.rows import lock_sources, sum_up_again
 from storage.retention.expired_rows import MAX_ROWS
 from storage.retention.orphans import forget_plates, free_pictures
 from storage.sinks.ended import tell_source_ended
-from storage.tables import DeadLetters, Deliveries, Detections, Findings, Frames, Jobs, Passages, Readings
+from storage.tables import (
+    Conversations,
+    DeadLetters,
+    Deliveries,
+    Detections,
+    Findings,
+    Frames,
+    Jobs,
+    Passages,
+    Readings,
+)
 
 #: In one transaction.
 _MAX_FRAMES: Final = 100
@@ -39,6 +50,7 @@ class Erased(Value):
     changed_passages: int = 0
     pictures: int = 0
     events: int = 0
+    conversations: int = 0
     job_ids: tuple[str, ...] = ()  #: of the jobs that the frames came with
 
     def plus(self, other: Erased) -> Erased:
@@ -62,12 +74,14 @@ def erase_passage(database: Database, pictures: FrameStore, passage_id: str) -> 
 
 
 def erase_source(database: Database, pictures: FrameStore, source_id: str) -> Erased | None:
-    """All frames, dead letters and passages of a source; a camera goes on. None if there are none."""
+    """All frames, dead letters, passages and conversations of a source; a camera goes on. None if there are none."""
     of_source = [sa.select(table.frame_id).where(table.source_id == source_id).limit(_MAX_FRAMES) for table in _BOTH]
     erased = _erase_all(
         database, pictures, lambda connection: {key for some in of_source for key in connection.scalars(some)}
     )
-    return _clear_retained(database, source_id, _erase_empty(database, erased, Passages.source_id == source_id))
+    erased = _clear_retained(database, source_id, _erase_empty(database, erased, Passages.source_id == source_id))
+    conversations = _forget_conversations(database, source_id)
+    return erased if not conversations else (erased or Erased()).plus(Erased(conversations=conversations))
 
 
 def _clear_retained(database: Database, source_id: str | None, erased: Erased | None) -> Erased | None:
@@ -76,6 +90,24 @@ def _clear_retained(database: Database, source_id: str | None, erased: Erased | 
         with database.write() as connection:
             tell_source_ended(connection, source_id)
     return erased
+
+
+def erase_jobs(database: Database, pictures: FrameStore, job_ids: Sequence[str]) -> Erased:
+    """All that came with some jobs, as the questions of a conversation."""
+    of_jobs = [sa.select(table.frame_id).where(table.job_id.in_(job_ids)).limit(_MAX_FRAMES) for table in _BOTH]
+    erased = _erase_all(
+        database, pictures, lambda connection: {key for some in of_jobs for key in connection.scalars(some)}
+    )
+    return erased or Erased()
+
+
+def _forget_conversations(database: Database, source_id: str) -> int:
+    """Those of a source; without a transaction where there are none, so that no entry says that something was done."""
+    with database.read() as connection:
+        known = sa.select(Conversations.conversation_id).where(Conversations.source_id == source_id).limit(1)
+        if connection.scalar(known) is None:
+            return 0
+    return forget_source(database, source_id)
 
 
 _BOTH: Final = (Frames, DeadLetters)
@@ -120,6 +152,7 @@ def _erase_some(database: Database, pictures: FrameStore, pick: Pick) -> Erased:
         job_ids = sorted({row.job_id for row in (*frames, *letters)})
         spares = forget_accepted(connection, job_ids)  # before their jobs are gone, which say that they are finished
         _take_out_of_jobs(connection, job_ids, frozenset(ids))
+        forget_questions(connection, job_ids)
         events = _erase_events(connection, ids, removed)
         note_removed(
             connection,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from sightline.wire.events import TEST_EVENT
 from storage.accounting.removed import note_removed
+from storage.conversations.conversations import remove_empty_conversations
 from storage.database.engine import Database
 from storage.items.columns import keys_of_parts
 from storage.passages.rows import lock_sources
@@ -28,6 +29,7 @@ from storage.tables import (
     Findings,
     Frames,
     Jobs,
+    Messages,
     Passages,
     Readings,
     Sinks,
@@ -185,6 +187,25 @@ class OldEvents:
                 if ids:
                     return Chunk(Counter(events=_delete(connection, Deliveries, Deliveries.delivery_id, ids)))
             return None
+
+
+class OldMessages:
+    """Messages of conversations, and the conversations in which nothing is said any more."""
+
+    def __init__(self, before: datetime) -> None:
+        self._before = before
+
+    def __call__(self, database: Database) -> Chunk | None:
+        with removing(database) as connection:
+            key = (Messages.conversation_id, Messages.turn, Messages.position)
+            rows = sa.select(*key).where(Messages.at < self._before).order_by(Messages.at).limit(MAX_ROWS)
+            found = connection.execute(rows.with_for_update(skip_locked=True)).all()
+            if not found:
+                return None
+            connection.execute(sa.delete(Messages).where(sa.tuple_(*key).in_([tuple(row) for row in found])))
+            ids = sorted({row.conversation_id for row in found})
+            gone = remove_empty_conversations(connection, ids)
+            return Chunk(Counter(messages=len(found), conversations=gone))
 
 
 class OldEntries:

@@ -28,6 +28,7 @@ from storage.retention.expired_rows import (
     OldEvents,
     OldJobs,
     OldLetters,
+    OldMessages,
     OldPictures,
     OtherRemoverError,
     are_old_events,
@@ -36,7 +37,18 @@ from storage.retention.expired_rows import (
     is_old_letter,
     removing,
 )
-from storage.tables import AuditLog, DeadLetters, Deliveries, Detections, Findings, Frames, Jobs, Passages, Readings
+from storage.tables import (
+    AuditLog,
+    DeadLetters,
+    Deliveries,
+    Detections,
+    Findings,
+    Frames,
+    Jobs,
+    Messages,
+    Passages,
+    Readings,
+)
 
 #: What is younger may still be worked on, whatever the settings say.
 _YOUNGEST: Final = timedelta(hours=1)
@@ -142,6 +154,7 @@ def count_old(database: Database, pictures: FrameStore, horizons: Horizons, now:
             ("detections", sa.select(number).select_from(Detections).where(Detections.frame_id.in_(of_old_job))),
             ("readings", sa.select(number).select_from(Readings).where(Readings.frame_id.in_(of_old_job))),
             ("findings", sa.select(number).select_from(Findings).where(Findings.frame_id.in_(of_old_job))),
+            ("messages", sa.select(number).select_from(Messages).where(Messages.at < before)),
             ("passages", sa.select(number).select_from(Passages).where(Passages.final_at.is_not(None), goes, ~stays)),
         ]
         letters = sa.or_(is_old_letter(horizons.letters, before), DeadLetters.frame_id.in_(of_old_job))
@@ -179,7 +192,7 @@ def _works(
     """What is to be done, in its order; each is called until it says None."""
     removers: list[Callable[[Database], Chunk | None]] = []
     if horizons.results is not None:
-        removers.append(OldJobs(horizons.results))
+        removers += [OldMessages(horizons.results), OldJobs(horizons.results)]
     if horizons.pictures is not None:
         removers.append(OldPictures(horizons.pictures))
     removers += [OldLetters(horizons.letters, horizons.results), OldEvents(horizons.events, horizons.letters)]

@@ -9,6 +9,7 @@ Tables are imported from here alone: whoever has one has the metadata of all.
 from storage.tables.access import ApiKeys, AuditLog, PageSessions
 from storage.tables.base import Base
 from storage.tables.books import Agreements, LedgerLooks, RemovedRows, StoreBreaks
+from storage.tables.conversations import Conversations, Messages
 from storage.tables.findings import Findings
 from storage.tables.frames import DeadLetters, Detections, Frames, Readings
 from storage.tables.jobs import AcceptedJobs, Jobs, Sources
@@ -21,6 +22,7 @@ __all__ = [
     "ApiKeys",
     "AuditLog",
     "Base",
+    "Conversations",
     "DeadLetters",
     "Deliveries",
     "Detections",
@@ -29,6 +31,7 @@ __all__ = [
     "Jobs",
     "KnownPlates",
     "LedgerLooks",
+    "Messages",
     "PageSessions",
     "Passages",
     "PlateRotations",

@@ -56,8 +56,17 @@ def test_without_a_worker_ask_says_what_is_missing(doors: Doors) -> None:
 def test_without_a_worker_nobody_waits_for_the_whole_time(doors: Doors) -> None:
     code, said, complained = doors.run("ask", "Hi", "--timeout", "3600")
     assert (code, said) == (3, "")
-    assert "no worker answers questions; waiting a few seconds" in complained
-    assert "nobody answers questions: does a chat worker run (sightline up --chat)?" in complained
+    assert "no worker consumes gpu.chat, db.write; waiting a few seconds" in complained
+    assert "nobody answers questions: no worker consumes gpu.chat, db.write (sightline up --chat starts" in complained
+
+
+def test_a_picture_whose_workers_are_missing_waits_for_none(doors: Doors, tmp_path: Path) -> None:
+    """As `sightline up --chat` has it: there is a chat worker, and nobody who listens."""
+    doors.system.start("chat", "write")
+    (tmp_path / "car.jpg").write_bytes(jpeg())
+    code, _, complained = doors.run("ask", "What is it?", "--image", tmp_path / "car.jpg")
+    assert code == 3
+    assert "no worker consumes gpu.detect, cpu.ocr, cpu.transcribe (sightline up --with ask" in complained
 
 
 def test_a_worker_that_starts_meanwhile_answers(doors: Doors) -> None:
@@ -65,6 +74,27 @@ def test_a_worker_that_starts_meanwhile_answers(doors: Doors) -> None:
     doors.system.start("chat", "write")
     said, _ = asking.communicate(timeout=60)
     assert (asking.returncode, said) == (0, "Hi there\n")
+
+
+def test_a_conversation_is_gone_on_with_and_forgotten(doors: Doors) -> None:
+    run_env = doors.settings.data_dir / "run.env"
+    run_env.write_text(f"SIGHTLINE_API_URL={doors.url}\nSIGHTLINE_API_KEY={doors.key}\n")
+    doors.system.start("chat", "write")
+    assert doors.run("ask", "one two", "--conversation", "gate") == (0, "one two\n", "")
+    code, said, _ = doors.run("ask", "three", "--conversation", "gate", "--json")
+    assert (code, json.loads(said)["answer"]) == (0, "three")
+    assert doors.run("conversations", "show", "gate")[1].splitlines() == [
+        "user: one two",
+        "assistant: one two",
+        "user: three",
+        "assistant: three",
+    ]
+    assert json.loads(doors.run("conversations", "list", "--json")[1])["conversation_id"] == "gate"
+    assert doors.run("conversations", "delete", "gate")[:2] == (0, "forgotten: gate, with 2 questions\n")
+    code, _, complained = doors.run("conversations", "show", "gate")
+    assert (code, "there is no conversation 'gate'" in complained) == (2, True)
+    code, _, complained = doors.run("ask", "Hi", "--conversation", "no id")
+    assert (code, "conversation: is no name" in complained) == (2, True)
 
 
 def line(custom_id: str, text: Any, **more: Any) -> str:

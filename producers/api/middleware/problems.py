@@ -24,6 +24,7 @@ from sightline.errors import (
 )
 from sightline.redaction import redact_text
 from storage.cameras import CameraExistsError, CameraNotFoundError
+from storage.conversations.conversations import ConversationNotFoundError
 from storage.passages.plate_lists import PlateNotListedError
 from storage.results.corrections import PassageNotFoundError
 from storage.results.dead_letters import LetterNotFoundError
@@ -52,6 +53,7 @@ _STATUS: Final[tuple[tuple[type[SightlineError], int], ...]] = (
     (RetryableError, 503),
     (NotFoundError, 404),
     (CameraNotFoundError, 404),
+    (ConversationNotFoundError, 404),
     (LetterNotFoundError, 404),
     (PassageNotFoundError, 404),
     (PlateNotListedError, 404),

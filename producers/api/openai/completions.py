@@ -13,9 +13,10 @@ from starlette.concurrency import run_in_threadpool
 
 from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, caller_of, require
-from producers.api.access.token_limit import publish_for
+from producers.api.access.token_limit import Published, publish_for
 from producers.api.middleware.problems import refusal
 from producers.api.openai.errors import described
+from producers.api.openai.history import forget, note, with_history
 from producers.api.openai.lookups import found_for, look_up
 from producers.api.openai.models import ALWAYS, require_model
 from producers.api.openai.streaming import StreamedAnswer, stream_answer
@@ -69,12 +70,14 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     """
     asked = await _read(request)
     require_model(asked.model, services.settings)
+    caller, said = await caller_of(request), asked
+    if asked.conversation is not None:
+        asked = await run_in_threadpool(with_history, asked, services, caller, idempotency_key)
     found = await _look_up(request, asked, services) if asked.lookups else None
     asked = asked.with_question(prompt_of(asked.question(), found)) if found else asked
     fetched = await _fetch(asked, services.settings)
-    caller = await caller_of(request)
     job, stored = await run_in_threadpool(_make_job, asked, fetched, services.settings, caller, idempotency_key)
-    published = await run_in_threadpool(publish_for, caller, services, job, stored)
+    published = await run_in_threadpool(_publish, said, caller, services, job, stored, idempotency_key)
     del fetched, stored  # the wait may be long
     keeps_job = asked.background or idempotency_key is not None
     waiter = Waiter(request, services, job.job_id, keeps_job=keeps_job)
@@ -128,6 +131,25 @@ def _make_job(
         options=given,
         idempotency_key=idempotency_key,
     )
+
+
+def _publish(
+    said: ChatRequest,
+    caller: Caller,
+    services: ApiServices,
+    job: Job,
+    stored: Mapping[str, bytes],
+    idempotency_key: str | None,
+) -> Published:
+    if said.conversation is None:
+        return publish_for(caller, services, job, stored)
+    is_new = note(said, services, caller, job, idempotency_key)
+    try:
+        return publish_for(caller, services, job, stored)
+    except BaseException:
+        if is_new:
+            forget(said, services, job)
+        raise
 
 
 def _source_of(caller: Caller) -> str:

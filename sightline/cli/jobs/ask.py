@@ -13,7 +13,8 @@ from sightline.chat.lookups.named import Found
 from sightline.chat.lookups.told import prompt_of, sources_of
 from sightline.chat.pieces import AnswerPieces, answer_of
 from sightline.cli.jobs.looked_up import look_up
-from sightline.cli.jobs.waiting import is_served
+from sightline.cli.jobs.talk import ask_in_conversation
+from sightline.cli.jobs.waiting import unserved, who_is_missing
 from sightline.cli.output import JsonFlag, err, print_json
 from sightline.cli.queries import Data, settings_for
 from sightline.client.client import Sightline, SubmittedJob
@@ -31,7 +32,7 @@ from sightline.local.installation import with_installation
 from sightline.settings import Settings
 from sightline.submission.remote import STDIN, read_stdin_text
 from sightline.terminal import printable
-from sightline.types import JobResult, Lane, Pipeline
+from sightline.types import JobResult, Lane
 
 if TYPE_CHECKING:
     from sightline.delivery.delta_stream import StreamEvent
@@ -42,7 +43,11 @@ _LOOK_AFTER_S: Final = (2.0, 6.0)
 
 
 class _NobodyError(Exception):
-    """No worker answers questions."""
+    """No worker consumes some of the queues that a question has to pass."""
+
+    def __init__(self, queues: list[str]) -> None:
+        super().__init__()
+        self.queues = queues
 
 
 def ask(
@@ -58,6 +63,12 @@ def ask(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0: the likeliest words alone.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same one gives the same answer.")] = None,
+    conversation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Go on with what was said under this id of your choice; the API keeps what is said."
+        ),
+    ] = None,
     lookups: Annotated[
         bool,
         typer.Option(help="Look up what is stored, where the question is about that: passages, sources, jobs."),
@@ -81,6 +92,16 @@ def ask(
     options = {name: value for name, value in given.items() if value is not None}
     text = read_stdin_text(settings.max_text_mb).text if question == STDIN else question
     pictures, sounds = _files("--image", image), _files("--sound", sound)
+    if conversation is not None:
+        if pictures or sounds or pipeline == "ask":
+            raise BadMessageError(
+                "--conversation: goes with questions in words; leave it out, or --image, --sound and --pipeline ask",
+                field="conversation",
+            )
+        ask_in_conversation(
+            text, conversation, settings, options, lane=lane, lookups=lookups, silent_s=timeout, as_json=as_json
+        )
+        return
     pipeline = pipeline or ("ask" if pictures or sounds else "chat")
     found = [] if pictures or sounds or not lookups else _look_up(text, settings)
     text = prompt_of(text, found)
@@ -135,12 +156,13 @@ def _listen(job: SubmittedJob, settings: Settings, silent_s: float, *, as_json: 
     except _NobodyError as error:
         job.cancel()
         raise WaitTimeoutError(
-            f"nobody answers questions: {_missing(job.job.pipeline)}? The question was cancelled", job_id=job.job_id
+            f"nobody answers questions: {who_is_missing(job.job.pipeline, error.queues)} The question was cancelled",
+            job_id=job.job_id,
         ) from error
     except WaitTimeoutError as error:
         job.cancel()
         raise WaitTimeoutError(
-            f"no answer within {silent_s:g} s of silence: {_missing(job.job.pipeline)}? The question was cancelled",
+            f"no answer within {silent_s:g} s of silence: {who_is_missing(job.job.pipeline)} It was cancelled",
             job_id=job.job_id,
         ) from error
     except (AnswerError, BadMessageError, JobCancelledError) as error:
@@ -155,7 +177,7 @@ def _events(job: SubmittedJob, settings: Settings, silent_s: float) -> Iterator[
 
     Raises:
         WaitTimeoutError: there was silence for too long.
-        _NobodyError: nobody consumes the queue, and nobody began to within some seconds.
+        _NobodyError: nobody consumes a queue that it has to pass, and nobody began to within some seconds.
     """
     last_id = ""
     for look_after_s in _LOOK_AFTER_S if silent_s > sum(_LOOK_AFTER_S) else ():
@@ -165,18 +187,13 @@ def _events(job: SubmittedJob, settings: Settings, silent_s: float) -> Iterator[
                 yield event
             return
         except WaitTimeoutError as error:
-            if last_id or is_served(settings):
+            queues = [] if last_id else unserved(settings, job.job.pipeline)
+            if not queues:
                 break
             if look_after_s == _LOOK_AFTER_S[-1]:
-                raise _NobodyError from error
-            err.print("no worker answers questions; waiting a few seconds for one that is starting")
+                raise _NobodyError(queues) from error
+            err.print(f"no worker consumes {', '.join(queues)}; waiting a few seconds for one that is starting")
     yield from job.stream(last_id or "0", silent_s=silent_s)
-
-
-def _missing(pipeline: str) -> str:
-    if pipeline == Pipeline.ASK:
-        return "do workers that detect, transcribe and chat run (sightline up --with ask)"
-    return "does a chat worker run (sightline up --chat)"
 
 
 def _shown(text: str) -> str:

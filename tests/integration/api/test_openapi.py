@@ -42,6 +42,7 @@ OPERATIONS = {
     *("change_sink_secret", "forget_sink_secret"),
     *("get_queues", "get_audit", "list_audit_log", "get_health", "get_readiness", "get_metrics", "get_status"),
     *("create_chat_completion", "list_models", "get_model", "create_transcription"),
+    *("list_conversations", "get_conversation", "delete_conversation"),
     *("erase_frame", "erase_passage", "erase_source"),
     *("correct_passage", "export_passages"),
     *("list_lookups", "look_up", "ask_lookup"),

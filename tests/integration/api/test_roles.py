@@ -40,6 +40,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/jobs/{job_id}/events"): Rule(LOOK, "listen_to_job"),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(ACT, "cancel_job"),
     ("POST", "/v1/chat/completions"): Rule(ACT),
+    ("GET", "/v1/conversations"): Rule(ACT, "list_conversations"),
+    ("GET", "/v1/conversations/{conversation_id}"): Rule(ACT, "get_conversation"),
+    ("DELETE", "/v1/conversations/{conversation_id}"): Rule(ACT, "delete_conversation"),
     ("POST", "/v1/audio/transcriptions"): Rule(ACT),
     ("GET", "/v1/models"): SETTINGS,
     ("GET", "/v1/models/{model}"): SETTINGS,
@@ -115,6 +118,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/openapi.json"): SETTINGS,
 }
 _NAMES = {
+    "conversation_id": "gate",
     "detection_index": "0",
     "letter_id": "0" * 16,
     "job_id": "job-000001",

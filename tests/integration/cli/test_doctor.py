@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,9 +15,14 @@ import redis
 
 from sightline.celery.app import create_app
 from sightline.delivery.broker import Broker
+from sightline.delivery.publisher import Publisher
+from sightline.doctor.finding import Finding, State
+from sightline.doctor.services import look_at_workers
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.settings import Settings
-from sightline.types import Lane
+from sightline.submission.jobs import make_job
+from sightline.submission.texts import NewText
+from sightline.types import Lane, Pipeline
 from storage.database.engine import Database
 from storage.doctor import look_at_database
 from storage.sinks.sinks import add_sink, disable_sink, new_sink
@@ -93,3 +99,22 @@ def test_a_wrong_setting_is_the_first_finding_and_the_last(settings: Settings) -
     status, found = examine(settings, SIGHTLINE_MAX_ATTEMPTS="many")
     assert (status, list(found)) == (1, ["settings"])
     assert "SIGHTLINE_MAX_ATTEMPTS" in found["settings"]["says"]
+
+
+def test_what_is_left_of_a_cancelled_question_makes_nothing_bad(settings: Settings) -> None:
+    """It lies where nobody takes it, until a worker comes."""
+    publisher = Publisher.from_settings(settings)
+    question = NewText("Where?", datetime.now(UTC), "question", time_from="received")
+    job, stored = make_job([question], settings, pipeline=Pipeline.CHAT, lane=Lane.INTERACTIVE, source_id="ask")
+    publisher.publish(job, stored)
+
+    def found() -> Finding:
+        (one,) = [each for each in look_at_workers(settings) if each.what == "queue: gpu.chat"]
+        return one
+
+    assert (found().state, "1 messages wait" in found().says) == (State.BAD, True)
+    publisher.ledger.cancel(job.job_id)
+    assert found().state is State.BAD, "a writer has to drop it yet"
+    publisher.ledger.drop(job.job_id, {"ask": {"dropped:cancelled": 1}})
+    assert (found().state, found().says.endswith("; 1 messages of jobs that ended")) == (State.WARN, True)
+    publisher.close()
