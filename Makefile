@@ -82,7 +82,7 @@ bench-lanes: .venv/dev ## live frames beside 10,000 bulk jobs, then 1 to 8 detec
 	@$(BIN)/python -m benchmarks.lanes lanes $(ARGS)
 	@$(BIN)/python -m benchmarks.lanes scaling $(ARGS)
 
-bench-chat: .venv/dev ## 32 conversations at once through the queue against the engine alone, and beside bulk prompts (ARGS=)
+bench-chat: .venv/dev ## 32 conversations at once against the engine alone and others' queues and servers, and beside bulk prompts (ARGS=)
 	@$(BIN)/python -m benchmarks.chat $(ARGS)
 
 guard: .venv/dev ## fails where the hot path came to cost over a quarter more than benchmarks/guard/guard.json says (ARGS=)

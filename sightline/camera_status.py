@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TTL_S = 15
 
 #: What is wrong with the pictures of a camera that sends some.
-Condition = Literal["frozen", "dark", "covered", "moved"]
+Condition = Literal["frozen", "dark", "covered", "moved", "sub_only"]
 CameraState = Literal["starting", "running", "reconnecting", "paused", "ended", "offline"]
 
 
@@ -38,6 +38,7 @@ class CameraStatus(Value):
     gated: int = 0  #: of these, held back because nothing moved
     dropped: dict[str, int] = Field(default_factory=dict)  #: sampled and not published, by reason
     published: int = 0  #: accepted by the ledger
+    from_sub: int = 0  #: pictures of the sub stream that were taken because the main stream had none
     saved_percent: float = 0.0  #: the share of `thinned` and `gated` in `sampled`
     fps: float = 0.0  #: frames read per second, over the last seconds
     budget_fps: float | None = None  #: frames taken per second now, between the limits of the row; None: not read

@@ -10,6 +10,7 @@
     │   ├── StoreUnavailableError    frame store or database did not answer
     │   ├── EngineUnavailableError   a server that reads or answers for us did not
     │   ├── BacklogFullError         admission refused the job: too much is open
+    │   │   └── TokensUsedError          its API key has asked for too many tokens this minute
     │   └── WaitTimeoutError         the result did not come in time; the job goes on
     ├── PoisonError              this input can never succeed: dead letter at once
     │   ├── BadImageError            not an image we accept, or a damaged one
@@ -29,6 +30,7 @@ reason, everything outside this tree is a bug and is loud.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -92,6 +94,19 @@ class BacklogFullError(RetryableError):
     def __init__(self, message: str, *, source_id: str | None = None, retry_after_s: float = 1.0) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.source_id = source_id
+
+
+class TokensUsedError(BacklogFullError):
+    """An API key may have more tokens read and answered when `retry_after_s` are over.
+
+    `headers` say how its tokens stand, for an HTTP response.
+    """
+
+    reason = "tokens_per_minute"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.headers = dict(headers or {})
 
 
 class WaitTimeoutError(RetryableError):

@@ -188,7 +188,8 @@ class Reading(Value):
     `sharpness` of its crop is the variance of the Laplacian of its gray values, the crop scaled to 48 px in height;
     None where it was not measured. `alternatives` has up to three characters with their likelihoods for each character
     of `text`, the one that was read first; empty where the recognizer does not tell. `country` is the likely one of a
-    plate: ISO 3166 in small letters, such as `sk` or `us-tx`.
+    plate: ISO 3166 in small letters, such as `sk` or `us-tx`. `unread` says why a line lacks what is not in `text`:
+    `script`, it is in a script that the model does not read.
     """
 
     text: str
@@ -200,6 +201,12 @@ class Reading(Value):
     country: str | None = None
     country_confidence: Confidence | None = None
     zone: _Zone = None
+    unread: Annotated[Literal["script"] | None, Field(exclude_if=_are_absent)] = None
+
+    @property
+    def words(self) -> str:
+        """The text, and what it lacks, for people."""
+        return f"{self.text} (script not read)".strip() if self.unread else self.text
 
 
 class FrameError(Value):
@@ -271,7 +278,7 @@ class FrameResult(ItemResult):
     def summary(self) -> str:
         """The texts that were read, or how many of what was detected."""
         if self.readings:
-            return ", ".join(reading.text for reading in self.readings)
+            return ", ".join(reading.words for reading in self.readings)
         labels = Counter(detection.label for detection in self.detections).most_common()
         return ", ".join(f"{count} {label}" for label, count in labels)
 

@@ -13,14 +13,14 @@ from threading import Event
 from typing import Any, Final
 
 from sightline.blobs.opening import open_frame_store
-from sightline.errors import SightlineError
+from sightline.errors import BadMessageError, SightlineError
 from sightline.settings import Settings, load_settings
 from sightline.terminal import printable
 from storage.access.audit_log import record
-from storage.access.keys import Role, create_key, list_keys, revoke_key
-from storage.accounting.agreement import accept_missing
+from storage.access.keys import Role, create_key, limit_key, list_keys, revoke_key
+from storage.accounting.agreement import accept_missing, read_side
 from storage.accounting.ledger_snapshots import missing_rows
-from storage.database.acting import DONE, FAILED, act_of_this_user, acting
+from storage.database.acting import DONE, FAILED, Act, act_of_this_user, acting
 from storage.database.engine import Database
 from storage.database.opening import open_database, require_existing
 from storage.database.revision import check_revision, current_revision, downgrade, expected_revision, upgrade
@@ -76,9 +76,19 @@ def _parser() -> argparse.ArgumentParser:
     down = actions.add_parser("downgrade", help="back to the tables of an older version, without what came since")
     down.add_argument("revision", help="as `current` of that version says it needs, such as 0016")
     actions.add_parser("current", help="show the revision of the tables")
+    actions.add_parser("installation", help="show the id of the installation, for SIGHTLINE_INSTALLATION_ID")
     create = actions.add_parser("create-key", help="make an API key; it is shown this once")
     create.add_argument("name", help="who uses it")
     create.add_argument("role", choices=[role.value for role in Role])
+    create.add_argument(
+        "--tokens-per-minute",
+        type=int,
+        metavar="N",
+        help="of chat, in questions and answers; 0: any number; else SIGHTLINE_CHAT_TOKENS_PER_MINUTE",
+    )
+    limit = actions.add_parser("limit-key", help="give a key another limit of tokens a minute")
+    limit.add_argument("key_id")
+    limit.add_argument("tokens_per_minute", help="0: any number; default: SIGHTLINE_CHAT_TOKENS_PER_MINUTE")
     actions.add_parser("list-keys", help="show the keys that exist, without their secrets")
     revoke = actions.add_parser("revoke-key", help="make a key worthless")
     revoke.add_argument("key_id")
@@ -99,21 +109,30 @@ def _days(text: str) -> float:
 
 def _run(options: argparse.Namespace, database: Database, settings: Settings) -> int:
     if options.action == "create-key":
-        with acting(act_of_this_user("create-key", options.name, role=options.role)):
-            print(create_key(database, options.name, options.role))
+        limit: int | None = options.tokens_per_minute
+        said = {} if limit is None else {"tokens_per_minute": limit}
+        with acting(act_of_this_user("create-key", options.name, role=options.role, **said)):
+            print(create_key(database, options.name, options.role, tokens_per_minute=limit))
+    elif options.action == "limit-key":
+        limit = _limit(options.tokens_per_minute)
+        act = act_of_this_user("limit-key", options.key_id, tokens_per_minute=limit)
+        with acting(act):
+            changed = limit_key(database, options.key_id, limit)
+        return 0 if changed else _no_such_key(database, act, options.key_id)
     elif options.action == "list-keys":
         record(database, act_of_this_user("list-keys"), DONE)
         for key in list_keys(database):
             state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "valid"
-            print(f"{key.key_id}  {key.role.value:<8}  {state}  {printable(key.name)}")
+            limit = key.tokens_per_minute
+            limited = "" if limit is None else f"  {limit or 'any number of'} tokens a minute"
+            print(f"{key.key_id}  {key.role.value:<8}  {state}  {printable(key.name)}{limited}")
     elif options.action == "revoke-key":
         act = act_of_this_user("revoke-key", options.key_id)
         with acting(act):
             ended = revoke_key(database, options.key_id)
-        if not ended:
-            record(database, act, f"{FAILED}no such valid key")
-            print(f"there is no valid key {options.key_id!r}; `list-keys` shows them", file=sys.stderr)
-            return 1
+        return 0 if ended else _no_such_key(database, act, options.key_id)
+    elif options.action == "installation":
+        print(read_side(database).installation_id)
     elif options.action == "accept-missing":
         frames = sum(frames for frames, _ in missing_rows(database).values())
         with acting(act_of_this_user("accept-missing", frames=frames)):
@@ -124,6 +143,23 @@ def _run(options: argparse.Namespace, database: Database, settings: Settings) ->
     else:
         return _show_current(database)
     return 0
+
+
+def _limit(text: str) -> int | None:
+    """Raises BadMessageError: it is none."""
+    try:
+        return None if text == "default" else int(text)
+    except ValueError:
+        raise BadMessageError(
+            f"tokens_per_minute: {text!r} is no number; give one, 0 for any number, or default",
+            field="tokens_per_minute",
+        ) from None
+
+
+def _no_such_key(database: Database, act: Act, key_id: str) -> int:
+    record(database, act, f"{FAILED}no such valid key")
+    print(f"there is no valid key {key_id!r}; `list-keys` shows them", file=sys.stderr)
+    return 1
 
 
 def _remove_old(options: argparse.Namespace, database: Database, settings: Settings) -> None:

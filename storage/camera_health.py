@@ -13,7 +13,7 @@ from storage.items.changes import NewEvent
 from storage.sinks.outbox import tell
 from storage.tables import Sources
 
-CameraHealth = Literal["ok", "offline", "frozen", "dark", "covered", "moved"]
+CameraHealth = Literal["ok", "offline", "frozen", "dark", "covered", "moved", "sub_only"]
 
 
 class Told(NamedTuple):

@@ -30,6 +30,7 @@ class FakeOpenAi:
         self.most = most  #: at once; more get 429
         self.key = key
         self.sees = sees  #: its model: pictures are no error
+        self.page = ""  #: HTML that it says in place of its models
         self.inside = self.most_inside = self.refused = self.given_up = 0
         self.change = threading.Lock()
         handler = type("Handler", (_Handler,), {"fake": self})
@@ -53,6 +54,19 @@ def refuse(status: int, **headers: str) -> Fault:
     return lambda handler: handler.say(status, {"error": {"message": f"no, {status}"}}, headers)
 
 
+def say(kind: str, body: str, status: int = 200) -> Fault:
+    """Something of a content type."""
+
+    def answer(handler: _Handler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(body.encode())))
+        handler.end_headers()
+        handler.wfile.write(body.encode())
+
+    return answer
+
+
 def hang(seconds: float) -> Fault:
     return lambda _: time.sleep(seconds)
 
@@ -71,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.fake.key and self.headers.get("Authorization") != f"Bearer {self.fake.key}":
             self.say(401, {"error": {"message": "who are you?"}})
+        elif self.fake.page:
+            say("text/html", self.fake.page)(self)
         else:
             self.say(200, {"data": [{"id": "fake"}]})
 

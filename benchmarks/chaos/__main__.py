@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=len(FAULTS), help="how many, one a round (%(default)s)")
     parser.add_argument("--frames", type=int, default=2000, help="published in all rounds together (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed: the same frames and faults (%(default)s)")
+    parser.add_argument(
+        "--questions", type=float, default=0.3, help="share of jobs that are questions and recordings (%(default)s)"
+    )
     parser.add_argument("--only", nargs="+", choices=FAULTS, metavar="FAULT", default=[], help=", ".join(FAULTS))
     parser.add_argument("--without", nargs="+", choices=PROTECTIONS, default=[], help="switch protections off")
     parser.add_argument(
@@ -43,8 +46,16 @@ def main() -> int:
     missing = missing_faults(database)
     if arguments.only and not set(arguments.only) - missing.keys():
         parser.error(f"--only: {'; '.join(f'{name}: {missing[name]}' for name in arguments.only)}")
+    if not 0 <= arguments.questions <= 1:
+        parser.error(f"--questions: from 0 to 1 expected, got {arguments.questions:g}")
     options = Options(
-        arguments.faults, arguments.frames, arguments.seed, tuple(arguments.only), tuple(arguments.without), database
+        arguments.faults,
+        arguments.frames,
+        arguments.seed,
+        tuple(arguments.only),
+        tuple(arguments.without),
+        database,
+        arguments.questions,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
     folder = Path(tempfile.mkdtemp(prefix="sightline-chaos-"))

@@ -38,8 +38,9 @@ _GIVE_UP_UNSWEPT_S = 15.0
 
 @dataclass(frozen=True)
 class Options:
-    """`only`: kinds of faults, all if none is named. `without`: protections that are off. `timely`: judge also what a
-    machine without a free core breaks, that a worker renews its leases in time and so no work is done twice."""
+    """`only`: kinds of faults, all if none is named. `without`: protections that are off. `questions`: the share of
+    jobs that are questions and recordings. `timely`: judge also what a machine without a free core breaks, that a
+    worker renews its leases in time and so no work is done twice."""
 
     faults: int
     frames: int
@@ -47,6 +48,7 @@ class Options:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     database: str = "sqlite"
+    questions: float = 0.3
     timely: bool = True
 
 
@@ -67,6 +69,7 @@ def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> V
         options.frames,
         options.database,
         options.without,
+        options.questions,
         small_disk="disk-full" in names,
         stepped_clocks="clock-step" in names,
     )
@@ -100,7 +103,7 @@ class _Rounds:
         self._system = system
         self._options = options
         self._names = names
-        self._bundles = plan_bundles(options.seed, options.frames)
+        self._bundles = plan_bundles(options.seed, options.frames, options.questions)
         self._journal = Journal(system.folder / JOURNAL)
         self._ledger = Ledger(connect(system.settings.redis_url), LedgerLimits.from_settings(system.settings))
         self._give_up_s = _GIVE_UP_UNSWEPT_S if "ledger" in options.without else _GIVE_UP_S
@@ -122,12 +125,13 @@ class _Rounds:
     def _run_round(self, this: Round, first: int, until: int) -> None:
         rng = random.Random(f"round {self._options.seed} {this.number}")
         fault, half = this.fault, (first + until) // 2
-        self._system.send_order(Order(half, this.number, poison=fault.poison, forks=fault.forks))
+        pipeline = fault.pipeline or ""
+        self._system.send_order(Order(half, this.number, poison=fault.poison, pipeline=pipeline))
         self._wait_until_busy()
         time.sleep(rng.uniform(0, 0.2))
         fault.prepare(self._system)
         this.struck_at = time.time()
-        self._system.send_order(Order(until, this.number, over_s=_SPREAD_S, forks=fault.forks))
+        self._system.send_order(Order(until, this.number, over_s=_SPREAD_S, pipeline=pipeline))
         try:
             fault.strike(self._system, rng)
         except NotStruckError as error:

@@ -31,9 +31,18 @@ DIE_AFTER_BRANCH_FILE: Final = "die-after-branch"
 DIE_AFTER_SHARD_FILE: Final = "die-after-shard"
 DIE_IN_SHARD_FILE: Final = "die-in-shard"
 DIE_IN_STREAM_FILE: Final = "die-in-stream"
+#: The same when all that an answer needs has arrived and nothing is sent, in the middle of an answer, and of reading
+#: speech.
+DIE_BEFORE_ANSWER_FILE: Final = "die-before-answer"
+DIE_IN_ANSWER_FILE: Final = "die-in-answer"
+DIE_IN_SPEECH_FILE: Final = "die-in-speech"
 DIED_FILE: Final = "died"  #: it did
+HANG_FILE: Final = "hang"  #: the chat engine that takes it away says nothing to the next question for `HANG_S`
+HANG_S: Final = 15.0
+HUNG_FILE: Final = "hung"  #: one does
 RUNS_FOLDER: Final = "runs"  #: one file a worker process: the id of each job a stage began to work on
 RECEIVER_MOOD_FILE: Final = "receiver-mood"  #: holds the name of a fault; while it is there, the receiver acts on it
+MODEL_MOOD_FILE: Final = "model-mood"  #: the same of the server that chat engines ask
 MOOD_MET_FILE: Final = "mood-met"  #: it did
 
 PACKAGES: Final = "packages"  #: folder of the package that brings the pipeline that forks

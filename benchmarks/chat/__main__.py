@@ -1,7 +1,9 @@
 """`python -m benchmarks.chat`: what the queue costs conversations, and what bulk costs them.
 
 First 32 questions at once: the engine alone in this process, then the same through Redis, ledger and worker, in turns,
-so that both see the same machine. Then one question after the other, without and with bulk prompts that wait.
+so that both see the same machine. Then one question after the other, without and with bulk prompts that wait. Then the
+32 at once again, in turns with others who ask the same model: a Celery task a prompt, and where an interpreter has
+them LitServe and Ray Serve.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
@@ -17,12 +20,17 @@ import psutil
 
 from benchmarks.chat.bare import ask_bare, open_bare
 from benchmarks.chat.measured import Answers, percentile, prompts
+from benchmarks.chat.peers.naive_run import naive
+from benchmarks.chat.peers.servers import PEERS, peer
 from benchmarks.chat.queued import ask_queued, publish_bulk
+from benchmarks.throughput.peers.serving import why_not
 from sightline.capacity.system import System, running
 from sightline.settings import load_settings
 from sightline.types import Pipeline
+from workers.chat.openvino.engine import arguments_of
 
 _WORKERS = {"chat": ("chat",), "write": ("write",)}
+_PEERS = ("naive", "litserve", "ray")
 
 
 def main() -> int:
@@ -32,6 +40,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--questions", type=int, default=40, help="one after the other")
     parser.add_argument("--bulk", type=int, default=1000, help="prompts that wait meanwhile")
+    parser.add_argument("--peers", nargs="*", choices=_PEERS, default=_PEERS, help="who else answers (%(default)s)")
+    parser.add_argument("--peers-python", type=Path, metavar="PATH", help="an interpreter that has ray and litserve")
     given = parser.parse_args()
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -40,6 +50,12 @@ def main() -> int:
         with running(Path(folder), _WORKERS, given=wanted, pipeline=Pipeline.CHAT, medium="text") as system:
             found |= _at_once(system, given)
             found |= _beside_bulk(system, given)
+            _wait_until_idle(system)
+            for name in given.peers:
+                if name in PEERS and (why := why_not(name, PEERS[name][0], given.peers_python)):
+                    print(why, file=sys.stderr)
+                    continue
+                found |= _beside_peer(system, given, name, Path(folder))
     json.dump(found, sys.stdout, indent=2)
     print()
     return 0
@@ -78,6 +94,32 @@ def _at_once(system: System, given: argparse.Namespace) -> dict[str, float]:
             percentile(two.first_ms, share) - percentile(one.first_ms, share) for one, two in pairs
         )
     return found
+
+
+def _beside_peer(system: System, given: argparse.Namespace, name: str, folder: Path) -> dict[str, float]:
+    """In turns with somebody else, who is there meanwhile but has nothing to do."""
+    arguments = arguments_of(system.settings)
+    if name in PEERS:
+        opened = peer(name, given.peers_python, folder, arguments)
+    else:
+        opened = naive(folder, Path(arguments["path"]))
+    pairs: list[tuple[Answers, Answers]] = []
+    with opened as other:
+        other.ask(prompts(given.conversations), 4)
+        for number in range(given.rounds):
+            texts = prompts(given.conversations, f"Round {number}, {name}: tell me")
+            pairs.append((other.ask(texts, given.tokens), ask_queued(system, texts, given.tokens)))
+            theirs, ours = (one.tokens_a_second for one in pairs[-1])
+            print(f"round {number}: {name} {theirs:.0f} tokens/s, queued {ours:.0f}", file=sys.stderr)
+    return {
+        f"{name}_tokens_a_second": median(theirs.tokens_a_second for theirs, _ in pairs),
+        f"queued_to_{name}": median(ours.tokens_a_second / theirs.tokens_a_second for theirs, ours in pairs),
+    }
+
+
+def _wait_until_idle(system: System) -> None:
+    while system.open_frames():
+        time.sleep(0.5)
 
 
 def _cpu_s(system: System) -> tuple[float, float]:

@@ -22,12 +22,14 @@ from benchmarks.guard.decode import decode_figures
 from benchmarks.guard.judge import lost, verdict
 from benchmarks.guard.measure import in_memory, measure, one_core
 from benchmarks.guard.message import message_figures
+from benchmarks.guard.observed import observed_figures
 from benchmarks.guard.queue import queue_figures
 from benchmarks.guard.write import write_figures
 
 KNOWN = Path(__file__).with_name("guard.json")
 PARTS = {
     "queue": queue_figures,
+    "observed": observed_figures,
     "message": message_figures,
     "batcher": batcher_figures,
     "decode": decode_figures,

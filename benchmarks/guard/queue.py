@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.guard.figures import Count, Figure, Ratio
+from benchmarks.guard.figures import Count, Figure, Ratio, Ready
 from benchmarks.guard.jobs import make_message
 from sightline.celery.app import create_app
 from sightline.celery.take import Share, Taker
@@ -29,6 +29,25 @@ _SCRIPTS, _SENDS = 4, 2
 _TOGETHER = 16  #: messages
 
 
+def way_of_a_frame(publisher: Publisher, delivery: Delivery) -> Ready:
+    """Of a job of one frame through two stages that do nothing."""
+
+    def ready() -> Callable[[], Any]:
+        message = make_message(1)
+
+        def call() -> None:
+            job = message.job
+            publisher.publish(job, {frame.frame_id: b"pixels" for frame in job.frames})
+            delivery.begin(job)
+            delivery.hand_over(WRITE_TASK, job, message.results)
+            delivery.begin(job)
+            delivery.ledger.settle(job.job_id, {"gate": {"stored": 1}})
+
+        return call
+
+    return ready
+
+
 @contextmanager
 def queue_figures(folder: Path) -> Generator[list[Figure]]:
     """The baseline is no code of ours: bare calls of a script, and Celery's `send_task`."""
@@ -45,18 +64,7 @@ def queue_figures(folder: Path) -> Generator[list[Figure]]:
     script = client.register_script("return redis.call('LPUSH', KEYS[1], ARGV[1])")
     payload = make_message(1).pack()
 
-    def ours() -> Callable[[], Any]:
-        message = make_message(1)
-
-        def call() -> None:
-            job = message.job
-            publisher.publish(job, {frame.frame_id: b"pixels" for frame in job.frames})
-            delivery.begin(job)
-            delivery.hand_over(WRITE_TASK, job, message.results)
-            delivery.begin(job)
-            delivery.ledger.settle(job.job_id, {"gate": {"stored": 1}})
-
-        return call
+    ours = way_of_a_frame(publisher, delivery)
 
     def bare() -> Callable[[], Any]:
         def call() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from sightline.settings import PREFIX, Settings, load_settings
 ROOT = Path(__file__).parents[2]
 _READY_TIMEOUT_S = 180
 _STUB_MODELS = {"PLATES_MODEL": "stub", "TEXT_MODEL": "stub", "OBJECTS_MODEL": "stub", "RECOGNIZER": "stub"}
+_STUB_ENGINES = {"CHAT_ENGINE": "stub", "SPEECH_ENGINE": "stub"}
 _ENVIRONMENT = {
     "KEEP_PICTURES": "none",
     # What is kept for a while must have been kept for long before the first look counts.
@@ -33,6 +35,9 @@ _ENVIRONMENT = {
 _ROLES = {
     r"redis-server": "redis",
     r"-n worker": "worker",
+    r"-n chat": "chat",
+    r"workers\.chat\.openvino\.process": "chat model",
+    r"-n transcribe": "transcribe",
     r"producers\.api": "api",
     r"producers\.camera": "camera",
     r"workers\.deliver": "deliver",
@@ -41,11 +46,15 @@ _ROLES = {
 
 
 class Machine:
-    """Runs while the `with` block does. Without `is_real` the models are stubs."""
+    """Runs while the `with` block does. Without `is_real` the models are stubs; with `pipelines` beside the usual ones
+    those of pictures are in any case.
+    """
 
-    def __init__(self, folder: Path, *, is_real: bool) -> None:
-        self._folder = folder
-        self._is_real = is_real
+    def __init__(self, folder: Path, *, is_real: bool, pipelines: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self._models = _STUB_MODELS if pipelines or not is_real else {}
+        self._models = self._models | ({} if is_real else _STUB_ENGINES)
+        self._extra = [word for name in pipelines for word in ("--with", name)]
         self._ports = _free_ports(4)
         self.received = 0  #: events at the webhook
 
@@ -55,14 +64,14 @@ class Machine:
         self._stream = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.chaos.roles.stream", str(stream), "1"], cwd=ROOT
         )
-        with (self._folder / "log").open("wb") as log:
+        with (self.folder / "log").open("wb") as log:
             self._up = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "sightline", "up", "--data", str(self._folder / "data")),
-                    *("--port", str(api), "--flower-port", str(flower)),
+                    *(sys.executable, "-m", "sightline", "up", "--data", str(self.folder / "data")),
+                    *("--port", str(api), "--flower-port", str(flower), *self._extra),
                 ],
                 cwd=ROOT,
-                env=_environment({} if self._is_real else _STUB_MODELS),
+                env=_environment(self._models),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -83,7 +92,7 @@ class Machine:
     @property
     def settings(self) -> Settings:
         """As a client on this machine reads them."""
-        return load_settings(data_dir=self._folder / "data", passage_gap_s=3)
+        return load_settings(data_dir=self.folder / "data", passage_gap_s=3)
 
     def api(self) -> httpx.Client:
         key = self.settings.api_key.get_secret_value()
@@ -101,7 +110,7 @@ class Machine:
         return found
 
     def log(self) -> str:
-        return (self._folder / "log").read_text(errors="replace")
+        return (self.folder / "log").read_text(errors="replace")
 
     def _wait_until_up(self) -> None:
         until = time.monotonic() + _READY_TIMEOUT_S

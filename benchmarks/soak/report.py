@@ -57,9 +57,17 @@ def show(rows: Sequence[dict[str, Any]], result: Result, console: Console | None
     total = sum(row["resident_mb"] for row in rows)
     console.print(
         f"{total:.0f} MB resident in all roles, shared libraries counted in each\n"
-        f"frames/s: capacity {result.capacity:.0f}, offered {result.offered:.1f}, finished {result.finished:.1f}\n"
-        f"{result.refused} frames refused, {result.failed_visits} visits failed, {result.events} events received"
+        f"{_work(result)}, {result.failed_visits} visits failed, {result.events} events received"
     )
+
+
+def _work(result: Result) -> str:
+    if not result.asked:
+        pace = f"capacity {result.capacity:.0f}, offered {result.offered:.1f}, finished {result.finished:.1f}"
+        return f"frames/s: {pace}\n{result.refused} frames refused"
+    ends = ", ".join(f"{count} {end}" for end, count in sorted(result.asked.items()))
+    failed = ", ".join(f"{count} of {why}" for why, count in result.failed.items())
+    return f"questions and recordings: {ends}, {sum(result.failed.values())} failed {failed}".rstrip()
 
 
 def write(rows: Sequence[dict[str, Any]], result: Result, options: Options, path: Path) -> None:

@@ -10,6 +10,7 @@ import psutil
 
 from benchmarks.soak.load import Load, Visitors, pictures_for
 from benchmarks.soak.machine import Machine
+from benchmarks.soak.questions import Askers
 from sightline.delivery.publisher import Publisher
 
 _WARM_CAPACITY_S, _CAPACITY_S = 20.0, 40.0
@@ -22,6 +23,7 @@ class Options:
     share: float
     every_s: float
     is_real: bool  #: with the models that come with Sightline, else with stubs
+    pipelines: tuple[str, ...] = ()  #: whose questions and recordings are the load, instead of frames
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,38 @@ class Result:
     refused: int = 0  #: frames
     events: int = 0  #: that reached the webhook
     failed_visits: int = 0
+    asked: dict[str, int] = field(default_factory=dict[str, int])  #: questions and recordings, by how they ended
+    failed: dict[str, int] = field(default_factory=dict[str, int])  #: those that should not have, by why
     samples: dict[str, list[Sample]] = field(default_factory=dict[str, list[Sample]])  #: by role
     restarts: dict[str, int] = field(default_factory=dict[str, int])  #: by role
 
 
 def run(options: Options, machine: Machine, say: Callable[[str], None]) -> Result:
+    """Returns what was seen."""
     result = Result()
-    publisher = Publisher.from_settings(machine.settings)
-    load = Load(publisher, pictures_for(is_real=options.is_real))
     visitors = Visitors(machine.api())
     visitors.start()
+    give = _give_questions if options.pipelines else _give_frames
+    give(options, machine, result, say)
+    visitors.stop()
+    result.failed_visits, result.events = visitors.failed, machine.received
+    return result
+
+
+def _give_questions(options: Options, machine: Machine, result: Result, say: Callable[[str], None]) -> None:
+    askers = Askers(machine.api, machine.folder, options.pipelines, options.share)
+    askers.start()
+    watch, until = _Watch(machine, result, options.every_s, say), time.monotonic() + 60 * options.minutes
+    while time.monotonic() < until:
+        watch.look_if_due()
+        time.sleep(0.25)
+    askers.stop()
+    result.asked, result.failed = dict(askers.ended), dict(askers.failed)
+
+
+def _give_frames(options: Options, machine: Machine, result: Result, say: Callable[[str], None]) -> None:
+    publisher = Publisher.from_settings(machine.settings)
+    load = Load(publisher, pictures_for(is_real=options.is_real))
     result.capacity = load.measure_capacity(_WARM_CAPACITY_S, _CAPACITY_S)
     result.offered = options.share * result.capacity
     say(f"capacity {result.capacity:.0f} frames/s, from now on {result.offered:.0f}")
@@ -57,11 +81,9 @@ def run(options: Options, machine: Machine, say: Callable[[str], None]) -> Resul
     before, seconds = load.stored(), options.minutes * 60
     load.keep_up(result.offered, seconds, watch.look_if_due)
     result.finished = (load.stored() - before) / seconds
-    visitors.stop()
     _drain(publisher)
-    result.refused, result.failed_visits, result.events = load.refused, visitors.failed, machine.received
+    result.refused = load.refused
     publisher.close()
-    return result
 
 
 class _Watch:
@@ -98,6 +120,7 @@ class _Watch:
         for role, process in found.items():
             if self._processes.get(role) != process:
                 self._result.restarts[role] = self._result.restarts.get(role, 0) + 1
+                self._say(f"{role} was started again; the log before that:\n{self._machine.log()[-3000:]}")
         self._processes |= found
 
 

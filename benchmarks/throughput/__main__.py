@@ -24,7 +24,8 @@ from benchmarks.throughput import report
 from benchmarks.throughput.latency import Latency
 from benchmarks.throughput.limit import Limit
 from benchmarks.throughput.peers.naive_run import measure_naive
-from benchmarks.throughput.peers.peers import PEERS, measure_peer, why_not
+from benchmarks.throughput.peers.peers import PEERS, measure_peer
+from benchmarks.throughput.peers.serving import why_not
 from benchmarks.throughput.pictures import PLATES, draw_pictures
 from benchmarks.throughput.queued import measure_null, measure_sightline
 from benchmarks.throughput.samples import Sample, rows_of
@@ -46,7 +47,8 @@ def main() -> int:
     ):
         pictures = draw_pictures(min(_MAX_PICTURES, max(2, options.frames // 2)), options.plates)
         work = Work(pictures, options.frames, Path(name), postgres, options.peers_python, options.torch_python)
-        missing = {name: why for name in PEERS if name in options.only and (why := why_not(name, options.peers_python))}
+        reasons = {name: why_not(name, packages, options.peers_python) for name, (packages, _) in PEERS.items()}
+        missing = {name: why for name, why in reasons.items() if why and name in options.only}
         only = [name for name in options.only if name not in missing]
         notes = [
             f"{count_cores()} cores, {options.frames} frames, medians of {options.rounds} rounds",

@@ -17,6 +17,7 @@ from producers.api.access.audit_trail import Looks
 from producers.api.access.auth import SCHEMES, KeyChecker
 from producers.api.access.origin import is_through_trusted
 from producers.api.access.rate_limit import RateLimit
+from producers.api.access.token_limit import LIMIT, REMAINING, RESET
 from producers.api.accounting import books
 from producers.api.metrics.collector import StoreMetrics
 from producers.api.middleware.head import HeadAsGet
@@ -120,7 +121,7 @@ def create_app(settings: Settings, services: ApiServices | None = None) -> FastA
             allow_origins=settings.cors_origins.split(","),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", *_OWN_HEADERS],
-            expose_headers=["Location", "Retry-After", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID", LIMIT, REMAINING, RESET],
         )
     app.add_middleware(HeadAsGet)
     trusted = settings.trusted_networks

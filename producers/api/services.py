@@ -17,7 +17,7 @@ from sightline.delivery.result_board import AsyncResultBoard
 from sightline.redis.connection import connect, connect_async
 from sightline.settings import Settings
 from sightline.tracing import Tracer, open_tracer
-from storage.accounting.agreement import SameInstallation
+from storage.accounting.agreement import same_installation
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.jobs.accepted import Accepted
@@ -54,7 +54,7 @@ def open_services(settings: Settings) -> ApiServices:
     async_redis = connect_async(settings.redis_url, max_connections=_MAX_WAITING)
     tracer = open_tracer(settings, "api")
     publisher = Publisher.from_settings(settings, accepted.keep if settings.api_durable else None, tracer)
-    publisher.only_if(SameInstallation(database, publisher.ledger.agreement).require)
+    publisher.only_if(same_installation(database, publisher.ledger.agreement).require)
     return ApiServices(
         settings=settings,
         database=database,

@@ -21,7 +21,7 @@ from sightline.logs import configure_logging
 from sightline.metrics.server import serve_metrics
 from sightline.redis.connection import connect
 from sightline.settings import load_settings, log_settings
-from storage.accounting.agreement import SameInstallation
+from storage.accounting.agreement import same_installation
 from storage.cameras import list_cameras
 from storage.database.opening import open_database
 from storage.database.pool import PoolMetrics
@@ -34,7 +34,7 @@ def main() -> int:
         log_settings(settings)
         database = open_database(settings.sqlalchemy_url)
         publisher = Publisher.from_settings(settings)
-        publisher.only_if(SameInstallation(database, publisher.ledger.agreement).require)
+        publisher.only_if(same_installation(database, publisher.ledger.agreement).require)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -26,14 +26,14 @@ def encode_credentials(url: str) -> str:
     return f"{scheme}://{_encoded(user)}{colon}{_encoded(password)}{rest[max(0, end) :]}"
 
 
-def check_credentials(url: str) -> None:
+def check_credentials(url: str, field: str = "url") -> None:
     """Raises `BadMessageError`: it is not clear where the password ends; the text says how to write it."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme.lower() != "file" and _credentials_end(rest) is None:
         raise BadMessageError(
-            f"url: {redact_url(url)[:80]!r}: it is not clear which @ ends the password; write the others as %40, and "
-            "in a password / as %2F, ? as %3F, # as %23",
-            field="url",
+            f"{field}: {redact_url(url)[:80]!r}: it is not clear which @ ends the password; write the others as %40, "
+            "and in a password / as %2F, ? as %3F, # as %23",
+            field=field,
         )
 
 

@@ -25,6 +25,7 @@ class CameraCounters:
         self._thinned = 0
         self._gated = 0
         self._published = 0
+        self._from_sub = 0
         self._dropped: Counter[str] = Counter()
         self._last_frame_at: datetime | None = None
         self._last_error: str | None = None
@@ -60,6 +61,10 @@ class CameraCounters:
         with self._lock:
             self._published += frames
 
+    def count_from_sub(self) -> None:
+        with self._lock:
+            self._from_sub += 1
+
     def count_dropped(self, reason: str, frames: int = 1) -> None:
         with self._lock:
             self._dropped[reason] += frames
@@ -87,6 +92,7 @@ class CameraCounters:
                 gated=self._gated,
                 dropped=dict(self._dropped),
                 published=self._published,
+                from_sub=self._from_sub,
                 saved_percent=round(100 * (self._thinned + self._gated) / max(1, self._sampled), 1),
                 fps=self._measure_fps(),
                 last_frame_at=self._last_frame_at,

@@ -15,6 +15,7 @@ from producers.camera.photos.watcher import FolderWatcher
 from producers.camera.publish.archive import ArchiveOutlet, EndedFiles
 from producers.camera.publish.slots import LiveSlot, Publishes
 from producers.camera.sources.opening import is_file
+from producers.camera.sources.sampling import KEY_FRAMES_FPS
 from producers.camera.sources.source import SourceOptions
 from sightline.camera_status import CameraStatus
 from sightline.errors import BadMessageError, BrokerUnavailableError
@@ -176,6 +177,8 @@ class Fleet:
                 open_timeout_s=settings.camera_open_timeout_s,
                 read_timeout_s=settings.camera_read_timeout_s,
                 allow_private=settings.allow_private_urls,
+                hardware=settings.camera_hardware_decoding,
+                on_demand=live and camera.fps <= KEY_FRAMES_FPS,
                 limits=limits,
             ),
             jpeg_quality=settings.camera_jpeg_quality,

@@ -145,6 +145,7 @@ def running(
         "data_dir": folder,
         "redis_url": redis.url,
         "broker_url": "",
+        "installation_id": "",
         "database_url": f"sqlite:///{folder / 'sightline.sqlite3'}",
         "frames_url": (folder / "frames").as_uri(),
         "pictures_url": (folder / "pictures").as_uri(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -113,10 +116,18 @@ def _line(prompt: Prompt, job_id: str, response: Any, error: Any) -> dict[str, A
 
 
 class AnswerFile:
-    """The answers, line by line in the order of the questions. One that was begun is gone on with."""
+    """The answers, line by line in the order of the questions. One that was begun is gone on with.
+
+    It is one run's alone: two that write into it would each append what the other has.
+
+    Raises:
+        BadMessageError: another run writes into it, or it holds something else.
+        SourceError: it cannot be opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = _opened_alone(path)
         self.lines: list[str | None] = []  #: the `custom_id` of each answer that was there
         self.failed = 0  #: of these
         self._keep_whole_lines()
@@ -131,21 +142,24 @@ class AnswerFile:
             )
 
     def append(self, line: dict[str, Any]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Others may go on with it."""
+        self._file.close()
 
     def _keep_whole_lines(self) -> None:
         """A line that was being written when its process was killed is written again."""
         try:
-            with self._path.open("a+b") as file:
-                file.seek(0)
-                end = 0
-                while line := file.readline():
-                    if not line.endswith(b"\n"):
-                        break
-                    self._take(line)
-                    end = file.tell()
-                file.truncate(end)
+            self._file.seek(0)
+            end = 0
+            while line := self._file.readline():
+                if not line.endswith(b"\n"):
+                    break
+                self._take(line)
+                end = self._file.tell()
+            self._file.truncate(end)
         except OSError as error:
             raise SourceError(f"--out: {self._path}: {error.strerror}") from error
 
@@ -158,6 +172,23 @@ class AnswerFile:
             raise BadMessageError(
                 f"--out: {self._path}: line {len(self.lines) + 1} is no answer; name a new file", field="out"
             ) from error
+
+
+def _opened_alone(path: Path) -> BufferedRandom:
+    try:
+        file = path.open("a+b")
+    except OSError as error:
+        raise SourceError(f"--out: {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            return file  # of a file system that knows no locks
+        file.close()
+        raise BadMessageError(
+            f"--out: another run writes its answers into {path}; wait for it, or name another file", field="out"
+        ) from error
+    return file
 
 
 def has_failed(line: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from sightline.cli.discover import discover
 from sightline.cli.output import JsonFlag, err, out, print_done, print_json, print_rows
 from sightline.cli.pipelines import pipeline_option
 from sightline.cli.polygons import read_polygons, read_zones
@@ -37,7 +38,8 @@ _TOLD: Final = {
 #: Of a camera. A file in this folder may be called so too.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
-app = typer.Typer(help="Cameras: test, list, add, change, pause, resume, remove.", no_args_is_help=True)
+app = typer.Typer(help="Cameras: discover, test, list, add, change, pause, resume, remove.", no_args_is_help=True)
+app.command()(discover)
 
 Name = Annotated[str, typer.Argument(help="Name of the camera; it is the source of its rows.")]
 Fps = Annotated[float, typer.Option(min=0.1, max=60, help="Frames a second that are looked at, at most.")]
@@ -65,6 +67,13 @@ Zone = Annotated[
 ]
 AfterReading = Annotated[
     str | None, typer.Option(help="What becomes of a photo in a watched folder once it was read: keep, move, delete.")
+]
+SubUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="A smaller stream of the same camera, which is looked at all the time; when something moves, the picture "
+        "of the other is sent. '': none."
+    ),
 ]
 Preset = Annotated[str, typer.Option(help="live: newest wins, late frames are dropped. archive: nothing is dropped.")]
 
@@ -154,6 +163,7 @@ def add(
     mask: Mask = None,
     zone: Zone = None,
     after_reading: AfterReading = None,
+    sub_url: SubUrl = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -161,6 +171,7 @@ def add(
     body = {
         "camera_id": name,
         "url": _address(url),
+        "sub_url": _address(sub_url) if sub_url else None,
         "pipeline": pipeline,
         "fps": fps,
         "min_fps": min_fps,
@@ -189,6 +200,7 @@ def change(
     mask: Mask = None,
     zone: Zone = None,
     after_reading: AfterReading = None,
+    sub_url: SubUrl = None,
     as_json: JsonFlag = False,
     data: Data = None,
 ) -> None:
@@ -204,7 +216,9 @@ def change(
         "zones": None if zone is None else read_zones(zone),
         "after_reading": after_reading,
     }
-    body = {field: value for field, value in given.items() if value is not None}
+    body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if sub_url is not None:
+        body["sub_url"] = _address(sub_url) if sub_url else None
     print_done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from sightline.cli.export import export
 from sightline.cli.output import JsonFlag, line, out, print_json, print_rows, show
+from sightline.client.asking import passages_path
 from sightline.client.http import PAGE, call_api, list_items
 from sightline.errors import BadMessageError, SettingsError
 from sightline.local.kinds import TOLD, read_told
@@ -48,6 +49,14 @@ def passages(
             min=0, max=2, help="Plates that differ by so much, 1 a character, less for look-alikes; nearest first."
         ),
     ] = None,
+    likely: Annotated[
+        bool,
+        typer.Option(
+            "--likely",
+            help="Plates that may be this one, in which ? stands for one character, by what was read and what else was "
+            "thought of; likeliest first.",
+        ),
+    ] = False,
     list_name: Annotated[str | None, typer.Option("--list", help="Only those on this list of known plates.")] = None,
     country: Annotated[str | None, typer.Option(help="Only those likely of it, such as sk, us or us-tx.")] = None,
     zone: Zone = None,
@@ -63,23 +72,22 @@ def passages(
     data: Data = None,
 ) -> None:
     """Vehicles that passed: one plate each, voted from all its readings."""
-    if like is not None and (text is None or any(given is not None for given in (list_name, country, zone))):
-        raise BadMessageError(
-            "--like: give the plate to compare with, and no --list, --country or --zone", field="like"
-        )
+    compares = " and ".join(["--like"] * (like is not None) + ["--likely"] * likely)
+    if compares and (text is None or list_name is not None or country is not None):
+        raise BadMessageError(f"{compares}: give the plate to compare with, and no --list or --country", field="like")
     if (file := csv or xlsx) is not None:
-        if like is not None or as_json or (csv and xlsx):
-            raise BadMessageError("--csv, --xlsx: one of them, without --like and --json", field="csv")
+        if compares or as_json or (csv and xlsx):
+            raise BadMessageError("--csv, --xlsx: one of them, without --like, --likely and --json", field="csv")
         filters = {"text": text, "source": source, "since": since, "until": until, "list": list_name}
         filters |= {"country": country, "zone": zone, "limit": limit}
         export(settings_for(data), file, filters, is_excel=bool(xlsx))
         return
+    path = passages_path(text, like, likely=likely)
     limit = 50 if limit is None else limit
-    if like is not None:
-        require_one_page(limit, "--like")
+    if compares:
+        require_one_page(limit, compares)
     query = {"text": text, "source": source, "since": since, "until": until}
-    query |= {"list": list_name, "country": country, "zone": zone} if like is None else {"max_distance": like}
-    path = "/passages" if like is None else "/passages/like"
+    query |= {"list": list_name, "country": country, "zone": zone, "max_distance": like}
     rows = list_items(settings_for(data), path, query, limit=limit)
     columns = {
         "text": "plate",
@@ -93,7 +101,8 @@ def passages(
         "country": "country",
         "state": "state",
         "on_list": "list",
-    } | ({} if like is None else {"distance": "distance"})
+    }
+    columns |= {"likelihood": "likelihood"} if likely else {"distance": "distance"} if compares else {}
     if not as_json:
         rows = (row | {"text": _plate(row), "on_list": _on_list(row.get("match"))} for row in rows)
     print_rows(rows, columns, as_json=as_json, empty=if_empty(query, "no passages yet"))
@@ -151,6 +160,7 @@ def readings(
         "captured_at": "captured (UTC)",
         "source_id": "source",
         "text": "text",
+        "unread": "not read",
         "confidence": "confidence",
         "zone": "zone",
         "frame_id": "frame",
@@ -216,9 +226,9 @@ def status(as_json: JsonFlag = False, data: Data = None) -> None:
 
 
 def _processes(told: Mapping[str, Any]) -> str:
-    """How many workers of a kind there are, and why."""
-    since = show(told["since"])
-    return f"{told['running']} of {told['least']} to {told['most']}, since {since} UTC: {told['why']}"
+    """How many workers of a kind there are, what of them is now, and why they became more or fewer last."""
+    running, now = f"{told['running']} of {told['least']} to {told['most']}", f": {told['now']}" if told["now"] else ""
+    return f"{running}{now}; since {show(told['since'])} UTC, as {told['why']}"
 
 
 def queues(as_json: JsonFlag = False, data: Data = None) -> None:

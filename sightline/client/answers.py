@@ -61,6 +61,7 @@ class Passage(Answer):
     country: str | None = None  #: the likely one by the form of the plate, ISO 3166 in small letters: `sk`, `us-tx`
     country_confidence: float | None = None
     distance: float | None = None  #: from the plate that was searched for with `like`
+    likelihood: float | None = None  #: that it is the plate that was searched for with `likely`
 
 
 class Finding(Answer):
@@ -94,8 +95,11 @@ class CameraStatus(Answer):
     gated: int = 0
     dropped: dict[str, int] = {}
     published: int = 0
+    from_sub: int = 0
     saved_percent: float = 0.0
-    condition: str | None = None  #: `frozen`, `dark`, `covered`, `moved`; None: nothing is wrong with its pictures
+    condition: str | None = (
+        None  #: `frozen`, `dark`, `covered`, `moved`, `sub_only`; None: nothing is wrong with its pictures
+    )
     fps: float = 0.0  #: frames read per second, over the last seconds
     budget_fps: float | None = None  #: frames taken per second now; None: not read
     last_frame_at: datetime | None = None
@@ -111,10 +115,11 @@ class Zone(Answer):
 
 
 class Camera(Answer):
-    """A camera; its URL is without credentials."""
+    """A camera; its URLs are without credentials."""
 
     camera_id: str
     url: str
+    sub_url: str | None = None  #: the smaller stream that is looked at all the time; None: `url` is
     pipeline: Pipeline
     fps: float
     min_fps: float | None

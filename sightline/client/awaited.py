@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from sightline.client.answers import Audit, Camera, Finding, Passage
-from sightline.client.client import Moment, Sightline
+from sightline.client.asking import Moment
+from sightline.client.client import Sightline
 from sightline.client.images import Image
 from sightline.client.many import Done, submit_many_async
 from sightline.errors import WaitTimeoutError
@@ -104,7 +106,9 @@ class AsyncSightline:
         text: str | None = None,
         *,
         like: float | None = None,
+        likely: bool = False,
         on_list: str | None = None,
+        country: str | None = None,
         zone: str | None = None,
         source: str | None = None,
         since: Moment | None = None,
@@ -113,10 +117,23 @@ class AsyncSightline:
     ) -> AsyncIterator[Passage]:
         """See `Sightline.passages`."""
         found = self._sync.passages(
-            text, like=like, on_list=on_list, zone=zone, source=source, since=since, until=until, limit=limit
+            text,
+            like=like,
+            likely=likely,
+            on_list=on_list,
+            country=country,
+            zone=zone,
+            source=source,
+            since=since,
+            until=until,
+            limit=limit,
         )
         async for passage in _in_threads(found):
             yield passage
+
+    async def export_passages(self, to: str | Path | IO[bytes], text: str | None = None, **filters: Any) -> None:
+        """See `Sightline.export_passages`, whose arguments it takes; the file is written in a thread."""
+        await asyncio.to_thread(self._sync.export_passages, to, text, **filters)
 
     async def correct_passage(self, passage_id: str, text: str | None) -> Passage:
         """See `Sightline.correct_passage`."""

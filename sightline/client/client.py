@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from sightline.client.answers import Audit, Camera, Finding, Passage
+from sightline.client.asking import Moment, form_of, passages_path, range_of, write_export
 from sightline.client.http import ApiClient, check_address
 from sightline.client.images import Image, kind_of, read_image
 from sightline.client.many import Done, submit_many
-from sightline.errors import BadMessageError
 from sightline.images.header import ImageLimits
 from sightline.pipelines import DEFAULT, Medium, registry
 from sightline.settings import Settings, load_settings
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sightline.delivery.delta_stream import StreamEvent
     from sightline.delivery.publisher import Publisher
 
-Moment = datetime | str
 Opened = TypeVar("Opened")
 
 
@@ -208,7 +207,9 @@ class Sightline:
         text: str | None = None,
         *,
         like: float | None = None,
+        likely: bool = False,
         on_list: str | None = None,
+        country: str | None = None,
         zone: str | None = None,
         source: str | None = None,
         since: Moment | None = None,
@@ -220,7 +221,10 @@ class Sightline:
         Args:
             text: a plate in any spelling; `*` stands for any characters, `?` for one.
             like: plates that differ from `text` by so much, at most 2, the likeliest first, at most 1,000.
+            likely: plates that may be `text`, in which `?` stands for one character, by what was read and what else
+                was thought of: the likeliest first, at most 1,000.
             on_list: only those on this list of known plates.
+            country: only those likely of it, as `sk` or `us-tx`. Neither is for `like` and `likely`.
             zone: only those that were read in this zone of their camera.
             since, until: from then on, before then: a time with its zone, or as text (`15m`, `1h`, `2d`, RFC 3339).
 
@@ -228,10 +232,33 @@ class Sightline:
             BadMessageError: an argument is wrong, or the key may not ask.
             BrokerUnavailableError, StoreUnavailableError: the API does not answer, or has no database.
         """
-        query = {"text": text, "list": on_list, "zone": zone, "max_distance": like, "source": source}
-        query |= _range(since, until)
-        rows = self._api.items("/passages" if like is None else "/passages/like", query, limit=limit)
+        path = passages_path(text, like, likely=likely)
+        query = {"text": text, "list": on_list, "country": country, "zone": zone, "max_distance": like}
+        rows = self._api.items(path, query | {"source": source} | range_of(since, until), limit=limit)
         return map(Passage.model_validate, rows)
+
+    def export_passages(
+        self,
+        to: str | Path | IO[bytes],
+        text: str | None = None,
+        *,
+        form: str | None = None,
+        on_list: str | None = None,
+        country: str | None = None,
+        zone: str | None = None,
+        source: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int | None = None,
+    ) -> None:
+        """Write the passages that `passages` would give, all of them unless there is a `limit`, for a spreadsheet.
+
+        `to` is a path, whose file is replaced when the new one is complete, or a file that is open for bytes. `form` is
+        `csv` or `xlsx`; without it the name of the file says so. Raises as `passages` does.
+        """
+        query = {"text": text, "list": on_list, "country": country, "zone": zone, "source": source, "limit": limit}
+        query |= {"format": form_of(to, form), **range_of(since, until)}
+        write_export(self.settings, to, query)
 
     def correct_passage(self, passage_id: str, text: str | None) -> Passage:
         """Say what plate a passage has, in any spelling; None takes that back. Needs an operator's key.
@@ -258,7 +285,7 @@ class Sightline:
         Of one `pipeline`, one `kind` (field of its results), one job or one source, or of all. Raises as `passages`
         does.
         """
-        query = {"pipeline": pipeline, "kind": kind, "job": job_id, "source": source, **_range(since, until)}
+        query = {"pipeline": pipeline, "kind": kind, "job": job_id, "source": source, **range_of(since, until)}
         return map(Finding.model_validate, self._api.items("/findings", query, limit=limit))
 
     def cameras(self) -> list[Camera]:
@@ -268,7 +295,7 @@ class Sightline:
     def audit(self, since: Moment | None = None, until: Moment | None = None) -> Audit:
         """Whether every published frame is stored, dropped, dead or open: of all time, or of those published between
         two times, in whole hours. Raises as `passages` does."""
-        return Audit.model_validate(self._api.call("GET", "/audit", query=_range(since, until)))
+        return Audit.model_validate(self._api.call("GET", "/audit", query=range_of(since, until)))
 
     def close(self) -> None:
         """What another process opened, from which this one was forked, is left to it."""
@@ -326,20 +353,6 @@ def _check_arguments(settings: object, url: object, api_key: object) -> None:
 
 def _named(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _range(since: Moment | None, until: Moment | None) -> dict[str, str | None]:
-    return {"since": _moment("since", since), "until": _moment("until", until)}
-
-
-def _moment(name: str, value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if not isinstance(value, datetime):
-        raise TypeError(f"{name}: {kind_of(value)}; it is a datetime with a zone, or a text as '1h'")
-    if value.tzinfo is None:
-        raise BadMessageError(f"{name}: {value.isoformat()} has no zone; give it one, as tzinfo=UTC", field=name)
-    return value.isoformat()
 
 
 def _new_item(

@@ -18,6 +18,7 @@ from sightline.errors import (
     SightlineError,
     SourceError,
     StoreUnavailableError,
+    TokensUsedError,
     UnsafeUrlError,
 )
 from sightline.redaction import redact_text, redact_url
@@ -258,6 +259,8 @@ def _refused(response: httpx.Response) -> SightlineError:
         return BadMessageError(f"{text} (set SIGHTLINE_API_KEY)", field="api_key")
     if response.status_code in _TRY_LATER:
         after_s = _seconds(response.headers.get("retry-after"))
+        if reason == TokensUsedError.reason:
+            return TokensUsedError(text, retry_after_s=after_s)
         if reason == BacklogFullError.reason:
             return BacklogFullError(text, source_id=problem.get("source_id"), retry_after_s=after_s)
         passing = StoreUnavailableError if reason == StoreUnavailableError.reason else BrokerUnavailableError

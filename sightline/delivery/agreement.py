@@ -8,11 +8,19 @@ been restored. Marks of finished jobs that a restored database does not have are
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sightline.delivery.ledger_lua import VOID
-from sightline.errors import NotPermittedError, SettingsError
+from sightline.errors import (
+    BrokerUnavailableError,
+    NotPermittedError,
+    SettingsError,
+    SightlineError,
+    StoreUnavailableError,
+)
 from sightline.ids import new_id
 from sightline.redis.connection import broker_errors
 
@@ -23,6 +31,7 @@ _KEY: Final = "sightline:agreement"
 _GENERATION: Final = "sightline:generation"
 #: Redis may have moved to a machine whose clock differs.
 _CLOCKS_DIFFER_S: Final = 60.0
+_ASKED_EVERY_S: Final = 5.0
 
 # KEYS: the agreement. ARGV: installation, step. Never back: a slow writer must not undo what a faster one did.
 _ADVANCE: Final = """
@@ -93,6 +102,34 @@ class Agreement:
         except NotPermittedError:
             return ""
         return str(told.get("run_id", ""))
+
+
+class SameInstallation:
+    """Asks now and then whose ledger it is, for who takes work again and again. Safe to share between threads."""
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        installation_id: Callable[[], str],
+        refusal: Callable[[str], SightlineError] = SettingsError,
+    ) -> None:
+        self._agreement = agreement
+        self._installation_id = installation_id
+        self._refusal = refusal
+        self._good_until = 0.0
+
+    def require(self) -> None:
+        """Raises the refusal: what is taken would end in another database. What does not answer is left to who needs
+        it."""
+        if time.monotonic() < self._good_until:
+            return
+        try:
+            error = other_installation(self._installation_id(), self._agreement.read())
+        except (BrokerUnavailableError, StoreUnavailableError):
+            return
+        if error is not None:
+            raise self._refusal(str(error))
+        self._good_until = time.monotonic() + _ASKED_EVERY_S
 
 
 def other_installation(installation_id: str, ledger: LedgerSide) -> SettingsError | None:

@@ -2,14 +2,15 @@
 
 One hash a job, which the ledger deletes with the job: a field for each chain that arrived, and of a stage with shards
 how many there are and which arrived. Arriving again changes nothing and tells the same: a crash between arriving and
-sending is delivered again, arrives again, sends again.
+sending is delivered again, arrives again, sends again. Once it is noted that what comes next was sent, it does not: of
+each shard of an overdue job there is a second copy, and each of them would send another merge.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sightline.redis.connection import broker_errors
 from sightline.wire.messages import Job
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 #: A hash whose job was never settled (Redis lost the rest of it) goes by itself.
 _KEPT_S: Final = 7 * 24 * 3600
+_TOLD: Final = "#told"
 
 # KEYS: arrivals, open jobs, due times of the job's line. ARGV: job_id, field, when the job is due, seconds it is kept.
 # Returns all that arrived; nothing if the job is not open.
@@ -30,13 +32,16 @@ redis.call('ZADD', KEYS[3], 'XX', 'GT', ARGV[3], ARGV[1])
 return redis.call('HKEYS', KEYS[1])
 """
 
-# The same of a shard. ARGV[5]: the stage. Returns how many arrived and how many there are.
+# The same of a shard. ARGV[5]: the stage. Returns how many arrived, how many there are, and whether that was told.
 _ARRIVE_SHARD: Final = """
-if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return {0, -1} end
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return {0, -1, 0} end
 if redis.call('HSETNX', KEYS[1], ARGV[2], 1) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[5] .. '#arrived', 1) end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('ZADD', KEYS[3], 'XX', 'GT', ARGV[3], ARGV[1])
-return {redis.call('HGET', KEYS[1], ARGV[5] .. '#arrived'), redis.call('HGET', KEYS[1], ARGV[5] .. '#shards') or -1}
+return {
+  redis.call('HGET', KEYS[1], ARGV[5] .. '#arrived'), redis.call('HGET', KEYS[1], ARGV[5] .. '#shards') or -1,
+  redis.call('HEXISTS', KEYS[1], ARGV[5] .. '#merge#told'),
+}
 """
 
 # KEYS: arrivals, open jobs. ARGV: job_id, field, seconds it is kept. Counts in a field; 0 if the job is not open.
@@ -46,6 +51,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
 """
 
+
+# KEYS: arrivals, open jobs. ARGV: job_id, field, seconds it is kept. Notes that a message was sent.
+_TELL: Final = """
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[2], 1)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
 
 # KEYS: arrivals, open jobs. ARGV: job_id, field, how many, seconds it is kept. Returns 0 if the job is not open.
 _CUT: Final = """
@@ -64,6 +77,13 @@ class Shards:
     missing: tuple[int, ...]  #: those that did not arrive yet
 
 
+class Arrived(NamedTuple):
+    """Of the chains of a job. `told`: those whose first message was sent because all they need has arrived."""
+
+    chains: set[str]
+    told: set[str]
+
+
 class Arrivals:
     """All methods raise `BrokerUnavailableError` when Redis does not answer."""
 
@@ -74,15 +94,28 @@ class Arrivals:
         self._arrive_shard = redis.register_script(_ARRIVE_SHARD)
         self._count = redis.register_script(_COUNT)
         self._cut = redis.register_script(_CUT)
+        self._tell = redis.register_script(_TELL)
 
-    def arrive(self, job: Job, chain: str) -> set[str]:
+    def arrive(self, job: Job, chain: str) -> Arrived:
         """A chain has arrived. Returns all that have; none if the job is not open any more."""
-        return {name for name in self._note(self._arrive, job, chain) if "#" not in name}
+        found = self._note(self._arrive, job, chain)
+        told = {name.removesuffix(_TOLD) for name in found if name.endswith(_TOLD)}
+        return Arrived({name for name in found if "#" not in name}, told)
 
     def arrive_shard(self, job: Job, stage: str, shard: int) -> int | None:
-        """A shard has arrived. Returns how many have not; None if the job is not open any more."""
-        arrived, count = map(int, self._note(self._arrive_shard, job, f"{stage}#{shard}", stage))
-        return count - arrived if arrived else None
+        """A shard has arrived. Returns how many have not; -1 if all have, and the merge was sent; None if the job is
+        not open any more.
+        """
+        arrived, count, is_told = map(int, self._note(self._arrive_shard, job, f"{stage}#{shard}", stage))
+        return -1 if is_told else count - arrived if arrived else None
+
+    def told(self, job: Job, chain: str) -> None:
+        """The message was sent that a chain begins with, as all it needs has arrived."""
+        self._note_told(job, f"{chain}{_TOLD}")
+
+    def told_merge(self, job: Job, stage: str) -> None:
+        """The message was sent on which the shards of a stage are merged."""
+        self._note_told(job, f"{stage}#merge{_TOLD}")
 
     def cut(self, job: Job, stage: str, count: int) -> bool:
         """Note how many shards a stage has, before any is sent. The first number holds.
@@ -123,6 +156,10 @@ class Arrivals:
         """The job starts over."""
         with broker_errors():
             self._redis.delete(_key(job_id))
+
+    def _note_told(self, job: Job, field: str) -> None:
+        with broker_errors():
+            self._tell(keys=[_key(job.job_id), "sightline:jobs"], args=[job.job_id, field, _KEPT_S])
 
     def _add(self, job: Job, field: str) -> int:
         with broker_errors():

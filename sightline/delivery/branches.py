@@ -31,11 +31,12 @@ class Branches:
         key = part_key(job.job_id, chain.name)
         self._frames.put_many({key: part.pack()})
         arrived = self.arrivals.arrive(job, chain.name)
-        if not arrived:
+        if not arrived.chains:
             self._frames.delete_many([key])  # of a late copy: the job has ended, and nobody else would free it
         for following in graph.after(chain.name):
-            if arrived.issuperset(following.needs):
+            if arrived.chains.issuperset(following.needs) and following.name not in arrived.told:
                 self.send(job, following)
+                self.arrivals.told(job, following.name)
 
     def send(self, job: Job, chain: Chain) -> None:
         """Send the message that a chain begins with: `{job}:{stage}`. What it joins lies in the frame store."""
@@ -51,6 +52,7 @@ class Branches:
             self._frames.delete_many([key])  # as above
         elif not missing:
             self.send(job, chain)
+            self.arrivals.told_merge(job, stage)
 
     def cut(self, job: Job, chain: Chain, shards: Iterable[bytes]) -> None:
         """The stage of a chain cuts a job into shards: put each down before the next is made, send their messages."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.celery.app import create_app
+from sightline.delivery.agreement import SameInstallation
 from sightline.delivery.broker import Broker, task_id
 from sightline.delivery.ledger import Ledger, LedgerLimits
 from sightline.errors import BacklogFullError, SightlineError
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from sightline.settings import Settings
 
 Keep = Callable[[Job, Mapping[str, bytes]], None]
+
+
+class Published(NamedTuple):
+    """What became of a job that was published."""
+
+    refused: tuple[FrameRef, ...]  #: in the live lane those of sources with too much open already, else none
+    is_known: bool  #: it is open already, or was finished not long ago: nothing was added
 
 
 class Publisher:
@@ -53,27 +61,33 @@ class Publisher:
 
         `tracer` is that of the process, if it has one already.
         """
-        return cls(
+        publisher = cls(
             Ledger(connect(settings.redis_url), LedgerLimits.from_settings(settings)),
             open_frame_store(settings.frame_store_url, ttl_s=settings.frame_ttl_s),
             Broker(create_app(settings)),
             keep,
             tracer or open_tracer(settings, "producer"),
         )
+        if settings.installation_id:
+            same = SameInstallation(publisher.ledger.agreement, lambda: settings.installation_id)
+            publisher.only_if(same.require)
+        return publisher
 
     def only_if(self, require: Callable[[], None]) -> None:
         """Ask `require` before each job; what it raises refuses it, and nothing of it is left."""
         self._require = require
 
     def publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
+        """As `submit`; returns the frames that were refused."""
+        return self.submit(job, pixels).refused
+
+    def submit(self, job: Job, pixels: Mapping[str, bytes]) -> Published:
         """Publish a job with the bytes of its items, by key: of a picture that is the frame id. Publishing it again is
         a no-op.
 
-        Returns:
-            The frames that were refused: in the live lane those of sources with too much open already, else none.
-
         Raises:
             BadMessageError: its pipeline does not take such items.
+            SettingsError: Redis works with another installation than `installation_id` of the settings.
             BacklogFullError: nothing was published (not in the live lane, unless the total limit is met).
             StoreUnavailableError, BrokerUnavailableError: not accepted, or not known to be. Publish again with the
                 same ids.
@@ -82,12 +96,12 @@ class Publisher:
         self._require()
         cause = job.traceparent or current_traceparent()
         with self._tracer.span(f"publish {job.pipeline}", SpanKind.PRODUCER, cause) as span:
-            refused = self._publish(job.model_copy(update={"traceparent": span.traceparent}), pixels)
+            published = self._publish(job.model_copy(update={"traceparent": span.traceparent}), pixels)
             if is_sampled(span.traceparent):
-                span.note(**about_job(job), sightline__refused=len(refused) or None)
-        return refused
+                span.note(**about_job(job), sightline__refused=len(published.refused) or None)
+        return published
 
-    def _publish(self, job: Job, pixels: Mapping[str, bytes]) -> tuple[FrameRef, ...]:
+    def _publish(self, job: Job, pixels: Mapping[str, bytes]) -> Published:
         wanted = job.frames
         job, verdict = self._admit(job.model_copy(update={"entered": True}))
         if verdict == "admitted":
@@ -104,7 +118,8 @@ class Publisher:
             frames = tuple(frame for frame in job.frames if frame.source_id in sources)
             job = job.model_copy(update={"frames": frames})
         accepted = set() if verdict == "refused" else {frame.frame_id for frame in job.frames}
-        return tuple(frame for frame in wanted if frame.frame_id not in accepted)
+        refused = tuple(frame for frame in wanted if frame.frame_id not in accepted)
+        return Published(refused, is_known=verdict in ("open", "done"))
 
     def queue_depths(self) -> dict[str, int]:
         """Waiting messages per queue."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
 from sightline.errors import BadImageError
 from sightline.images.exif import TAGS, taken_in
-from sightline.images.header import ImageLimits, check_bytes, check_pixels
+from sightline.images.header import ImageLimits, check_bytes, check_pixels, format_of, may_be_transparent
 from sightline.images.kinds import Kind
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ _READERS: Final[dict[Kind, tuple[str, str]]] = {
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
     "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
     "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+}
+#: Of kinds that workers read themselves, for others who are to see what they saw.
+_READ: Final[dict[Kind, tuple[str, str]]] = {
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
 }
 _EXIF_IFD: Final = 0x8769
 _SUBFILE_TYPE, _DNG_VERSION = 254, 50706
@@ -49,6 +54,16 @@ def is_convertible(kind: Kind | None) -> TypeGuard[Kind]:
     return kind in _READERS
 
 
+def opaque(data: bytes, limits: ImageLimits) -> bytes:
+    """A PNG or WebP with transparent parts as a JPEG on white, upright, as workers see it; any other as it is.
+
+    Raises BadImageError as `to_jpeg` does.
+    """
+    if not may_be_transparent(data):
+        return data
+    return to_jpeg(data, "PNG" if format_of(data) == "png" else "WebP", limits).jpeg
+
+
 def to_jpeg(data: bytes, kind: Kind, limits: ImageLimits) -> Converted:
     """Of a file with several pictures the first. Its size is looked at before anything is decoded.
 
@@ -72,7 +87,7 @@ def to_jpeg(data: bytes, kind: Kind, limits: ImageLimits) -> Converted:
 
 
 def _open(data: bytes, kind: Kind) -> Any:
-    module, name = _READERS[kind]
+    module, name = (_READERS | _READ)[kind]
     try:
         reader = getattr(import_module(module), name)
     except ImportError as error:
@@ -90,8 +105,10 @@ def _refuse_raw(image: Any, data: bytes) -> None:
 
 
 def _note(image: Any, kind: Kind) -> str:
-    if kind == "HEIC" or not getattr(image, "is_animated", False):  # of HEIC its main picture is read
+    if not getattr(image, "is_animated", False):
         return ""
+    if kind == "HEIC":
+        return f"HEIC of {image.n_frames} pictures, of which the main one was taken"
     return f"{kind} of several pictures, of which the first was taken"
 
 
@@ -117,11 +134,14 @@ def _plain(image: Image, kind: Kind) -> Image:
     elif image.mode in ("I", "F"):
         raise BadImageError(f"image: this {kind} file has values of 32 bits; save it with 8 or 16")
     if image.has_transparency_data:
-        image = _on_white(image)
+        image = on_white(image)
+    elif image.mode == "P":  # a profile is of colors, and not of their numbers
+        image = image.convert("RGB")
     return _in_srgb(image, profile) if profile else image.convert("RGB")
 
 
-def _on_white(image: Image) -> Image:
+def on_white(image: Image) -> Image:
+    """Without what shows through: there it is white."""
     from PIL import Image
 
     opaque = Image.new("RGBA", image.size, "white")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, Literal
 
+_TURN: Final = 0x0112
 _EXIF_IFD, _TAKEN, _OFFSET, _FRACTION = 0x8769, 0x9003, 0x9011, 0x9291
 #: What says when a picture was taken.
 TAGS: Final = (_TAKEN, _OFFSET, _FRACTION)
@@ -36,6 +37,15 @@ def taken_at(data: bytes) -> datetime | None:
     Without a zone it is the local time of this machine.
     """
     return taken_in(_read_tags(_find_exif(data)))
+
+
+def turn_of(data: bytes) -> int:
+    """How the picture of a JPEG, PNG or WebP lies in its file, 1 to 8 as EXIF counts: 1 is upright, 6 is to be turned
+    right."""
+    tiff = _find_exif(data)
+    value = _read_directory(tiff).get(_TURN, b"")
+    turn = int.from_bytes(value, _order(tiff))
+    return turn if 1 <= turn <= 8 else 1
 
 
 def taken_in(tags: Mapping[int, bytes]) -> datetime | None:
@@ -117,10 +127,19 @@ def _in_webp(data: bytes) -> bytes:
 
 def _read_tags(tiff: bytes) -> dict[int, bytes]:
     """Values of the EXIF directory by tag."""
-    order: Literal["little", "big"] = "little" if tiff.startswith(b"II") else "big"
-    first = _directory(tiff, int.from_bytes(tiff[4:8], order), order)
-    inner = first.get(_EXIF_IFD)
+    order = _order(tiff)
+    inner = _read_directory(tiff).get(_EXIF_IFD)
     return {} if inner is None else _directory(tiff, int.from_bytes(inner, order), order)
+
+
+def _read_directory(tiff: bytes) -> dict[int, bytes]:
+    """The first one."""
+    order = _order(tiff)
+    return _directory(tiff, int.from_bytes(tiff[4:8], order), order)
+
+
+def _order(tiff: bytes) -> Literal["little", "big"]:
+    return "little" if tiff.startswith(b"II") else "big"
 
 
 def _directory(tiff: bytes, at: int, order: Literal["little", "big"]) -> dict[int, bytes]:
@@ -129,7 +148,9 @@ def _directory(tiff: bytes, at: int, order: Literal["little", "big"]) -> dict[in
     count = int.from_bytes(tiff[at : at + 2], order)
     for entry in range(at + 2, at + 2 + 12 * min(count, _MAX_ENTRIES), 12):
         tag, kind = (int.from_bytes(tiff[entry + skip : entry + skip + 2], order) for skip in (0, 2))
-        if kind == 4:  # one unsigned number of 32 bits
+        if kind == 3:  # one of 16 bits
+            found[tag] = tiff[entry + 8 : entry + 10]
+        elif kind == 4:  # one unsigned number of 32 bits
             found[tag] = tiff[entry + 8 : entry + 12]
         elif kind == 2:  # a text; a short one stands in place of its offset
             length = int.from_bytes(tiff[entry + 4 : entry + 8], order)

@@ -95,6 +95,30 @@ def format_of(data: bytes) -> ImageFormat | None:
     return None
 
 
+def may_be_transparent(data: bytes) -> bool:
+    """Whether a picture that we take says that what is behind it may show: decoders that are asked for colors alone
+    give black there, or whatever the file has, which nobody was to see."""
+    kind = format_of(data)
+    if kind == "png":
+        return data[25:26] in (b"\4", b"\6") or bool(png_part(data, b"tRNS"))
+    if kind == "webp" and data[12:16] == b"VP8X":
+        return bool(data[20:21]) and bool(data[20] & 0x10)
+    return kind == "webp" and data[12:16] == b"VP8L" and bool(int.from_bytes(data[21:25], "little") >> 28 & 1)
+
+
+def png_part(data: bytes, wanted: bytes) -> bytes:
+    """What a PNG has under this name before its pixels; empty where there is none."""
+    at = 8
+    for _ in range(_MAX_SEGMENTS):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if name == wanted:
+            return data[at + 8 : at + 8 + length]
+        if len(name) < 4 or name == b"IDAT":
+            return b""
+        at += 12 + length
+    return b""
+
+
 def _is_whole(data: bytes, image_format: ImageFormat) -> bool:
     """Whether the end is there. Decoders fill the missing part of a cut-off JPEG with gray and say nothing.
 

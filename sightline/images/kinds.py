@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Kind = Literal["HEIC", "AVIF", "TIFF", "GIF", "BMP", "JPEG 2000", "JPEG XL", "Photoshop", "PDF", "MP4"]
+Kind = Literal["HEIC", "AVIF", "TIFF", "GIF", "BMP", "JPEG 2000", "JPEG XL", "Photoshop", "PDF", "MP4", "PNG", "WebP"]
 
 #: So many bytes of a file are enough.
 HEAD_BYTES: Final = 64

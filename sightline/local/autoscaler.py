@@ -15,7 +15,7 @@ from sightline.delivery.broker import Broker, Line
 from sightline.errors import SightlineError
 from sightline.local.kinds import Kind
 from sightline.local.machine import FreeCores, free_bytes, largest_bytes
-from sightline.local.scaling import Look, Past, decide
+from sightline.local.scaling import Look, Past, backlog, decide
 from sightline.local.supervisor import Crew
 from sightline.settings import Settings
 
@@ -42,7 +42,9 @@ class Autoscaler:
 
     def run(self, crew: Crew) -> None:
         for kind in self._kinds:
-            self._tell(kind, crew, "it just started")
+            self._tell_change(kind, crew, "it just started")
+        for kind in self._kinds:
+            self._tell(kind, crew, now="")
         try:
             while not crew.wait(LOOK_EVERY_S):
                 try:
@@ -76,24 +78,28 @@ class Autoscaler:
             if decision.change:
                 now = look.workers + decision.change
                 crew.say(f"{kind.name}: {look.workers} -> {now} of {kind.limits.most}: {decision.why}")
-                self._tell(kind, crew, decision.why)
+                self._tell_change(kind, crew, decision.why)
             elif decision.why and self._said[kind.name] != (about := decision.why.partition("; ")[2]):
                 crew.say(f"{kind.name}: stays at {look.workers}: {decision.why}")
                 self._said[kind.name] = about
+            self._tell(kind, crew, now=backlog(look) if decision.change else decision.why or backlog(look))
 
-    def _tell(self, kind: Kind, crew: Crew, why: str) -> None:
-        states = crew.states(kind.names)
-        running = [name for name, state in states.items() if state == "running"]
-        self._told[kind.name] = {
-            "running": len(running),
-            "least": kind.limits.least,
-            "most": kind.limits.most,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            "why": why,
-        }
-        self._file.write_text(json.dumps(self._told))
+    def _tell_change(self, kind: Kind, crew: Crew, why: str) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        told = {"running": 0, "least": kind.limits.least, "most": kind.limits.most, "since": at, "why": why}
+        self._told[kind.name] = told
         self._on_change([name for each in self._kinds for name in _running(crew, each)])
         self._said[kind.name] = ""
+
+    def _tell(self, kind: Kind, crew: Crew, now: str) -> None:
+        """What holds now; the reason of the last change is of then."""
+        told = self._told[kind.name]
+        fresh = {**told, "running": len(_running(crew, kind)), "now": now}
+        if fresh != told:
+            self._told[kind.name] = fresh
+            written = self._file.with_suffix(".new")
+            written.write_text(json.dumps(self._told))
+            written.replace(self._file)
 
 
 def _running(crew: Crew, kind: Kind) -> list[str]:

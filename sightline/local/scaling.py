@@ -100,7 +100,7 @@ def _since(before_s: float | None, now_s: float, *, holds: bool) -> float | None
 
 
 def _grow(limits: Limits, look: Look, past: Past) -> tuple[Decision, Past]:
-    behind = f"{look.waiting} messages wait" + (f", the oldest for {look.oldest_s:.0f} s" if look.oldest_s else "")
+    behind = backlog(look)
     if look.workers + look.leaving >= limits.most:
         return Decision(why=f"{behind}; {limits.most} are the most"), past
     if missing := " and ".join(_missing(limits, look)):
@@ -109,6 +109,13 @@ def _grow(limits: Limits, look: Look, past: Past) -> tuple[Decision, Past]:
     patience = min(_MOST_PATIENCE, past.patience * 2) if is_missed else past.patience
     why = f"{behind}; {look.free_cores:.1f} cores and {look.free_bytes / 1e9:.1f} GB are free"
     return Decision(1, why), replace(_changed(look, past), patience=patience)
+
+
+def backlog(look: Look) -> str:
+    """What waits, in words."""
+    if not look.waiting:
+        return "nothing waits"
+    return f"{look.waiting} messages wait" + (f", the oldest for {look.oldest_s:.0f} s" if look.oldest_s else "")
 
 
 def _missing(limits: Limits, look: Look) -> Iterator[str]:

@@ -14,9 +14,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal
 
-_COLORS = itertools.cycle((36, 32, 33, 35, 34, 96, 92, 95))
+from sightline.local.log_streams import LogFormat, LogStream, stream_of
+
 _OURS: Final = "workers"  #: who writes what is said of the processes themselves
 
 
@@ -33,9 +34,12 @@ class RoleProcess:
 
 
 def supervise(
-    roles: Iterable[RoleProcess], environment: Mapping[str, str], beside: Callable[[Crew], None] | None = None
+    roles: Iterable[RoleProcess],
+    environment: Mapping[str, str],
+    beside: Callable[[Crew], None] | None = None,
+    log_format: LogFormat = "text",
 ) -> None:
-    """Run the roles until SIGINT or SIGTERM, then stop them all. Blocks.
+    """Run the roles until SIGINT or SIGTERM, then stop them all. Blocks. What they write goes to standard output.
 
     `beside` runs in a thread meanwhile and may start and let go roles; it is to end when its crew has stopped.
     """
@@ -45,7 +49,7 @@ def supervise(
     width = max(len(name) for name in (_OURS, *(role.name for role in roles)))
     watchers: list[Any] = []
     for role in roles:
-        stream = {"stream": _PrefixStream(role.name.ljust(width), sys.stdout)}
+        stream = {"stream": stream_of(role.name, width, log_format, sys.stdout)}
         command = (*end_with_parent(), *role.command)
         watchers.append(
             Watcher(
@@ -63,7 +67,7 @@ def supervise(
         )
     with tempfile.TemporaryDirectory(prefix="sightline-") as folder:
         arbiter = _ordered_arbiter()(watchers, f"ipc://{folder}/control", f"ipc://{folder}/events", loglevel="ERROR")
-        crew = Crew(arbiter, watchers, _PrefixStream(_OURS.ljust(width), sys.stdout))
+        crew = Crew(arbiter, watchers, stream_of(_OURS, width, log_format, sys.stdout))
         thread = threading.Thread(target=beside or (lambda _: None), args=(crew,), name="beside", daemon=True)
         thread.start()
         try:
@@ -76,7 +80,7 @@ def supervise(
 class Crew:
     """The processes under a supervisor, for whoever starts more of them and lets some go. For one other thread."""
 
-    def __init__(self, arbiter: Any, watchers: Sequence[Any], stream: _PrefixStream) -> None:
+    def __init__(self, arbiter: Any, watchers: Sequence[Any], stream: LogStream) -> None:
         self._arbiter = arbiter
         self._watchers = {watcher.name: watcher for watcher in watchers}
         self._stream = stream
@@ -158,28 +162,3 @@ def end_with_parent(name: str = "TERM") -> tuple[str, ...]:
     """On Linux a child is told to end when its supervisor is killed, so that nothing runs on unseen."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", name, "--") if setpriv else ()
-
-
-class _PrefixStream:
-    """Writes whole lines, each with the name of its role."""
-
-    def __init__(self, name: str, out: TextIO) -> None:
-        self._prefix = f"\033[{next(_COLORS)}m{name}\033[0m | " if out.isatty() else f"{name} | "
-        self._out = out
-        self._rest: dict[str, str] = {}
-
-    def __call__(self, data: Mapping[str, Any]) -> None:
-        channel = str(data.get("name", ""))
-        text = self._rest.pop(channel, "") + data["data"].decode(errors="replace")
-        *lines, rest = text.split("\n")
-        if rest:
-            self._rest[channel] = rest
-        for line in lines:
-            if line.strip():
-                self._out.write(f"{self._prefix}{line}\n")
-        self._out.flush()
-
-    def close(self) -> None:
-        for rest in self._rest.values():
-            self._out.write(f"{self._prefix}{rest}\n")
-        self._rest.clear()

@@ -61,6 +61,11 @@ class ApiSettings(Group):
         "Requests from this machine are not limited.",
     )
     rate_limit_burst: Count = Field(500, description="So many may come at once before that.")
+    chat_tokens_per_minute: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Tokens a minute of one key, in questions and answers of `chat` and `ask` together; 0: any number. "
+        "A key may have a limit of its own: `python -m storage create-key NAME ROLE --tokens-per-minute N`.",
+    )
     trusted_proxies: str = Field(
         "",
         description="Proxies in front of the API, as addresses or networks: `127.0.0.1, 10.0.0.0/8`. What they say in "

@@ -43,6 +43,13 @@ class PlaceSettings(Group):
         description="`sqlite:///file`, or `postgresql://user:password@host,host/name`: see `docs/how-to/database.md`. "
         "Empty: SQLite in `<data_dir>/sightline.sqlite3`.",
     )
+    installation_id: str = Field(
+        "",
+        pattern=r"^([0-9A-Za-z_-]{1,64})?$",
+        description="Whose Redis `redis_url` has to be, as `python -m storage installation` says it: to one that works "
+        "with another database, `sightline submit`, `ask` and the Python client send nothing. `sightline up` writes it "
+        "into `run.env`. Empty: those commands ask the database of `database_url`, where `storage` is installed.",
+    )
     api_url: Annotated[str, AfterValidator(check_api_url)] = Field(
         "http://127.0.0.1:8080", description="Where the CLI and the Python client find the API."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,20 +11,26 @@ from typing import Any, Final, Protocol
 
 import av
 import av.error
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from sightline.errors import SourceError
 from sightline.redaction import redact_text, redact_url
 from sightline.video.filters import Deinterlacer, Turn
+from sightline.video.hardware import DEVICE_ERRORS, OFF, accelerator
 from sightline.video.losses import Losses
+from sightline.video.pending import PendingPackets
 from sightline.video.picture import Picture
 from sightline.video.track import best_track, turned_by_tag
 from sightline.video.words import explain, explain_file
+
+log = logging.getLogger(__name__)
 
 #: So many broken packets in a row and a stream is given up; a lossy network breaks a few now and then.
 _MAX_BROKEN: Final = 250
 #: A stream that starts between two key frames shows nothing until the next one.
 _MAX_BLIND_S: Final = 60.0
+_BLIND: Final = f"data but no picture for {_MAX_BLIND_S:g} s; does the camera send key frames?"
 #: So many places in a row that cannot be read and the rest of a file is given up.
 _MAX_FAILED: Final = 100
 #: Nothing but coded pictures, without time stamps: FFmpeg would invent 25 fps.
@@ -57,6 +64,9 @@ class ReadOptions:
     frame_threads: bool = False
     #: Broken parts are passed over until the end: opening a file again brings nothing better.
     is_file: bool = False
+    #: Nothing is decoded but what somebody asks for: then the newest picture, from any thread.
+    on_demand: bool = False
+    hardware: str = OFF  #: what decodes, as `sightline.video.hardware.accelerator` takes it
 
 
 class Container:
@@ -70,14 +80,7 @@ class Container:
         self.packets = 0  #: of the video, so far
         self._is_open = False
         with self._errors(options.open_timeout_s, "did not open within"):
-            self.av: InputContainer = av.open(  # pyright: ignore[reportAttributeAccessIssue] - it is read
-                options.file or url,
-                format=options.format,
-                options=options.ffmpeg,
-                timeout=(options.open_timeout_s, options.read_timeout_s),
-                metadata_errors="replace",
-                io_open=_opener(options.open_file),
-            )
+            self.av = self._opened(accelerator(options.hardware))
         self._is_open = True
         try:
             self.stream = best_track(self.av)
@@ -105,6 +108,9 @@ class Container:
         Raises:
             SourceError: it cannot be read on, or was silent for too long.
         """
+        if self._options.on_demand:
+            yield from self._pending_pictures()
+            return
         deinterlacer: Deinterlacer | None = None
         for picture in self._coded_pictures():
             if deinterlacer is None and picture.is_interlaced:
@@ -153,6 +159,48 @@ class Container:
     def close(self) -> None:
         self.av.close()
 
+    def _opened(self, hardware: HWAccel | None) -> InputContainer:
+        options = self._options
+        try:
+            return av.open(  # pyright: ignore[reportReturnType] - it is read
+                options.file or self._url,
+                format=options.format,
+                options=options.ffmpeg,
+                timeout=(options.open_timeout_s, options.read_timeout_s),
+                metadata_errors="replace",
+                io_open=_opener(options.open_file),
+                hwaccel=hardware,
+            )
+        except DEVICE_ERRORS as error:
+            if hardware is None or options.file is not None:  # of which a part was read
+                raise
+            log.warning("%s: decoded in software: %s", self._name, getattr(error, "strerror", None) or error)
+            return self._opened(None)
+
+    def _pending_pictures(self) -> Iterator[Picture]:
+        pending = PendingPackets(self.stream)
+        began_s = self._waits_since_s = time.monotonic()
+        with self._errors(self._options.read_timeout_s, "silent for"):
+            for packet in self._packets():
+                if self._waited_s() >= self._options.read_timeout_s:
+                    raise TimeoutError
+                if not packet.size:
+                    continue
+                pending.add(packet)
+                if pending.failed > _MAX_BROKEN:
+                    raise ValueError("no picture of it can be decoded")
+                if pending.has_key:
+                    yield Picture(
+                        pending,
+                        self._stamp_s(packet),
+                        turn=self._turn,
+                        tag_degrees=self._tag_degrees,
+                        is_key=packet.is_keyframe,
+                    )
+                elif time.monotonic() - began_s > _MAX_BLIND_S:
+                    raise ValueError(_BLIND)
+                self._waits_since_s = time.monotonic()
+
     def _coded_pictures(self) -> Iterator[Picture]:
         skips = self._options.is_file and self.stream.codec_context.name == "hevc"
         losses = Losses(self.frame_s) if skips else None
@@ -187,7 +235,7 @@ class Container:
                 if media:
                     decoded_at_s = self._waits_since_s
                 elif self._waits_since_s - decoded_at_s > _MAX_BLIND_S and not self._options.is_file:
-                    raise ValueError(f"data but no picture for {_MAX_BLIND_S:g} s; does the camera send key frames?")
+                    raise ValueError(_BLIND)
         if losses is not None:
             yield from self._lost(waiting)
 

@@ -12,6 +12,7 @@ import av
 from sightline.errors import SourceError
 from sightline.video.clock import PositionClock, clock_time
 from sightline.video.container import Container, ReadOptions
+from sightline.video.hardware import OFF
 from sightline.video.picture import Picture
 from sightline.video.track import tell_tracks, video_tracks
 
@@ -36,7 +37,13 @@ class VideoFile:
     """An open video file, read once."""
 
     def __init__(
-        self, path: Path, *, frame_threads: bool = True, open_timeout_s: float = 60.0, read_timeout_s: float = 60.0
+        self,
+        path: Path,
+        *,
+        frame_threads: bool = True,
+        open_timeout_s: float = 60.0,
+        read_timeout_s: float = 60.0,
+        hardware: str = OFF,
     ) -> None:
         """Raises `SourceError`: it cannot be opened, or there is no video in it."""
         self.path = path
@@ -48,6 +55,7 @@ class VideoFile:
                 read_timeout_s=read_timeout_s,
                 frame_threads=frame_threads,
                 is_file=True,
+                hardware=hardware,
             ),
         )
         self._clock = PositionClock(self.container.frame_s, self.container.start_s)

@@ -7,28 +7,32 @@ import av.error
 
 from sightline.errors import SourceError
 from sightline.video.filters import Turn
+from sightline.video.pending import PendingPackets
 
 
 class Picture:
-    """A decoded picture, or the packet of one that decodes alone; or the place of one that is lost.
+    """A decoded picture, or the packet of one that decodes alone, or packets that are still to be decoded; or the place
+    of one that is lost.
 
     Its pixels cost nothing until they are asked for.
     """
 
-    __slots__ = ("_media", "_tag_degrees", "_turn", "damaged", "stamp_s")
+    __slots__ = ("_is_key", "_media", "_tag_degrees", "_turn", "damaged", "stamp_s")
 
     def __init__(
         self,
-        media: av.VideoFrame | av.Packet | None,
+        media: av.VideoFrame | av.Packet | PendingPackets | None,
         stamp_s: float | None,
         *,
         damaged: bool = False,
         turn: Turn | None = None,
         tag_degrees: int = 0,
+        is_key: bool = False,
     ) -> None:
         self.stamp_s = stamp_s  #: seconds, as the stream says; None: it says nothing
         self.damaged = damaged  #: the decoder says so: parts of it are guessed, or all of it is lost
         self._media = media
+        self._is_key = is_key
         self._turn = turn
         self._tag_degrees = tag_degrees
 
@@ -40,6 +44,8 @@ class Picture:
         """
         if isinstance(self._media, av.Packet):
             self._media = _decode_alone(self._media)
+        elif isinstance(self._media, PendingPackets):
+            self._media = self._media.newest()
         if self._media is None:
             raise SourceError("a picture could not be decoded")
         return self._media
@@ -52,7 +58,9 @@ class Picture:
     @property
     def is_key(self) -> bool:
         """Whether it can be decoded without the ones before."""
-        return isinstance(self._media, av.Packet) or (self._media is not None and bool(self._media.key_frame))
+        if isinstance(self._media, av.VideoFrame):
+            return bool(self._media.key_frame)
+        return self._is_key or isinstance(self._media, av.Packet)
 
     @property
     def is_lost(self) -> bool:

@@ -21,6 +21,8 @@ PASSAGE_EVENTS: Final = (Event.PASSAGE_NEW, Event.PASSAGE_UPDATE, Event.PASSAGE_
 DOCTOR_SOURCE: Final = "doctor"
 #: Type of the event that `sightline sinks test` sends. No sink has to ask for it.
 TEST_EVENT: Final = "sink.test"
+#: Type of what tells MQTT sinks to clear what is retained of a source. It is no event, and nobody is sent it.
+SOURCE_ENDED: Final = "source.ended"
 
 
 class SinkKind(StrEnum):

@@ -25,6 +25,7 @@ _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
 #: A session of the page ends after this.
 SESSION_AGE_S: Final = 12 * 3600
+_MOST_TOKENS: Final = 1_000_000_000
 
 
 class Role(StrEnum):
@@ -43,15 +44,25 @@ class ApiKey(Value):
     role: Role
     created_at: datetime
     revoked_at: datetime | None = None
+    tokens_per_minute: int | None = None  #: in questions and answers of chat; None: as the setting says, 0: any number
 
 
-def create_key(database: Database, name: str, role: Role | str) -> str:
-    """Make a key and return it: the only time it can be read. Raises BadMessageError for an unknown role."""
+def create_key(database: Database, name: str, role: Role | str, *, tokens_per_minute: int | None = None) -> str:
+    """Make a key and return it: the only time it can be read.
+
+    Raises BadMessageError for an unknown role and a limit that is none.
+    """
     if role not in list(Role):
         raise BadMessageError(f"role: {role!r} is none of {', '.join(Role)}", field="role")
+    _check_limit(tokens_per_minute)
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_hex(_SECRET_BYTES)
     new = sa.insert(ApiKeys).values(
-        key_id=key_id, name=name, role=Role(role).value, secret_sha256=_sha256(secret), created_at=datetime.now(UTC)
+        key_id=key_id,
+        name=name,
+        role=Role(role).value,
+        secret_sha256=_sha256(secret),
+        created_at=datetime.now(UTC),
+        tokens_per_minute=tokens_per_minute,
     )
     tell(key_id=key_id)
     with database.write() as connection:
@@ -115,6 +126,30 @@ def revoke_key(database: Database, key_id: str) -> bool:
     )
     with database.write() as connection:
         return connection.execute(ended.returning(ApiKeys.key_id)).first() is not None
+
+
+def limit_key(database: Database, key_id: str, tokens_per_minute: int | None) -> bool:
+    """Give a key another limit; it holds within seconds. False if there is no such valid key.
+
+    Raises BadMessageError for a limit that is none.
+    """
+    _check_limit(tokens_per_minute)
+    changed = (
+        sa.update(ApiKeys)
+        .where(ApiKeys.key_id == key_id, ApiKeys.revoked_at.is_(None))
+        .values(tokens_per_minute=tokens_per_minute)
+    )
+    with database.write() as connection:
+        return connection.execute(changed.returning(ApiKeys.key_id)).first() is not None
+
+
+def _check_limit(tokens_per_minute: int | None) -> None:
+    if tokens_per_minute is not None and not 0 <= tokens_per_minute <= _MOST_TOKENS:
+        raise BadMessageError(
+            f"tokens_per_minute: {tokens_per_minute} is no limit; give 1 to {_MOST_TOKENS}, 0 for any number, or none "
+            "for SIGHTLINE_CHAT_TOKENS_PER_MINUTE",
+            field="tokens_per_minute",
+        )
 
 
 def _view(row: sa.RowMapping) -> ApiKey:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,14 +10,13 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from sightline.delivery.agreement import Agreement, other_installation
-from sightline.errors import BrokerUnavailableError, SettingsError, StoreUnavailableError
+from sightline.delivery.agreement import Agreement, SameInstallation, other_installation
+from sightline.errors import BrokerUnavailableError
 from sightline.ids import new_id
 from storage.database.engine import Database, insert_into
 from storage.tables import Agreements, LedgerLooks, StoreBreaks
 
 _ONE: Final = Agreements.one == 1
-_ASKED_EVERY_S: Final = 5.0
 
 
 class Break(StrEnum):
@@ -166,26 +164,9 @@ def require_same_installation(database: Database, agreement: Agreement) -> None:
         raise error
 
 
-class SameInstallation:
-    """Asks that now and then, for who takes work again and again. Safe to share between threads."""
-
-    def __init__(self, database: Database, agreement: Agreement) -> None:
-        self._database = database
-        self._agreement = agreement
-        self._good_until = 0.0
-
-    def require(self) -> None:
-        """Raises BrokerUnavailableError: what is taken would end in another database. What does not answer is left to
-        who needs it."""
-        if time.monotonic() < self._good_until:
-            return
-        try:
-            require_same_installation(self._database, self._agreement)
-        except SettingsError as error:
-            raise BrokerUnavailableError(str(error)) from error
-        except (BrokerUnavailableError, StoreUnavailableError):
-            return
-        self._good_until = time.monotonic() + _ASKED_EVERY_S
+def same_installation(database: Database, agreement: Agreement) -> SameInstallation:
+    """The same, asked again and again, with an error that whoever sends work waits out: it ends no role."""
+    return SameInstallation(agreement, lambda: read_side(database).installation_id, BrokerUnavailableError)
 
 
 def _change(connection: sa.Connection, before: DatabaseSide, values: dict[str, int | float | str]) -> bool:

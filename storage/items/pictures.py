@@ -119,6 +119,7 @@ def _reading_row(index: int, reading: Reading) -> Row:
         "detection_index": reading.detection_index,
         "sharpness": reading.sharpness,
         "zone": reading.zone,
+        "unread": reading.unread,
     }
 
 
@@ -155,4 +156,5 @@ def _reading(row: sa.RowMapping) -> Reading:
         country=row["country"],
         country_confidence=row["country_confidence"],
         zone=row["zone"],
+        unread=row["unread"],
     )

@@ -18,7 +18,7 @@ from sightline.errors import BadMessageError
 from storage.database.engine import Database
 from storage.database.paging import MAX_LIMIT, Page, between
 from storage.passages.search import matches_pattern
-from storage.passages.views import LikelyPassageView, view_likely
+from storage.passages.views import LikelyPassageView, is_in_zone, view_likely
 from storage.plates.confusions import p_char_right, p_meant
 from storage.plates.text import plate_chars
 from storage.tables import Passages, Readings
@@ -36,6 +36,7 @@ def find_likely(
     *,
     limit: int = 100,
     source: str | None = None,
+    zone: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[LikelyPassageView]:
@@ -59,6 +60,7 @@ def find_likely(
     narrow = [condition for condition in found if condition is not None]
     rows = between(sa.select(Passages.__table__), Passages.first_seen, since, until)
     rows = rows if source is None else rows.where(Passages.source_id == source)
+    rows = rows if zone is None else rows.where(is_in_zone(zone))
     if len(narrow) == len(found):
         rows = rows.where(sa.or_(*narrow))
     with database.read() as connection:

@@ -18,7 +18,7 @@ from sightline.errors import BadMessageError
 from storage.database.engine import Database
 from storage.database.paging import MAX_LIMIT, Page, between
 from storage.passages.permuterm import SEAM
-from storage.passages.views import FoundPassageView, view_found
+from storage.passages.views import FoundPassageView, is_in_zone, view_found
 from storage.plates.text import edits, fold, most_errors, plate_chars, plate_distance
 from storage.tables import Passages, PlateRotations
 
@@ -38,6 +38,7 @@ def find_passages(
     max_distance: float = 1.0,
     limit: int = 100,
     source: str | None = None,
+    zone: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[FoundPassageView]:
@@ -64,7 +65,8 @@ def find_passages(
 
         def chosen(select: sa.Select[Any], which: sa.ColumnElement[bool]) -> sa.Select[Any]:
             rows = between(select.where(which), Passages.first_seen, since, until)
-            return rows if source is None else rows.where(Passages.source_id == source)
+            rows = rows if source is None else rows.where(Passages.source_id == source)
+            return rows if zone is None else rows.where(is_in_zone(zone))
 
         both: Any = sa.select(Passages.text, Passages.corrected).distinct()
         plates = connection.execute(chosen(both, similar)).all()

@@ -7,11 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from sightline.types import FrameId, SourceId, Value, Xyxy
 from storage.passages.plate_lists import Match, MatchedBy
 from storage.plates.corrections import Correction, correction_of
 from storage.plates.geometry import Direction
 from storage.plates.votes import Origin
+from storage.tables import Passages
 
 #: In the order of the fields of a match.
 _MATCH_COLUMNS: Final = ("list_name", "list_plate", "list_distance", "list_text", "list_by")
@@ -122,6 +125,11 @@ def shown_plate(text: str, confidence: float, origin: Origin, correction: Correc
 def write_zones(zones: Collection[str]) -> str | None:
     """As the row has them: each between commas, so that one can be looked for."""
     return f",{','.join(sorted(zones))}," if zones else None
+
+
+def is_in_zone(zone: str) -> sa.ColumnElement[bool]:
+    """The condition that a passage was read in this zone of its camera."""
+    return Passages.zones.contains(f",{zone},", autoescape=True)
 
 
 def read_zones(written: str | None) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -102,11 +102,13 @@ def explain(
     *,
     min_confidence: float | None = None,
     min_reading_confidence: float | None = None,
+    doubtful: Collection[int] = (),
 ) -> Explanation:
     """Judge every box of a frame. `passages`: index of the reading -> its passage.
 
     Omit the limits for stored frames: the worker applied them. Give them for a result that still has everything below
-    them; they decide what would have been left out.
+    them; they decide what would have been left out. `doubtful`: detections of which neither the detector nor the reader
+    is sure.
     """
     readings = {each.detection_index: index for index, each in enumerate(result.readings)}
     judged: list[Candidate] = []
@@ -118,6 +120,8 @@ def explain(
         judged.append(
             _weak(index, detection, min_confidence or 0)
             if weak
+            else _unsure(index, detection, reading)
+            if index in doubtful
             else _judge(index, detection, reading, passage, min_reading_confidence)
         )
     joined = [_split(one, judged) for one in judged]
@@ -149,12 +153,31 @@ def _weak(index: int, detection: Detection, limit: float) -> Candidate:
     )
 
 
+def _unsure(index: int, detection: Detection, reading: Reading | None) -> Candidate:
+    read = "nothing was read" if reading is None else f"the least sure character has {_least(reading):.2f}"
+    return Candidate(
+        index=index,
+        detection=detection,
+        height_px=_height_px(detection),
+        reading=reading,
+        plate=None,
+        verdict=Verdict.UNREAD if reading is None else Verdict.LOW_CONFIDENCE,
+        why=f"detector {detection.confidence:.2f}, and {read}: on a photo one of the two has to be sure",
+    )
+
+
+def _least(reading: Reading) -> float:
+    return min(reading.char_confidences, default=reading.confidence)
+
+
 def _judge(
     index: int, detection: Detection, reading: Reading | None, passage: PassageRef | None, limit: float | None
 ) -> Candidate:
     height_px = _height_px(detection)
     plate: str | None = None
-    if reading is None or not reading.text:
+    if reading is not None and reading.unread:
+        verdict, why = Verdict.UNREAD, "a line of text in a script that the model does not read"
+    elif reading is None or not reading.text:
         verdict, why = Verdict.UNREAD, "nothing was read" + (" surely enough to be stored" if limit is None else "")
         if height_px < SMALL_PX:
             verdict, why = Verdict.TOO_SMALL, f"{height_px:.0f} px high, {why}"

@@ -20,7 +20,7 @@ from storage.database.engine import Database
 from storage.database.paging import Page, between, cursor_of, read_page
 from storage.jobs import wire_results
 from storage.passages.search import WILDCARDS, is_corrected_to, matches_pattern
-from storage.passages.views import PassageView, view_passage
+from storage.passages.views import PassageView, is_in_zone, view_passage
 from storage.plates.text import normalize, plate_chars
 from storage.results.dead_letters import IS_TROUBLE, select_letters, view_letter
 from storage.results.explanations import Explanation, PassageRef, explain, explain_item
@@ -59,7 +59,7 @@ def list_passages(
             sa.or_(Passages.country == country, Passages.country.startswith(f"{country}-", autoescape=True))
         )
     if zone is not None:
-        rows = rows.where(Passages.zones.contains(f",{zone},", autoescape=True))
+        rows = rows.where(is_in_zone(zone))
     return read_page(database, rows, _PASSAGE_KEYS, view_passage, limit=limit, cursor=cursor, newer=newer)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -64,6 +64,7 @@ class ReadingView(StageView):
     country_confidence: float | None
     detection_index: int | None
     zone: str | None  #: that of its detection
+    unread: Literal["script"] | None  #: why a line lacks what is not in `text`
     passage_id: str | None
 
 

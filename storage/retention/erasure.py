@@ -21,6 +21,7 @@ from storage.passages.plate_lists import ListReader
 from storage.passages.rows import lock_sources, sum_up_again
 from storage.retention.expired_rows import MAX_ROWS
 from storage.retention.orphans import forget_plates, free_pictures
+from storage.sinks.ended import tell_source_ended
 from storage.tables import DeadLetters, Deliveries, Detections, Findings, Frames, Jobs, Passages, Readings
 
 #: In one transaction.
@@ -53,8 +54,11 @@ def erase_frame(database: Database, pictures: FrameStore, frame_id: str) -> Eras
 def erase_passage(database: Database, pictures: FrameStore, passage_id: str) -> Erased | None:
     """A vehicle, and every frame it was read on. None if there is no such passage."""
     of_passage = sa.select(Readings.frame_id).where(Readings.passage_id == passage_id).distinct().limit(_MAX_FRAMES)
+    with database.read() as connection:
+        source_id = connection.scalar(sa.select(Passages.source_id).where(Passages.passage_id == passage_id))
     erased = _erase_all(database, pictures, lambda connection: list(connection.scalars(of_passage)))
-    return _erase_empty(database, erased, Passages.passage_id == passage_id)
+    erased = _erase_empty(database, erased, Passages.passage_id == passage_id)
+    return _clear_retained(database, source_id, erased)
 
 
 def erase_source(database: Database, pictures: FrameStore, source_id: str) -> Erased | None:
@@ -63,7 +67,15 @@ def erase_source(database: Database, pictures: FrameStore, source_id: str) -> Er
     erased = _erase_all(
         database, pictures, lambda connection: {key for some in of_source for key in connection.scalars(some)}
     )
-    return _erase_empty(database, erased, Passages.source_id == source_id)
+    return _clear_retained(database, source_id, _erase_empty(database, erased, Passages.source_id == source_id))
+
+
+def _clear_retained(database: Database, source_id: str | None, erased: Erased | None) -> Erased | None:
+    """The last plate of a source may be one that is erased; the next one tells of its sensor again."""
+    if erased is not None and source_id is not None:
+        with database.write() as connection:
+            tell_source_ended(connection, source_id)
+    return erased
 
 
 _BOTH: Final = (Frames, DeadLetters)

@@ -6,6 +6,7 @@ when its lease ends.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from sightline.ids import new_id
 from sightline.types import Value
-from sightline.wire.events import TEST_EVENT
+from sightline.wire.events import SOURCE_ENDED, TEST_EVENT
 from storage.database.engine import Database
 from storage.sinks.outbox import delivery_row
 from storage.sinks.sinks import Sink, to_sink
@@ -32,6 +33,10 @@ class DueDelivery(NamedTuple):
     @property
     def source_id(self) -> str:
         return str(self.payload["data"].get("source_id", ""))
+
+    @property
+    def passage_id(self) -> str | None:
+        return self.payload["data"].get("passage_id")
 
 
 class Failure(NamedTuple):
@@ -60,19 +65,58 @@ def due_sinks(database: Database, now: datetime) -> list[tuple[Sink, bool]]:
 
 
 def take_due(database: Database, sink_id: str, *, limit: int, lease: timedelta, now: datetime) -> list[DueDelivery]:
-    """The oldest due rows of a sink, which nobody else gets before the lease ends."""
-    columns = (Deliveries.delivery_id, Deliveries.topic, Deliveries.payload, Deliveries.attempts + 1)
-    due = sa.select(*columns).where(Deliveries.sink == sink_id, Deliveries.next_attempt_at <= now)
+    """The oldest due rows of a sink, which nobody else gets before the lease ends.
+
+    What happened to a passage is told in its order: an event waits while an earlier one of its passage is being sent or
+    is to be tried again.
+    """
+    due = sa.select(*_TAKEN).where(Deliveries.sink == sink_id, Deliveries.next_attempt_at <= now)
     due = due.order_by(Deliveries.next_attempt_at, Deliveries.created_at).limit(limit)
     with database.write() as connection:
-        taken = [DueDelivery(*row) for row in connection.execute(due.with_for_update(skip_locked=True))]
-        if taken:
-            connection.execute(
-                sa.update(Deliveries)
-                .where(Deliveries.delivery_id.in_([delivery.delivery_id for delivery in taken]))
-                .values(attempts=Deliveries.attempts + 1, next_attempt_at=now + lease)
-            )
-    return taken
+        while found := connection.execute(due.with_for_update(skip_locked=True)).all():
+            until = _waits_for_earlier(connection, sink_id, found, limit, lease, now)
+            if until:
+                behind = [{"of": delivery_id, "until": moment} for delivery_id, moment in until.items()]
+                connection.execute(_BEHIND, sorted(behind, key=lambda row: str(row["of"])))
+            taken = [row for row in found if row.delivery_id not in until]
+            if taken:
+                connection.execute(
+                    sa.update(Deliveries)
+                    .where(Deliveries.delivery_id.in_([row.delivery_id for row in taken]))
+                    .values(attempts=Deliveries.attempts + 1, next_attempt_at=now + lease)
+                )
+                return [DueDelivery(*row[:4]) for row in sorted(taken, key=lambda row: row.created_at)]
+    return []
+
+
+def _waits_for_earlier(
+    connection: sa.Connection, sink_id: str, found: Sequence[Any], limit: int, lease: timedelta, now: datetime
+) -> dict[str, datetime]:
+    """Of rows that are due those that have to wait, each with the moment until when."""
+    passages = {row.passage_id for row in found if row.passage_id is not None}
+    if not passages:
+        return {}
+    taken, newest = {row.delivery_id for row in found}, max(row.created_at for row in found)
+    waiting = sa.select(Deliveries.delivery_id, _PASSAGE, Deliveries.created_at, Deliveries.next_attempt_at)
+    waiting = waiting.where(Deliveries.sink == sink_id)
+    next_due = waiting.where(Deliveries.next_attempt_at <= now).order_by(Deliveries.next_attempt_at)
+    next_due = next_due.limit(limit + _LOOK_AHEAD).subquery()
+    not_due = waiting.where(Deliveries.next_attempt_at > now).subquery()
+    earlier: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for rows in (next_due, not_due):
+        of_these = sa.select(rows).where(rows.c.created_at < newest, rows.c.passage_id.in_(passages))
+        for delivery_id, passage_id, created_at, at in connection.execute(of_these):
+            if delivery_id not in taken:
+                earlier[passage_id].append((created_at, at))
+    until: dict[str, datetime] = {}
+    for row in sorted(found, key=lambda row: row.created_at):
+        before = [at for created_at, at in earlier[row.passage_id] if created_at < row.created_at]
+        if before:
+            # What is being sent just now will not take all of its lease.
+            at = max(before) if max(before) > now + lease else now + _SOON
+            # A moment behind each other, so that they stay in their order.
+            until[row.delivery_id] = at + timedelta(microseconds=1 + len(until))
+    return until
 
 
 def settle(
@@ -102,11 +146,12 @@ def settle(
 
 
 def hasten(database: Database, sink_id: str, now: datetime) -> None:
-    """The receiver is back: what was to be tried again later is due now, in its old order."""
+    """The receiver is back: what was to be tried later is due now, in its old order, and so is what waited for it."""
     with database.write() as connection:
+        to_be_tried = sa.or_(Deliveries.last_error.is_not(None), Deliveries.attempts == 0)
         connection.execute(
             sa.update(Deliveries)
-            .where(Deliveries.sink == sink_id, Deliveries.next_attempt_at > now, Deliveries.last_error.is_not(None))
+            .where(Deliveries.sink == sink_id, Deliveries.next_attempt_at > now, to_be_tried)
             .values(next_attempt_at=Deliveries.created_at)
         )
 
@@ -120,7 +165,7 @@ def replay(database: Database, sink_id: str, since: datetime, until: datetime) -
             Deliveries.created_at >= since,
             Deliveries.created_at < until,
             Deliveries.next_attempt_at.is_(None),
-            Deliveries.topic != TEST_EVENT,
+            Deliveries.topic.not_in((TEST_EVENT, SOURCE_ENDED)),
         )
         .values(attempts=0, next_attempt_at=Deliveries.created_at, sent_at=None, last_error=None)
     )
@@ -177,6 +222,23 @@ def oldest_waiting(database: Database) -> dict[str, datetime]:
         return dict(connection.execute(waiting).all())
 
 
+_PASSAGE = Deliveries.payload["data"]["passage_id"].as_string().label("passage_id")
+_TAKEN = (
+    Deliveries.delivery_id,
+    Deliveries.topic,
+    Deliveries.payload,
+    (Deliveries.attempts + 1).label("attempts"),
+    Deliveries.created_at,
+    _PASSAGE,
+)
+#: Of what is due, so many more rows are looked through for an earlier event.
+_LOOK_AHEAD = 256
+_SOON = timedelta(seconds=1)
+_BEHIND = (
+    sa.update(Deliveries)
+    .where(Deliveries.delivery_id == sa.bindparam("of"), Deliveries.sent_at.is_(None))
+    .values(next_attempt_at=sa.bindparam("until"))
+)
 _FAILED = (
     sa.update(Deliveries)
     .where(Deliveries.delivery_id == sa.bindparam("of"), Deliveries.sent_at.is_(None))

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from sightline.errors import BadMessageError
 from sightline.types import Confidence, SourceId, Value
-from sightline.wire.events import SinkKind
+from sightline.wire.events import PASSAGE_EVENTS, Event, SinkKind
 
 #: `plate-recognizer`: webhooks as Plate Recognizer's Stream sends them; `frigate`: MQTT topics as Frigate has them.
 Format = Literal["sightline", "plate-recognizer", "frigate"]
@@ -69,6 +70,24 @@ class SinkOptions(Value):
             raise ValueError(f"headers: webhooks have such; this is {kind}")
         if (self.ca_file or self.cert_file) and not uses_tls:
             raise ValueError("ca_file, cert_file: for https, mqtts and kafkas; the URL says otherwise")
+
+    def check_events(self, events: Collection[Event]) -> None:
+        """Raises BadMessageError: it chooses, or sends, what none of these events has, and would change nothing."""
+        of_passages, of_zones = set(PASSAGE_EVENTS), {*PASSAGE_EVENTS, Event.FRAME_STORED}
+        meant = {
+            "lists": (bool(self.lists), of_passages),
+            "min_confidence": (bool(self.min_confidence), of_passages),
+            "picture": (self.picture != "none", of_passages),
+            "format": (self.format == "frigate", of_passages),
+            "zones": (bool(self.zones), of_zones),
+        }
+        for name, (is_given, of) in meant.items():
+            if is_given and not of & set(events):
+                raise BadMessageError(
+                    f"options.{name}: this sink gets {', '.join(events)}, which has no such; leave it out, or let it "
+                    f"get {' or '.join(event for event in Event if event in of)} too",
+                    field=f"options.{name}",
+                )
 
     def wants(self, data: Mapping[str, Any], over: float | None) -> bool:
         """Whether it wants an event with this data. `over`: how sure its passage was when it was told before."""

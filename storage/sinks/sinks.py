@@ -146,6 +146,7 @@ def new_sink(**fields: Any) -> Sink:
         sink = Sink.model_validate(fields)
     except ValidationError as error:
         raise _bad_sink(error) from error
+    sink.options.check_events(sink.events)
     if sink.secret is not None:
         secret_bytes(sink.secret.get_secret_value())
     elif sink.kind is SinkKind.WEBHOOK:

@@ -20,6 +20,7 @@ class ApiKeys(Base):
     secret_sha256: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    tokens_per_minute: Mapped[int | None]
 
 
 class PageSessions(Base):

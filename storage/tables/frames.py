@@ -106,6 +106,7 @@ class Readings(Base):
     spot: Mapped[int | None]  #: where a plate is, see `geometry.py`
     sequence: Mapped[str | None]  #: that of its frame
     zone: Mapped[str | None]  #: that of its detection
+    unread: Mapped[str | None]  #: why a line lacks what is not in `text`, see `Reading`
     passage_id: Mapped[str | None] = mapped_column(ForeignKey(Passages.passage_id, ondelete="SET NULL"))
     model: Mapped[str | None]
     model_sha256: Mapped[str | None]

@@ -19,6 +19,7 @@ class Sources(Base):
     source_id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
     url: Mapped[str | None]  #: may hold a password
+    sub_url: Mapped[str | None]  #: so may this
     pipeline: Mapped[str | None]
     fps: Mapped[float | None]
     min_fps: Mapped[float | None]

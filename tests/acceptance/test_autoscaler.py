@@ -64,6 +64,10 @@ def test_workers_grow_under_a_backlog_and_shrink_after_it_and_nothing_is_lost(ma
     total = _BACKLOG + len(published)
     assert counts == {"published": total, "stored": total}
     assert machine.rows("audit")[0]["balanced"]
+    (status,) = machine.rows("status")
+    told = status["workers"]["worker"]
+    assert (told["running"], told["now"]) == (1, "nothing waits")  # whatever it was that changed the number last
+    assert told["why"].startswith("nothing waited for ")
     assert "workers" in machine.log()
     assert "worker: 1 -> 2 of 2: " in machine.log()
     assert "worker: 2 -> 1 of 2: nothing waited for " in machine.log()

@@ -133,9 +133,25 @@ def test_a_batch_says_what_it_waits_for(doors: Doors, tmp_path: Path) -> None:
     assert asking.stderr is not None
     told = asking.stderr.readline()
     assert told == "no answer for 10 s: no chat worker runs (sightline up --chat); waiting for one\n"
+    code, _, complained = doors.run("submit", questions, "--pipeline", "chat", "--out", answers)
+    assert (code, "another run writes its answers into" in complained) == (2, True), complained
     doors.system.start("chat", "write")
     said, _ = asking.communicate(timeout=60)
     assert (asking.returncode, said) == (0, f"1 of 1 questions answered, in {answers}\n")
+    assert answers.read_text().count("\n") == 1
+
+
+def test_what_is_stored_is_looked_up_for_a_batch_too(doors: Doors, tmp_path: Path) -> None:
+    doors.system.start("chat", "write")
+    doors.system.environment["SIGHTLINE_API_KEY"] = doors.key
+    questions, answers = tmp_path / "prompts.jsonl", tmp_path / "answers.jsonl"
+    asked = "How many vehicles passed today?"
+    questions.write_text("\n".join([line("looked", asked, lookups=True), line("bare", asked)]))
+    assert doors.run("submit", questions, "--pipeline", "chat", "--out", answers)[0] == 0
+    looked, bare = (json.loads(each)["response"]["body"] for each in answers.read_text().splitlines())
+    (found,) = looked["lookups"]
+    assert found["text"] in looked["choices"][0]["message"]["content"]
+    assert (bare["choices"][0]["message"]["content"], "lookups" in bare) == (asked, False)
 
 
 def test_half_of_a_batch_is_refused(doors: Doors, tmp_path: Path) -> None:

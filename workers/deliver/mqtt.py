@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from sightline.wire.events import SOURCE_ENDED
 from storage.sinks.deliveries import DueDelivery
 from storage.sinks.sinks import Sink
 from workers.deliver import discovery
@@ -47,6 +48,7 @@ class MqttSender(Sender):
         self._connected = asyncio.Event()
         self._refusal = ""
         self._has_forgotten = False
+        self._clearing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         client_id = f"sightline-{sink.sink_id}-{secrets.token_hex(4)}"
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
@@ -66,6 +68,9 @@ class MqttSender(Sender):
 
     async def send(self, delivery: DueDelivery) -> None:
         await self._wait_for_connection()
+        if delivery.topic == SOURCE_ENDED:
+            await self._forget_source(delivery.source_id)
+            return
         if self._frigate is not None:
             told = self._frigate.of(delivery.payload).items()
             publishes = [self._publish(f"{self._prefix}/{topic}", json.dumps(event)) for topic, event in told]
@@ -130,25 +135,40 @@ class MqttSender(Sender):
     async def forget(self) -> None:
         """Clear what the broker retains of this sink; it knows what that is: other processes may have said it."""
         await self._wait_for_connection()
-        retained: set[str] = set()
-
-        def note(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-            if message.retain and message.payload and self._is_ours(message):
-                retained.add(message.topic)
-
-        self._client.on_message = note
         topics = [f"{self._prefix}/available", f"{self._prefix}/+/plate", f"{self._prefix}/+/plate/image"]
         topics += [f"{self._discovery}/{kind}/+/config" for kind in ("sensor", "image") if self._discovery]
-        self._client.subscribe([(topic, _QOS) for topic in topics])
-        await asyncio.sleep(_RETAINED_S)
-        publishes = [self._publish(topic, b"", retain=True) for topic in sorted(retained)]
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                for publish in publishes:
-                    await _acknowledged(publish)
-        except (TimeoutError, RuntimeError, ValueError) as error:
-            raise NotDeliveredError(f"retained topics stay: {error}") from error
+        await self._clear(topics)
         self._has_forgotten = True
+
+    async def _forget_source(self, source_id: str) -> None:
+        """It has ended: nothing stays of its last plate, nor of the sensor, which its next plate would tell of anew."""
+        self._announced.discard(source_id)
+        plate = f"{self._prefix}/{source_id}/plate"
+        found = [discovery.sensor(self._prefix, source_id), discovery.image(self._prefix, source_id)]
+        await self._clear(
+            [plate, f"{plate}/image", *(f"{self._discovery}/{topic}" for topic, _ in found if self._discovery)]
+        )
+
+    async def _clear(self, topics: list[str]) -> None:
+        """Clear what the broker retains on these topics of this sink."""
+        async with self._clearing:
+            retained: set[str] = set()
+
+            def note(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+                if message.retain and message.payload and self._is_ours(message):
+                    retained.add(message.topic)
+
+            self._client.on_message = note
+            self._client.subscribe([(topic, _QOS) for topic in topics])
+            await asyncio.sleep(_RETAINED_S)
+            self._client.unsubscribe(topics)
+            publishes = [self._publish(topic, b"", retain=True) for topic in sorted(retained)]
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    for publish in publishes:
+                        await _acknowledged(publish)
+            except (TimeoutError, RuntimeError, ValueError) as error:
+                raise NotDeliveredError(f"retained topics stay: {error}") from error
 
     def _is_ours(self, message: paho.MQTTMessage) -> bool:
         """Of the sensors of a broker only those that read our topics."""

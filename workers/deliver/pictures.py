@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from sightline.blobs.opening import open_frame_store
 from sightline.errors import SettingsError
+from sightline.images.conversion import on_white
 from sightline.settings import Settings
 
 _MARGIN: Final = 0.15  #: around a plate, of its width and height
@@ -55,5 +56,7 @@ def _cut(picture: bytes, xyxy: tuple[float, float, float, float]) -> bytes:
             min(image.height, int(bottom + above) + 1),
         )
         written = BytesIO()
-        image.crop(box).convert("RGB").save(written, "JPEG", quality=_QUALITY)
+        cut = image.crop(box)
+        opaque = on_white(cut) if cut.has_transparency_data else cut.convert("RGB")
+        opaque.save(written, "JPEG", quality=_QUALITY)
     return written.getvalue()

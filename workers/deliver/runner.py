@@ -130,20 +130,24 @@ class SinkRunner:
         return outcome
 
     async def _send_source(self, queue: list[DueDelivery], outcome: _Outcome, ends_at: float) -> None:
+        """One after the other; what follows in a passage waits for an event that is to be tried again."""
+        again: set[str | None] = set()
         for delivery in queue:
             async with self._slots:
                 late = asyncio.get_running_loop().time() > ends_at
-                if late or outcome.gone or self._stop.is_set() or self._breaker.wait_s:
+                waits = delivery.passage_id is not None and delivery.passage_id in again
+                if late or waits or outcome.gone or self._stop.is_set() or self._breaker.wait_s:
                     outcome.untried.append(delivery)
-                else:
-                    await self._send(delivery, outcome)
+                elif not await self._send(delivery, outcome):
+                    again.add(delivery.passage_id)
 
-    async def _send(self, delivery: DueDelivery, outcome: _Outcome) -> None:
+    async def _send(self, delivery: DueDelivery, outcome: _Outcome) -> bool:
+        """Returns whether that is its end: it was sent, or given up."""
         limit = 1 if delivery.topic == TEST_EVENT else self._settings.delivery_max_attempts
         if delivery.attempts > limit:
             # Who took it before never came to say what happened.
             outcome.failed.append(Failure(delivery.delivery_id, f"no attempt of {limit} came to an end", None))
-            return
+            return True
         payload = with_links(delivery.payload, self._settings.public_url)
         kind, begun_at = self.sink.kind, time.monotonic()
         try:
@@ -168,10 +172,12 @@ class SinkRunner:
                 retry_at = datetime.now(UTC) + timedelta(seconds=backoff_s(delivery.attempts, first_s, max_s))
             outcome.failed.append(Failure(delivery.delivery_id, str(error), retry_at))
             log.warning("sink %s, attempt %d: %s", self.sink.sink_id, delivery.attempts, error)
+            return retry_at is None
         else:
             ATTEMPTS.took(kind, "sent", time.monotonic() - begun_at)
             self._breaker.succeeded()
             outcome.sent.append(delivery.delivery_id)
+        return True
 
     def _take(self, limit: int) -> list[DueDelivery]:
         return deliveries.take_due(

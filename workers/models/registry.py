@@ -54,6 +54,8 @@ class ModelSpec(Value):
     #: With two looks: longest side of one more at pictures in which both found nothing, for what fills the picture.
     last_look: Annotated[int, Field(ge=32, le=8192)] | None = None
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
+    #: A box on a photo below this is kept where what is read in it is sure. None: all are.
+    sure_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     call_ms: Annotated[float, Field(ge=0)] = 0.0  #: of a stub: how long it sleeps in a call, as if a GPU worked
     #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
     crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
@@ -92,6 +94,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         second_look=384,
         last_look=192,
         min_confidence=0.4,
+        sure_confidence=0.6,
         crop_margin=0.15,
         context=0.5,
     ),

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import BadImageError
-from sightline.images.header import ImageInfo, check_image
+from sightline.images.header import ImageInfo, check_image, may_be_transparent
 from sightline.types import Detection
+from workers.pixels.transparency import on_white
 
 #: A decoded picture, shape (height, width, 3), channels blue, green, red.
 BgrImage = npt.NDArray[np.uint8]
@@ -45,7 +46,7 @@ def use_one_thread() -> None:
 
 
 def decode(data: bytes, *, max_mpx: float, max_mb: float = math.inf) -> BgrImage:
-    """Decode a JPEG, PNG or WebP file, upright as its EXIF orientation says.
+    """Decode a JPEG, PNG or WebP file, upright as its EXIF orientation says, on white where it is transparent.
 
     The header is checked before anything is allocated, so OpenCV's own pixel limit is never what decides.
 
@@ -82,8 +83,10 @@ def _shrink(info: ImageInfo, least_px: int) -> int:
 
 
 def _decode(data: bytes, info: ImageInfo, shrink: int) -> BgrImage:
+    is_transparent = may_be_transparent(data)
+    usual = cv2.IMREAD_UNCHANGED if is_transparent else cv2.IMREAD_COLOR
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(shrink, cv2.IMREAD_COLOR))
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(shrink, usual))
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(f"no memory to decode {info.width}x{info.height} pixels") from error
@@ -94,7 +97,7 @@ def _decode(data: bytes, info: ImageInfo, shrink: int) -> BgrImage:
         raise BadImageError(
             f"header says {info.width}x{info.height}, data has {image.shape[1]}x{image.shape[0]} pixels"
         )
-    return np.asarray(image, np.uint8)
+    return on_white(image, data) if is_transparent else np.asarray(image, np.uint8)
 
 
 def within(image: BgrImage, most_px: int) -> BgrImage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from workers.models.registry import Runtime, find_model
 from workers.models.runtimes import choose_runtime, share_threads
 from workers.pixels.images import BgrImage
 from workers.recognizers.ctc import CHARACTERS, Probabilities
+from workers.recognizers.scripts import is_unknown
 
 _MODEL = "ppocr-rec"
 _HEIGHT = 48  #: pixels; every crop is scaled to it
@@ -29,6 +30,14 @@ _MIN_WIDTH, _WIDTH_STEP, _MAX_WIDTH = 320, 80, 3200
 _AT_ONCE = 4
 _T = TypeVar("_T")
 _BLANK = 0  #: the class that means "no character here"
+
+
+class _Line(NamedTuple):
+    """What the network said of a crop."""
+
+    steps: npt.NDArray[np.float32]  #: (steps, characters)
+    pixels: npt.NDArray[np.float32]  #: (3, 48, width), as the network saw it
+    crop_shape: tuple[int, ...]
 
 
 class RapidRecognizer:
@@ -62,8 +71,8 @@ class RapidRecognizer:
         """How likely each step of each crop is which letter or digit; all other signs are blanks. See `ctc`."""
         return self._each(crops, self._plate_steps)
 
-    def _each(self, crops: Sequence[BgrImage], read: Callable[[npt.NDArray[np.float32]], _T]) -> list[_T]:
-        """What is read from the (steps, characters) of each crop."""
+    def _each(self, crops: Sequence[BgrImage], read: Callable[[_Line], _T]) -> list[_T]:
+        """What is read from each crop."""
         widths = [_padded_width(crop) for crop in crops]
         readings: dict[int, _T] = {}
         for width in sorted(set(widths)):
@@ -73,18 +82,20 @@ class RapidRecognizer:
                 readings.update(zip(part, self._read([crops[index] for index in part], width, read), strict=True))
         return [readings[index] for index in range(len(crops))]
 
-    def _read(self, crops: list[BgrImage], width: int, read: Callable[[npt.NDArray[np.float32]], _T]) -> list[_T]:
+    def _read(self, crops: list[BgrImage], width: int, read: Callable[[_Line], _T]) -> list[_T]:
         rapid = self._free.get()
         try:
             with computing.call():
                 tensor = np.stack([rapid.resize_norm_img(crop, width / _HEIGHT) for crop in crops])
                 scores: Any = rapid.session(tensor)  # (N, steps, characters); lent: the next call writes over it
-                return [read(one) for one in scores]
+                lines = zip(scores, tensor, crops, strict=True)
+                return [read(_Line(steps, pixels, crop.shape)) for steps, pixels, crop in lines]
         finally:
             self._free.put(rapid)
 
-    def _decode(self, steps: npt.NDArray[np.float32]) -> Reading:
+    def _decode(self, line: _Line) -> Reading:
         """Greedy CTC: a class that repeats is one character, blanks fall out."""
+        steps = line.steps
         classes, confidences = steps.argmax(axis=1), steps.max(axis=1)
         changed = np.concatenate([[True], classes[1:] != classes[:-1]])
         kept = changed & (classes != _BLANK)
@@ -92,9 +103,12 @@ class RapidRecognizer:
             (self._characters[index], min(max(confidence, 0.0), 1.0))
             for index, confidence in zip(classes[kept].tolist(), confidences[kept].tolist(), strict=True)
         ]
-        return _reading(characters)
+        reading = _reading(characters)
+        unknown = is_unknown(reading, classes, line.pixels, line.crop_shape)
+        return reading.model_copy(update={"unread": "script"}) if unknown else reading
 
-    def _plate_steps(self, steps: npt.NDArray[np.float32]) -> Probabilities:
+    def _plate_steps(self, line: _Line) -> Probabilities:
+        steps = line.steps
         found = np.zeros((len(steps), len(CHARACTERS) + 1), np.float32)
         for column, indices in enumerate(self._of_plates, 1):
             found[:, column] = steps[:, indices].sum(axis=1)

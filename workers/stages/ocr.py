@@ -20,6 +20,8 @@ from workers.batching.outcomes import outcome_of
 from workers.models.registry import find_model
 from workers.pixels.images import BgrImage, decode, sharpness, use_one_thread, with_margin
 from workers.recognizers import open_named_recognizer, open_recognizer
+from workers.recognizers.doubt import without_doubtful
+from workers.recognizers.scripts import LINE_CONFIDENCE, without_noise
 from workers.stages.services import Services
 from workers.stages.step import Step
 
@@ -47,12 +49,14 @@ class OcrStage:
 
     task = OCR_TASK
 
-    def __init__(self, settings: Settings, worker_name: str) -> None:
+    def __init__(self, settings: Settings, worker_name: str, *, show_all: bool = False) -> None:
+        """`show_all` leaves boxes in of which nobody is sure, for tools that tell why."""
         self._settings = settings
         self._worker_name = worker_name
         spec = find_model(settings.plates_model, settings)
         #: What recognizers without wishes get around a box; None: what was cut, which is no more.
         self._usual_margin = None if spec.context is None else spec.crop_margin
+        self._sure_box = None if show_all else spec.sure_confidence
         text = open_recognizer(settings)
         self._recognizers = {settings.recognizer: text}
         self._names = {spec.name: _recognizer_of(spec, settings) for spec in registry().all() if _reads(spec)}
@@ -131,7 +135,7 @@ class OcrStage:
                 results.append(result.model_copy(update={"error": failed}))
                 continue
             batched = [item for item in mine if isinstance(item, Batched)]
-            results.append(self._with_readings(result, batched, measured, asked.model, waited_ms))
+            results.append(self._with_readings(result, batched, measured, asked, waited_ms))
         return results
 
     def load(self, blobs: Mapping[str, bytes | None]) -> Crops:
@@ -157,11 +161,12 @@ class OcrStage:
         result: FrameResult,
         read: list[Batched[Reading]],
         measured: list[float],
-        model: LoadedModel,
+        asked: _Asked,
         waited_ms: float,
     ) -> FrameResult:
         if not read:
             return result
+        model = asked.model
         run = StageRun(
             stage="ocr",
             model=model.name,
@@ -172,12 +177,25 @@ class OcrStage:
             inference_ms=sum(item.inference_ms for item in read),
             batch_size=max(item.batch_size for item in read),
         )
+        of_lines = asked.pipeline != Pipeline.PLATES  # what is no plate is nothing there
+        said = [
+            _honest(item.value, is_line=of_lines and box.confidence >= LINE_CONFIDENCE)
+            for item, box in zip(read, result.detections, strict=True)
+        ]
         readings = tuple(
-            item.value.model_copy(update={"detection_index": index, "sharpness": measured[index]})
-            for index, item in enumerate(read)
-            if item.value.text and item.value.confidence >= self._settings.min_reading_confidence
+            one.model_copy(update={"detection_index": index, "sharpness": measured[index]})
+            for index, one in enumerate(said)
+            if one.unread or (one.text and one.confidence >= self._settings.min_reading_confidence)
         )
-        return result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
+        whole = result.model_copy(update={"readings": readings, "stages": (*result.stages, run)})
+        return whole if of_lines else without_doubtful(whole, self._sure_box)
+
+
+def _honest(reading: Reading, *, is_line: bool) -> Reading:
+    """A line in an unknown script is said to be one; of what is surely no line that is not known."""
+    if not reading.unread:
+        return reading
+    return without_noise(reading) if is_line else reading.model_copy(update={"unread": None})
 
 
 def _reads(spec: PipelineSpec) -> bool:

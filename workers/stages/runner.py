@@ -253,6 +253,8 @@ def _as_its_pipeline_says(step: Step, made_by: str) -> Step:
 
 def _cancelled(step: Step) -> Step:
     """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
+    if step.task == WRITE_TASK and all(result.dropped == CANCELLED for result in step.message.results):
+        return step  # it is that already, and was said
     log.info("job %s was cancelled", step.message.job.job_id)
     changes = {"results": _dropped(step.message, CANCELLED), "shard": None}
     return Step(WRITE_TASK, step.message.model_copy(update=changes))

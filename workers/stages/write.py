@@ -13,11 +13,13 @@ from sightline.blobs.names import frames_name
 from sightline.blobs.opening import open_frame_store
 from sightline.blobs.store import FrameStore
 from sightline.celery.lease import held_requests
+from sightline.chat.token_budget import TokenBudget, used_by
 from sightline.delivery.publisher import Publisher
 from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BadMessageError, BrokerUnavailableError, FrameMissingError, StoreUnavailableError
 from sightline.metrics.families import counters, gauge
 from sightline.pipelines import registry
+from sightline.pipelines.chat import ChatResult
 from sightline.pipelines.queues import WRITE_TASK
 from sightline.redis.connection import connect
 from sightline.types import ItemResult
@@ -96,7 +98,9 @@ class WriteStage:
         self._sweeper.start()
         self._retention = Retention(self._database, self._pictures, settings)
         self._retention.start()
-        self._camera_health = CameraHealthWatch(self._database, connect(settings.redis_url))
+        redis = connect(settings.redis_url)
+        self._tokens = TokenBudget(redis)
+        self._camera_health = CameraHealthWatch(self._database, redis)
         self._camera_health.start()
 
     def work(self, step: Step) -> None:
@@ -148,6 +152,7 @@ class WriteStage:
         kept = frozenset[str]().union(*(frame_ids for _, frame_ids in group))
         try:
             stored = self._stored([message for message, _ in group], kept)
+            self._correct_tokens(stored)
             self._services.delivery.ledger.settle_together(
                 [(each.job_id, each.counts, each.result.model_dump_json()) for each in stored]
             )
@@ -158,6 +163,17 @@ class WriteStage:
             return [error] * len(group)  # raised, it would run each alone into the same time-out, one after the other
         except BrokerUnavailableError as error:
             return [error] * len(group)
+
+    def _correct_tokens(self, stored: list[Stored]) -> None:
+        """Of questions, what they cost in place of what was taken for them. It goes by itself within a minute."""
+        answers = {
+            each.job_id: used_by(each.result.frames)
+            for each in stored
+            if any(isinstance(one, ChatResult) for one in each.result.frames)
+        }
+        if answers:
+            with suppress(BrokerUnavailableError):
+                self._tokens.correct(answers)
 
     def _stored(self, messages: list[Message], kept: frozenset[str]) -> list[Stored]:
         try:

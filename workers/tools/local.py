@@ -25,6 +25,8 @@ from storage.items.writers import RowsOfPipelines
 from storage.results import queries
 from storage.results.explanations import Explanation, explain
 from storage.results.store import Store
+from workers.models.registry import find_model
+from workers.recognizers.doubt import doubtful_ones
 from workers.stages.detect import DetectStage
 from workers.stages.ocr import OcrStage
 from workers.stages.step import Step
@@ -46,11 +48,12 @@ class LocalSystem:
         if show_all:
             least = min(_LEAST_CONFIDENCE, settings.min_confidence)
             update |= {"min_confidence": least, "min_reading_confidence": 0.0}
+        self._sure_box = find_model(settings.plates_model, settings).sure_confidence
         self._frames = MemoryFrameStore()
         shown = settings.model_copy(update=update)
         self._stages = {
             DETECT_TASK: DetectStage(shown, self._frames, "local"),
-            OCR_TASK: OcrStage(shown, "local"),
+            OCR_TASK: OcrStage(shown, "local", show_all=show_all),
         }
         self._folder = tempfile.TemporaryDirectory(prefix="sightline-local-")
         url = f"sqlite:///{Path(self._folder.name) / 'local.sqlite3'}"
@@ -99,6 +102,7 @@ class LocalSystem:
             {heard[index]: passage for index, passage in passages.items()},
             min_confidence=self._settings.min_confidence,
             min_reading_confidence=self._settings.min_reading_confidence,
+            doubtful=doubtful_ones(result, self._sure_box),
         )
 
     def __enter__(self) -> Self:
@@ -118,5 +122,7 @@ class LocalSystem:
     def _is_heard(self, result: FrameResult, index: int) -> bool:
         reading = result.readings[index]
         box = None if reading.detection_index is None else result.detections[reading.detection_index]
+        if reading.detection_index in doubtful_ones(result, self._sure_box):
+            return False
         is_sure = box is None or box.confidence >= self._settings.min_confidence
         return is_sure and reading.confidence >= self._settings.min_reading_confidence

@@ -26,6 +26,17 @@ from benchmarks.chaos.faults.outside import (
     ReceiverDown,
     ReceiverSlow,
 )  # fmt: skip
+from benchmarks.chaos.faults.questions import (
+    EngineHangs,
+    KillAnswer,
+    KillBeforeAnswer,
+    KillSpeech,
+    Server500,
+    ServerCut,
+    ServerDown,
+    ServerHtml,
+    ServerSilent,
+)  # fmt: skip
 from benchmarks.chaos.faults.stores import DatabaseKill, DatabaseLocked, DatabaseReadOnly, DiskFull, FramesFail
 from benchmarks.chaos.faults.workers import (
     Freeze,
@@ -47,6 +58,8 @@ FAULTS: dict[str, type[Fault]] = {
         KillDetect, KillOcr, KillWrite, KillProducer, KillDeliver, KillCamera, TermKill, Freeze,
         SlowModel, MemoryShort, Poison,
         KillJoin, KillMerge, KillShard, KillStream, BranchFails,
+        KillAnswer, KillBeforeAnswer, KillSpeech, EngineHangs,
+        Server500, ServerHtml, ServerSilent, ServerCut, ServerDown,
         RedisKill, RedisDisconnect, RedisRefuses, RedisFull, Garbage, UnknownTask, Foreign,
         DatabaseKill, DatabaseReadOnly, DatabaseLocked, FramesFail, DiskFull,
         ReceiverDown, ReceiverSlow, Receiver500, ReceiverCut, CameraFlap, ClockStep,
@@ -56,6 +69,7 @@ FAULTS: dict[str, type[Fault]] = {
 #: One of each sort, for a run of two minutes.
 QUICK = (
     "kill-detect", "kill-write", "kill-producer", "kill-deliver", "poison", "kill-join", "kill-shard", "branch-fails",
+    "kill-answer", "kill-before-answer", "server-500",
     "redis-kill", "redis-refuses", "database-locked", "frames-fail", "receiver-cut",
 )  # fmt: skip
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.chaos.machine.system import System
+from benchmarks.chaos.switches import DIED_FILE
+from sightline.types import Pipeline
 
 #: What a fault waits for may never come: where workers do everything, those that hand over may get no work.
 _WITHIN_S = 20.0
@@ -25,8 +27,10 @@ class Fault:
     repeats: ClassVar[bool] = True
     #: The round's first bundle holds a picture that can never be worked on.
     poison: ClassVar[bool] = False
-    #: The first bundle of each half of the round is one of the pipeline that forks.
-    forks: ClassVar[bool] = False
+    #: The first bundle of each half of the round is one of this pipeline.
+    pipeline: ClassVar[Pipeline | None] = None
+    #: Reasons for which questions may be dead that were asked meanwhile.
+    gives_up: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def missing(cls, database: str) -> str:  # noqa: ARG003 - for those that ask
@@ -39,6 +43,21 @@ class Fault:
     def strike(self, system: System, rng: random.Random) -> None:
         """Raises NotStruckError."""
         raise NotImplementedError
+
+
+class Dies(Fault):
+    """kill -9 of the worker that comes to one point first."""
+
+    file: ClassVar[str]
+
+    def prepare(self, system: System) -> None:
+        (system.folder / DIED_FILE).unlink(missing_ok=True)
+        (system.folder / self.file).touch()
+
+    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+        if not wait_for(system.folder / DIED_FILE):
+            (system.folder / self.file).unlink(missing_ok=True)
+            raise NotStruckError(f"no worker came to {self.file}")
 
 
 def wait_for(file: Path) -> bool:

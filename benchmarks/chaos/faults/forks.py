@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import random
-from typing import ClassVar
 
-from benchmarks.chaos.faults.fault import Fault, NotStruckError, wait_for
+from benchmarks.chaos.faults.fault import Dies, Fault
+from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import (
     DIE_AFTER_BRANCH_FILE,
     DIE_AFTER_SHARD_FILE,
     DIE_IN_SHARD_FILE,
     DIE_IN_STREAM_FILE,
-    DIED_FILE,
 )  # fmt: skip
 
 
-class _Dies(Fault):
-    """kill -9 of the worker that comes to one point first."""
-
-    forks = True
-    file: ClassVar[str]
-
-    def prepare(self, system: System) -> None:
-        (system.folder / DIED_FILE).unlink(missing_ok=True)
-        (system.folder / self.file).touch()
-
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        if not wait_for(system.folder / DIED_FILE):
-            (system.folder / self.file).unlink(missing_ok=True)
-            raise NotStruckError(f"no worker came to {self.file}")
+class _Dies(Dies):
+    pipeline = FORKS
 
 
 class KillJoin(_Dies):
@@ -59,7 +46,7 @@ class KillStream(_Dies):
 class BranchFails(Fault):
     """One branch of a job fails for good, the other does not."""
 
-    name, repeats, poison, forks = "branch-fails", False, True, True
+    name, repeats, poison, pipeline = "branch-fails", False, True, FORKS
 
     def strike(self, system: System, rng: random.Random) -> None:
         """The producer publishes it with the round's first bundle."""

@@ -8,7 +8,6 @@ import time
 from typing import ClassVar
 
 from benchmarks.chaos.faults.fault import Fault, wait_for
-from benchmarks.chaos.faults.workers import any_role
 from benchmarks.chaos.machine.clock import STEP_S, step
 from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import CAMERA, MOOD_MET_FILE, RECEIVER_MOOD_FILE
@@ -109,7 +108,7 @@ class ClockStep(Fault):
     name = "clock-step"
 
     def strike(self, system: System, rng: random.Random) -> None:
-        part = system.pick(any_role(rng), rng)
+        part = system.pick_worker(rng)
         step(system.folder, part.name, rng.choice((-STEP_S, STEP_S)))
         time.sleep(2 * system.settings.visibility_timeout_s)
         step(system.folder, part.name, 0)

@@ -10,7 +10,6 @@ from typing import ClassVar
 from benchmarks.chaos.faults.fault import Fault
 from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import NO_MEMORY_FILE, SLOW_FILE, SLOW_S
-from sightline.pipelines import registry
 
 
 class _KillWorker(Fault):
@@ -49,7 +48,7 @@ class TermKill(Fault):
     name = "term-kill"
 
     def strike(self, system: System, rng: random.Random) -> None:
-        part = system.pick(any_role(rng), rng)
+        part = system.pick_worker(rng)
         process = part.process
         system.signal(part, signal.SIGTERM)
         time.sleep(1.0)
@@ -63,7 +62,7 @@ class Freeze(Fault):
     name = "freeze"
 
     def strike(self, system: System, rng: random.Random) -> None:
-        part = system.pick(any_role(rng), rng)
+        part = system.pick_worker(rng)
         system.signal(part, signal.SIGSTOP)
         time.sleep(2 * system.settings.visibility_timeout_s)
         system.signal(part, signal.SIGCONT)
@@ -98,7 +97,3 @@ class Poison(Fault):
 
     def strike(self, system: System, rng: random.Random) -> None:
         """The producer publishes it with the round's first bundle."""
-
-
-def any_role(rng: random.Random) -> str:
-    return rng.choice(registry().usual_roles)

@@ -11,10 +11,18 @@ from collections.abc import Collection
 from pathlib import Path
 
 import workers.stages.runner
-from benchmarks.chaos.switches import DIE_AFTER_BRANCH_FILE, DIE_AFTER_SHARD_FILE, DIED_FILE, FOLDER
-from sightline.delivery.arrivals import Arrivals
+from benchmarks.chaos.forks import FORKS
+from benchmarks.chaos.switches import (
+    DIE_AFTER_BRANCH_FILE,
+    DIE_AFTER_SHARD_FILE,
+    DIE_BEFORE_ANSWER_FILE,
+    DIED_FILE,
+    FOLDER,
+)  # fmt: skip
+from sightline.delivery.arrivals import Arrivals, Arrived
 from sightline.delivery.delta_stream import Delta, DeltaStream
 from sightline.pipelines import registry
+from sightline.types import Pipeline
 from sightline.wire.messages import Job, Message
 
 _add = DeltaStream.add
@@ -25,13 +33,13 @@ def prepare(without: Collection[str]) -> None:
     """Replace the names. Before anything of `workers.app` is used."""
     told_again = "arrive-again" not in without
 
-    def arrive(self: Arrivals, job: Job, chain: str) -> set[str]:
+    def arrive(self: Arrivals, job: Job, chain: str) -> Arrived:
         is_known = not told_again and chain in self.arrived(job)
-        arrived = {chain} if is_known else _arrive(self, job, chain)
+        arrived = Arrived({chain}, set()) if is_known else _arrive(self, job, chain)
         graph = registry().graph(job.pipeline)
         assert graph is not None
-        if any(arrived.issuperset(following.needs) for following in graph.after(chain)):
-            die_if_told(DIE_AFTER_BRANCH_FILE)
+        if any(arrived.chains.issuperset(following.needs) for following in graph.after(chain)):
+            die_if_told(DIE_BEFORE_ANSWER_FILE if job.pipeline == Pipeline.ASK else DIE_AFTER_BRANCH_FILE)
         return arrived
 
     def arrive_shard(self: Arrivals, job: Job, stage: str, shard: int) -> int | None:
@@ -39,7 +47,7 @@ def prepare(without: Collection[str]) -> None:
         if cut is not None and shard not in cut.missing:
             return 1
         missing = _arrive_shard(self, job, stage, shard)
-        if missing == 0:
+        if missing == 0 and job.pipeline == FORKS:
             die_if_told(DIE_AFTER_SHARD_FILE)
         return missing
 
@@ -52,13 +60,18 @@ def prepare(without: Collection[str]) -> None:
 
 def die_if_told(name: str) -> None:
     """kill -9 of this process, once, if the file is there."""
-    folder = Path(os.environ[FOLDER])
+    if is_told(name):
+        (Path(os.environ[FOLDER]) / DIED_FILE).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_told(name: str) -> bool:
+    """Whether the file is there. Whoever asks takes it away: the next one is not told."""
     try:
-        (folder / name).unlink()
+        (Path(os.environ[FOLDER]) / name).unlink()
     except FileNotFoundError:
-        return
-    (folder / DIED_FILE).touch()
-    os.kill(os.getpid(), signal.SIGKILL)
+        return False
+    return True
 
 
 def _forget_branch(services: workers.stages.runner.Services, message: Message, task: str) -> None:

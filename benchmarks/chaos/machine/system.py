@@ -21,6 +21,7 @@ import redis
 from benchmarks.chaos.machine import clock
 from benchmarks.chaos.machine.parts import Part, Parts
 from benchmarks.chaos.machine.postgres import find_binaries, prepare_postgres
+from benchmarks.chaos.roles.model import MODEL
 from benchmarks.chaos.roles.producer import Order
 from benchmarks.chaos.roles.receiver import SECRET
 from benchmarks.chaos.switches import CAMERA, FOLDER, JOURNAL, PACKAGES, SINK, WITHOUT
@@ -52,8 +53,11 @@ _FAST = {
     "delivery_max_retry_s": 2,
     "camera_open_timeout_s": 3,
     "camera_read_timeout_s": 3,
+    "chat_timeout_s": 1,
+    "speech_shard_s": 2,
 }
 _STUBS = {"plates_model": "stub", "text_model": "stub", "objects_model": "stub", "recognizer": "stub"}
+_ENGINES = {"chat_engine": "openai", "chat_model": MODEL, "speech_engine": "stub"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Needs:
     frames: int
     database: str = "sqlite"
     without: Sequence[str] = ()
+    questions: float = 0.3  #: the share of jobs that are questions and recordings
     small_disk: bool = False
     stepped_clocks: bool = False
 
@@ -86,6 +91,7 @@ class System:
             database_url=self._postgres.url if self._postgres else "",
             **_FAST,
             **_STUBS,
+            **_ENGINES,
         )
         self.redis: redis.Redis = connect(self._redis_server.url)
         self.database: Database = open_database(self.settings.sqlalchemy_url)
@@ -101,9 +107,9 @@ class System:
         self._parts.start(self.services())
         self.wait_for_redis()
         self.write(lambda _: upgrade(self.settings.sqlalchemy_url))
-        receiver, stream = _free_ports(2)
+        receiver, stream, model = _free_ports(3)
         self._prepare_rows(f"http://127.0.0.1:{receiver}/hook", f"http://127.0.0.1:{stream}/gate")
-        self._parts.start(self.roles(receiver, stream))
+        self._parts.start(self.roles(receiver, stream, model))
         self._parts.keep_alive()
 
     def services(self) -> Iterator[Part]:
@@ -112,19 +118,22 @@ class System:
         if self._postgres:
             yield Part("postgres", self._postgres.command, ready=b"", user=self._postgres.user)
 
-    def roles(self, receiver: int, stream: int) -> Iterator[Part]:
-        """Everything else, given the ports of the receiver and of the camera's stream."""
-        seed, frames = str(self._needs.seed), str(self._needs.frames)
+    def roles(self, receiver: int, stream: int, model: int) -> Iterator[Part]:
+        """Everything else, given the ports of the receiver, of the camera's stream and of the server with the model."""
+        given = [str(each) for each in (self._needs.seed, self._needs.frames, self._needs.questions)]
         journal = str(self.folder / JOURNAL)
         yield Part("receiver", _python("receiver", str(receiver)))
-        yield Part("stream", _python("stream", str(stream), seed))
-        for name, queues in _workers(mixed=not self._needs.without).items():
-            yield self._worker(name, queues)
+        yield Part("stream", _python("stream", str(stream), given[0]))
+        if self._needs.questions:
+            yield Part("model", _python("model", str(model)))
+        self.workers = _workers(mixed=not self._needs.without, asks=bool(self._needs.questions))
+        for name, queues in self.workers.items():
+            yield self._worker(name, queues, f"http://127.0.0.1:{model}/v1")
         # On SQLite one deliver process runs, on PostgreSQL any number.
         for number in range(1, 3 if self._postgres else 2):
             yield Part(f"deliver{number}", _python("deliver"), ready=b"delivering")
         yield Part("camera", _python("camera"), ready=b"")
-        yield Part("producer", _python("producer", journal, seed, frames), ready=b"", first_input=b"")
+        yield Part("producer", _python("producer", journal, *given), ready=b"", first_input=b"")
 
     def stop(self) -> None:
         self._parts.stop()
@@ -137,6 +146,10 @@ class System:
         """One of the processes of a role; workers that do everything are of each."""
         kinds = {role, "worker"} if role in registry().roles else {role}
         return self.parts[rng.choice([name for name in sorted(self.parts) if name.rstrip("12") in kinds])]
+
+    def pick_worker(self, rng: random.Random) -> Part:
+        """Any of them."""
+        return self.parts[rng.choice(sorted(self.workers))]
 
     def send_order(self, order: Order) -> None:
         self._parts.tell(self.parts["producer"], order.dump())
@@ -195,23 +208,25 @@ class System:
         self.write(lambda database: add_sink(database, sink))
         self.write(lambda database: add_camera(database, camera))
 
-    def _worker(self, name: str, queues: str) -> Part:
+    def _worker(self, name: str, queues: str, model: str) -> Part:
         options = ["-P", "threads", "-c", "4", "-Q", queues, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
         command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.chaos.roles.worker", "worker", *options]
         own_clock = clock.environment(self.folder, name, self._path) if self._needs.stepped_clocks else {}
-        return Part(name, command, environment=own_clock)
+        return Part(name, command, environment={PREFIX + "CHAT_URL": model, **own_clock})
 
 
-def _workers(*, mixed: bool) -> dict[str, str]:
+def _workers(*, mixed: bool, asks: bool) -> dict[str, str]:
     """The queues of each worker, by its name.
 
-    One that does everything needs less protection: it hands nothing over where a pipeline does not fork.
+    One that does everything needs less protection: it hands nothing over where a pipeline does not fork. `asks`: there
+    are questions and recordings. Those who do everything answer them; one more does nothing but answer.
     """
     known = registry()
-    roles = {role: known.roles[role] for role in known.usual_roles}
+    roles = {role: queue for role, queue in known.roles.items() if asks or role in known.usual_roles}
     if not mixed:
         return {role + number: queue for role, queue in roles.items() for number in "12"}
-    every = ",".join(known.usual_queues)
+    every = ",".join(dict.fromkeys(roles.values()))
+    roles.pop("transcribe", None)  # one process less to start
     return {role + "1": queue for role, queue in roles.items()} | {"worker1": every, "worker2": every}
 
 

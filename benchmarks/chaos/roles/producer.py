@@ -1,4 +1,5 @@
-"""The producer under test, a process of its own: `python -m benchmarks.chaos.roles.producer JOURNAL SEED FRAMES`.
+"""The producer under test, a process of its own: `python -m benchmarks.chaos.roles.producer JOURNAL SEED FRAMES
+QUESTIONS`.
 
 Each line on its standard input is an `Order`: publish up to a number of frames. It may be killed at any time; the next
 one reads the journal, repeats what is unknown with the same ids and goes on.
@@ -12,13 +13,13 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import Bundle, draw_pixels, make_job, plan_bundles
+from benchmarks.chaos.questions import QUESTIONS
 from sightline.delivery.publisher import Publisher
 from sightline.errors import BacklogFullError, BrokerUnavailableError, StoreUnavailableError
 from sightline.settings import load_settings
-from sightline.types import Lane
+from sightline.types import Lane, Pipeline
 
 _PAUSE_S = 0.2
 
@@ -31,19 +32,19 @@ class Order:
     round: int
     over_s: float = 0.0
     poison: bool = False  #: the first bundle holds a picture that cannot be worked on
-    forks: bool = False  #: the first bundle is one of the pipeline that forks, and nobody drops it
+    pipeline: str = ""  #: the first bundle is one of this, and nobody drops it
 
     def dump(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 class Producer:
-    def __init__(self, journal: Journal, seed: int, frames: int) -> None:
+    def __init__(self, journal: Journal, seed: int, frames: int, questions: float) -> None:
         self._settings = load_settings()
         self._publisher = Publisher.from_settings(self._settings)
         self._journal = journal
         self._seed = seed
-        self._bundles = plan_bundles(seed, frames)
+        self._bundles = plan_bundles(seed, frames, questions)
         self._next = len(journal.read())
 
     def repeat_unknown(self) -> None:
@@ -56,8 +57,8 @@ class Producer:
         started_at = time.monotonic()
         for place, bundle in enumerate(todo):
             time.sleep(max(0.0, started_at + order.over_s * place / len(todo) - time.monotonic()))
-            if order.forks and place == 0:
-                bundle = replace(bundle, pipeline=FORKS, lane=Lane.BULK)
+            if place == 0:
+                bundle = _first(bundle, order)
             self._publish(self._enter(bundle, order, poison=order.poison and place == 0))
 
     def _enter(self, bundle: Bundle, order: Order, *, poison: bool) -> Entry:
@@ -86,9 +87,16 @@ class Producer:
             time.sleep(_PAUSE_S)
 
 
+def _first(bundle: Bundle, order: Order) -> Bundle:
+    """The bundle that an order begins with. A picture that cannot be worked on needs one of pictures."""
+    if order.pipeline:
+        return replace(bundle, pipeline=Pipeline(order.pipeline), lane=Lane.BULK)
+    return replace(bundle, pipeline=Pipeline.PLATES) if order.poison and bundle.pipeline in QUESTIONS else bundle
+
+
 def main() -> None:
-    journal, seed, frames = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    producer = Producer(Journal(journal), seed, frames)
+    journal, seed, frames, questions = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    producer = Producer(Journal(journal), seed, frames, questions)
     producer.repeat_unknown()
     for line in sys.stdin:
         producer.follow(Order(**json.loads(line)))

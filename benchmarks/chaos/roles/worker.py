@@ -20,8 +20,9 @@ import storage.database.errors
 import workers.stages.detect
 import workers.stages.runner
 import workers.stages.services
-from benchmarks.chaos.forks import FORKS, dying
+from benchmarks.chaos.forks import dying
 from benchmarks.chaos.load import POISON_WIDTH
+from benchmarks.chaos.questions import engines
 from benchmarks.chaos.switches import (
     FOLDER,
     HELD_FILE,
@@ -39,16 +40,19 @@ from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger
 from sightline.delivery.sweeper import Sweeper
 from sightline.errors import BrokerUnavailableError
+from sightline.pipelines import registry
 from sightline.pipelines.queues import WRITE_QUEUE
 from sightline.retry import Patience
 from sightline.testing import BgrImage, StubDetector
-from sightline.types import Detection, FrameResult, Lane
+from sightline.types import Detection, FrameResult, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 
 log = logging.getLogger(__name__)
 
 #: Every stage holds a job this long at least, so that a fault finds work in every worker's hands.
 _WORK_S = 0.05
+#: As long as a job may take here.
+_HELD_S = 12.0
 
 
 class FragileDetector(StubDetector):
@@ -89,7 +93,8 @@ class NotedBroker(Broker):
 class NotedDelivery(Delivery):
     """Appends the id of each job its stage really begins to work on to a file of this process.
 
-    Of the pipeline that forks the writer alone is noted here: its other stages do it, each for itself.
+    Of pipelines that fork the writer alone is noted here, and of chat: their other stages do it, each for itself.
+    Shards may be sent again.
     """
 
     def __init__(self, ledger: Ledger, broker: Broker, patience: Patience) -> None:
@@ -107,7 +112,7 @@ class NotedDelivery(Delivery):
     ) -> int:
         sightings = super().begin(job, redelivered=bool(redelivered), to_write=to_write, held_s=held_s)
         if sightings and redelivered is not None:  # a stage that only asks for more time does not say
-            if job.pipeline != FORKS or self._writes_alone:
+            if self._writes_alone or (job.pipeline != Pipeline.CHAT and not registry().graph(job.pipeline)):
                 self._file.write(job.job_id + "\n")
             time.sleep(_WORK_S)
             if self._hands_over and job.deadline_at is None:
@@ -141,6 +146,7 @@ def _add_drain_alone(app: Any, patience: Patience, holds: Holds) -> None:  # noq
 
 def _prepare(folder: Path, without: Sequence[str]) -> None:
     dying.prepare(without)
+    engines.prepare(folder, held_s=_HELD_S)
     workers.stages.services.Broker = NotedBroker
     workers.stages.detect.open_detector = lambda *_: FragileDetector(folder)
     workers.stages.services.Delivery = ChainDelivery if "in-body-hand-over" in without else NotedDelivery

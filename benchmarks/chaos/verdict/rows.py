@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sightline.errors import BadMessageError
 from sightline.wire.events import Event
 from storage.database.engine import Database
-from storage.tables import DeadLetters, Deliveries, Detections, Frames, Passages, Readings
+from storage.tables import DeadLetters, Deliveries, Detections, Findings, Frames, Passages, Readings
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Rows:
     letters: list[str]  #: what those messages were, in JSON
     detections: Counter[str]  #: by frame
     readings: dict[str, list[str]]  #: texts by frame
-    pictures: set[str]  #: frames that say their picture was kept
+    found: dict[str, dict[str, list[Any]]]  #: what pipelines with fields of their own found, by frame and field
+    pictures: set[str]  #: where the pictures and sounds lie of frames that say they were kept
     passages: set[str]
     wrong_passages: list[str]  #: ids of passages that counted other readings than they have
     outbox: dict[str, OutboxRow]  #: by delivery_id
@@ -48,6 +49,10 @@ class Rows:
             readings: dict[str, list[str]] = {}
             for frame_id, text in select(Readings.frame_id, Readings.normalized):
                 readings.setdefault(frame_id, []).append(text)
+            found: dict[str, dict[str, list[Any]]] = {}
+            of_findings = select(Findings.finding_index, Findings.frame_id, Findings.kind, Findings.payload)
+            for _, frame_id, kind, payload in sorted(of_findings, key=lambda row: row[0]):
+                found.setdefault(frame_id, {}).setdefault(kind, []).append(payload)
             passages = select(Passages.passage_id, Passages.reading_count, counted)
             return cls(
                 frames=dict(select(Frames.frame_id, Frames.source_id)),
@@ -65,7 +70,13 @@ class Rows:
                 ],
                 detections=Counter(frame_id for (frame_id,) in select(Detections.frame_id)),
                 readings=readings,
-                pictures={frame_id for frame_id, kept in select(Frames.frame_id, Frames.picture_kept) if kept},
+                found=found,
+                pictures={
+                    key
+                    for frame_id, parts, kept in select(Frames.frame_id, Frames.parts, Frames.picture_kept)
+                    if kept
+                    for key in ([part["key"] for part in parts if part.get("key")] if parts else [frame_id])
+                },
                 passages={passage_id for passage_id, _, _ in passages},
                 wrong_passages=[passage_id for passage_id, said, are in passages if said != are],
                 outbox={

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.journal import Entry
 from benchmarks.chaos.load import text_of
+from benchmarks.chaos.questions import QUESTIONS
 from benchmarks.chaos.roles.stream import texts_of
 from benchmarks.chaos.rounds import Round
 from benchmarks.chaos.switches import CAMERA
+from benchmarks.chaos.verdict.answers import judge_answers
 from benchmarks.chaos.verdict.events import judge_events
 from benchmarks.chaos.verdict.findings import Findings
 from benchmarks.chaos.verdict.recovery import measure
@@ -49,7 +51,7 @@ def judge(
     _judge_contents(verdict, entries, found, seed)
     _judge_work(verdict, entries, found, timely=timely)
     verdict.violations += judge_events(verdict.rounds, found)
-    verdict.violations += judge_streams(entries, found.heard, found.starts, seed)
+    verdict.violations += judge_streams(entries, found.heard, found.starts, found.rows, seed)
     measure(verdict.rounds, entries, found)
     verdict.violations += found.left_over
     verdict.violations += [f"round {this.number + 1}: {this.missed}" for this in verdict.rounds if this.missed]
@@ -93,7 +95,9 @@ def _judge_frames(
             if len(ends) != 1:
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): ends {ends or 'nowhere'}")
             reason = found.rows.dead[frame_id][1] if "dead" in ends else ""
-            if reason and not entry.poison and not (reason == _MISSING and _was_interrupted(entry)):
+            gave_up = entry.job.pipeline in QUESTIONS and reason in this.fault.gives_up
+            is_missing = reason == _MISSING and _was_interrupted(entry)
+            if reason and not entry.poison and not gave_up and not is_missing:
                 this.innocent_dead += 1
                 verdict.violations.append(f"frame {frame_id} ({this.fault.name}): innocent, but dead as {reason}")
             has_failed = entry.poison and entry.job.pipeline == FORKS
@@ -148,6 +152,9 @@ def _judge_contents(verdict: Verdict, entries: Mapping[str, Entry], found: Findi
         return of_stream if frame.source_id == CAMERA else {text_of(seed, frame.seq)}
 
     for entry in entries.values():
+        if entry.job.pipeline in QUESTIONS:
+            verdict.violations += judge_answers(entry.job, rows, seed)
+            continue
         for frame in entry.job.frames:
             if frame.frame_id not in rows.frames:
                 continue

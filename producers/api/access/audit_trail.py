@@ -25,7 +25,7 @@ from storage.access.audit_log import record
 from storage.database.acting import DONE, FAILED, REFUSED, Act, acting
 
 _READING: Final = frozenset({"GET", "HEAD"})
-_SECRET: Final = frozenset({"url", "secret", "key", "password", "token"})
+_SECRET: Final = frozenset({"url", "sub_url", "secret", "key", "password", "token"})
 #: Longer texts are cut: whoever asks decides how long they are.
 _LONGEST: Final = 256
 _MOST: Final = 1000

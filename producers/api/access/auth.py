@@ -44,6 +44,7 @@ class Caller:
     name: str
     role: Role
     key_id: str | None = None
+    tokens_per_minute: int | None = None  #: of its own; None: as the setting says
 
 
 class KeyChecker:
@@ -77,7 +78,7 @@ class KeyChecker:
             return None
         if len(self._known) > 1000:
             self._known.clear()
-        caller = Caller(found.name, found.role, found.key_id)
+        caller = Caller(found.name, found.role, found.key_id, found.tokens_per_minute)
         self._known[mark] = (now, caller)
         return caller
 

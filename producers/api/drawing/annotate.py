@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import BadImageError
+from sightline.images.conversion import opaque
 from sightline.images.header import ImageLimits, check_image
 from sightline.types import Detection, FrameResult, Point, Reading, Xyxy
 
@@ -72,7 +73,7 @@ def decode(picture: bytes) -> Image:
     """
     check_image(picture, max_mb=LIMITS.max_mb, max_mpx=LIMITS.max_mpx)
     try:
-        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(opaque(picture, LIMITS), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise BadImageError("the stored picture cannot be decoded") from error
     if image is None:
@@ -96,7 +97,7 @@ def _outline(image: Image, detection: Detection, scale: float, *, read: bool) ->
 
 def _label(image: Image, detection: Detection, reading: Reading | None, outline: npt.NDArray[np.int32]) -> None:
     """A filled tag above the box, or below it where there is no room."""
-    text = f"{reading.text}  {reading.confidence:.0%}" if reading else f"{detection.label}  {detection.confidence:.0%}"
+    text = f"{reading.words}  {reading.confidence:.0%}" if reading else f"{detection.label}  {detection.confidence:.0%}"
     size = max(0.45, image.shape[1] / 1800)
     (width, height), baseline = cv2.getTextSize(text, _FONT, size, 1)
     pad = max(3, round(height * 0.4))

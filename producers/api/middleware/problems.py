@@ -148,7 +148,8 @@ def refusal(error: ValidationError) -> BadMessageError:
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SightlineError)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, RetryableError) else None
+    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, RetryableError) else {}
+    headers |= getattr(error, "headers", {})
     members = {name: getattr(error, name, None) for name in ("field", "source_id")}
     return problem(status, redact_text(str(error)), reason=error.reason, headers=headers, **members)
 
@@ -184,7 +185,7 @@ _FORMS: Final = {
 def _sentence(field: str, first: Mapping[str, Any]) -> str:
     """Shows the wrong value where it is a plain one and no secret: of a whole body nobody learns anything."""
     value: object = first.get("input")
-    plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url")
+    plain = isinstance(value, str | int | float) and field.rpartition(".")[2] not in ("key", "url", "sub_url")
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
         message = _FORMS.get(first["ctx"]["pattern"], message)

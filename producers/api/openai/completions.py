@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, caller_of, require
+from producers.api.access.token_limit import publish_for
 from producers.api.middleware.problems import refusal
 from producers.api.openai.errors import described
 from producers.api.openai.lookups import found_for, look_up
@@ -73,7 +74,7 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     fetched = await _fetch(asked, services.settings)
     caller = await caller_of(request)
     job, stored = await run_in_threadpool(_make_job, asked, fetched, services.settings, caller, idempotency_key)
-    await run_in_threadpool(services.publisher.publish, job, stored)
+    published = await run_in_threadpool(publish_for, caller, services, job, stored)
     del fetched, stored  # the wait may be long
     keeps_job = asked.background or idempotency_key is not None
     waiter = Waiter(request, services, job.job_id, keeps_job=keeps_job)
@@ -82,11 +83,11 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     if not asked.stream:
         answer = answer_of(await waiter.result())
         completion = completion_of(answer, job.job_id, model=model, created=created, lookups=found)
-        return Response(completion.model_dump_json(), media_type="application/json")
+        return Response(completion.model_dump_json(), headers=published.headers, media_type="application/json")
     include_usage = asked.stream_options is not None and asked.stream_options.include_usage
     chunks = Chunks(job.job_id, model=model, created=created, include_usage=include_usage, lookups=found)
     events = stream_answer(services, job.job_id, chunks)
-    return StreamedAnswer(await waiter.unless_gone(anext(events)), events, waiter)
+    return StreamedAnswer(await waiter.unless_gone(anext(events)), events, waiter, published.headers)
 
 
 async def _read(request: Request) -> ChatRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from fastapi.responses import StreamingResponse
@@ -46,8 +46,10 @@ class StreamedAnswer(StreamingResponse):
     """Begins with its first event, so that what is wrong until then is told by the status. Cancels the job of a client
     that goes away before the end."""
 
-    def __init__(self, first: str, events: AsyncIterator[str], waiter: Waiter) -> None:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    def __init__(
+        self, first: str, events: AsyncIterator[str], waiter: Waiter, headers: Mapping[str, str] | None = None
+    ) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
         super().__init__(self._all(first, events), media_type="text/event-stream", headers=headers)
         self._waiter = waiter
         self._has_ended = False

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final, cast
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator
 
 from producers.api.access.audit_trail import new_act
 from producers.api.access.auth import Caller, require
 from producers.api.middleware.problems import NotFoundError
 from producers.api.pages.templating import render
-from producers.api.params import Cursor, Source, refuse_unknown
+from producers.api.params import Cursor, Since, Source, Until, refuse_unknown
 from producers.api.services import Given
 from sightline.errors import BadMessageError
 from sightline.types import FrameResult, JobStatus
@@ -27,14 +28,17 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(require(Role.V
 _JOBS: Final = 60
 _ENTRIES: Final = 200  #: of a list that was found
 _SIDES: Final = 4
+_BLANK: Final = BeforeValidator(lambda value: value or None)  #: a field of a form that nobody filled in
 
 
 @router.get("/jobs")
 def get_jobs(
     request: Request,
     services: Given,
-    status: Annotated[JobStatus | None, Query()] = None,
-    source: Source = None,
+    status: Annotated[JobStatus | None, Query(), _BLANK] = None,
+    source: Annotated[Source, _BLANK] = None,
+    since: Annotated[Since, _BLANK] = None,
+    until: Annotated[Until, _BLANK] = None,
     cursor: Cursor = None,
 ) -> Response:
     """Finished jobs, the newest first."""
@@ -42,10 +46,18 @@ def get_jobs(
     if status is JobStatus.OPEN:
         raise BadMessageError("status: jobs that are open are not shown here; /v1/jobs?status=open has them")
     _note(request, services, "list_jobs")
-    page = queries.list_jobs(services.database, status=status, source=source, limit=_JOBS, cursor=cursor)
-    filters = {"status": status and status.value, "source": source, "cursor": page.next_cursor}
-    older = page.next_cursor and "?" + urlencode({name: value for name, value in filters.items() if value})
-    return render(request, "jobs.html", {"jobs": page.items, "older": older, "now": datetime.now(UTC)})
+    page = queries.list_jobs(
+        services.database, status=status, source=source, since=since, until=until, limit=_JOBS, cursor=cursor
+    )
+    asked = {name: value for name, value in request.query_params.items() if value and name != "cursor"}
+    shown = {
+        "jobs": page.items,
+        "older": page.next_cursor and "?" + urlencode(asked | {"cursor": page.next_cursor}),
+        "statuses": [each.value for each in JobStatus if each is not JobStatus.OPEN],
+        "asked": asked | {name: f"{day:%Y-%m-%d}" for name, day in (("since", since), ("until", until)) if day},
+        "now": datetime.now(UTC),
+    }
+    return render(request, "jobs.html", shown)
 
 
 @router.get("/jobs/{job_id}")

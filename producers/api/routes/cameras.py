@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from anyio import CapacityLimiter, to_thread
@@ -18,6 +18,7 @@ from producers.api.middleware.problems import ALWAYS, described
 from producers.api.services import ApiServices, Given
 from producers.camera.address import check_credentials
 from producers.camera.capture.view import View
+from producers.camera.onvif.discovery import FoundCamera, discover
 from producers.camera.probe import CameraTest, probe_camera
 from producers.camera.sources.opening import STREAM_SCHEMES
 from producers.camera.sources.source import SourceOptions
@@ -57,8 +58,19 @@ _ZONES: Final = Field(
     "of such zones is stored, with `look` the rest is painted black too."
 )
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
+SubUrl = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2048,
+        description="A smaller stream of the same camera. It is looked at all the time; when something moves, the "
+        "picture of `url` is sent. Null: `url` is both.",
+    ),
+]
 _TEST_TIMEOUT_S: Final = 8.0
 _MOST_TESTS: Final = 2
+#: What null takes away.
+_CLEARED: Final = ("min_fps", "sub_url")
 _SCHEMES: Final = (*STREAM_SCHEMES, "file")
 _KNOWN_URL: Final = re.compile(
     rf"(?:{'|'.join(_SCHEMES)})://[^\s/].*|file:///.+|\d{{1,3}}|/.+|[^:]+\.[A-Za-z0-9]{{2,5}}", re.IGNORECASE
@@ -82,6 +94,7 @@ class NewCamera(BaseModel):
 
     camera_id: SourceId
     url: Url
+    sub_url: SubUrl | None = None
     pipeline: KnownPipeline = DEFAULT
     fps: Fps = 5.0
     min_fps: MinFps | None = None
@@ -110,11 +123,12 @@ class CameraUrl(BaseModel):
 
 
 class CameraChange(BaseModel):
-    """The fields to change; the others stay. `min_fps` of null: the rate is always `fps`."""
+    """The fields to change; the others stay. `min_fps` of null: the rate is always `fps`; `sub_url`: `url` is all."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"fps": 2, "enabled": False}})
 
     url: Url | None = None
+    sub_url: SubUrl | None = None
     pipeline: KnownPipeline | None = None
     fps: Fps | None = None
     min_fps: MinFps | None = None
@@ -128,11 +142,33 @@ class CameraChange(BaseModel):
     zones: Annotated[Zones, _ZONES] | None = None
 
 
+class Search(BaseModel):
+    """How to look for cameras. Without a user cameras are found, but most do not tell their streams."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"user": "onvif", "password": "secret"}})
+
+    user: Annotated[str, Field(max_length=128)] = ""
+    password: Annotated[str, Field(max_length=128)] = ""
+    address: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9.:\[\]-]{1,253}$",
+            description="Ask this camera alone, also in another network; with its port if that is not 80.",
+        ),
+    ] = None
+    seconds: Annotated[float, Field(ge=1, le=10, description="How long cameras may take to answer.")] = 3.0
+
+
+class FoundCameras(BaseModel):
+    items: list[FoundCamera]
+
+
 class CameraView(BaseModel):
-    """A camera as it is shown: its URL without credentials, and how it does."""
+    """A camera as it is shown: its URLs without credentials, and how it does."""
 
     camera_id: str
     url: str
+    sub_url: str | None
     pipeline: Pipeline
     fps: float
     min_fps: float | None
@@ -166,7 +202,7 @@ def list_cameras(services: Given) -> CameraList:
 )
 def add_camera(new: NewCamera, services: Given, response: Response) -> CameraView:
     """Add a camera; it runs within two seconds."""
-    _check_url(new.url)
+    _check_urls(new.model_dump())
     camera = cameras.add_camera(services.database, Camera.model_validate(new.model_dump()))
     response.headers["Location"] = here(f"/v1/cameras/{camera.camera_id}")
     return _view(services, camera)
@@ -201,6 +237,13 @@ async def test_camera(asked: CameraUrl, services: Given) -> CameraTest:
     return await to_thread.run_sync(look, limiter=_tests_at_once())
 
 
+@router.post("/discover", summary="Find cameras by ONVIF", dependencies=[Depends(require(Role.OPERATOR))])
+async def discover_cameras(asked: Search, services: Given) -> FoundCameras:  # noqa: ARG001 - the audit log
+    """Cameras in the network of the API that answer to WS-Discovery, and their streams."""
+    look = functools.partial(discover, asked.user, asked.password, seconds=asked.seconds, address=asked.address)
+    return FoundCameras(items=await to_thread.run_sync(look, limiter=_tests_at_once()))
+
+
 @router.get(
     "/{camera_id}", summary="One camera", responses=described(404), dependencies=[Depends(require(Role.VIEWER))]
 )
@@ -218,11 +261,10 @@ def get_camera(camera_id: CameraId, services: Given) -> CameraView:
 def change_camera(camera_id: CameraId, change: CameraChange, services: Given) -> CameraView:
     """Change, pause (`enabled: false`) or resume a camera."""
     given: dict[str, Any] = change.model_dump(exclude_unset=True)
-    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None or name == "min_fps"}
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None or name in _CLEARED}
     if not fields:
         raise BadMessageError("body: no field to change; give at least one", field="body")
-    if "url" in fields:
-        _check_url(fields["url"])
+    _check_urls(fields)
     return _view(services, cameras.update_camera(services.database, camera_id, **fields))
 
 
@@ -261,15 +303,22 @@ def _view(services: ApiServices, camera: Camera) -> CameraView:
 
 
 def _shown(camera: Camera, status: CameraStatus | None) -> CameraView:
-    fields = camera.model_dump(exclude={"url"})
-    return CameraView(url=redact_url(camera.url.get_secret_value()), status=status, **fields)
+    fields = camera.model_dump(exclude={"url", "sub_url"})
+    sub_url = None if camera.sub_url is None else redact_url(camera.sub_url.get_secret_value())
+    return CameraView(url=redact_url(camera.url.get_secret_value()), sub_url=sub_url, status=status, **fields)
 
 
-def _check_url(url: str) -> None:
+def _check_urls(fields: Mapping[str, Any]) -> None:
+    for name in ("url", "sub_url"):
+        if fields.get(name) is not None:
+            _check_url(fields[name], name)
+
+
+def _check_url(url: str, field: str = "url") -> None:
     if not _KNOWN_URL.fullmatch(url) or not url.isprintable():
         raise BadMessageError(
-            f"url: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, a video "
-            "file, a folder of photos (/photos/), a USB index (0)",
-            field="url",
+            f"{field}: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, a "
+            "video file, a folder of photos (/photos/), a USB index (0)",
+            field=field,
         )
-    check_credentials(url)
+    check_credentials(url, field)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from producers.api.access.audit_trail import ChangesLogged, LooksLogged
-from producers.api.access.auth import require
+from producers.api.access.auth import caller_of, require
+from producers.api.access.token_limit import publish_for
 from producers.api.middleware.prefix import here
 from producers.api.middleware.problems import ALWAYS, NotFoundError, described
 from producers.api.params import Cursor, Limit, Since, Source, Until
@@ -199,7 +200,8 @@ async def _accept(
     request: Request, services: ApiServices, given: dict[str, Any], wait: float, idempotency_key: str | None
 ) -> Response:
     job, pixels, notes = await read_job(request, services.settings, idempotency_key, given)
-    refused = await run_in_threadpool(services.publisher.publish, job, pixels)
+    published = await run_in_threadpool(publish_for, await caller_of(request), services, job, pixels)
+    refused = published.refused
     del pixels  # the wait may be long
     if len(refused) == len(job.frames):
         source_id = job.frames[0].source_id
@@ -211,7 +213,7 @@ async def _accept(
     answer = await look(services, job.job_id, wait) or _answer(job.job_id, None)
     told = {"refused": [frame.frame_id for frame in refused] or None, "notes": notes or None}
     answer = answer.model_copy(update=told)
-    return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}")})
+    return _respond(answer, 202, {"Location": here(f"/v1/jobs/{job.job_id}"), **published.headers})
 
 
 async def look(services: ApiServices, job_id: str, wait: float) -> JobAnswer | None:

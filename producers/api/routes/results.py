@@ -69,6 +69,7 @@ def list_similar_passages(
             description="A character changed, added or left out counts 1; one that readers confuse, as O and 0, less.",
         ),
     ] = 1,
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
@@ -76,7 +77,14 @@ def list_similar_passages(
 ) -> Page[FoundPassageView]:
     """The likeliest first, of equals the newest. There are no further pages."""
     return find_passages(
-        services.database, text, max_distance=max_distance, source=source, since=since, until=until, limit=limit
+        services.database,
+        text,
+        max_distance=max_distance,
+        zone=zone,
+        source=source,
+        since=since,
+        until=until,
+        limit=limit,
     )
 
 
@@ -86,13 +94,14 @@ def list_likely_passages(
     text: Annotated[
         str, Query(min_length=3, max_length=64, description="A plate in any spelling; `?` stands for one character.")
     ],
+    zone: Zone = None,
     source: Source = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 100,
 ) -> Page[LikelyPassageView]:
     """The likeliest first, by what was read and what else was thought of. There are no further pages."""
-    return find_likely(services.database, text, source=source, since=since, until=until, limit=limit)
+    return find_likely(services.database, text, zone=zone, source=source, since=since, until=until, limit=limit)
 
 
 @router.get("/passages/{passage_id}", summary="One passage", responses=described(404))

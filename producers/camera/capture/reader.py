@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable
 
 from producers.camera.capture.health import Health
+from producers.camera.capture.main_stream import MainStream, OpenSource
 from producers.camera.capture.motion import GRAY_WIDTH, MotionGate
 from producers.camera.capture.thread import CameraThread
 from producers.camera.capture.view import View
@@ -18,7 +17,8 @@ from producers.camera.publish.slots import EncodedFrame, Outlet
 from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.files import file_edition
 from producers.camera.sources.opening import file_path, is_file, open_source
-from producers.camera.sources.source import Grab, Source, SourceOptions
+from producers.camera.sources.sampling import KeyFrameSampler
+from producers.camera.sources.source import BgrImage, Grab, Source, SourceOptions
 from sightline.errors import BrokerUnavailableError, SourceError
 from sightline.ids import content_id, new_id
 from sightline.images.header import ImageLimits
@@ -34,11 +34,9 @@ GOOD_RUN_S = 10.0
 #: A file that was read to its end is looked at again and again, for another one in its place.
 LOOK_AGAIN_S = 2.0
 
-OpenSource = Callable[[str, SourceOptions, threading.Event], Source]
-
 
 class Reader(CameraThread[Outlet]):
-    """Reads a stream or a file."""
+    """Reads a stream or a file. Of a camera with two streams it watches the smaller one, and sends of the other."""
 
     def __init__(
         self,
@@ -62,12 +60,25 @@ class Reader(CameraThread[Outlet]):
         self._open_source = open_source
         # Names the frames of an archive: a field that changes none of them must not change their names.
         seen = camera.model_copy(update={"enabled": True, "mask": camera.looked_at})
-        unnamed = {"min_fps", "after_reading", "zones"} | {
+        unnamed = {"min_fps", "after_reading", "zones", "sub_url"} | {
             name for name in ("rotation", "mask") if not getattr(seen, name)
         }
         self._row = seen.model_dump_json(exclude=unnamed) + self._url
         self._view = View.of_camera(camera)
         self._seq = 0
+        self._watched = self._urls[-1]
+        self._main = self._main_stream() if camera.sub_url is not None else None
+        self._sent: Grab | None = None  #: the newest picture of the main stream that was sent
+
+    def start(self) -> None:
+        super().start()
+        if self._main is not None:
+            self._main.start()
+
+    def join(self, timeout_s: float) -> bool:
+        ends_at = time.monotonic() + timeout_s
+        ended = super().join(timeout_s)
+        return (self._main is None or self._main.join(ends_at - time.monotonic())) and ended
 
     def follow_queue(self, age_s: float | None) -> None:
         """Adapt the rate; `age_s` as in `Budget.look`."""
@@ -85,7 +96,7 @@ class Reader(CameraThread[Outlet]):
 
     def _read_to_the_end(self) -> str:
         """What was read. Returns when the source ended by itself or the reader was stopped; raises when it broke."""
-        source = self._open_source(self._url, self._options, self._stop)
+        source = self._open_source(self._watched, self._options, self._stop)
         try:
             edition = content_id(self._row, source.edition)
             if self._ended_files is not None and self._ended_files.has(self.camera.camera_id, edition):
@@ -119,7 +130,7 @@ class Reader(CameraThread[Outlet]):
         return False
 
     def _read(self, source: Source, edition: str) -> None:
-        sampler = Sampler(self.camera.fps)
+        sampler = KeyFrameSampler(self.camera.fps) if self._options.on_demand else Sampler(self.camera.fps)
         gate = MotionGate() if self.camera.motion else None
         health = Health() if self.camera.preset == "live" else None
         first_frame_s: float | None = None
@@ -137,7 +148,7 @@ class Reader(CameraThread[Outlet]):
             first_frame_s = first_frame_s or time.monotonic()
             if time.monotonic() - first_frame_s > GOOD_RUN_S:
                 self._backoff.reset()
-            if sampler.takes(grab.at_s):
+            if _takes(sampler, grab):
                 self._take(self._view.of(grab), gate, health, source, edition)
 
     def _take(self, grab: Grab, gate: MotionGate | None, health: Health | None, source: Source, edition: str) -> None:
@@ -151,7 +162,15 @@ class Reader(CameraThread[Outlet]):
             if gate is not None and not self._passes(gate, grab):
                 self._counters.count_gated()
                 return
-            jpeg = encode_jpeg(grab.bgr(), self._jpeg_quality, self._limits)
+            if self._main is not None:
+                main = self._main.newest()
+                if main is not None and main is self._sent:
+                    self._counters.count_dropped("repeated")
+                    return
+                grab, image = self._best(main, grab)
+            else:
+                image = grab.bgr()
+            jpeg = encode_jpeg(image, self._jpeg_quality, self._limits)
         except SourceError as error:
             self._counters.count_unreadable()
             self._counters.count_dropped("unreadable")
@@ -169,6 +188,29 @@ class Reader(CameraThread[Outlet]):
         )
         self.outlet.put(EncodedFrame(ref, jpeg))
 
+    def _best(self, main: Grab | None, sub: Grab) -> tuple[Grab, BgrImage]:
+        """Of the main stream, if it has a whole picture of now. Raises `SourceError`."""
+        if main is not None:
+            try:
+                image = self._view.of(main).bgr()
+            except SourceError as error:
+                self._counters.note_error(f"main stream: {self._redacted(error)}")
+            else:
+                self._sent = main
+                return main, image
+        self._counters.count_from_sub()
+        return sub, sub.bgr()
+
+    def _main_stream(self) -> MainStream:
+        return MainStream(
+            self.camera.camera_id,
+            self._url,
+            self._options,
+            self._stop,
+            open_source=self._open_source,
+            tell=self._counters.note_error,
+        )
+
     def _passes(self, gate: MotionGate, grab: Grab) -> bool:
         passes = gate.passes(grab.gray(GRAY_WIDTH), grab.at_s, self.budget.slowdown)
         self.budget.note_motion(gate.moved_at_s)
@@ -176,12 +218,19 @@ class Reader(CameraThread[Outlet]):
 
     def _note_health(self, health: Health, grab: Grab) -> None:
         health.look(grab.gray(GRAY_WIDTH), grab.at_s)
-        if health.condition != self._counters.condition:
-            log.warning("camera %s: %s", self.camera.camera_id, health.condition or "sees again")
-            self._counters.condition = health.condition
+        condition = health.condition or ("sub_only" if self._main is not None and self._main.is_away else None)
+        if condition != self._counters.condition:
+            log.warning("camera %s: %s", self.camera.camera_id, condition or "sees again")
+            self._counters.condition = condition
 
     def _note_ended(self, ended_files: EndedFiles, edition: str) -> None:
         try:
             ended_files.add(self.camera.camera_id, edition)
         except BrokerUnavailableError as error:  # the file would be read again, after a restart, for nothing but work
             log.warning("camera %s: that its file was read could not be noted: %s", self.camera.camera_id, error)
+
+
+def _takes(sampler: Sampler | KeyFrameSampler, grab: Grab) -> bool:
+    if isinstance(sampler, KeyFrameSampler):
+        return sampler.takes(grab.at_s, is_key=grab.is_key)
+    return sampler.takes(grab.at_s)

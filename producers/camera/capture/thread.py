@@ -36,6 +36,7 @@ class CameraThread(abc.ABC, Generic[OutletT]):
         self.outlet = outlet
         self._counters = counters
         self._url = camera.url.get_secret_value()
+        self._urls = [url.get_secret_value() for url in (camera.url, camera.sub_url) if url is not None]
         self._stop = threading.Event()
         self._backoff = Backoff()
         self._thread = threading.Thread(target=self._run, name=f"camera-{camera.camera_id}", daemon=True)
@@ -78,4 +79,4 @@ class CameraThread(abc.ABC, Generic[OutletT]):
         return self._backoff.next_s()
 
     def _redacted(self, error: Exception | str) -> str:
-        return redact_text(str(error), self._url)
+        return redact_text(str(error), *self._urls)

@@ -23,6 +23,7 @@ from producers.camera.sources.arrays import encode_jpeg
 from producers.camera.sources.opening import file_path
 from producers.camera.sources.source import BgrImage
 from sightline.errors import BadImageError, BrokerUnavailableError, SourceError
+from sightline.images.conversion import opaque
 from sightline.images.header import ImageLimits, check_image
 from sightline.submission.jobs import AHEAD, NewFrame
 from sightline.types import FrameRef
@@ -135,7 +136,8 @@ class FolderWatcher(CameraThread[PhotoOutlet]):
     def _viewed(self, data: bytes) -> bytes:
         if not self.camera.rotation and not self.camera.looked_at:
             return data
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # upright, as its EXIF says
+        shown = opaque(data, self._limits)
+        image = cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_COLOR)  # upright, as its EXIF says
         if image is None:
             raise SourceError("the picture could not be decoded")
         return encode_jpeg(self._view.apply(cast("BgrImage", image)), self._jpeg_quality, self._limits)

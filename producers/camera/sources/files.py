@@ -62,6 +62,7 @@ class FileSource:
             frame_threads=self._options.preset == "archive",
             open_timeout_s=self._options.open_timeout_s,
             read_timeout_s=self._options.read_timeout_s,
+            hardware=self._options.hardware,
         )
 
     def _captured_at(self, at_s: float) -> datetime:

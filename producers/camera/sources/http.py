@@ -34,7 +34,7 @@ class CameraHttp:
         self._written = written
         self._login = _Login(written.username, written.password) if written.userinfo else None
         timeout = httpx.Timeout(options.read_timeout_s, connect=options.open_timeout_s)
-        self._client = httpx.Client(verify=_any_certificate(), trust_env=False, timeout=timeout)
+        self._client = httpx.Client(verify=any_certificate(), trust_env=False, timeout=timeout)
 
     def get(self, url: str | None = None, headers: Mapping[str, str] | None = None) -> tuple[httpx.Response, str]:
         """The answer, its body not read yet, and where redirects led. `url` of None: the camera's.
@@ -198,7 +198,7 @@ def _as_os_error(error: Exception) -> OSError:
     return OSError(str(error))
 
 
-def _any_certificate() -> ssl.SSLContext:
+def any_certificate() -> ssl.SSLContext:
     """Cameras sign their certificates themselves; FFmpeg does not look at those of rtsps either."""
     context = ssl.create_default_context()
     context.check_hostname = False

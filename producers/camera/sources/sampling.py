@@ -1,4 +1,4 @@
-"""Clocks of sources, and waits between two tries."""
+"""Clocks of sources, which of their pictures are taken, and waits between two tries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import random
 import threading
 import time
 from typing import Final
+
+from sightline.video.sampler import Sampler
+
+#: So few pictures a second may be taken of the key frames alone, which most cameras send every second or two.
+KEY_FRAMES_FPS: Final = 1.0
 
 
 class StreamClock:
@@ -65,3 +70,30 @@ class Backoff:
 
     def reset(self) -> None:
         self._wait_s = self._first_s
+
+
+class KeyFrameSampler:
+    """Takes key frames where they come as often as pictures are wanted: they alone can be decoded without all others.
+
+    Each is at most one step late. Where they are rarer, or stop coming, any picture is taken when it is due.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._sampler = Sampler(fps)
+        self._step_s = 1 / fps
+        self._key_s: float | None = None  #: when the newest came
+        self._between_s: float | None = None  #: from one to the next
+
+    def takes(self, at_s: float, *, is_key: bool) -> bool:
+        """Whether to take the picture with this time stamp."""
+        if is_key:
+            self._between_s = None if self._key_s is None else at_s - self._key_s
+            self._key_s = at_s
+        elif self._key_comes(at_s):
+            return False
+        return self._sampler.takes(at_s)
+
+    def _key_comes(self, at_s: float) -> bool:
+        if self._key_s is None or self._between_s is None:
+            return False
+        return 0 < self._between_s <= 1.05 * self._step_s and 0 <= at_s - self._key_s <= 1.2 * self._between_s

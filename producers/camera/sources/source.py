@@ -95,4 +95,6 @@ class SourceOptions:
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
     allow_private: bool = False  #: a camera may lead to other addresses of one's own network, whatever its own is
+    hardware: str = "off"  #: what decodes: `off`, `auto`, or a type of FFmpeg's
+    on_demand: bool = False  #: of a stream nothing is decoded before its pixels are asked for, from any thread
     limits: ImageLimits = field(default_factory=lambda: ImageLimits(20, 100))  #: larger single pictures are refused

@@ -134,5 +134,11 @@ def open_stream(url: str, options: SourceOptions, stop: threading.Event) -> Stre
         ffmpeg["timeout"] = str(round(options.read_timeout_s * 1e6))  # of RTMP it means to wait for a caller
     elif url.lower().startswith("rtmp"):
         ffmpeg["analyzeduration"] = "1000000"  # it waits so long for sound that is announced and never comes
-    read = ReadOptions(ffmpeg, open_timeout_s=options.open_timeout_s, read_timeout_s=options.read_timeout_s)
+    read = ReadOptions(
+        ffmpeg,
+        open_timeout_s=options.open_timeout_s,
+        read_timeout_s=options.read_timeout_s,
+        on_demand=options.on_demand,
+        hardware=options.hardware,
+    )
     return StreamSource(url, Container(encoded, read), options, stop)

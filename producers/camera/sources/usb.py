@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from datetime import UTC, datetime
 from typing import cast
 
 import cv2
+import numpy as np
 
 from producers.camera.sources.arrays import small_gray
 from producers.camera.sources.source import BgrImage, SourceOptions, StreamFacts
-from sightline.errors import SourceError
+from sightline.errors import BadImageError, SourceError
+from sightline.images.header import check_image
 
 _SIZE_AND_RATE = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS)
 
@@ -35,7 +38,7 @@ class UsbGrab:
             taken, image = self._capture.retrieve()
             if not taken:
                 raise SourceError("a frame could not be decoded")
-            self._image = cast("BgrImage", image)
+            self._image = _decoded(image.tobytes()) if image.shape[0] == 1 else cast("BgrImage", image)
         return self._image
 
 
@@ -52,6 +55,7 @@ class UsbSource:
             raise SourceError(f"USB camera {index}: cannot be opened; is it plugged in, and free?")
         self._capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, options.read_timeout_s * 1000)  # where the back end knows it
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest
+        _leave_jpegs_as_they_are(self._capture)
         self.edition = datetime.now(UTC).isoformat()
 
     @property
@@ -66,3 +70,21 @@ class UsbSource:
 
     def close(self) -> None:
         self._capture.release()
+
+
+def _leave_jpegs_as_they_are(capture: cv2.VideoCapture) -> None:
+    """OpenCV decodes what is left of a cut-off one, and says nothing. Of Linux alone it is known how to get them."""
+    is_mjpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
+    if is_mjpeg and capture.getBackendName() == "V4L2":
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+
+def _decoded(jpeg: bytes) -> BgrImage:
+    try:
+        check_image(jpeg.rstrip(b"\0"), max_mb=math.inf, max_mpx=math.inf)  # drivers fill up their buffers
+    except BadImageError as error:
+        raise SourceError(f"a frame could not be decoded: {error}") from error
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SourceError("a frame could not be decoded")
+    return cast("BgrImage", image)

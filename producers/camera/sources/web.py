@@ -81,6 +81,8 @@ def _open_as(url: str, http: CameraHttp, file: HttpFile, options: SourceOptions,
         open_file=lambda url: HttpFile(http, url),
         open_timeout_s=options.open_timeout_s,
         read_timeout_s=options.read_timeout_s,
+        on_demand=options.on_demand,
+        hardware=options.hardware,
     )
     try:
         return Container(url, read)

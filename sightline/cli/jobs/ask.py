@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from sightline.chat.lookups.named import Found
-from sightline.chat.lookups.rules import may_be_about_rows
 from sightline.chat.lookups.told import prompt_of, sources_of
 from sightline.chat.pieces import AnswerPieces, answer_of
+from sightline.cli.jobs.looked_up import look_up
 from sightline.cli.jobs.waiting import is_served
 from sightline.cli.output import JsonFlag, err, print_json
 from sightline.cli.queries import Data, settings_for
 from sightline.client.client import Sightline, SubmittedJob
-from sightline.client.http import call_api
 from sightline.client.whereabouts import say_where
 from sightline.errors import (
     AnswerError,
@@ -29,6 +27,7 @@ from sightline.errors import (
     SourceError,
     WaitTimeoutError,
 )
+from sightline.local.installation import with_installation
 from sightline.settings import Settings
 from sightline.submission.remote import STDIN, read_stdin_text
 from sightline.terminal import printable
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 _SOURCE: Final = "ask"
 #: After how much silence at the beginning it is asked whether anybody will answer: again for one that is starting.
 _LOOK_AFTER_S: Final = (2.0, 6.0)
-#: Of a question for which rows are looked up.
-_MOST_CHARS: Final = 2000
 
 
 class _NobodyError(Exception):
@@ -79,7 +76,7 @@ def ask(
     The answer is printed as it comes. Ctrl-C ends it: nobody works on it any more. The exit code is 1 if there is no
     answer.
     """
-    settings = settings_for(data)
+    settings = with_installation(settings_for(data))
     given = {"system": system, "model": model, "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     options = {name: value for name, value in given.items() if value is not None}
     text = read_stdin_text(settings.max_text_mb).text if question == STDIN else question
@@ -104,15 +101,11 @@ def ask(
 
 def _look_up(question: str, settings: Settings) -> list[Found]:
     """What is stored of what a question is about. Without an API the model is asked all the same, and that is said."""
-    if not may_be_about_rows(question):
-        return []
-    asked = {"question": question[:_MOST_CHARS], "asked_at": datetime.now().astimezone().isoformat()}
     try:
-        answer = call_api(settings, "GET", "/lookups/of-question", query=asked)
+        return look_up(question, settings)
     except (RetryableError, BadMessageError) as error:
         err.print(f"what is stored cannot be looked up, so the model knows nothing of it: {error}", style="yellow")
         return []
-    return [Found.model_validate(one) for one in answer["found"]]
 
 
 def _files(option: str, paths: list[Path] | None) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,14 +16,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sightline.chat.batch import AnswerFile, Prompt, answered, failed, has_failed, read_prompts
 from sightline.chat.completion import completion_of
+from sightline.chat.lookups.named import Found
+from sightline.chat.lookups.told import prompt_of
 from sightline.chat.pieces import answer_of
 from sightline.chat.question import question_of, urls_of
+from sightline.chat.request import ChatRequest
+from sightline.cli.jobs.looked_up import look_up
 from sightline.cli.jobs.waiting import what_is_waited_for
 from sightline.cli.output import err, line, out, print_json
 from sightline.client.awaited import AsyncSightline
 from sightline.client.client import Sightline
 from sightline.client.many import in_order
-from sightline.errors import BacklogFullError, BadMessageError, RetryableError, SightlineError, WaitTimeoutError
+from sightline.errors import (
+    BacklogFullError,
+    BadMessageError,
+    RetryableError,
+    SettingsError,
+    SightlineError,
+    WaitTimeoutError,
+)
 from sightline.ids import content_id
 from sightline.images.header import ImageLimits
 from sightline.settings import Settings
@@ -72,7 +84,18 @@ def run_batch(settings: Settings, batch: Batch) -> None:
             f"{batch.questions}: there is no question in it; write one JSON object a line, with `custom_id` and `body`",
             field="paths",
         )
-    file = AnswerFile(batch.answers)
+    with closing(AnswerFile(batch.answers)) as file:
+        wrong = _go_on(settings, batch, file, total)
+    if batch.as_json:
+        print_json({"questions": total, "answered": total - wrong, "failed": wrong, "answers": str(batch.answers)})
+    else:
+        out.print(line(f"{total - wrong} of {total} questions answered, in {batch.answers}"))
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _go_on(settings: Settings, batch: Batch, file: AnswerFile, total: int) -> int:
+    """Returns how many failed, those of earlier runs among them."""
     if len(file.lines) > total:
         raise BadMessageError(
             f"--out: {batch.answers} has {len(file.lines)} answers, to {total} questions: it is of another file; "
@@ -83,18 +106,12 @@ def run_batch(settings: Settings, batch: Batch) -> None:
         file.check(prompt, number)
     done = len(file.lines)
     try:
-        wrong = file.failed + asyncio.run(_ask_all(settings, batch, file, done, total))
+        return file.failed + asyncio.run(_ask_all(settings, batch, file, done, total))
     except KeyboardInterrupt:
         err.print(f"stopped; the same command goes on with {batch.answers}. Questions that were asked are answered.")
         raise typer.Exit(130) from None
     except RetryableError as error:
         raise type(error)(f"{error}; the same command goes on with {batch.answers}") from error
-    if batch.as_json:
-        print_json({"questions": total, "answered": total - wrong, "failed": wrong, "answers": str(batch.answers)})
-    else:
-        out.print(line(f"{total - wrong} of {total} questions answered, in {batch.answers}"))
-    if wrong:
-        raise typer.Exit(1)
 
 
 async def _ask_all(settings: Settings, batch: Batch, file: AnswerFile, done: int, total: int) -> int:
@@ -150,24 +167,35 @@ class _Asker:
             return failed(prompt, prompt.error or BadMessageError("no question"))
         job_id = ""
         try:
-            job, stored = await asyncio.to_thread(self._make_job, prompt)
+            found = await asyncio.to_thread(self._look_up, prompt.asked)
+            job, stored = await asyncio.to_thread(self._make_job, prompt, found)
             job_id = job.job_id
             await self._publish(job, stored)
             del stored
             answer = answer_of(await self._result(job_id))
-        except RetryableError:
+        except (RetryableError, SettingsError):
             raise
         except SightlineError as error:
             return failed(prompt, error, job_id)
-        completion = completion_of(answer, job_id, model=prompt.asked.model, created=int(time.time()))
+        created = int(time.time())
+        completion = completion_of(answer, job_id, model=prompt.asked.model, created=created, lookups=found)
         return answered(prompt, completion, job_id)
 
-    def _make_job(self, prompt: Prompt) -> tuple[Job, dict[str, bytes]]:
+    def _look_up(self, asked: ChatRequest) -> list[Found] | None:
+        """What is stored of what a question that asks for it is about; None: it does not ask."""
+        if not asked.lookups:
+            return None
+        return look_up(asked.question(), self._client.settings, asked.asked_at)
+
+    def _make_job(self, prompt: Prompt, found: list[Found] | None) -> tuple[Job, dict[str, bytes]]:
         assert prompt.asked is not None
+        asked = prompt.asked
+        if found:
+            asked = asked.with_question(prompt_of(asked.question(), found))
         settings = self._client.settings
         limits = ImageLimits.of(settings)
-        fetched = {url: read_remote(url, limits).data for url in urls_of(prompt.asked)}
-        items, options = question_of(prompt.asked, fetched, settings)
+        fetched = {url: read_remote(url, limits).data for url in urls_of(asked)}
+        items, options = question_of(asked, fetched, settings)
         return make_job(
             items,
             settings,

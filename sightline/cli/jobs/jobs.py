@@ -102,8 +102,13 @@ def _outcome(frame: dict[str, Any]) -> str:
     if dropped := frame.get("dropped"):
         return f"dropped: {dropped}"
     if "readings" in frame:
-        return ", ".join(reading["text"] for reading in frame["readings"]) or "nothing read"
+        return ", ".join(map(_words, frame["readings"])) or "nothing read"
     return OtherResult.model_construct(**frame).summary or "nothing found"
+
+
+def _words(reading: dict[str, Any]) -> str:
+    unread = f"({reading['unread']} not read)" if reading.get("unread") else ""
+    return f"{reading['text']} {unread}".strip()
 
 
 def cancel(

@@ -38,10 +38,12 @@ from sightline.errors import (
     BadMessageError,
     BrokerUnavailableError,
     RetryableError,
+    SettingsError,
     SightlineError,
     WaitTimeoutError,
 )
 from sightline.images.header import ImageLimits
+from sightline.local.installation import with_installation
 from sightline.pipelines import DEFAULT, check_media, registry
 from sightline.pipelines.items import check_options
 from sightline.settings import Settings
@@ -110,7 +112,7 @@ def submit(
     the order of their times, as pictures of one camera do.
 
     JPEG, PNG and WebP are submitted as they are; HEIC, AVIF, TIFF, BMP, GIF and JPEG 2000 become JPEG (pip install
-    'sightline\[pictures]'), of a file with several pictures the first, which is said.
+    'sightline\[pictures]'), of a file with several pictures the first (of HEIC the main one), which is said.
 
     Damaged pictures of a video are left out. At the end there is a line for each video: `112 frames, 1 unreadable at
     0:23.4`. The exit code is 1 if a file gave nothing or a video breaks off before its end; single pictures leave it 0.
@@ -126,7 +128,7 @@ def submit(
     a line with `custom_id` and `body`. Answers are written in the order of the questions; a bad line is an error in its
     place. After an interruption the same command goes on.
     """
-    settings = settings_for(data)
+    settings = with_installation(settings_for(data))
     _check_source(source)
     if not gives_transcripts(pipeline) and is_batch(paths or [], pipeline, out):
         run_batch(settings, Batch(Path((paths or [""])[0]), out or Path(), lane, source, as_json))
@@ -248,11 +250,12 @@ def _submit_file(client: Sightline, path: What, options: _Options) -> list[Submi
                 sequence=options.sequence,
                 options=options.said,
             )
-            _publish(client, job, pixels, options.stop)
-            submitted.append(Submitted(path, job, note=next(filter(None, (frame.note for frame in frames)), "")))
+            is_known = _publish(client, job, pixels, options.stop)
+            note = next(filter(None, (frame.note for frame in frames)), "")
+            submitted.append(Submitted(path, job, note=note, is_known=is_known))
         if report.frames:
             submitted.append(Submitted(path, video=report))
-    except RetryableError:
+    except (RetryableError, SettingsError):
         raise
     except SightlineError as error:
         submitted.append(Submitted(path, error=error))
@@ -291,12 +294,11 @@ def _read_text(path: Path, pipeline: Pipeline) -> NewText:
         raise
 
 
-def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> None:
-    """Files are never dropped: where the backlog is full, wait for room."""
+def _publish(client: Sightline, job: Job, pixels: dict[str, bytes], stop: threading.Event) -> bool:
+    """Whether it was known. Files are never dropped: where the backlog is full, wait for room."""
     while True:
         try:
-            client.publisher.publish(job, pixels)
-            return
+            return client.publisher.submit(job, pixels).is_known
         except BacklogFullError as full:
             if stop.wait(full.retry_after_s):
                 raise

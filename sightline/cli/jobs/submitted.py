@@ -40,6 +40,7 @@ class Submitted:
     error: SightlineError | None = None
     video: VideoReport | None = None  #: the file was a video, and this is all of it
     note: str = ""  #: what of the file was not submitted
+    is_known: bool = False  #: it was submitted before, and adds nothing
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Printer:
         self._transcripts = transcripts
         self._wait = wait
         self._jobs: list[tuple[What, str]] = []
+        self._known = 0  #: of these
         self._videos: list[tuple[What, VideoReport]] = []
         self._notes: list[tuple[What, str]] = []
 
@@ -74,10 +76,12 @@ class Printer:
             return int(done.video.ended_early is not None)
         if done.job is not None:
             self._jobs.append((done.path, done.job.job_id))
+            self._known += done.is_known
         if done.note:
             self._notes.append((done.path, done.note))
         if not self._wait and self._as_json and done.job:
-            print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames)})
+            known = {"known": True} if done.is_known else {}
+            print_json({"file": str(done.path), "job_id": done.job.job_id, "frames": len(done.job.frames), **known})
         return 0
 
     def close(self, left_out: Sequence[LeftOut] = (), taken: int = 0) -> None:
@@ -94,7 +98,9 @@ class Printer:
             if len(self._jobs) <= _FEW:
                 for path, job_id in self._jobs:
                     out.print(line(f"{_name(path):<28} ", (f"job {job_id}", "dim")))
-            out.print(f"{len(self._jobs)} job{'' if len(self._jobs) == 1 else 's'} submitted")
+            new = len(self._jobs) - self._known
+            known = f"; {self._known} of before, which add nothing" if self._known else ""
+            out.print(f"{new} job{'' if new == 1 else 's'} submitted{known}")
         if self._as_json:
             for path, why in left_out:
                 print_json({"file": str(path), "left_out": why})
@@ -143,5 +149,5 @@ def _found(frame: ItemResult) -> list[str | tuple[str, str]]:
         return [(", ".join(f"{count} {label}" for label, count in labels) or "nothing found", "dim" * (not labels))]
     parts: list[str | tuple[str, str]] = []
     for reading in frame.readings:
-        parts += ["  "] * bool(parts) + [(reading.text, "bold"), (f" {reading.confidence:.2f}", "dim")]
+        parts += ["  "] * bool(parts) + [(reading.words, "bold"), (f" {reading.confidence:.2f}", "dim")]
     return parts

@@ -35,5 +35,7 @@ def trace(
 
 
 def _row(span: dict[str, Any], total_ms: float) -> dict[str, Any]:
+    if span["beside"]:
+        return span | {"share": "beside"}
     share = None if span["what"] == "source" or not total_ms else f"{span['ms'] / total_ms:.0%}"
     return span | {"share": share}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from sightline.local.autoscaler import Autoscaler
 from sightline.local.checkout import FRUGAL_MALLOC, require_checkout, run_once, worker_command, worker_environment
 from sightline.local.embedded_redis import EmbeddedRedis, is_free, prepare_redis
 from sightline.local.kinds import TOLD, Elastic, Kind, kinds_of
+from sightline.local.log_streams import JsonObjects, LogFormat
 from sightline.local.scraped import ports_of, with_metrics_ports, write_targets
 from sightline.local.supervisor import RoleProcess, supervise
 from sightline.pipelines import registry
@@ -57,6 +59,9 @@ def up(
     worker_idle_s: Annotated[
         float, typer.Option(min=1, help="With --worker-max: so long there is too little to do before one ends.")
     ] = 60,
+    log_format: Annotated[
+        str | None, typer.Option(help="How each line is written, those of all processes: text or json.")
+    ] = None,
 ) -> None:
     """Start Redis, the database, the workers, the camera process, the API with its page, and Flower.
 
@@ -71,15 +76,17 @@ def up(
     """
     workers = _parse_workers(worker or [], [*(extra or []), *(["chat"] if chat else [])])
     require_checkout("workers", "producers", "storage", "circus")
-    given = {"data_dir": data, "api_port": port, "flower_port": flower_port}
+    given = {"data_dir": data, "api_port": port, "flower_port": flower_port, "log_format": log_format}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     elastic = Elastic(worker_min, worker_max, worker_cores, worker_idle_s) if worker_max else None
     if not elastic and worker_min > 1:
         raise SettingsError("--worker-min: it says something only beside --worker-max; give that too")
     kinds = kinds_of(workers, settings, elastic)
     os.umask(0o077)  # cameras' passwords and pictures of people: what is made here is its owner's alone
-    _make_folder(settings.data_dir)
-    with _locked(settings.data_dir):
+    is_new = _make_folder(settings.data_dir)
+    with ExitStack() as if_refused, _locked(settings.data_dir):
+        if is_new:  # only once it is locked: until then it may be another's
+            if_refused.callback(shutil.rmtree, settings.data_dir, ignore_errors=True)
         _require_free_ports(settings)
         redis = prepare_redis(settings.data_dir / "redis")
         environment = _environment(settings, redis)
@@ -87,6 +94,7 @@ def up(
         if any("chat" in roles for roles in workers.values()):  # its worker would be started again for ever
             run_once("workers.tools.check", "-Q", CHAT_QUEUE, environment=environment)
         run_once("storage", "upgrade", environment=environment)
+        environment[PREFIX + "INSTALLATION_ID"] = run_once("storage", "installation", environment=environment).strip()
         key = _api_key(settings.data_dir, environment)
         environment[PREFIX + "API_KEY"] = key
         _write_run_env(settings.data_dir / "run.env", environment)
@@ -104,8 +112,9 @@ def up(
         threading.Thread(target=_announce, args=(settings, environment), daemon=True).start()
         scaled = settings.model_copy(update={"redis_url": redis.url})
         autoscaler = Autoscaler(kinds, scaled, settings.data_dir / TOLD, note_running) if elastic else None
-        supervise(roles, environment, autoscaler.run if autoscaler else None)
-    out.print("stopped; nothing accepted was lost, the next start goes on with it")
+        if_refused.pop_all()
+        supervise(roles, environment, autoscaler.run if autoscaler else None, settings.log_format)
+    _say("stopped; nothing accepted was lost, the next start goes on with it", settings.log_format)
 
 
 def _parse_workers(texts: list[str], extra: list[str]) -> dict[str, list[str]]:
@@ -176,6 +185,7 @@ def _environment(settings: Settings, redis: EmbeddedRedis) -> dict[str, str]:
         "API_HOST": settings.api_host,
         "API_PORT": str(settings.api_port),
         "API_URL": f"http://127.0.0.1:{settings.api_port}",
+        "LOG_FORMAT": settings.log_format,
     }
     defaults = {"PYTHONUNBUFFERED": "1"} | FRUGAL_MALLOC
     return defaults | dict(os.environ) | {PREFIX + name: value for name, value in ours.items()}
@@ -193,19 +203,28 @@ def _api_key(data_dir: Path, environment: dict[str, str]) -> str:
 
 def _write_run_env(path: Path, environment: dict[str, str]) -> None:
     """For the CLI and Python clients on this machine; holds secrets."""
-    wanted = ("REDIS_URL", "BROKER_URL", "FRAMES_URL", "DATABASE_URL", "API_URL", "API_KEY")
+    wanted = ("REDIS_URL", "BROKER_URL", "FRAMES_URL", "DATABASE_URL", "INSTALLATION_ID", "API_URL", "API_KEY")
     path.touch(mode=0o600)
     known = [PREFIX + name for name in wanted if PREFIX + name in environment]
     path.write_text("".join(f"{name}={environment[name]}\n" for name in known))
 
 
-def _make_folder(data_dir: Path) -> None:
+def _make_folder(data_dir: Path) -> bool:
+    """Whether it was not there."""
+    is_new = True
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            data_dir.mkdir()
+        except FileExistsError:
+            if not data_dir.is_dir():
+                raise
+            is_new = False
     except OSError as error:
         raise SettingsError(f"data folder {data_dir}: {error.strerror}; choose another with --data") from error
     if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
         raise SettingsError(f"data folder {data_dir}: not writable; choose another with --data")
+    return is_new
 
 
 def _require_free_ports(settings: ApiSettings) -> None:
@@ -249,7 +268,11 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
             break
         time.sleep(0.5)
     else:
-        err.print(f"no answer from {url} after {_READY_TIMEOUT_S} s; see the log above", style="red")
+        text = f"no answer from {url} after {_READY_TIMEOUT_S} s; see the log above"
+        if settings.log_format == "json":
+            _say(text, settings.log_format)
+        else:
+            err.print(text, style="red")
         return
     lines = [f"page     {url}", f"API      {url}/docs"]
     if settings.flower_port:
@@ -258,7 +281,18 @@ def _announce(settings: Settings, environment: dict[str, str]) -> None:
         lines.append(f"metrics  from port {settings.metrics_port} on: {settings.data_dir / 'prometheus.json'}")
     lines += [f"data     {settings.data_dir.resolve()}", f"key      in {settings.data_dir / 'api.key'}"]
     lines.append("stop     Ctrl-C")
-    out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))
+    if settings.log_format == "json":
+        _say("Sightline is up: " + "; ".join(" ".join(line.split()) for line in lines), settings.log_format)
+    else:
+        out.print(Panel("\n".join(lines), title="Sightline is up", expand=False))
+
+
+def _say(text: str, log_format: LogFormat) -> None:
+    """In between what the processes write."""
+    if log_format == "json":
+        print(JsonObjects("up", sys.stdout).said(text), flush=True)
+    else:
+        out.print(text)
 
 
 def _is_ready(url: str, key: str) -> bool:

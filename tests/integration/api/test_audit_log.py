@@ -44,7 +44,7 @@ def test_a_search_tells_who_when_from_where_and_what(client: TestClient, databas
 
 def test_no_key_and_no_password_is_in_it(client: TestClient, database: Database) -> None:
     url = "rtsp://user:hunter2@10.0.0.7/stream"
-    client.post("/v1/cameras", json={"camera_id": "gate", "url": url})
+    client.post("/v1/cameras", json={"camera_id": "gate", "url": url, "sub_url": url})
     client.patch("/v1/cameras/gate", json={"fps": 2, "url": url})
     client.post("/v1/sinks", json={"sink_id": "hook", "url": "https://x/hunter2", "secret": "whsec_hunter2"})
     client.get("/v1/passages", params={"text": url, "token": "hunter2"})

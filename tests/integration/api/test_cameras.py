@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.cameras import write_clip
+from tests.onvif_camera import PASSWORD, USER, onvif_camera
 
 
 def test_a_stream_is_looked_at_before_it_is_added(client: TestClient, tmp_path: Path) -> None:
@@ -113,3 +114,25 @@ def test_the_page_says_of_each_camera_only_what_goes_for_it(client: TestClient) 
     assert '<span class="tag">folder</span>' in page
     for words in ("wanted", "motion only", ">fps now<", ">thinned<", ">still<"):
         assert words not in page
+
+
+def test_a_camera_with_two_streams_shows_neither_password(client: TestClient) -> None:
+    main, sub = "rtsp://admin:s3cret@10.0.0.7/main", "rtsp://admin:s3cret@10.0.0.7/sub"
+    new = {"camera_id": "gate", "url": main, "sub_url": sub, "enabled": False}
+    added = client.post("/v1/cameras", json=new)
+    assert (added.json()["url"], added.json()["sub_url"]) == ("rtsp://***@10.0.0.7/main", "rtsp://***@10.0.0.7/sub")
+    page = client.get("/").text
+    assert "two streams" in page
+    assert "s3cret" not in added.text + page
+    for wrong in ("ftp://10.0.0.7/x", "rtsp://admin:p@ss@w/x@y"):
+        refused = client.patch("/v1/cameras/gate", json={"sub_url": wrong})
+        assert (refused.status_code, refused.json()["detail"][:9]) == (422, "sub_url: ")
+    assert client.patch("/v1/cameras/gate", json={"sub_url": None}).json()["sub_url"] is None
+
+
+def test_cameras_of_the_network_are_found(client: TestClient) -> None:
+    with onvif_camera() as camera:
+        asked = {"user": USER, "password": PASSWORD, "address": camera.address}
+        [found] = client.post("/v1/cameras/discover", json=asked).json()["items"]
+    assert (found["error"], [stream["width"] for stream in found["streams"]]) == (None, [2560, 640])
+    assert client.post("/v1/cameras/discover", json={"address": "10.0.0.7/x"}).status_code == 422

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -106,3 +106,16 @@ def test_a_browser_without_a_key_is_asked_for_one(client: TestClient) -> None:
     answer = client.get("/plates", headers={**BROWSER, "X-API-Key": "sl_0_0"}, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
     assert client.get("/plates", headers={"X-API-Key": "sl_0_0"}).status_code == 401
+
+
+def test_jobs_are_found_by_a_form(client: TestClient, stored: object) -> None:
+    """What is left blank in it chooses nothing; further pages keep the rest."""
+    today, tomorrow = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" for days in (0, 1))
+    form = client.get(f"/jobs?status=&source=gate&since={today}&until={tomorrow}").text
+    assert "job-000001" in form
+    for words in (f'type="date" value="{today}"', f'type="date" value="{tomorrow}"', 'value="gate"'):
+        assert words in form
+    none = client.get(f"/jobs?status=&source=&since={tomorrow}&until=").text
+    assert ("job-000001" in none, "Nothing matches" in none) == (False, True)
+    assert client.get("/jobs?since=2026-13-01").status_code == 422
+    assert client.get(f"/jobs?since={tomorrow}&until={today}").status_code == 422

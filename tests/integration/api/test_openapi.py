@@ -36,6 +36,7 @@ OPERATIONS = {
     ),
     *("list_dead_letters", "get_dead_letter", "get_dead_letter_picture", "replay_dead_letters", "discard_dead_letters"),
     *("list_cameras", "add_camera", "get_camera", "change_camera", "remove_camera", "test_camera"),
+    *("discover_cameras",),
     *("list_plates", "add_plate", "export_plates", "import_plates", "remove_plate"),
     *("list_sinks", "add_sink", "get_sink", "change_sink", "remove_sink", "test_sink", "replay_sink"),
     *("change_sink_secret", "forget_sink_secret"),

@@ -80,6 +80,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/cameras/{camera_id}"): SETTINGS,
     ("POST", "/v1/cameras"): Rule(ACT, "add_camera"),
     ("POST", "/v1/cameras/test"): Rule(ACT, "test_camera"),
+    ("POST", "/v1/cameras/discover"): Rule(ACT, "discover_cameras"),
     ("PATCH", "/v1/cameras/{camera_id}"): Rule(ACT, "change_camera"),
     ("DELETE", "/v1/cameras/{camera_id}"): Rule(ACT, "remove_camera"),
     ("GET", "/v1/sinks"): SETTINGS,

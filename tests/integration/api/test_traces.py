@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from sightline.cli import app
+from sightline.pipelines.ask import AskResult
 from sightline.settings import Settings
 from sightline.types import FrameRef, FrameResult, Lane, Pipeline, StageRun
 from sightline.wire.messages import Job, Message
@@ -64,6 +65,27 @@ def test_the_parts_of_the_way_add_up(client: TestClient, traced: str) -> None:
     assert trace["total_ms"] >= 28_000
     assert sum(ms for what, _, ms in spans if what != "source") == pytest.approx(trace["total_ms"])
     assert (trace["job_id"], trace["trace_id"]) == ("job-000001", TRACE)
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "beside"),
+    [(2_000, {"detect", "ocr"}), (60_000, {"detect", "ocr"}), (200, {"transcribe"})],
+)
+def test_what_went_side_by_side_is_waited_for_once(
+    client: TestClient, database: Database, heard_ms: float, beside: set[str]
+) -> None:
+    """`transcribe` is cut into shards: what they took in all may be longer than the whole way."""
+    runs = (run("detect", 500, 400), run("ocr", 0, 300), run("transcribe", 100, heard_ms), run("chat", 20, 3_000))
+    ref = FrameRef(frame_id="frame-ask1", source_id="desk", captured_at=CAPTURED_AT)
+    published_at = (CAPTURED_AT + timedelta(seconds=2)).timestamp()
+    job = Job(
+        job_id="job-ask001", pipeline=Pipeline.ASK, lane=Lane.INTERACTIVE, frames=(ref,), published_at=published_at
+    )
+    open_store(database, passage_gap_s=10).store([Message(job=job, results=(AskResult(frame=ref, stages=runs),))], ())
+    trace = client.get("/v1/frames/frame-ask1/trace").json()
+    assert {span["stage"] for span in trace["spans"] if span["beside"]} == beside
+    assert sum(span["ms"] for span in trace["spans"] if not span["beside"]) == pytest.approx(trace["total_ms"], abs=1)
+    assert [span["stage"] for span in trace["spans"] if span["what"] == "model"] == [each.stage for each in runs]
 
 
 def test_the_page_of_a_frame_shows_them(client: TestClient, traced: str) -> None:

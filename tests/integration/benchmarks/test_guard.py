@@ -13,12 +13,14 @@ import pytest
 
 from benchmarks.guard import __main__ as guard
 from benchmarks.guard.figures import Ratio
+from benchmarks.guard.judge import MARGIN
 from sightline.delivery.handoff import Delivery
 from sightline.delivery.ledger import Ledger
 from sightline.delivery.publisher import Publisher
 from sightline.wire.messages import Message
 from storage.results.store import Store
 from workers.batching.batcher import Batcher
+from workers.housekeeping.times import StageTimes
 from workers.pixels import images
 
 _LOSS = 0.6  #: clearly more than the guard allows, whatever the machine does meanwhile
@@ -26,6 +28,7 @@ _LOSS = 0.6  #: clearly more than the guard allows, whatever the machine does me
 _FUNCTIONS = {
     "queue": (Publisher, "publish", 1),
     "message": (Message, "pack", 1),
+    "observed": (StageTimes, "worked", 200),
     "batcher": (Batcher, "submit", 8),
     "decode": (images, "check_image", 1),
     "write": (Store, "store", 1),
@@ -121,3 +124,8 @@ def _repeat(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, part: str) -
     once = getattr(owner, name)
     monkeypatch.setattr(owner, name, lambda *args, **kwargs: [once(*args, **kwargs) for _ in range(3)][-1])
     assert guard.main(options) == 1
+
+
+def test_metrics_and_traces_may_cost_two_percent_and_no_more() -> None:
+    known = json.loads((Path(guard.__file__).parent / "guard.json").read_text())
+    assert known["observed"] * MARGIN <= 2

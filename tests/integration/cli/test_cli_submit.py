@@ -89,6 +89,9 @@ def test_a_photo_comes_on_standard_input(submit: Type, settings: Settings) -> No
     said = f"{'-':<28} job {job.job_id}\n1 job submitted\n"
     assert (done.returncode, done.stdout.decode()) == (0, said), done.stderr
     assert job.frames[0].name == "stdin"
+    again = submit("-", given=jpeg()).stdout.decode()
+    assert again.endswith("0 jobs submitted; 1 of before, which add nothing\n")
+    assert json.loads(submit("-", "--json", given=jpeg()).stdout)["known"] is True
     assert submit("-", given=b"hello, no picture").returncode == 1
     large = submit("-", "--json", given=bytes(30_000_000))
     assert (large.returncode, json.loads(large.stdout)["error"]["reason"]) == (1, "bad_image")

@@ -17,12 +17,16 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from pydantic import SecretStr
 
 from sightline.blobs.opening import open_frame_store
 from sightline.settings import Settings
 from sightline.wire.events import Event
+from storage.cameras import Camera, add_camera, remove_camera
 from storage.database.engine import Database
 from storage.passages.plate_lists import add_plates, new_plate
+from storage.results.queries import list_passages
+from storage.retention.erasure import erase_passage, erase_source
 from storage.sinks import deliveries
 from storage.sinks.outbox import Outbox
 from storage.sinks.sinks import add_sink, new_sink, remove_sink, update_sink
@@ -225,6 +229,36 @@ def test_what_was_retained_goes_with_the_sink(quick: Settings, database: Databas
             retained = {topic for topic, content, _ in broker.heard if content}
     assert {topic for topic in retained if "site/one" in topic or "site_one" in topic} == set()
     assert {"site/two/gate/plate", "site/two/yard.2/plate"} <= retained
+
+
+def test_what_was_retained_of_a_source_goes_with_it(
+    quick: Settings, database: Database, broker: Broker, see: See
+) -> None:
+    """Of a camera that is removed and of data that is erased, also while the broker is away; others stay."""
+    add_camera(database, Camera(camera_id="gate", url=SecretStr("rtsp://127.0.0.1/1")))
+    for text, source in (("AB12CD", "gate"), ("EF34GH", "yard.2"), ("KA55CD", "lane"), ("MN78OP", "stays")):
+        see(text, source=source)
+    (of_lane,) = list_passages(database, source="lane").items
+    with broker.running(), delivering(quick, database):
+        wait_for(lambda: sent(database) == 4)
+    pictures = open_frame_store(quick.picture_store_url, ttl_s=None)
+    remove_camera(database, "gate")
+    assert erase_source(database, pictures, "yard.2") is not None
+    assert erase_passage(database, pictures, of_lane.passage_id) is not None
+    broker.heard.clear()
+    with broker.running(), delivering(quick, database):
+        wait_for(lambda: sent(database) == 7)
+        with broker.listening():
+            wait_for(lambda: any("stays/plate" in topic for topic, _, retained in broker.heard if retained))
+        cleared = {topic for topic, content, _ in broker.heard if not content}
+        assert {"site/one/gate/plate", "homeassistant/sensor/site_one_gate_plate/config"} <= cleared
+        assert {"site/one/yard.2/plate", "site/one/lane/plate"} <= cleared
+        assert not any("stays" in topic for topic in cleared)
+        see("AB99CD", at_s=500)  # it goes on elsewhere
+        wait_for(lambda: any(broker.topics("homeassistant/sensor/site_one_gate_plate/config")))
+        wait_for(lambda: deliveries.count_deliveries(database)["home"].pending == 1)  # the camera's, once more
+    add_camera(database, Camera(camera_id="gate", url=SecretStr("rtsp://127.0.0.1/1")))
+    assert deliveries.count_deliveries(database)["home"].pending == 0
 
 
 def test_home_assistant_finds_the_picture(quick: Settings, database: Database, broker: Broker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from sightline.wire.events import Event
 from storage.database.engine import Database
 from storage.sinks import deliveries
 from storage.sinks.deliveries import SinkCounts
+from storage.sinks.outbox import finalize_passages
 from storage.sinks.sinks import Sink, add_sink, get_sink, new_sink, update_sink
 from tests.conftest import free_port
 from tests.integration.deliver.conftest import delivering, start_process, wait_for
@@ -114,6 +116,27 @@ def test_events_of_a_source_come_in_their_order(
         seen = [event["data"]["text"] for event in receiver.events if event["data"]["source_id"] == source]
         assert seen == sorted(seen)
         assert len(seen) == 20
+
+
+def test_what_happened_to_a_passage_comes_in_its_order_though_its_beginning_is_refused_at_first(
+    settings: Settings, database: Database, receiver: Receiver, port: int, see: See
+) -> None:
+    update_sink(database, "hook", events=[Event.PASSAGE_NEW, Event.PASSAGE_FINAL])
+    refused: Counter[str] = Counter()
+
+    def refuse(event: dict[str, Any]) -> int | None:
+        refused[text := event["data"]["text"]] += event["type"] == "passage.new"
+        return 500 if event["type"] == "passage.new" and refused[text] < 3 else None
+
+    receiver.refuse = refuse
+    for index, text in enumerate(plates(3)):
+        see(text, at_s=index * 20)
+    finalize_passages(database, timedelta(0), datetime.now(UTC) + timedelta(seconds=1))
+    with receiver.listen(port), delivering(settings, database):
+        wait_for(lambda: counts(database).sent == 6)
+    for text in plates(3):
+        told = [event["type"] for event in receiver.events if event["data"]["text"] == text]
+        assert told == ["passage.new", "passage.final"]
 
 
 def test_a_poisonous_event_dies_alone_and_can_be_replayed(

@@ -96,8 +96,11 @@ def test_who_takes_it_first_drops_it(services: Services, write: WriteStage, sigh
     assert services.delivery.ledger.counts() == CANCELLED
 
 
-def test_what_is_worked_on_ends_at_its_next_step(services: Services, write: WriteStage, sightline: Sightline) -> None:
+def test_what_is_worked_on_ends_at_its_next_step(
+    services: Services, write: WriteStage, sightline: Sightline, caplog: pytest.LogCaptureFixture
+) -> None:
     job = sightline.submit(jpeg())
+    caplog.set_level("INFO")
 
     def cancel(_message: Message) -> None:
         job.cancel()
@@ -107,6 +110,7 @@ def test_what_is_worked_on_ends_at_its_next_step(services: Services, write: Writ
     run_next(services, DETECT_TASK, all=stages | {WRITE_TASK: write})
     assert job.wait(1).status is JobStatus.DROPPED
     assert services.delivery.ledger.counts() == CANCELLED
+    assert caplog.text.count(f"job {job.job_id} was cancelled") == 1
 
 
 def test_a_stage_may_end_in_the_middle(services: Services, write: WriteStage, sightline: Sightline) -> None:

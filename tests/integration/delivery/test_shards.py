@@ -19,7 +19,7 @@ from workers.stages.payloads import bundles_of
 from workers.stages.services import Services, open_services
 from workers.stages.step import Step
 
-CUT, CUT_ANY = "sightline.cut", "sightline.cut-any"
+LOOK, CUT, CUT_ANY = "sightline.look", "sightline.cut", "sightline.cut-any"
 WORDS = ["one", "two", "three", "four"]
 
 
@@ -152,6 +152,23 @@ def test_the_sweeper_has_those_sent_again_that_did_not_arrive(services: Services
     workers.work_off()
     assert workers.write.texts == ["eno", "owt", "eerht", "ruof"]
     assert [shard for name, shard in workers.sent if name == "cut"] == [None, 0, None, 1, 2, 3, None]
+
+
+def test_second_copies_of_shards_do_not_multiply_what_comes_after_them(services: Services) -> None:
+    workers = workers_of(services, *WORDS, name="cut-any")
+    job = workers.publish("longer")
+    workers.take(LOOK)
+    workers.take(CUT_ANY)
+    first = sent_to(services, CUT_ANY)
+    workers.sweep(job)  # they take long: another copy of each is sent
+    workers.take(CUT_ANY)
+    for raw in (*first, *sent_to(services, CUT_ANY)):
+        workers.run(CUT_ANY, raw)
+    workers.work_off()
+    names = [name for name, shard in workers.sent if shard is None]
+    assert names == ["look", "cut-any", "cut-any", "cut-any", "answer", "write"]
+    assert workers.write.texts == ["eno", "owt", "eerht", "ruof", "answer"]
+    assert workers.left() == []
 
 
 def test_a_shard_that_failed_fails_the_job_where_all_are_needed(services: Services) -> None:

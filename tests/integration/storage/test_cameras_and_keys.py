@@ -50,6 +50,42 @@ def test_a_folder_says_what_becomes_of_its_photos(database: Database) -> None:
     assert update_camera(database, "yard", url="rtsp://10.0.0.5/s", after_reading="keep").after_reading == "keep"
 
 
+def test_a_folder_is_watched_by_one_camera(database: Database) -> None:
+    add_camera(database, Camera(camera_id="yard", url=SecretStr("/srv/ftp/my yard/")))
+    for url, words in (
+        ("/srv/ftp/my yard/", "camera 'yard' watches that folder: each photo would be read twice"),
+        ("file:///srv/ftp//my%20yard/", "camera 'yard' watches that folder"),
+        ("/srv/ftp/my yard/lane/", "camera 'yard' watches /srv/ftp/my yard/, and folders are watched with what lies"),
+        ("/srv/ftp/", "give 'lane' a folder of its own"),
+    ):
+        with pytest.raises(BadMessageError, match=words) as refused:
+            add_camera(database, Camera(camera_id="lane", url=SecretStr(url)))
+        assert refused.value.field == "url"
+    add_camera(database, Camera(camera_id="lane", url=SecretStr("/srv/ftp/my yard 2/")))
+    add_camera(database, Camera(camera_id="clip", url=SecretStr("/srv/ftp/my yard/clip.mp4")))
+    with pytest.raises(BadMessageError, match="camera 'yard' watches that folder"):
+        update_camera(database, "lane", url="/srv/ftp/my yard/")
+    assert update_camera(database, "yard", url="/srv/ftp/my yard/./").camera_id == "yard"
+
+
+def test_two_streams_are_of_a_live_camera_on_the_network(database: Database) -> None:
+    sub = SecretStr("rtsp://admin:secret@10.0.0.5/sub")
+    both = GATE.model_copy(update={"sub_url": sub})
+    add_camera(database, both)
+    assert get_camera(database, "gate") == both
+    assert "secret" not in repr(both) + both.model_dump_json()
+    for changes, says in (
+        ({"preset": "archive"}, "sub_url: does not go with preset: archive"),
+        ({"url": "/srv/ftp/yard/"}, "'/srv/ftp/yard/' is a folder, and cannot be used beside it"),
+        ({"url": "0"}, "'0' is a USB camera, and cannot be used beside it"),
+        ({"sub_url": "1"}, "'1' is a USB camera, and cannot be used as the smaller stream"),
+    ):
+        with pytest.raises(BadMessageError, match=says) as caught:
+            update_camera(database, "gate", **changes)
+        assert caught.value.field == "sub_url"
+    assert update_camera(database, "gate", sub_url=None) == GATE
+
+
 def test_a_camera_comes_back_as_it_was_added(database: Database) -> None:
     yard = Camera(camera_id="yard", url=SecretStr("file:///yard.mp4"), preset="archive")
     add_camera(database, yard)

@@ -237,6 +237,45 @@ def test_rows_are_taken_once_and_again_after_their_lease(database: Database, sto
     assert [due for _, due in deliveries.due_sinks(database, now + LEASE * 3)] == [True]
 
 
+def test_a_later_event_of_a_passage_waits_for_the_earlier_one(database: Database, store: Store) -> None:
+    sink(database)
+    store.store([message(*[frame_result([text], source=text) for text in ("AB12CD", "EF34GH")])], ())
+    now = later(GAP_S * 10)
+
+    def take(at: datetime, limit: int = 9) -> list[tuple[str, str]]:
+        nonlocal taken
+        taken = deliveries.take_due(database, "hook", limit=limit, lease=LEASE, now=at)
+        return [(each.topic, each.source_id) for each in taken]
+
+    taken: list[deliveries.DueDelivery] = []
+    assert take(now) == [("passage.new", "AB12CD"), ("passage.new", "EF34GH")]
+    first, second = taken
+    assert finalize_passages(database, GAP, now) == 2
+    assert take(now) == []  # both are being sent
+    failed = [Failure(first.delivery_id, "500", now + LEASE)]
+    deliveries.settle(database, "hook", sent=[second.delivery_id], failed=failed, now=now)
+    moment = now + timedelta(seconds=2)
+    assert take(moment) == [("passage.final", "EF34GH")]
+    assert take(moment) == []
+    assert [due for _, due in deliveries.due_sinks(database, moment)] == [False]
+    deliveries.hasten(database, "hook", moment)  # the receiver is back
+    assert take(moment, 1) == [("passage.new", "AB12CD")]
+    deliveries.settle(database, "hook", failed=[Failure(first.delivery_id, "500", None)], now=moment)
+    assert take(moment + timedelta(seconds=2)) == [("passage.final", "AB12CD")]  # it is dead
+
+
+def test_an_earlier_event_goes_first_wherever_it_was_put_off_to(database: Database, store: Store) -> None:
+    """It was to be tried again at a time that is over, and others were due before."""
+    sink(database)
+    store.store([message(frame_result(["AB12CD"], source="gate"))], ())
+    now = later(GAP_S * 10)
+    (first,) = deliveries.take_due(database, "hook", limit=9, lease=LEASE, now=now)
+    finalize_passages(database, GAP, now)
+    deliveries.settle(database, "hook", failed=[Failure(first.delivery_id, "500", now + LEASE)], now=now)
+    told = deliveries.take_due(database, "hook", limit=1, lease=LEASE, now=now + LEASE * 2)
+    assert [each.topic for each in told] == ["passage.new"]
+
+
 def test_rows_are_settled_counted_replayed_and_forgotten(database: Database, store: Store) -> None:
     sink(database)
     started_at = datetime.now(UTC)
@@ -267,6 +306,27 @@ def test_rows_are_settled_counted_replayed_and_forgotten(database: Database, sto
     assert deliveries.count_deliveries(database)["hook"].sent == 2
     remove_sink(database, "hook")
     assert deliveries.count_deliveries(database) == {}
+
+
+@pytest.mark.parametrize(
+    ("events", "options"),
+    [
+        (["camera.health"], {"min_confidence": 0.9}),
+        (["camera.health", "frame.dead"], {"zones": ["lane"]}),
+        (["frame.stored"], {"lists": ["deny"]}),
+        (["frame.stored"], {"picture": "crop"}),
+    ],
+)
+def test_a_filter_that_no_event_has_is_refused(database: Database, events: list[str], options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(
+        BadMessageError, match=f"options.{name}: this sink gets .*; leave it out, or let it get"
+    ) as refused:
+        sink(database, events=events, options=options)
+    assert refused.value.field == f"options.{name}"
+    sink(database, events=[*events, "passage.new"], options=options)
+    with pytest.raises(BadMessageError):
+        update_sink(database, "hook", events=events)
 
 
 def test_a_changed_sink_is_checked_as_a_new_one(database: Database) -> None:

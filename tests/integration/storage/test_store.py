@@ -65,7 +65,8 @@ def test_rows_know_what_a_frame_follows_and_whence_its_time(database: Database, 
 def test_the_result_is_the_same_on_the_wire_and_in_the_database(database: Database, store: Store) -> None:
     good = frame_result(["AB12CD", "EF34GH"])
     said = good.frame.model_copy(update={"sequence": "live", "time_from": "camera"})
-    good = good.model_copy(update={"frame": said})
+    foreign = good.readings[1].model_copy(update={"text": "", "char_confidences": (), "unread": "script"})
+    good = good.model_copy(update={"frame": said, "readings": (good.readings[0], foreign)})
     bad = frame_result(error="bad_image")
     late = frame_result(dropped="too_late", source="yard")
     (stored,) = store.store([message(good, bad, late, job_id="job-mixed-1")], kept=())
@@ -73,6 +74,7 @@ def test_the_result_is_the_same_on_the_wire_and_in_the_database(database: Databa
     assert stored.result.status is JobStatus.DEAD
     assert stored.result.frames == (good, bad, late)
     assert queries.get_job(database, "job-mixed-1") == stored.result
+    assert {one.text: one.unread for one in queries.list_readings(database).items} == {"AB12CD": None, "": "script"}
     assert stored.counts == {"gate": Counter(stored=1, dead=1), "yard": Counter({"dropped:too_late": 1})}
 
 

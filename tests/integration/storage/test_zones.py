@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from sightline.errors import StoreUnavailableError
 from storage.cameras import Camera, add_camera, update_camera
 from storage.database.engine import Database
+from storage.passages.likely import find_likely
+from storage.passages.search import find_passages
 from storage.results import queries
 from storage.results.store import Store
 from storage.sinks.outbox import Outbox
@@ -61,6 +63,11 @@ def test_rows_carry_their_zone_and_are_found_by_it(database: Database, store: St
         (reading,) = queries.list_readings(database, zone=zone).items
         (detection,) = queries.list_detections(database, zone=zone).items
         assert (passage.text, passage.zones) == (text, (zone,))
+        assert [found.text for found in find_passages(database, text, zone=zone).items] == [text]
+        assert [found.text for found in find_likely(database, text, zone=zone).items] == [text]
+        assert (
+            find_passages(database, "KA11KA", zone=zone).items == find_likely(database, "KA11KA", zone=zone).items == ()
+        )
         assert (reading.zone, detection.zone) == (zone, zone)
     assert queries.list_passages(database, zone="we").items == ()
     assert queries.list_passages(database, source="yard").items[0].zones == ()

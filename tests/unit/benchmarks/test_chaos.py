@@ -16,10 +16,13 @@ import pytest
 
 from benchmarks.chaos.faults import FAULTS, QUICK, plan_faults
 from benchmarks.chaos.faults.broker import RedisRefuses
+from benchmarks.chaos.faults.questions import Server500
 from benchmarks.chaos.forks import FORKS
 from benchmarks.chaos.journal import Entry, Journal
 from benchmarks.chaos.load import make_job, plan_bundles, text_of
 from benchmarks.chaos.machine import clock
+from benchmarks.chaos.questions import QUESTIONS
+from benchmarks.chaos.questions.items import question_of, seconds_of
 from benchmarks.chaos.roles.receiver import Receipt, Receipts, read_receipts
 from benchmarks.chaos.roles.stream import texts_of
 from benchmarks.chaos.rounds import Round, round_at
@@ -59,6 +62,7 @@ def stored(job: Job) -> Findings:
         letters=[],
         detections=Counter(sources.keys()),
         readings={frame.frame_id: [text_of(SEED, frame.seq)] for frame in job.frames},
+        found={},
         pictures=set(),
         passages=set(),
         wrong_passages=[],
@@ -154,6 +158,7 @@ def test_a_branch_that_failed_for_good_is_the_end_of_its_job(journal: Journal, f
 def test_what_was_said_by_two_workers_twice_or_not_to_the_end_is_found(journal: Journal, found: Findings) -> None:
     entries = journal.read()
     ((job_id, entry),) = entries.items()
+    entry.job = entry.job.model_copy(update={"pipeline": FORKS})
     whole = [[7, text_of(SEED, frame.seq)] for frame in entry.job.frames]
 
     def broken(pieces: list[Any]) -> list[str]:
@@ -166,6 +171,75 @@ def test_what_was_said_by_two_workers_twice_or_not_to_the_end_is_found(journal: 
         assert broken(pieces) == [str(pieces)[:11]]
     found.starts[job_id, "cpu.match"] = 2
     assert [one for one in broken(whole[:-1]) if one] == []
+
+
+def asked(pipeline: Pipeline) -> tuple[Entry, Findings]:
+    """Two questions, each with the answer that it should have."""
+    job = make_job(replace(plan_bundles(SEED, 100)[0], size=2, pipeline=pipeline), SEED, Settings())
+    found = stored(job)
+    found.rows.detections.clear()
+    found.rows.readings.clear()
+    for item in job.frames:
+        text, length_s = text_of(SEED, item.seq), seconds_of(item.seq)
+        segment = {"start_s": 0.0, "end_s": length_s, "text": f"{length_s:.1f}"}
+        told = f'- Picture 1: license plate "{text}"\n- Recording: "{segment["text"]}"\n\nQuestion: {question_of(text)}'
+        found.rows.found[item.frame_id] = {
+            Pipeline.CHAT: {"answer": [question_of(text)]},
+            Pipeline.TRANSCRIBE: {"text": [segment["text"]], "segments": [segment]},
+            Pipeline.ASK: {"answer": [told], "heard": [{"segments": [segment]}]},
+        }[pipeline]
+    return Entry(job, 0, poison=False, verdict="accepted", tries=1), found
+
+
+@pytest.mark.parametrize("pipeline", QUESTIONS)
+def test_an_answer_of_another_question_is_found(pipeline: Pipeline) -> None:
+    entry, found = asked(pipeline)
+    entries = {entry.job.job_id: entry}
+    assert verdict_on(entries, found).violations == []
+    first, second = (item.frame_id for item in entry.job.frames)
+    found.rows.found[first] = {kind: values * 2 for kind, values in found.rows.found[first].items()}
+    found.rows.found[second] = {}
+    violations = verdict_on(entries, found).violations
+    assert [violation.partition(": ")[0] for violation in violations] == [f"frame {first}", f"frame {second}"]
+
+
+def test_a_recording_with_a_hole_in_it_is_found() -> None:
+    entry, found = asked(Pipeline.TRANSCRIBE)
+    item = entry.job.frames[0]
+    found.rows.found[item.frame_id]["segments"] = [{"start_s": 0.2, "end_s": seconds_of(item.seq), "text": "0.3"}]
+    (violation,) = verdict_on({entry.job.job_id: entry}, found).violations
+    assert f"frame {item.frame_id}: asked of transcribe" in violation
+
+
+def test_who_listens_hears_each_answer_once() -> None:
+    entry, found = asked(Pipeline.CHAT)
+    job_id, questions = entry.job.job_id, [question_of(text_of(SEED, item.seq)) for item in entry.job.frames]
+    pieces = [{"item": number, "text": text} for number, text in enumerate(questions)]
+
+    def broken(pieces: list[Any]) -> bool:
+        found.heard[job_id] = pieces
+        return any("who listened heard" in violation for violation in verdict_on({job_id: entry}, found).violations)
+
+    assert not broken(pieces)
+    assert broken([*pieces, pieces[0]])
+    assert broken(pieces[:1])
+    found.starts[job_id, "gpu.chat"] = 2  # one was at its end while the other still spoke
+    assert not broken(pieces[:1])
+    assert broken([*pieces, pieces[0]])
+
+
+def test_a_question_may_be_given_up_while_the_server_fails_and_not_else() -> None:
+    entry, found = asked(Pipeline.CHAT)
+    for item in entry.job.frames:
+        del found.rows.frames[item.frame_id], found.rows.outbox[f"event of {item.frame_id}"]
+        found.rows.dead[item.frame_id] = ("chat", "model_failed")
+        found.rows.outbox[f"event of {item.frame_id}"] = OutboxRow(
+            Event.FRAME_DEAD, item.frame_id, sent=True, last_error=None
+        )
+    found.counts["chat"] = {"published": 2, "dead": 2}
+    entries = {entry.job.job_id: entry}
+    assert judge([Round(0, Server500())], entries, found, SEED).violations == []
+    assert len(verdict_on(entries, found).violations) == 2
 
 
 def test_a_fault_that_struck_nothing_is_told(journal: Journal, found: Findings) -> None:
@@ -305,8 +379,11 @@ def test_a_journal_survives_a_torn_line(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_is_the_same_run() -> None:
-    names = [fault.name for fault in plan_faults(5, 40)]
-    assert names == [fault.name for fault in plan_faults(5, 40)] != [fault.name for fault in plan_faults(6, 40)]
+    names = [fault.name for fault in plan_faults(5, 60)]
+    assert names == [fault.name for fault in plan_faults(5, 60)] != [fault.name for fault in plan_faults(6, 60)]
     assert set(names[: len(FAULTS)]) == set(FAULTS) > set(QUICK)
     assert plan_bundles(5, 6000) == plan_bundles(5, 6000)
     assert sum(bundle.size for bundle in plan_bundles(5, 6000)) == 6000
+    asked = [bundle for bundle in plan_bundles(5, 6000, questions=0.3) if bundle.pipeline in QUESTIONS]
+    assert 0.2 < len(asked) / len(plan_bundles(5, 6000, questions=0.3)) < 0.4
+    assert {bundle.pipeline for bundle in asked} == set(QUESTIONS)

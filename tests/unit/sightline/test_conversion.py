@@ -7,9 +7,11 @@ import struct
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -200,3 +202,20 @@ def test_ids_come_from_the_file_and_not_from_what_was_made_of_it(suffix: str) ->
     made, untouched = NewFrame.photo(given, limits=LIMITS), NewFrame.photo(given)
     assert made.data != untouched.data == made.original
     assert made.frame_id("a", "plates") == untouched.frame_id("a", "plates")
+
+
+def test_of_a_burst_the_main_picture_is_read_and_the_others_are_counted() -> None:
+    burst = pillow_heif.HeifFile()
+    for image in (Image.new("RGB", SIZE, "green"), drawn(), Image.new("RGB", SIZE, "black")):
+        burst.add_from_pillow(image)
+    file = BytesIO()
+    burst.save(file, primary_index=1)
+    converted = convert(file.getvalue())
+    assert looks_drawn(converted.jpeg)
+    assert converted.note == "HEIC of 3 pictures, of which the main one was taken"
+
+
+def test_colors_of_a_palette_are_those_of_the_profile() -> None:
+    red, green, blue = drawn().split()
+    stored = Image.merge("RGB", (green, red, blue)).convert("P", palette=Image.Palette.ADAPTIVE)
+    assert looks_drawn(convert(saved(stored, "TIFF", icc_profile=swapping_profile())).jpeg)

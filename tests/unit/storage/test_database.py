@@ -107,4 +107,15 @@ def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     assert (tmp_path / "a b%" / "file.sqlite3").stat().st_mode & 0o777 == 0o600
     unknown = run("revoke-key", "nope")
     assert (unknown.returncode, "there is no valid key 'nope'" in unknown.stderr) == (1, True)
+    made = run("create-key", "me", "operator", "--tokens-per-minute", "500")
+    key_id = made.stdout.split("_")[1]
+    assert run("list-keys").stdout.endswith("  me  500 tokens a minute\n")
+    assert run("limit-key", key_id, "0").returncode == 0
+    assert run("list-keys").stdout.endswith("  me  any number of tokens a minute\n")
+    assert run("limit-key", key_id, "default").returncode == 0
+    assert run("list-keys").stdout.endswith("  me\n")
+    for wrong, said in (("-1", "tokens_per_minute: -1 is no limit"), ("much", "'much' is no number; give one, 0 ")):
+        refused = run("limit-key", key_id, wrong)
+        assert (refused.returncode, said in refused.stderr) == (1, True)
+    assert "there is no valid key 'nope'" in run("limit-key", "nope", "5").stderr
     assert run("sideways").returncode == 2

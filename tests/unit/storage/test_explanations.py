@@ -130,3 +130,16 @@ def test_a_tilted_box_is_as_high_as_its_text() -> None:
     detection = Detection(xyxy=(0, 0, 46, 38), label="text", class_id=0, confidence=0.9, corners=corners)
     found = explain(FrameResult(frame=FRAME, width=99, height=99, detections=(detection,)), {})
     assert found.candidates[0].height_px == pytest.approx(10)
+
+
+def test_of_a_box_that_nobody_is_sure_of_both_sides_are_told() -> None:
+    found = result((BOX, "P85681CC", 0.65), (FAR, "", 0), box_confidence=0.56)
+    explanation = explain(found, {}, min_confidence=0.25, min_reading_confidence=0.5, doubtful={0, 1})
+    assert verdicts(explanation) == [Verdict.LOW_CONFIDENCE, Verdict.UNREAD]
+    assert explanation.candidates[0].why == (
+        "detector 0.56, and the least sure character has 0.65: on a photo one of the two has to be sure"
+    )
+    assert explanation.candidates[1].why == (
+        "detector 0.56, and nothing was read: on a photo one of the two has to be sure"
+    )
+    assert explanation.plate is None

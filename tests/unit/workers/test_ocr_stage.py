@@ -89,6 +89,61 @@ def test_a_recognizer_sees_as_much_around_a_box_as_it_wants(
     assert left.message.results[0].readings[0].text == "{} {}".format(*shape)
 
 
+class Foreign(Named):
+    """Reads a line that is half in a script it does not know."""
+
+    def recognize(self, crops: list[Any]) -> list[Reading]:
+        sure = (0.4, 0.3, 0.95, 0.95)
+        return [Reading(text="NL42", confidence=0.65, char_confidences=sure, unread="script") for _ in crops]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "confidence", "left"),
+    [
+        (Pipeline.TEXT, 0.9, [("42", "script")]),
+        (Pipeline.TEXT, 0.6, [("NL42", None)]),  # perhaps it is no line
+        (Pipeline.PLATES, 0.9, [("NL42", None)]),  # letters on plates are told by their form
+    ],
+)
+def test_a_line_in_an_unknown_script_says_so_instead_of_noise(
+    monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, confidence: float, left: list[tuple[str, str | None]]
+) -> None:
+    monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: Foreign("general"))
+    (frame,) = make_frame_refs(1)
+    box = CAR.model_copy(update={"confidence": confidence})
+    job = Job(job_id="job-00001", pipeline=pipeline, frames=(frame,))
+    message = Message(job=job, results=(FrameResult(frame=frame, detections=(box,)),))
+    stage = OcrStage(Settings(plates_recognizer=""), "ocr")
+    try:
+        done = stage.work(Step(OCR_TASK, message, {crop_key(frame.frame_id, 0): np.zeros((20, 40, 3), np.uint8)}))
+    finally:
+        stage.close()
+    assert [(one.text, one.unread) for one in done.message.results[0].readings] == left
+
+
+@pytest.mark.parametrize(("show_all", "boxes"), [(False, 1), (True, 2)])
+def test_a_box_on_a_photo_that_nobody_is_sure_of_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, show_all: bool, boxes: int
+) -> None:
+    class Unsure(Named):
+        def recognize(self, crops: list[Any]) -> list[Reading]:
+            return [Reading(text="P85681CC", confidence=0.86, char_confidences=(0.9, 0.65)) for _ in crops]
+
+    monkeypatch.setattr(workers.stages.ocr, "open_recognizer", lambda _: Unsure("general"))
+    photo = make_frame_refs(1)[0].model_copy(update={"sequence": None})
+    badge = CAR.model_copy(update={"confidence": 0.56})
+    job = Job(job_id="job-00001", pipeline=Pipeline.PLATES, frames=(photo,))
+    message = Message(job=job, results=(FrameResult(frame=photo, detections=(badge, CAR)),))
+    stage = OcrStage(Settings(plates_recognizer="", plates_model="plates-detector"), "ocr", show_all=show_all)
+    try:
+        crops = {crop_key(photo.frame_id, at): np.zeros((40, 80, 3), np.uint8) for at in range(2)}
+        (result,) = stage.work(Step(OCR_TASK, message, crops)).message.results
+    finally:
+        stage.close()
+    assert len(result.detections) == boxes
+    assert [one.detection_index for one in result.readings] == list(range(boxes))
+
+
 def test_a_frame_whose_crop_is_gone_or_damaged_is_dead_and_the_others_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

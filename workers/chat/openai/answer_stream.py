@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import httpx
-
 from workers.chat.engine import Answer, Question
+
+
+class NoChunkError(Exception):
+    """What came is no piece of an answer; the text shows it."""
 
 
 class AnswerStream:
@@ -45,17 +47,25 @@ class AnswerStream:
         )
 
     def take(self, chunk: dict[str, Any]) -> None:
-        """Raises httpx.RemoteProtocolError where it is none."""
+        """Raises NoChunkError where it is none."""
         try:
             if error := chunk.get("error"):
-                raise httpx.RemoteProtocolError(f"in the middle of its stream: {error!r:.200}")
+                raise NoChunkError(f"the error {error!r:.200}")
             self._usage = chunk.get("usage") or self._usage
             self._model = chunk.get("model") or self._model
             for choice in chunk.get("choices") or ():
                 self._take(choice.get("delta") or {})
                 self._reason = choice.get("finish_reason") or self._reason
         except (AttributeError, TypeError, KeyError, ValueError) as error:
-            raise httpx.RemoteProtocolError(f"no chunk of an answer: {chunk!r:.80}") from error
+            raise NoChunkError(f"a stream with {chunk!r:.80}") from error
+
+    def take_whole(self, completion: dict[str, Any]) -> None:
+        """An answer that did not come as a stream. Raises NoChunkError where it is none."""
+        try:
+            choices = [{**one, "delta": one["message"]} for one in completion["choices"]]
+        except (TypeError, KeyError) as error:
+            raise NoChunkError(f"{completion!r:.80}") from error
+        self.take({**completion, "choices": choices})
 
     def _take(self, delta: dict[str, Any]) -> None:
         if text := delta.get("content"):

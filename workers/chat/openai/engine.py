@@ -20,31 +20,26 @@ from sightline.errors import JobCancelledError, ModelError, RetryableError, Sett
 from sightline.redaction import redact_url
 from sightline.settings import Settings
 from sightline.wire.models import LoadedModel
-from workers.chat.engine import Answer, BadQuestionError, Message, Question
-from workers.chat.openai.answer_stream import AnswerStream
+from workers.chat.engine import Answer, Message, Question
+from workers.chat.openai.answer_stream import AnswerStream, NoChunkError
 from workers.chat.openai.in_flight import InFlight
+from workers.chat.openai.refusals import (
+    KEY_REFUSED,
+    ServerFailedError,
+    TooLongError,
+    TryAgainError,
+    no_server,
+    no_stream,
+    refusal_of,
+)
 
 log = logging.getLogger(__name__)
 
 _CONNECT_S: Final = 5.0
 _SIGN_OF_LIFE_S: Final = 5.0
 _PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-#: The server is away, or takes no more; whatever was asked.
-_LATER: Final = frozenset((408, 425, 429, 502, 503, 504))
-_REFUSED: Final = frozenset((401, 403))
-
-
-class _TryAgainError(Exception):
-    """Nothing was said yet."""
-
-    def __init__(self, why: str, *, after_s: float | None = None, is_outage: bool = True) -> None:
-        super().__init__(why)
-        self.after_s = after_s
-        self.is_outage = is_outage
-
-
-class _TooLongError(BadQuestionError):
-    """It does not fit the model's context."""
+_STREAM: Final = "text/event-stream"
+_JSON: Final = "application/json"
 
 
 class OpenAiEngine:
@@ -142,12 +137,16 @@ class OpenAiEngine:
 
     async def _models(self) -> list[str]:
         response = await self._client.get(f"{self._url}/models", timeout=_CONNECT_S)
-        if response.status_code in _REFUSED:
+        if response.status_code in KEY_REFUSED:
             raise SettingsError(f"SIGHTLINE_CHAT_API_KEY: {self._shown} refuses it ({response.status_code})")
+        if response.is_redirect:
+            raise SettingsError(str(refusal_of(response, self._shown)))
+        if response.is_success and response.headers.get("Content-Type", "").startswith("text/html"):
+            raise SettingsError(str(no_stream(response, self._shown)))
         try:
             return [str(one["id"]) for one in response.json()["data"]] if response.is_success else []
         except (ValueError, TypeError, KeyError):
-            return []
+            return []  # it has no list of models; whether it answers, the first question shows
 
     async def _settle(self, question: Question, future: Future[Answer]) -> None:
         beat = self._loop.create_task(_beat(question))
@@ -163,7 +162,7 @@ class OpenAiEngine:
     async def _answer(self, question: Question, messages: Sequence[Message]) -> Answer:
         try:
             return await self._insist(question, messages)
-        except _TooLongError:
+        except TooLongError:
             others = [n for n, one in enumerate(messages[:-1]) if one["role"] not in ("system", "developer")]
             if question.options.too_long == "refuse" or not others:
                 raise
@@ -180,12 +179,12 @@ class OpenAiEngine:
                     answer = await self._ask(question, messages)
                 self._in_flight.went_well()
                 return answer
-            except _TryAgainError as error:
+            except TryAgainError as error:
                 failed += 1
                 if failed > self._retries:
                     if error.is_outage:
                         raise RetryableError(str(error), retry_after_s=error.after_s or _PAUSES_S[-1]) from error
-                    raise
+                    raise ServerFailedError(str(error)) from error
                 pause_s = error.after_s or _PAUSES_S[min(failed, len(_PAUSES_S)) - 1]
                 log.info("%s; again in %.2g s", error, pause_s)
                 await asyncio.sleep(pause_s)
@@ -198,18 +197,38 @@ class OpenAiEngine:
             ) as it:
                 if not it.is_success:
                     await it.aread()
-                    self._raise_for(it)
-                async for data in _events(it):
-                    stream.take(data)
+                    if it.status_code == 429:
+                        self._in_flight.is_too_much()
+                    raise refusal_of(it, self._shown)
+                await self._take(it, stream)
+        except NoChunkError as error:
+            if stream.has_begun:
+                raise RetryableError(f"{self._shown} broke off in the middle of an answer: {error}") from error
+            raise TryAgainError(no_server(self._shown, str(error)), is_outage=False) from error
         except httpx.HTTPError as error:
             if stream.has_begun:
                 raise RetryableError(f"{self._shown} broke off in the middle of an answer: {error!r}") from error
-            raise _TryAgainError(f"{self._shown} does not answer: {error!r}") from error
+            raise TryAgainError(f"{self._shown} does not answer: {error!r}") from error
         if not stream.is_whole:
             if stream.has_begun:
                 raise RetryableError(f"{self._shown} broke off in the middle of an answer")
-            raise _TryAgainError(f"{self._shown} answers nothing")
+            raise TryAgainError(no_server(self._shown, "an empty stream"), is_outage=False)
         return stream.answer
+
+    async def _take(self, response: httpx.Response, stream: AnswerStream) -> None:
+        """What a success holds: mostly a stream. Servers that know none give the answer whole."""
+        kind = response.headers.get("Content-Type", _STREAM).partition(";")[0].strip().lower()
+        if kind == _STREAM:
+            async for data in _events(response):
+                stream.take(data)
+            return
+        await response.aread()
+        if kind != _JSON:
+            raise no_stream(response, self._shown)
+        try:
+            stream.take_whole(response.json())
+        except (ValueError, NoChunkError) as error:
+            raise no_stream(response, self._shown) from error
 
     def _body(self, question: Question, messages: Sequence[Message]) -> dict[str, Any]:
         options = question.options
@@ -227,21 +246,6 @@ class OpenAiEngine:
             **wanted,
             **{name: value for name, value in lists.items() if value},
         }
-
-    def _raise_for(self, response: httpx.Response) -> None:
-        status, text, code = response.status_code, *_error_of(response)
-        after_s = _seconds(response.headers.get("Retry-After"))
-        if status == 429:
-            self._in_flight.is_too_much()
-        if status in _LATER:
-            raise _TryAgainError(f"{self._shown}: {status} {text}", after_s=after_s)
-        if status in _REFUSED:
-            raise RetryableError(f"SIGHTLINE_CHAT_API_KEY: {self._shown} refuses it: {status} {text}", retry_after_s=5)
-        if status >= 500:
-            raise _TryAgainError(f"{self._shown} failed: {status} {text}", is_outage=False)
-        if code == "context_length_exceeded" or "context length" in text:
-            raise _TooLongError(f"messages: {text}")
-        raise BadQuestionError(f"{self._shown} refuses it: {status} {text}")
 
 
 async def _beat(question: Question) -> None:
@@ -262,21 +266,4 @@ async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
         try:
             yield json.loads(data)
         except ValueError as error:
-            raise httpx.RemoteProtocolError(f"no JSON in its stream: {data!r:.80}") from error
-
-
-def _error_of(response: httpx.Response) -> tuple[str, str]:
-    """What the server says is wrong, and its word for it."""
-    try:
-        found = response.json()
-        error = found.get("error", found)
-        return str(error.get("message") or found)[:300], str(error.get("code"))
-    except (ValueError, AttributeError):
-        return response.text[:300], ""
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return min(60.0, max(0.05, float(value))) if value else None
-    except ValueError:
-        return None
+            raise NoChunkError(f"a stream with {data!r:.80}, which is no JSON") from error

@@ -14,8 +14,12 @@ from fastapi.testclient import TestClient
 
 from benchmarks.chaos.machine.postgres import find_binaries
 from producers.api.app import create_app
+from sightline.cli import main
+from sightline.client.client import Sightline
 from sightline.errors import SettingsError
+from sightline.settings import load_settings
 from sightline.testing import make_picture
+from storage.__main__ import main as storage_main
 from storage.access.keys import Role, create_key
 from storage.accounting.agreement import Break, accept_missing, list_breaks, read_side
 from storage.accounting.ledger_snapshots import lost_frames
@@ -50,6 +54,14 @@ def ask(installation: Installation, path: str) -> Any:
     key = create_key(installation.database, "test", Role.VIEWER)
     with TestClient(create_app(installation.settings), headers={"X-API-Key": key}) as api:
         return api.get(path).json()
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *command: str) -> object:
+    """The exit status of `sightline` with these arguments."""
+    monkeypatch.setattr("sys.argv", ["sightline", *command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
 
 
 def test_rounds_of_two_stores_that_agree(installation: Installation) -> None:
@@ -277,6 +289,42 @@ def test_a_database_of_another_installation_is_refused_in_words(installation: In
     (finding,) = look_at_agreement(other.settings)
     assert finding.state == "bad"
     assert "FLUSHDB" in finding.do
+    other.close()
+
+
+def test_commands_and_clients_send_nothing_to_another_installation(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "car.jpg").write_bytes(make_picture("AB123CD"))
+    (tmp_path / "ask.jsonl").write_text(
+        '{"custom_id": "1", "body": {"model": "m", "messages": [{"role": "user", "content": "hi"}]}}'
+    )
+    other = Installation(tmp_path / "other", installation.settings.redis_url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[4]))
+    monkeypatch.setenv("SIGHTLINE_REDIS_URL", other.settings.redis_url)
+    monkeypatch.setenv("SIGHTLINE_FRAMES_URL", other.settings.frames_url)
+    settings = load_settings(installation_id=read_side(other.database).installation_id)
+    with Sightline(settings) as client, pytest.raises(SettingsError, match="works with another database"):
+        client.submit("car.jpg")
+    assert storage_main(["installation"]) == 1  # there is none in ./data
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", other.settings.sqlalchemy_url)
+    capsys.readouterr()
+    assert storage_main(["installation"]) == 0
+    assert capsys.readouterr().out.strip() == read_side(other.database).installation_id
+    for command in (
+        ["submit", "car.jpg"],
+        ["submit", "ask.jsonl", "--pipeline", "chat", "--out", "answers.jsonl"],
+        ["ask", "hi", "--no-lookups"],
+    ):
+        assert typed(monkeypatch, *command) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert said.count("works with another database") == 1, said
+    assert installation.publisher.ledger.open_jobs() == []
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", installation.settings.sqlalchemy_url)
+    assert typed(monkeypatch, "submit", "car.jpg") == 0
+    (job,) = installation.publisher.ledger.open_jobs()
+    assert job.frames[0].name == "car.jpg"
     other.close()
 
 

@@ -45,6 +45,7 @@ def test_the_likeliest_plate_comes_first_and_second_thoughts_count(database: Dat
     assert [view.text for view in found] == ["AB123C", "A8723C"]
     assert found[0].likelihood == pytest.approx(0.98**5, abs=1e-3)
     assert found[1].likelihood == pytest.approx(0.98**4 * 0.3, abs=1e-3)
+    assert find_likely(database, "ab?23c", zone="lane").items == ()
 
 
 def test_of_older_rows_the_confidences_count(database: Database, store: Store) -> None:

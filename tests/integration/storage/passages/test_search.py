@@ -90,6 +90,7 @@ def test_likeness_and_other_filters(filled: Database) -> None:
     (exact,) = find_passages(filled, plate, max_distance=0).items
     assert exact.first_seen == NOON + timedelta(minutes=every.index(plate))
     assert find_passages(filled, plate, source="yard").items == ()
+    assert find_passages(filled, plate, zone="lane").items == ()
     assert find_passages(filled, plate, max_distance=0, since=NOON + timedelta(hours=3)).items == ()
     assert len(find_passages(filled, plate, max_distance=2, limit=3).items) == 3
     bad: list[dict[str, Any]] = [{"limit": 0}, {"max_distance": 3}, {"text": "A*"}, {"text": "--"}]

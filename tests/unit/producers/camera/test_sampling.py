@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.camera.sources import sampling
-from producers.camera.sources.sampling import Backoff, StreamClock
+from producers.camera.sources.sampling import Backoff, KeyFrameSampler, StreamClock
 from sightline.video.sampler import Sampler
 
 
@@ -49,6 +49,34 @@ def test_a_change_counts_from_the_last_frame_taken() -> None:
 def test_never_more_often_than_asked(fps: float, steps: list[float]) -> None:
     stamps = list(itertools.accumulate(steps))
     assert len(taken(fps, stamps)) <= (stamps[-1] - stamps[0]) * fps + 1.2
+
+
+def keys_taken(fps: float, key_every: int, stamps: list[float]) -> list[tuple[float, bool]]:
+    """What is taken: its time, and whether it is a key frame."""
+    sampler = KeyFrameSampler(fps)
+    pictures = [(at_s, number % key_every == 0) for number, at_s in enumerate(stamps)]
+    return [(at_s, is_key) for at_s, is_key in pictures if sampler.takes(at_s, is_key=is_key)]
+
+
+@pytest.mark.parametrize(("fps", "key_every"), [(1, 25), (1, 26), (1, 10), (0.5, 50), (0.1, 25)])
+def test_rare_pictures_are_key_frames_where_those_come_as_often(fps: float, key_every: int) -> None:
+    taken = keys_taken(fps, key_every, [n / 25 for n in range(25 * 60)])
+    assert all(is_key for _, is_key in taken[2:])  # until two came, nobody knows how often they do
+    gaps_s = [later - sooner for (sooner, _), (later, _) in itertools.pairwise(taken)]
+    assert max(gaps_s) <= 1.05 / fps + key_every / 25
+    assert len(taken) >= 60 * fps * 0.9
+
+
+def test_where_key_frames_are_rarer_any_picture_is_taken_in_time() -> None:
+    taken = keys_taken(1, 100, [n / 25 for n in range(1000)])
+    assert [at_s for at_s, _ in taken] == pytest.approx(list(range(40)))
+
+
+def test_key_frames_that_stop_coming_are_not_waited_for() -> None:
+    sampler = KeyFrameSampler(1)
+    taken = [n / 25 for n in range(500) if sampler.takes(n / 25, is_key=n % 25 == 0 and n < 200)]
+    assert len(taken) >= 18
+    assert max(later - sooner for sooner, later in itertools.pairwise(taken)) < 1.3
 
 
 def test_stream_clock_smooths_bursts_and_distrusts_wrong_stamps(monkeypatch: pytest.MonkeyPatch) -> None:

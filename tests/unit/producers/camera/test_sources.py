@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import pytest
 
-from producers.camera.sources import usb
 from producers.camera.sources.opening import open_source
 from producers.camera.sources.source import Source, SourceOptions
 from sightline.errors import SourceError
@@ -325,42 +324,3 @@ def test_mjpeg_frames_nobody_asks_for_are_not_decoded(tmp_path: Path, monkeypatc
     images = [grab.bgr() for index, grab in enumerate(grabs) if index % 5 == 0]
     assert [image.shape for image in images] == [(240, 320, 3)] * 2
     assert len(decoded) == 1  # but for the first, which says whether they are interlaced
-
-
-class _Capture:
-    """A USB camera that gives three frames."""
-
-    def __init__(self, index: int) -> None:
-        self.index, self.left, self.retrieved, self.released = index, 3, 0, False
-
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        return self.index == 0
-
-    def set(self, *_: object) -> None: ...
-
-    def grab(self) -> bool:
-        self.left -= 1
-        return self.left >= 0
-
-    def retrieve(self) -> tuple[bool, Any]:
-        self.retrieved += 1
-        return True, picture(0)
-
-    def release(self) -> None:
-        self.released = True
-
-
-def test_usb_camera_decodes_what_is_asked_for_and_breaks_when_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usb.cv2, "VideoCapture", _Capture)
-    source: Any = opened("0", SourceOptions())
-    grabs = source.grabs()
-    first = next(grabs)
-    assert (first.gray(160).shape, first.bgr().shape) == ((120, 160), (240, 320, 3))
-    next(grabs), next(grabs)
-    assert source._capture.retrieved == 1
-    with pytest.raises(SourceError, match="unplugged"):
-        next(grabs)
-    source.close()
-    assert source._capture.released
-    with pytest.raises(SourceError, match="USB camera 7: cannot be opened"):
-        opened("7")

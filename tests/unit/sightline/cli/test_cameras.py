@@ -35,6 +35,17 @@ def test_a_file_is_sent_with_its_whole_path(sent: list[str], tmp_path: Path, mon
     assert sent == [str(tmp_path / "gate.mp4")] * 2
 
 
+def test_a_second_stream_is_added_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[dict[str, Any]] = []
+    monkeypatch.setattr(cameras, "call_api", lambda *_, body: bodies.append(body))
+    cameras.add("gate", "rtsp://host/main", sub_url="rtsp://host/sub")
+    cameras.change("gate", sub_url="rtsp://host/other")
+    cameras.change("gate", sub_url="")
+    cameras.change("gate", fps=2)
+    assert bodies[0]["sub_url"] == "rtsp://host/sub"
+    assert bodies[1:] == [{"sub_url": "rtsp://host/other"}, {"sub_url": None}, {"fps": 2}]
+
+
 @pytest.mark.parametrize("url", ["rtsp://host/1", "0", "/videos/on-another-machine.mp4"])
 def test_what_may_be_elsewhere_is_sent_as_it_is(sent: list[str], url: str) -> None:
     cameras.add("gate", url, Pipeline.PLATES)

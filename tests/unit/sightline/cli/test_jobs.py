@@ -20,6 +20,7 @@ FRAME = {"frame_id": "frame-0001", "source_id": "notes", "captured_at": "2026-01
         ("of-somebody-else", {"number": None}, "nothing found"),
         ("plates", {"readings": [{"text": "KAB 4721", "confidence": 0.9}]}, "KAB 4721"),
         ("plates", {"readings": []}, "nothing read"),
+        ("text", {"readings": [{"text": "", "unread": "script"}, {"text": "42"}]}, "(script not read), 42"),
     ],
 )
 def test_what_was_found_is_shown_whatever_the_pipeline_finds(

@@ -138,9 +138,33 @@ def test_findings_are_shown_in_short_and_asked_for_by_pipeline_field_and_job(
 def test_what_has_one_page_only_says_so(
     answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for arguments in (["passages", "KAB4721", "--like", "1"], ["jobs", "--status", "open"]):
+    for arguments in (
+        ["passages", "KAB4721", "--like", "1"],
+        ["passages", "KAB4?21", "--likely"],
+        ["jobs", "--status", "open"],
+    ):
         assert sightline(monkeypatch, *arguments, "--limit", "1001") == 2
         assert "--limit: at most 1000" in capsys.readouterr().err
+
+
+def test_plates_that_may_be_one_are_asked_for(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def page(query: dict[str, str]) -> dict[str, Any]:
+        asked.append(query)
+        return {"items": [{"text": "KAB4721", "likelihood": 0.93}]}
+
+    answers["/passages/likely"] = page
+    assert sightline(monkeypatch, "passages", "KAB4?21", "--likely", "--zone", "lane") == 0
+    said = capsys.readouterr().out
+    assert "likelihood" in said
+    assert "0.93" in said
+    assert asked == [{"text": "KAB4?21", "zone": "lane", "limit": "50"}]
+    for more in (["--like", "1"], ["--list", "deny"], ["--csv", "x.csv"]):
+        assert sightline(monkeypatch, "passages", "KAB4?21", "--likely", *more) == 2
+    assert sightline(monkeypatch, "passages", "--likely") == 2
 
 
 def test_status_is_one_screen(

@@ -32,7 +32,11 @@ def test_a_taken_port_is_refused(option: str, tmp_path: Path) -> None:
         port = other.getsockname()[1]
         free = ["--port", "1"] if option == "--flower-port" else []
         said = up("--data", str(tmp_path / "data"), *free, option, str(port))
+        kept = tmp_path / "kept"
+        kept.mkdir()
+        assert up("--data", str(kept), *free, option, str(port))[0] == 2
     assert said == (2, f"sightline: port {port} is taken; choose another with {option}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]  # what was not started leaves nothing
 
 
 def test_a_port_is_taken_by_whoever_listens_on_all_addresses() -> None:

@@ -46,6 +46,17 @@ def test_objects_are_counted_and_placed_and_speech_has_its_times() -> None:
     assert all(f"\n- {line}\n" in prompt for line in findings.used)
 
 
+def test_a_text_in_an_unknown_script_is_told_as_that() -> None:
+    def line(text: str, left: float) -> Written:
+        return Written(detection=thing("text", left), reading=Reading(text=text, confidence=0.8, unread="script"))
+
+    seen = Seen(width=100, height=100, texts=(line("", 0), line("42", 80)))
+    assert told(AskResult(frame=item("image"), seen=(seen,))).used == (
+        "Picture 1: text in a script that could not be read (left; confidence 0.90).",
+        'Picture 1: text "42 (script not read)" (right; confidence 0.80).',
+    )
+
+
 def test_plates_and_texts_are_told_with_their_places_and_the_text_of_a_plate_once() -> None:
     def written(text: str, left: float, label: str = "text") -> Written:
         return Written(detection=thing(label, left), reading=Reading(text=text, confidence=0.8) if text else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from sightline.errors import JobCancelledError, ModelError, RetryableError, SettingsError
 from sightline.pipelines.chat import ChatOptions
 from sightline.settings import Settings
-from tests.fake_openai import FakeOpenAi, break_off, hang, refuse
+from tests.fake_openai import FakeOpenAi, break_off, hang, refuse, say
 from workers.chat.engine import BadQuestionError, Question
 from workers.chat.openai.engine import OpenAiEngine
+from workers.chat.openai.refusals import ServerFailedError
 from workers.chat.opening import open_engine
 
 Open = Callable[..., tuple[OpenAiEngine, FakeOpenAi]]
@@ -56,9 +58,71 @@ def test_a_server_that_stays_away_is_waited_for_by_the_job(start: Open) -> None:
 def test_a_question_on_which_the_server_fails_each_time_is_given_up(start: Open) -> None:
     engine, fake = start(retries=1)
     fake.faults.extend([refuse(500, Retry_After="0.05")] * 2)
-    with pytest.raises(Exception, match="failed: 500") as caught:
+    with pytest.raises(ServerFailedError, match="failed: 500"):
         engine.begin(ask()).result(20)
-    assert not isinstance(caught.value, RetryableError)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            say("text/html; charset=utf-8", "<!doctype html>\n<h1>Log in</h1>"),
+            "text/html, '<!doctype html> <h1>Log in<",
+        ),
+        (say("text/plain", "ok"), "text/plain, 'ok'"),
+        (say("application/json", '{"status": "ok"}'), 'application/json, \'{"status": "ok"}\''),
+        (say("application/json", ""), "application/json, and an empty body"),
+        (say("text/event-stream", ""), "an empty stream"),
+        (say("text/event-stream", "data: [DONE]\n\n"), "an empty stream"),
+        (say("text/event-stream", "data: <html>\n\n"), "a stream with '<html>', which is no JSON"),
+        (say("text/event-stream", 'data: {"error": {"message": "no memory"}}\n\n'), "no memory"),
+        (say("text/html", "<h1>Not Found</h1>", 404), "404 <h1>Not Found</h1>"),
+        (say("application/json", '{"detail": "Method Not Allowed"}', 405), "405 {'detail'"),
+    ],
+)
+def test_what_is_no_such_server_is_asked_a_few_times_and_named(start: Open, fault: Any, said: str) -> None:
+    engine, fake = start(retries=1)
+    fake.faults.extend([fault] * 3)
+    with pytest.raises(ServerFailedError) as caught:
+        engine.begin(ask()).result(20)
+    text = str(caught.value)
+    assert text.startswith(f"SIGHTLINE_CHAT_URL: {fake.url} does not answer as a server of language models, but ")
+    assert said in text
+    assert len(fake.seen) <= 2
+
+
+def test_an_address_that_leads_elsewhere_is_named(start: Open) -> None:
+    engine, fake = start()
+    fake.faults.append(refuse(308, Location="https://models.example/v1/chat/completions"))
+    with pytest.raises(ServerFailedError, match=r"^SIGHTLINE_CHAT_URL: .* redirects to https://models.example/v1/chat"):
+        engine.begin(ask()).result(20)
+
+
+def test_a_server_that_knows_no_streams_is_understood(start: Open) -> None:
+    engine, fake = start()
+    body = {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 2},
+        "model": "small",
+    }
+    fake.faults.append(say("application/json; charset=utf-8", json.dumps(body)))
+    told: list[Any] = []
+    question = ask()
+    question.tell = told.append
+    answer = engine.begin(question).result(20)
+    assert (answer.text, answer.finish_reason, answer.model) == ("Paris.", "stop", "small")
+    assert (answer.prompt_tokens, answer.answer_tokens) == (7, 2)
+    assert told == [{"text": "Paris."}]
+
+
+def test_a_page_in_place_of_a_server_is_refused_at_the_start() -> None:
+    fake = FakeOpenAi()
+    fake.page = "<html>Welcome</html>"
+    try:
+        with pytest.raises(SettingsError, match=r"SIGHTLINE_CHAT_URL: .* text/html, '<html>Welcome</html>'"):
+            open_engine(Settings(chat_engine="openai", chat_url=fake.url, chat_model="fake"))
+    finally:
+        fake.close()
 
 
 def test_an_answer_that_breaks_off_is_begun_again_by_its_job(start: Open) -> None:

@@ -1,0 +1,1 @@
+"""The same questions to the same model, as others would put them."""
