@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients test-kubernetes manifests release scan images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos soak fuzz accuracy passages weights docs clean
+.PHONY: help setup setup-dev demo up test test-paddle test-torch test-clients test-kubernetes test-redis manifests release scan images lint types bench bench-chat bench-lanes bench-search bench-retention bench-speech guard chaos alerts soak fuzz accuracy passages weights docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,11 @@ test-paddle: .venv/up ## the recognizer suite with PaddleOCR, in an environment 
 	@$(PADDLE_VENV)/bin/python -m pip install -q --disable-pip-version-check -c deploy/constraints-paddle.txt -e ".[paddle]" pytest pytest-asyncio pytest-timeout
 	@$(BIN)/python -m workers.recognizers.paddle_folder data/paddleocr
 	@SIGHTLINE_PADDLEOCR_DIR=data/paddleocr $(PADDLE_VENV)/bin/python -m pytest tests/unit/workers/recognizers/test_suite.py
+
+REDIS_VENV ?= .venv-redis
+test-redis: .venv/dev ## the delivery suite on Redis 7 and 8, Valkey 8 and 9, each where it can be had
+	@$(PYTHON) -m venv $(REDIS_VENV)
+	@$(BIN)/python -m tests.redis_servers $(REDIS_VENV)
 
 TORCH_VENV ?= .venv-torch
 test-torch: ## parity of torch with the exported models, in an environment of its own (several GB)
@@ -111,6 +116,8 @@ fuzz: .venv/dev ## thousands of damaged pictures and strange requests (FUZZ_PICT
 		tests/unit/sightline/images/test_images_hostile.py tests/acceptance/test_hostile_pictures.py tests/acceptance/test_api_contract.py 2>/dev/null
 
 MINUTES ?= 30
+alerts: .venv/dev ## what each fault of `make chaos` has Prometheus fire, and nothing else (ARGS='--only redis-kill'); half an hour
+	@$(BIN)/python -m benchmarks.chaos.alerts $(ARGS)
 soak: .venv/dev ## half an hour near capacity, prove that neither memory nor open files grow (MINUTES=30 ARGS=)
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 

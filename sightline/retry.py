@@ -9,7 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sightline.errors import NotPermittedError, RetryableError
+from sightline.errors import (
+    BrokerUnavailableError,
+    EngineUnavailableError,
+    NotPermittedError,
+    RetryableError,
+    StoreUnavailableError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +24,8 @@ T = TypeVar("T")
 _PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _RIGHTS_WITHIN_S: Final = 30.0
 _SAID_AGAIN_AFTER_S: Final = 60.0
+#: Not of the machine itself, as a lack of memory is.
+_OF_SERVICES: Final = (BrokerUnavailableError, EngineUnavailableError, StoreUnavailableError)
 
 
 class StoppedError(Exception):
@@ -51,6 +59,7 @@ class Patience:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._paused_at = float("-inf")
+        self._unanswered_at = float("-inf")
         self._sparing = Sparing()
 
     def stop(self) -> None:
@@ -64,8 +73,13 @@ class Patience:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether somebody waits for a service right now, or did a moment ago."""
+        """Whether somebody waits for something right now, or did a moment ago."""
         return time.monotonic() - self._paused_at < 2 * _PAUSES_S[-1]
+
+    @property
+    def waits_for_service(self) -> bool:
+        """The same, and what is waited for is a service that did not answer: Redis, the database, a model's server."""
+        return time.monotonic() - self._unanswered_at < 2 * _PAUSES_S[-1]
 
     def insist(self, call: Callable[[], T], what: str, *, between: Callable[[], bool] | None = None) -> T | None:
         """Call until it succeeds, pausing after each `RetryableError`. The log says why, once a minute for all.
@@ -100,6 +114,8 @@ class Patience:
                 if self._sparing.is_due(error):
                     log.warning("cannot %s yet, again in %.1f s: %s", what, pause_s, error)
                     said = True
+                if isinstance(error, _OF_SERVICES):
+                    self._unanswered_at = time.monotonic()
                 self.pause(pause_s)
             if between is not None and not between():
                 return None

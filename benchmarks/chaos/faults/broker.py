@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import random
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
-from benchmarks.chaos.faults.fault import Fault, wait_for
+from benchmarks.chaos.faults.fault import Fault, Lasting, wait_for
 from benchmarks.chaos.machine.system import System
 from benchmarks.chaos.switches import HELD_FILE, HOLD_FILE, REFUSED_FILE
 from sightline.celery.app import create_app
 from sightline.pipelines import registry
 
 
-class RedisKill(Fault):
+class RedisKill(Lasting):
     """kill -9 of Redis, a second away, back from its append-only file."""
 
-    name = "redis-kill"
+    name, lasts_s = "redis-kill", 1.0
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        system.kill_redis(away_s=1.0)
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
+        with system.killed(system.parts["redis"]):
+            yield
+        system.wait_for_redis()
 
 
 class RedisDisconnect(Fault):
@@ -32,36 +36,38 @@ class RedisDisconnect(Fault):
             system.redis.client_kill_filter(_type=kind, skipme=True)
 
 
-class RedisRefuses(Fault):
+class RedisRefuses(Lasting):
     """No message can be put on a list for three seconds; everything else works.
 
     A stage has work in hand when it begins, and it lasts until a hand-over was refused.
     """
 
-    name, repeats = "redis-refuses", False
+    name, repeats, lasts_s = "redis-refuses", False, 3.0
 
     def prepare(self, system: System) -> None:
         for name in (HELD_FILE, REFUSED_FILE):
             (system.folder / name).unlink(missing_ok=True)
         (system.folder / HOLD_FILE).touch()
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         wait_for(system.folder / HELD_FILE)
         system.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
         (system.folder / HOLD_FILE).unlink()
-        time.sleep(3.0)
+        yield
         wait_for(system.folder / REFUSED_FILE)
         system.redis.execute_command("ACL", "SETUSER", "default", "+lpush")
 
 
-class RedisFull(Fault):
+class RedisFull(Lasting):
     """Out of memory for three seconds: every command that could need more is refused."""
 
-    name = "redis-full"
+    name, lasts_s = "redis-full", 3.0
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         system.redis.config_set("maxmemory", 1)
-        time.sleep(3.0)
+        yield
         system.redis.config_set("maxmemory", 0)
 
 

@@ -3,47 +3,53 @@
 from __future__ import annotations
 
 import random
-import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
-from benchmarks.chaos.faults.fault import Fault, wait_for
+from benchmarks.chaos.faults.fault import Lasting, wait_for
 from benchmarks.chaos.machine.clock import STEP_S, step
-from benchmarks.chaos.machine.system import System
+from benchmarks.chaos.machine.system import TWICE_VISIBILITY_S, System
 from benchmarks.chaos.switches import CAMERA, MOOD_MET_FILE, RECEIVER_MOOD_FILE
 from storage.cameras import update_camera
 
 
-class KillDeliver(Fault):
+class KillDeliver(Lasting):
     """kill -9 of a deliver process while it sends."""
 
     name, repeats = "kill-deliver", False
 
-    def strike(self, system: System, rng: random.Random) -> None:
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
         time.sleep(rng.uniform(0.3, 1.0))  # until there are events
-        system.signal(system.pick("deliver", rng), signal.SIGKILL)
+        with system.killed(system.pick("deliver", rng)):
+            yield
 
 
-class ReceiverDown(Fault):
+class ReceiverDown(Lasting):
     """kill -9 of the receiver of webhooks, three seconds away."""
 
-    name, repeats = "receiver-down", False
+    name, repeats, lasts_s = "receiver-down", False, 3.0
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        system.kill(system.parts["receiver"], away_s=3.0)
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
+        with system.killed(system.parts["receiver"]):
+            yield
 
 
-class _ReceiverMood(Fault):
+class _ReceiverMood(Lasting):
     """Lasts until an event came in it."""
 
-    repeats = False
+    repeats, lasts_s = False, 3.0
     mood: ClassVar[str]
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         file, met = system.folder / RECEIVER_MOOD_FILE, system.folder / MOOD_MET_FILE
         met.unlink(missing_ok=True)
         file.write_text(self.mood)
-        time.sleep(3.0)
+        yield
         wait_for(met)
         file.unlink()
 
@@ -66,49 +72,55 @@ class ReceiverCut(_ReceiverMood):
     name = mood = "receiver-cut"
 
 
-class _Camera(Fault):
-    """A camera process reads a stream over HTTP while this lasts."""
+class _Camera(Lasting):
+    """While a camera process reads a stream over HTTP."""
 
-    def strike(self, system: System, rng: random.Random) -> None:
-        system.write(lambda database: update_camera(database, CAMERA, enabled=True))
-        time.sleep(2.5)  # it looks at the rows once a second, and opens the stream
-        self.disturb(system, rng)
-        time.sleep(2.5)
-        system.write(lambda database: update_camera(database, CAMERA, enabled=False))
-        time.sleep(1.5)
+    part: ClassVar[str]  #: what dies
 
-    def disturb(self, system: System, rng: random.Random) -> None:
-        raise NotImplementedError
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
+        with _streaming(system):
+            time.sleep(rng.uniform(0, 0.5))
+            with system.killed(system.parts[self.part]):
+                yield
 
 
 class CameraFlap(_Camera):
     """The stream of a camera breaks three times, and comes back after up to a second."""
 
-    name, repeats = "camera-flap", False
+    name, part, repeats = "camera-flap", "stream", False
 
-    def disturb(self, system: System, rng: random.Random) -> None:
-        for _ in range(3):
-            system.kill(system.parts["stream"], away_s=rng.uniform(0.1, 1.0))
-            time.sleep(1.5)
+    def strike(self, system: System, rng: random.Random) -> None:
+        with _streaming(system):
+            for _ in range(3):
+                system.kill(system.parts[self.part], away_s=rng.uniform(0.1, 1.0))
+                time.sleep(1.5)
 
 
 class KillCamera(_Camera):
     """kill -9 of the camera process."""
 
-    name, repeats = "kill-camera", False
-
-    def disturb(self, system: System, rng: random.Random) -> None:
-        time.sleep(rng.uniform(0, 0.5))
-        system.signal(system.parts["camera"], signal.SIGKILL)
+    name, part, repeats = "kill-camera", "camera", False
 
 
-class ClockStep(Fault):
+class ClockStep(Lasting):
     """The clock of one worker is an hour ahead, or behind, for twice the visibility time-out."""
 
-    name = "clock-step"
+    name, lasts_s = "clock-step", TWICE_VISIBILITY_S
 
-    def strike(self, system: System, rng: random.Random) -> None:
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
         part = system.pick_worker(rng)
         step(system.folder, part.name, rng.choice((-STEP_S, STEP_S)))
-        time.sleep(2 * system.settings.visibility_timeout_s)
+        yield
         step(system.folder, part.name, 0)
+
+
+@contextmanager
+def _streaming(system: System) -> Iterator[None]:
+    system.write(lambda database: update_camera(database, CAMERA, enabled=True))
+    time.sleep(2.5)  # the camera process looks at the rows once a second, and opens the stream
+    yield
+    time.sleep(2.5)
+    system.write(lambda database: update_camera(database, CAMERA, enabled=False))
+    time.sleep(1.5)

@@ -6,14 +6,17 @@ import errno
 import os
 import random
 import sqlite3
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from io import FileIO
+from pathlib import Path
 
-from benchmarks.chaos.faults.fault import Fault
-from benchmarks.chaos.machine.system import System
+from benchmarks.chaos.faults.fault import Lasting
+from benchmarks.chaos.machine.system import TWICE_VISIBILITY_S, System
 
 
-class _OfPostgres(Fault):
+class _OfPostgres(Lasting):
     @classmethod
     def missing(cls, database: str) -> str:
         return "" if database == "postgresql" else "SQLite is no server; use --database postgresql"
@@ -22,60 +25,75 @@ class _OfPostgres(Fault):
 class DatabaseKill(_OfPostgres):
     """kill -9 of PostgreSQL with all its processes, two seconds away, back by its own crash recovery."""
 
-    name, repeats = "database-kill", False
+    name, repeats, lasts_s = "database-kill", False, 2.0
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        system.kill(system.parts["postgres"], away_s=2.0)
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
+        with system.killed(system.parts["postgres"]):
+            yield
 
 
 class DatabaseReadOnly(_OfPostgres):
     """PostgreSQL can be read and takes no row for twice the visibility time-out, as after a switch to a standby."""
 
-    name, repeats = "database-read-only", False
+    name, repeats, lasts_s = "database-read-only", False, TWICE_VISIBILITY_S
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         _let_write(system.settings.sqlalchemy_url, allowed=False)
-        time.sleep(2 * system.settings.visibility_timeout_s)
+        yield
         _let_write(system.settings.sqlalchemy_url, allowed=True)
 
 
-class DatabaseLocked(Fault):
+class DatabaseLocked(Lasting):
     """Somebody else holds the lock that writers need for longer than the visibility time-out."""
 
-    name, repeats = "database-locked", False
+    name, repeats, lasts_s = "database-locked", False, TWICE_VISIBILITY_S
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         lock = _lock_sqlite if system.settings.sqlalchemy_url.startswith("sqlite") else _lock_postgres
-        lock(system.settings.sqlalchemy_url, 2 * system.settings.visibility_timeout_s)
+        with lock(system.settings.sqlalchemy_url):
+            yield
 
 
-class FramesFail(Fault):
+class FramesFail(Lasting):
     """The folder of the frame store is no folder for three seconds."""
 
-    name, repeats = "frames-fail", False
+    name, repeats, lasts_s = "frames-fail", False, 3.0
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         system.replace_frame_store(broken=True)
-        time.sleep(3.0)
+        yield
         system.replace_frame_store(broken=False)
 
 
-class DiskFull(Fault):
+class DiskFull(Lasting):
     """No space is left in the frame store's file system for three seconds."""
 
-    name, repeats = "disk-full", False
+    name, repeats, lasts_s = "disk-full", False, 3.0
 
     @classmethod
     def missing(cls, database: str) -> str:  # noqa: ARG003
         return "" if os.geteuid() == 0 else "only root may mount the small file system that it fills"
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
-        filler, until = system.frames_folder / ".filler", time.monotonic() + 3.0
-        with filler.open("wb", buffering=0) as file:
-            while time.monotonic() < until:
-                _fill(file)  # pictures that are freed make room
-                time.sleep(0.01)
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
+        filler, over = system.frames_folder / ".filler", threading.Event()
+        filling = threading.Thread(target=_keep_full, args=(filler, over))
+        filling.start()
+        yield
+        over.set()
+        filling.join()
         filler.unlink()
+
+
+def _keep_full(filler: Path, over: threading.Event) -> None:
+    """Pictures that are freed make room."""
+    with filler.open("wb", buffering=0) as file:
+        while not over.wait(0.01):
+            _fill(file)
 
 
 def _fill(file: FileIO) -> None:
@@ -88,20 +106,22 @@ def _fill(file: FileIO) -> None:
                 raise
 
 
-def _lock_sqlite(url: str, seconds: float) -> None:
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30, isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
-    time.sleep(seconds)
-    connection.execute("ROLLBACK")
-    connection.close()
+@contextmanager
+def _lock_sqlite(url: str) -> Iterator[None]:
+    path = url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
 
 
-def _lock_postgres(url: str, seconds: float) -> None:
+@contextmanager
+def _lock_postgres(url: str) -> Iterator[None]:
     import psycopg
 
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE jobs, frames, deliveries IN ACCESS EXCLUSIVE MODE")
-        time.sleep(seconds)
+        yield
         connection.rollback()
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
-from benchmarks.chaos.faults.fault import Fault
-from benchmarks.chaos.machine.system import System
+from benchmarks.chaos.faults.fault import Fault, Lasting
+from benchmarks.chaos.machine.system import TWICE_VISIBILITY_S, System
 from benchmarks.chaos.switches import NO_MEMORY_FILE, SLOW_FILE, SLOW_S
 
 
-class _KillWorker(Fault):
+class _KillWorker(Lasting):
     """kill -9."""
 
     role: ClassVar[str]
 
-    def strike(self, system: System, rng: random.Random) -> None:
-        system.signal(system.pick(self.role, rng), signal.SIGKILL)
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
+        with system.killed(system.pick(self.role, rng)):
+            yield
 
 
 class KillDetect(_KillWorker):
@@ -56,15 +60,16 @@ class TermKill(Fault):
             system.signal(part, signal.SIGKILL)
 
 
-class Freeze(Fault):
+class Freeze(Lasting):
     """SIGSTOP for twice the visibility time-out: the worker comes back and believes that its messages are its own."""
 
-    name = "freeze"
+    name, lasts_s = "freeze", TWICE_VISIBILITY_S
 
-    def strike(self, system: System, rng: random.Random) -> None:
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:
         part = system.pick_worker(rng)
         system.signal(part, signal.SIGSTOP)
-        time.sleep(2 * system.settings.visibility_timeout_s)
+        yield
         system.signal(part, signal.SIGCONT)
 
 
@@ -78,15 +83,16 @@ class SlowModel(Fault):
         time.sleep(SLOW_S)
 
 
-class MemoryShort(Fault):
+class MemoryShort(Lasting):
     """For half a second no detector gets memory."""
 
-    name = "memory-short"
+    name, lasts_s = "memory-short", 0.5
 
-    def strike(self, system: System, rng: random.Random) -> None:  # noqa: ARG002
+    @contextmanager
+    def wrong(self, system: System, rng: random.Random) -> Iterator[None]:  # noqa: ARG002
         file = system.folder / NO_MEMORY_FILE
         file.touch()
-        time.sleep(0.5)
+        yield
         file.unlink()
 
 

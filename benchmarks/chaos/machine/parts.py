@@ -6,8 +6,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,12 +74,18 @@ class Parts:
             if part.process is not None and part.process.poll() is None:
                 _send(part, number)
 
-    def kill(self, part: Part, away_s: float) -> None:
-        """kill -9, and so long nobody starts it again."""
+    @contextmanager
+    def killed(self, part: Part) -> Iterator[None]:
+        """kill -9, and nobody starts it again inside of this."""
         part.held = True
         self.signal(part, signal.SIGKILL)
-        time.sleep(away_s)
+        yield
         part.held = False
+
+    def kill(self, part: Part, away_s: float) -> None:
+        """kill -9, and so long nobody starts it again."""
+        with self.killed(part):
+            time.sleep(away_s)
 
     def tell(self, part: Part, line: bytes) -> None:
         """Write to its input; whichever process comes after this one is told the same first."""

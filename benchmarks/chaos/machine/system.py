@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import redis
 
@@ -39,11 +39,13 @@ from storage.sinks.sinks import add_sink, new_sink
 
 T = TypeVar("T")
 
+#: Faults that last so long outlast the lease of a message.
+TWICE_VISIBILITY_S: Final = 6.0
 _READY_TIMEOUT_S = 60
 _DISK_MB = 16
 #: Short, so that recovery is seen within seconds; the ratios are about those of the defaults.
 _FAST = {
-    "visibility_timeout_s": 3,
+    "visibility_timeout_s": TWICE_VISIBILITY_S / 2,
     "job_timeout_s": 12,
     "sweep_interval_s": 1,
     "max_open_frames_per_source": 400,
@@ -71,6 +73,7 @@ class Needs:
     questions: float = 0.3  #: the share of jobs that are questions and recordings
     small_disk: bool = False
     stepped_clocks: bool = False
+    observed: bool = False  #: an API runs too, and each role serves its metrics
 
 
 class System:
@@ -98,7 +101,8 @@ class System:
         self._path = os.pathsep.join(filter(None, (str(folder / PACKAGES), os.environ.get("PYTHONPATH"))))
         self._parts = Parts(folder, self._environment())
         self.parts, self.signal, self.log_of = self._parts.by_name, self._parts.signal, self._parts.log_of
-        self.kill = self._parts.kill
+        self.kill, self.killed = self._parts.kill, self._parts.killed
+        self.metrics_ports: dict[str, int] = {}  #: by the name of the part
 
     def start(self) -> None:
         """Returns when every worker consumes."""
@@ -109,7 +113,8 @@ class System:
         self.write(lambda _: upgrade(self.settings.sqlalchemy_url))
         receiver, stream, model = _free_ports(3)
         self._prepare_rows(f"http://127.0.0.1:{receiver}/hook", f"http://127.0.0.1:{stream}/gate")
-        self._parts.start(self.roles(receiver, stream, model))
+        roles = list(self.roles(receiver, stream, model))
+        self._parts.start(self._observed(roles) if self._needs.observed else roles)
         self._parts.keep_alive()
 
     def services(self) -> Iterator[Part]:
@@ -154,11 +159,6 @@ class System:
     def send_order(self, order: Order) -> None:
         self._parts.tell(self.parts["producer"], order.dump())
 
-    def kill_redis(self, away_s: float) -> None:
-        """kill -9; it comes back from its append-only file."""
-        self.kill(self.parts["redis"], away_s)
-        self.wait_for_redis()
-
     def wait_for_redis(self) -> None:
         until = time.monotonic() + _READY_TIMEOUT_S
         while True:
@@ -192,6 +192,16 @@ class System:
     def pixels(self) -> list[str]:
         """Names in the frame store. Files of a write that was cut off are left to its pruning."""
         return sorted(path.name for path in self.frames_folder.glob("*/*") if not path.name.startswith("."))
+
+    def _observed(self, roles: Sequence[Part]) -> list[Part]:
+        (api_port,) = _free_ports(1)
+        ours = [part for part in roles if part.name not in ("receiver", "stream", "producer")]
+        environment = {f"{PREFIX}API_PORT": str(api_port)}
+        ours.append(Part("api", _python("api"), ready=b"startup complete", environment=environment))
+        self.metrics_ports = dict(zip((part.name for part in ours), _free_ports(len(ours)), strict=True))
+        for part in ours:
+            part.environment = {**part.environment, f"{PREFIX}METRICS_PORT": str(self.metrics_ports[part.name])}
+        return [*ours, *(part for part in roles if part.name not in self.metrics_ports)]
 
     def _environment(self) -> Mapping[str, str]:
         given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set)

