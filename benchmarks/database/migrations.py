@@ -1,4 +1,4 @@
-"""How long a write waits while the tables change: `python -m benchmarks.migrations [--rows N] [--since REVISION]`.
+"""How long a write waits while tables change: `python -m benchmarks.database.migrations [--rows N] [--since REVISION]`.
 
 Fills the passages of a PostgreSQL of its own, as they were in an older revision, by `generate_series`. Then a writer
 adds one after the other, alone at first and then while `upgrade` runs, and each write is timed.
