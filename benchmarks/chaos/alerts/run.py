@@ -37,7 +37,13 @@ def run(names: Sequence[str], folder: Path, database: str) -> Iterator[tuple[str
     """The alerts of each fault, one after the other."""
     frames = 16 * _BUNDLES_PER_FAULT * (len(names) + 1)
     needs = Needs(
-        1, frames, database, small_disk="disk-full" in names, stepped_clocks="clock-step" in names, observed=True
+        1,
+        frames,
+        database,
+        questions=0.0,
+        small_disk="disk-full" in names,
+        stepped_clocks="clock-step" in names,
+        observed=True,
     )
     with installed(folder / PACKAGES):
         system = System(folder, needs)
@@ -64,9 +70,9 @@ class _Watch:
         fault, rng, ticks = FAULTS[name](), random.Random(name), self._scrapes.ticks
         first = len(ticks)
         self._load(_BEFORE_S)
-        while fault.poison and not fault.forks and self._bundles[self._published].pipeline == FORKS:
+        while fault.poison and fault.pipeline != FORKS and self._bundles[self._published].pipeline == FORKS:
             self._load(1)  # there it would be one branch that fails
-        self._publish(_HELD_S + _AFTER_S, poison=fault.poison, forks=fault.forks)
+        self._publish(_HELD_S + _AFTER_S, poison=fault.poison, pipeline=fault.pipeline or "")
         fault.prepare(self._system)
         lasted: list[Sample] = []
         if isinstance(fault, Lasting):
@@ -86,11 +92,11 @@ class _Watch:
         self._publish(seconds)
         time.sleep(seconds)
 
-    def _publish(self, over_s: int, *, poison: bool = False, forks: bool = False) -> None:
+    def _publish(self, over_s: int, *, poison: bool = False, pipeline: str = "") -> None:
         """One bundle a second."""
         self._published += over_s
         until = self._bundles[self._published - 1].end
-        self._system.send_order(Order(until, 0, over_s=over_s, poison=poison, forks=forks))
+        self._system.send_order(Order(until, 0, over_s=over_s, poison=poison, pipeline=pipeline))
 
     def _wait_until_well(self) -> None:
         """Until nothing is open any more, and every role is as it was."""
