@@ -15,17 +15,18 @@ from pathlib import Path
 
 from benchmarks.chaos.alerts.expected import EXPECTED
 from benchmarks.chaos.alerts.run import run
+from benchmarks.chaos.faults import OF_FRAMES
 from benchmarks.chaos.machine.postgres import find_binaries
 from benchmarks.chaos.run import missing_faults
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos.alerts", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=EXPECTED, metavar="FAULT", default=[], help=", ".join(EXPECTED))
+    parser.add_argument("--only", nargs="+", choices=OF_FRAMES, metavar="FAULT", default=[], help=", ".join(OF_FRAMES))
     arguments = parser.parse_args()
     database = "postgresql" if find_binaries() else "sqlite"
     missing = missing_faults(database)
-    names = [name for name in arguments.only or EXPECTED if name not in missing]
+    names = [name for name in arguments.only or OF_FRAMES if name not in missing]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended
     folder, wrong = Path(tempfile.mkdtemp(prefix="sightline-alerts-")), 0
     for name, found in run(names, folder, database):

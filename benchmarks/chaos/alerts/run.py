@@ -70,7 +70,7 @@ class _Watch:
         fault, rng, ticks = FAULTS[name](), random.Random(name), self._scrapes.ticks
         first = len(ticks)
         self._load(_BEFORE_S)
-        while fault.poison and not fault.pipeline and self._bundles[self._published].pipeline == FORKS:
+        while fault.poison and fault.pipeline != FORKS and self._bundles[self._published].pipeline == FORKS:
             self._load(1)  # there it would be one branch that fails
         self._publish(_HELD_S + _AFTER_S, poison=fault.poison, pipeline=fault.pipeline or "")
         fault.prepare(self._system)

@@ -49,8 +49,9 @@ from benchmarks.chaos.faults.workers import (
     SlowModel,
     TermKill,
 )  # fmt: skip
+from benchmarks.chaos.questions import QUESTIONS
 
-__all__ = ["FAULTS", "QUICK", "Fault", "plan_faults"]
+__all__ = ["FAULTS", "OF_FRAMES", "QUICK", "Fault", "plan_faults"]
 
 FAULTS: dict[str, type[Fault]] = {
     fault.name: fault
@@ -65,6 +66,9 @@ FAULTS: dict[str, type[Fault]] = {
         ReceiverDown, ReceiverSlow, Receiver500, ReceiverCut, CameraFlap, ClockStep,
     )
 }  # fmt: skip
+
+#: Those for which nobody has to ask anything.
+OF_FRAMES = tuple(name for name, fault in FAULTS.items() if fault.pipeline not in QUESTIONS)
 
 #: One of each sort, for a run of two minutes.
 QUICK = (
