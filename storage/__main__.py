@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 from sightline.blobs.opening import open_frame_store
 from sightline.errors import BadMessageError, SightlineError
@@ -23,8 +23,10 @@ from storage.accounting.ledger_snapshots import missing_rows
 from storage.database.acting import DONE, FAILED, Act, act_of_this_user, acting
 from storage.database.engine import Database
 from storage.database.opening import open_database, require_existing
-from storage.database.revision import check_revision, current_revision, expected_revision, upgrade
+from storage.database.revision import check_revision, current_revision, downgrade, expected_revision, upgrade
 from storage.retention.retention import Horizons, count_old, remove_old
+
+_HAS_A_LOG: Final = "0004"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,10 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings()
         url = settings.sqlalchemy_url
-        if options.action == "upgrade":
-            with acting(act_of_this_user("upgrade")):
-                print(upgrade(url))
-            return 0
+        if options.action in ("upgrade", "downgrade"):
+            return _migrate(options, url)
         require_existing(url)
         database = open_database(url)
         try:
@@ -50,10 +50,31 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _migrate(options: argparse.Namespace, url: str) -> int:
+    """It is noted afterwards: the log is one of the tables."""
+    if options.action == "upgrade":
+        act = act_of_this_user("upgrade")
+        revision = upgrade(url)
+    else:
+        act = act_of_this_user("downgrade", options.revision)
+        require_existing(url)
+        revision = downgrade(url, options.revision)
+    database = open_database(url)
+    try:
+        if revision >= _HAS_A_LOG:
+            record(database, act, DONE)
+    finally:
+        database.close()
+    print(revision)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m storage", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("upgrade", help="create the tables or bring them up to date")
+    down = actions.add_parser("downgrade", help="back to the tables of an older version, without what came since")
+    down.add_argument("revision", help="as `current` of that version says it needs, such as 0016")
     actions.add_parser("current", help="show the revision of the tables")
     actions.add_parser("installation", help="show the id of the installation, for SIGHTLINE_INSTALLATION_ID")
     create = actions.add_parser("create-key", help="make an API key; it is shown this once")

@@ -14,6 +14,7 @@ from deploy.manifests.pods import Manifest, deployment, migration
 from deploy.manifests.roles import Role, roles
 from deploy.manifests.scaled import scaled_object
 from deploy.manifests.stores import redis_config, store
+from deploy.manifests.volumes import bucket_policy, in_a_bucket, on_one_volume, with_that_volume
 
 HEADER: Final = "# Written by `python -m deploy.manifests`: do not edit.\n"
 #: What the workers on CPUs consume beside those of a profile, as .env.example says.
@@ -60,12 +61,16 @@ def kustomizations(version: str) -> dict[str, str]:
     fill, every = Fixed(), roles()
     files = {f"{role.name}.yaml": of_role(role, fill) for role in usual(every)}
     files |= {"stores.yaml": of_stores(fill), "claims.yaml": claims(fill), "network.yaml": policies(fill)}
+    worker = next(role for role in every if role.name == "worker-cpu")
     found = {f"base/{name}": HEADER + dumped(*documents) for name, documents in files.items()}
     found["base/kustomization.yaml"] = _kustomization(
         "Kustomization", resources=sorted(files), images=_images(usual(every), version)
     )
     found |= _component("postgres", store("postgres", fill))
     found |= _component("observe", [monitor(), rules()])
+    found |= _component("s3", [bucket_policy(every)], patches=in_a_bucket(every, fill))
+    models = on_one_volume(worker, fill)
+    found |= _component("models", models, images=_images([worker], version), patches=with_that_volume(every, fill))
     found |= _component("keda", _scaled(usual(every), fill))
     for profile in sorted({role.profile for role in every if role.profile}):
         its = [role for role in every if role.profile == profile]

@@ -13,7 +13,7 @@ Manifest = dict[str, Any]
 
 PART_OF: Final = {"app.kubernetes.io/part-of": "sightline"}
 COMPONENT: Final = "app.kubernetes.io/component"
-SECRET, SETTINGS = "sightline", "sightline-settings"
+SECRET, SETTINGS, PICTURES_SECRET = "sightline", "sightline-settings", "sightline-s3"
 USER: Final = 10001  #: of our images
 METRICS_PORT: Final = 9100
 _CHECK_EVERY_S: Final = 10
@@ -106,7 +106,7 @@ def container(role: Role, fill: Filling) -> Manifest:
             fill.of_role(role, "queues", word) if word == ",".join(role.queues) else word for word in role.command
         ],
         "env": [*_environment(role)],
-        "envFrom": [{"configMapRef": {"name": SETTINGS, "optional": True}}],
+        "envFrom": _settings(role),
         "resources": fill.of_role(role, "resources", _resources(role)),
         "securityContext": LOCKED,
         "volumeMounts": [
@@ -163,6 +163,14 @@ def _environment(role: Role) -> Iterator[Manifest]:
     if role.queues and "postgres" not in role.talks_to:
         # Its models get the cores that it asks for: else each of several pods would take all those of the node.
         yield {"name": "SIGHTLINE_THREADS", "valueFrom": {"resourceFieldRef": {"resource": "requests.cpu"}}}
+
+
+def _settings(role: Role) -> list[Manifest]:
+    """Of all roles; and where pictures are kept, for those that do, if it is no volume."""
+    found: list[Manifest] = [{"configMapRef": {"name": SETTINGS, "optional": True}}]
+    if "pictures" in role.volumes:
+        found.append({"secretRef": {"name": PICTURES_SECRET, "optional": True}})
+    return found
 
 
 def _source(volume: str) -> Manifest:

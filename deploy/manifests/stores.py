@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ _SHAPES: Final[dict[str, tuple[int, str, str, str | None, str]]] = {
     "postgres": (5432, "512Mi", "2Gi", "50Gi", "/var/lib/postgresql/data"),
 }
 _CONFIG: Final = "redis"
+_STARTS_WITHIN_S: Final = 3600  #: an append-only file is read, a write-ahead log is followed
 
 
 def redis_config() -> Manifest:
@@ -31,7 +34,11 @@ def store(name: str, fill: Filling) -> list[Manifest]:
     """Its service and its StatefulSet."""
     port, _, _, size, _ = _SHAPES[name]
     service = named("Service", name, _service(name, port), "v1")
-    template = {"metadata": {"labels": {**PART_OF, COMPONENT: name}}, "spec": _pod(name, fill)}
+    metadata: Manifest = {"labels": {**PART_OF, COMPONENT: name}}
+    if "configs" in compose()["services"][name]:  # read at the start alone: another content is another pod
+        content = json.dumps(redis_config()["data"], sort_keys=True).encode()
+        metadata["annotations"] = {"checksum/config": hashlib.sha256(content).hexdigest()}
+    template = {"metadata": metadata, "spec": _pod(name, fill)}
     spec: Manifest = {
         "serviceName": name,
         "selector": {"matchLabels": {COMPONENT: name, **PART_OF}},
@@ -74,7 +81,7 @@ def _pod(name: str, fill: Filling) -> Manifest:
         "resources": fill.of_all(f"{name}.resources", resources),
         "securityContext": LOCKED,
         "volumeMounts": mounts,
-        **_probes(its["healthcheck"]),
+        **_probes(name, its["healthcheck"]),
         **({"args": its["command"]} if "command" in its else {}),
     }
     return {
@@ -104,11 +111,16 @@ def _environment(given: dict[str, str], name: str) -> list[Manifest]:
     return found
 
 
-def _probes(check: dict[str, Any]) -> Manifest:
-    """Ready as in compose. Not killed for being slow: that would lose a second of the broker's memory for nothing."""
-    asks = {"exec": {"command": ["sh", "-c", check["test"][1]]}, "timeoutSeconds": seconds(check["timeout"])}
+def _probes(name: str, check: dict[str, Any]) -> Manifest:
+    """Ready as in compose. Not killed for being slow: that would lose a second of the broker's memory for nothing, and
+    have a database that recovers begin again, for ever."""
+    test = check["test"][1]
+    asks = {"exec": {"command": ["sh", "-c", test]}, "timeoutSeconds": seconds(check["timeout"])}
+    # Of PostgreSQL 1 says that it is there and lets nobody in yet.
+    lives = {"exec": {"command": ["sh", "-c", f"{test} || test $? -eq 1" if name == "postgres" else test]}}
     every = {"periodSeconds": seconds(check["interval"])}
     return {
+        "startupProbe": lives | {"periodSeconds": 10, "timeoutSeconds": 20, "failureThreshold": _STARTS_WITHIN_S // 10},
         "readinessProbe": asks | every | {"failureThreshold": 2},
-        "livenessProbe": asks | {"periodSeconds": 30, "timeoutSeconds": 20, "failureThreshold": 10},
+        "livenessProbe": lives | {"periodSeconds": 30, "timeoutSeconds": 20, "failureThreshold": 10},
     }

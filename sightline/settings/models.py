@@ -51,6 +51,11 @@ class ModelSettings(Group):
         "`voted`, it and PP-OCR where it is in doubt. Empty: `recognizer`. `auto`: `voted` with `plates-detector`, "
         "`recognizer` with any other detector.",
     )
+    plates_close_look: Literal["photos", "all", "none"] = Field(
+        "photos",
+        description="Where `plates` finds nothing on a picture of 960 px or more, it looks at its parts in full "
+        "size, which takes about seven times as long: on `photos`, on `all` frames, or `none`.",
+    )
     plate_countries: str = Field(
         "",
         description="Countries whose formats decide between characters that look alike (O and 0), such as `sk,cz`. "

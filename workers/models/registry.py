@@ -56,6 +56,8 @@ class ModelSpec(Value):
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0  #: of a detection, where it is above the settings'
     #: A box on a photo below this is kept where what is read in it is sure. None: all are.
     sure_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    #: Where nothing was found on a large picture, parts of it are looked at in full size.
+    close_look: bool = False
     call_ms: Annotated[float, Field(ge=0)] = 0.0  #: of a stub: how long it sleeps in a call, as if a GPU worked
     #: What is cut around its boxes for the next stage, as a share of their height; negative: less than the box.
     crop_margin: Annotated[float, Field(ge=-0.4, le=2)] = 0.0
@@ -95,6 +97,7 @@ BUILT_IN: Mapping[str, ModelSpec] = {
         last_look=192,
         min_confidence=0.4,
         sure_confidence=0.6,
+        close_look=True,
         crop_margin=0.15,
         context=0.5,
     ),

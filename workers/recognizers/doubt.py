@@ -24,7 +24,7 @@ def doubtful_ones(result: FrameResult, sure_box: float | None) -> frozenset[int]
         return frozenset()
     readings = {one.detection_index: one for one in result.readings}
     return frozenset(
-        index for index, box in enumerate(result.detections) if _is_doubtful(box, readings.get(index), sure_box)
+        index for index, box in enumerate(result.detections) if is_doubtful(box, readings.get(index), sure_box)
     )
 
 
@@ -44,7 +44,7 @@ def without_doubtful(result: FrameResult, sure_box: float | None) -> FrameResult
     return result.model_copy(update={"detections": kept, "readings": tuple(readings)})
 
 
-def _is_doubtful(box: Detection, reading: Reading | None, sure_box: float) -> bool:
+def is_doubtful(box: Detection, reading: Reading | None, sure_box: float) -> bool:
     if box.confidence >= sure_box:
         return False
     if reading is None:

@@ -33,9 +33,11 @@ from sightline.wire.models import LoadedModel
 from workers.batching.batcher import Batched, Batcher, Ticket
 from workers.batching.outcomes import outcome_of
 from workers.detectors import Detector, open_detector
+from workers.detectors.tiles import joined, tiles_of
 from workers.models.computing import computing
 from workers.models.files import must_be_fetched
 from workers.models.opening import Opening
+from workers.models.registry import ModelSpec, find_model
 from workers.pixels.decode_budget import DecodeBudget
 from workers.pixels.images import BgrImage, Picture, crop, decode_small, encode_jpeg, use_one_thread
 from workers.stages.services import Services
@@ -71,6 +73,7 @@ class _Loaded(NamedTuple):
     detector: Detector
     batcher: Batcher[BgrImage, list[Detection]]
     rooms: Mapping[Lane, DecodeBudget]  #: for decoded pictures
+    spec: ModelSpec
 
 
 class DetectStage:
@@ -138,6 +141,8 @@ class DetectStage:
                         results[pipeline].append(FrameResult(frame=frame, error=seen))
                         continue
                     picture, found = seen
+                    if pipeline == Pipeline.PLATES and not found.value and self._looks_closer(frame, loaded.spec):
+                        found = _closer(picture, found, loaded, job.lane)
                     model = loaded.detector.model
                     results[pipeline].append(self._result(frame, picture, found, loaded.detector, waited_s))
                     if pipeline in are_read:
@@ -196,7 +201,8 @@ class DetectStage:
         )
         # While the model looks at some, the next batches are decoded. With room for just one more, live frames waited
         # for its decoding beside bulk of single frames. No lane waits for the room of another.
-        return _Loaded(detector, batcher, {lane: DecodeBudget(4 * most * model.calls_at_once) for lane in Lane})
+        rooms = {lane: DecodeBudget(4 * most * model.calls_at_once) for lane in Lane}
+        return _Loaded(detector, batcher, rooms, find_model(name, settings))
 
     def _look(self, job: Job, models: Sequence[_Loaded]) -> Generator[Sequence[_Seen]]:
         """What each model sees on each frame, in order.
@@ -226,6 +232,11 @@ class DetectStage:
             while ahead:
                 yield from oldest()
                 share.give_back(_DECODED_AT_ONCE)
+
+    def _looks_closer(self, frame: FrameRef, spec: ModelSpec) -> bool:
+        """Whether there is time to look at the parts of a picture on which nothing was found."""
+        when = self._settings.plates_close_look
+        return spec.close_look and (when == "all" or (when == "photos" and frame.sequence is None))
 
     def _decode(self, frame: FrameRef, data: bytes | None, least_px: int) -> Picture | FrameError:
         max_mb, max_mpx = self._settings.max_image_mb, self._settings.max_image_mpx
@@ -312,6 +323,22 @@ def _seen(picture: Picture, tickets: Sequence[Ticket[BgrImage, list[Detection]]]
     """Wait for what each model saw."""
     outcomes = [outcome_of(ticket, "detect") for ticket in tickets]
     return [found if isinstance(found, FrameError) else (picture, found) for found in outcomes]
+
+
+def _closer(picture: Picture, found: Batched[list[Detection]], loaded: _Loaded, lane: Lane) -> Batched[list[Detection]]:
+    """What is found on parts of a picture; nothing, if one of them cannot be looked at.
+
+    A part does not show what a box is part of. So none is sure by itself: what is read in it has to be.
+    """
+    tiles = tiles_of(picture.image)
+    tickets = loaded.batcher.submit([tile.image for tile in tiles], lane)
+    looked = [one for one in (outcome_of(ticket, "detect") for ticket in tickets) if isinstance(one, Batched)]
+    if not tiles or len(looked) < len(tiles):
+        return found
+    most = 1.0 if loaded.spec.sure_confidence is None else 0.99 * loaded.spec.sure_confidence
+    boxes = joined(picture.image, tiles, [one.value for one in looked])
+    unsure = [one.model_copy(update={"confidence": min(one.confidence, most)}) for one in boxes]
+    return found._replace(value=unsure, inference_ms=found.inference_ms + sum(one.inference_ms for one in looked))
 
 
 def _crops(frame: FrameRef, image: BgrImage, detections: Sequence[Detection], margin: float) -> dict[str, BgrImage]:

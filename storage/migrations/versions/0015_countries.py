@@ -5,18 +5,22 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from storage.database.online import add_column, create_index
+
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
+ONLINE = True
+
 
 def upgrade() -> None:
-    op.add_column("readings", sa.Column("alternatives", sa.JSON(none_as_null=True), nullable=True))
+    add_column("readings", sa.Column("alternatives", sa.JSON(none_as_null=True), nullable=True))
     for table in ("readings", "passages"):
-        op.add_column(table, sa.Column("country", sa.String(), nullable=True))
-        op.add_column(table, sa.Column("country_confidence", sa.Double(), nullable=True))
-    op.create_index(op.f("ix_passages_country_first_seen"), "passages", ["country", "first_seen"])
+        add_column(table, sa.Column("country", sa.String(), nullable=True))
+        add_column(table, sa.Column("country_confidence", sa.Double(), nullable=True))
+    create_index("ix_passages_country_first_seen", "passages", ["country", "first_seen"])
 
 
 def downgrade() -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from storage.database.online import add_column
+
 revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
 
+ONLINE = True
+
 
 def upgrade() -> None:
-    op.add_column("sources", sa.Column("zones", sa.JSON(none_as_null=True), nullable=True))
-    op.add_column("frames", sa.Column("outside", sa.BigInteger(), nullable=True))
+    add_column("sources", sa.Column("zones", sa.JSON(none_as_null=True), nullable=True))
+    add_column("frames", sa.Column("outside", sa.BigInteger(), nullable=True))
     for table, column in _NAMES:
-        op.add_column(table, sa.Column(column, sa.String(), nullable=True))
+        add_column(table, sa.Column(column, sa.String(), nullable=True))
 
 
 def downgrade() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,44 @@ def test_all_components_go_together(tmp_path: Path) -> None:
     kinds = [each["kind"] for each in kustomized(overlay(tmp_path, names))]
     assert kinds.count("Deployment") == 6 + len(PROFILES)
     assert kinds.count("ScaledObject") == 2 + len(PROFILES)
+
+
+def test_pictures_in_a_bucket_need_no_claim(tmp_path: Path) -> None:
+    documents = kustomized(overlay(tmp_path, ("s3",)))
+    assert "pictures" not in [each["metadata"]["name"] for each in documents if each["kind"] != "Deployment"]
+    for name in ("api", "worker-write"):
+        spec = deployment(documents, name)
+        assert [volume["emptyDir"] for volume in spec["volumes"] if volume["name"] == "pictures"]
+        assert {"secretRef": {"name": "sightline-s3", "optional": True}} in spec["containers"][0]["envFrom"]
+
+
+def test_models_of_all_workers_lie_on_one_volume_that_a_job_fills(tmp_path: Path) -> None:
+    documents = kustomized(overlay(tmp_path, ("gpu", "chat", "models")))
+    for name in ("worker-cpu", "worker-gpu", "worker-chat"):
+        (volume,) = [each for each in deployment(documents, name)["volumes"] if each["name"] == "models"]
+        assert volume["persistentVolumeClaim"] == {"claimName": "models"}
+    (job,) = [each["spec"]["template"] for each in documents if each["metadata"]["name"] == "fetch-models"]
+    (container,) = job["spec"]["containers"]
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert container["image"] == f"sightline-worker-cpu:{version}"
+    assert {"name": "models", "persistentVolumeClaim": {"claimName": "models"}} in job["spec"]["volumes"]
+    assert not container.get("env")  # no password
+
+
+def deployment(documents: list[Manifest], name: str) -> Manifest:
+    (found,) = [each for each in documents if (each["kind"], each["metadata"]["name"]) == ("Deployment", name)]
+    return found["spec"]["template"]["spec"]
+
+
+def test_the_example_has_the_tags_of_its_base() -> None:
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    images = {
+        container["image"]
+        for each in kustomized(KUBERNETES / "example")
+        if each["kind"] in ("Deployment", "Job")
+        for container in each["spec"]["template"]["spec"]["containers"]
+    }
+    assert all(re.fullmatch(rf"registry\.example\.org/sightline-[\w-]+:{version}", image) for image in images), images
 
 
 def test_images_have_the_version_and_a_registry_of_ones_own(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sightline.cli import app
 from tests.integration.deploy.test_rendered import TOOLS
 from tests.manifests import ROOT
 
+FETCHING = ROOT / "deploy/kubernetes/components/models/resources.yaml"
 PAGE = (ROOT / "docs/how-to/kubernetes.md").read_text()
 COMMANDS = [
     line.partition("   #")[0].strip().removesuffix("| less").strip()
@@ -36,6 +37,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "deploy", folder / "deploy")
     shutil.copytree(ROOT / "deploy/observe/dashboards", folder / "dashboards")
     shutil.copy(ROOT / ".env.example", folder)
+    (folder / "s3.env").write_text("SIGHTLINE_PICTURES_URL=s3://bucket/pictures\n")
     (values,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (folder / "mine.yaml").write_text(values)
     return folder
@@ -64,7 +66,7 @@ def test_every_command_in_its_order(checkout: Path) -> None:
             run(checkout, *words)
         elif words[:2] == ["kubectl", "kustomize"] or words[:2] == ["kubectl", "apply"]:
             rendered = run(checkout, str(TOOLS / "kubectl"), "kustomize", words[-1])
-            there = there or names_in(rendered)
+            there = there or names_in(rendered) | names_in(FETCHING.read_text())
             assert "registry.example.org/sightline-api:0.1.0" in rendered
             assert re.search(r"name: sightline-settings-\w{10}$", rendered, re.MULTILINE)
         elif "create" in words:

@@ -8,10 +8,18 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from sightline.errors import SettingsError
 from storage.cameras import list_cameras
 from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.database.revision import alembic_config, check_revision, current_revision, expected_revision, upgrade
+from storage.database.revision import (
+    alembic_config,
+    check_revision,
+    current_revision,
+    downgrade,
+    expected_revision,
+    upgrade,
+)
 from storage.jobs.rows import letter_id
 from storage.passages.search import find_passages
 from storage.results import queries
@@ -51,6 +59,17 @@ def test_downgrade_leaves_nothing(empty_url: str) -> None:
     with database.read() as connection:
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
     database.close()
+
+
+def test_back_to_the_tables_of_an_older_version_and_forth_again(empty_url: str) -> None:
+    with pytest.raises(SettingsError, match="'0016' is none that the tables had"):
+        downgrade(empty_url, "0016")
+    upgrade(empty_url)
+    assert downgrade(empty_url, "0016") == "0016"
+    for refused in ("0017", "9999"):
+        with pytest.raises(SettingsError, match="expected one of 0016, 0015"):
+            downgrade(empty_url, refused)
+    assert upgrade(empty_url) == expected_revision()
 
 
 def test_letters_from_before_get_their_name(empty_url: str) -> None:

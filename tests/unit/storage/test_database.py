@@ -101,6 +101,7 @@ def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
         assert (before.returncode, f"there is no database {tmp_path}/a b%/file.sqlite3" in before.stderr) == (1, True)
     assert not (tmp_path / "a b%").exists()
     assert run("upgrade").stdout == f"{expected_revision()}\n"
+    assert (run("downgrade", "0003").stdout, run("upgrade").returncode) == ("0003\n", 0)
     after = run("current")
     assert (after.returncode, after.stdout, after.stderr) == (0, f"{expected_revision()}\n", "")
     assert (tmp_path / "a b%" / "file.sqlite3").stat().st_mode & 0o777 == 0o600

@@ -71,6 +71,50 @@ def test_a_model_says_how_much_is_cut_around_its_boxes(margin: float, monkeypatc
     assert crop.shape[:2] == (round(bottom - top + pad), round(right - left + pad))
 
 
+@pytest.mark.parametrize(
+    ("when", "is_photo", "found", "looks"),
+    [
+        ("photos", True, False, 7),
+        ("photos", True, True, 1),
+        ("photos", False, False, 1),
+        ("all", False, False, 7),
+        ("none", True, False, 1),
+    ],
+)
+def test_a_large_picture_with_nothing_on_it_is_looked_at_in_parts(
+    when: Any, is_photo: bool, found: bool, looks: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In full size the plate at (1000, 600) is seen; `found`: there is a large one beside it, which is seen at once."""
+    shapes: list[tuple[int, ...]] = []
+
+    def look(_self: StubDetector, images: Sequence[Any]) -> list[list[Detection]]:
+        shapes.extend(image.shape[:2] for image in images)
+        small = Detection(xyxy=(360, 520, 450, 540), label="plate", class_id=0, confidence=0.7)
+        large = Detection(xyxy=(100, 100, 400, 200), label="plate", class_id=0, confidence=0.5)
+        return [
+            [large] * found if image.shape[1] > 640 else [small] * bool(image[530, 400, 0] > 99) for image in images
+        ]
+
+    models = tmp_path / "models.toml"
+    models.write_text('[models.close]\nkind = "stub"\nlabels = ["plate"]\nsure_confidence = 0.6\nclose_look = true\n')
+    monkeypatch.setattr(StubDetector, "detect", look)
+    settings = STUBS.model_copy(update={"models_file": models, "plates_model": "close", "plates_close_look": when})
+    (ref,) = make_frame_refs(1)
+    ref = ref.model_copy(update={"sequence": None if is_photo else "live"})
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    picture[600:620, 1000:1090] = 255
+    frames = MemoryFrameStore()
+    frames.put_many({ref.frame_id: encode_jpeg(picture)})
+    stage = DetectStage(settings, frames, "test")
+    shapes.clear()
+    step = stage.work(Step(DETECT_TASK, Message(job=job_of([ref]))))
+    stage.close()
+    left = [(one.xyxy, one.confidence) for one in step.message.results[0].detections]
+    assert len(shapes) == looks
+    assert left == [((1000, 600, 1090, 620), 0.594)] * (looks > 1) + [((100, 100, 400, 200), 0.5)] * found
+    assert len(step.payload or ()) == len(left)
+
+
 @pytest.mark.parametrize(("max_batch_size", "expected"), [(1, 4), (8, 32)])
 def test_only_a_few_pictures_are_decoded_ahead_of_the_model(
     max_batch_size: int, expected: int, held_up: HeldUp

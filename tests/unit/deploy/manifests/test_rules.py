@@ -7,7 +7,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from deploy.manifests import stores
+from deploy.manifests.filling import Fixed
 from deploy.manifests.pods import COMPONENT
+from deploy.manifests.stores import store
 from tests.manifests import documents, of_kind, pods
 
 ALL = ("base", "components")
@@ -73,7 +76,7 @@ def test_selectors_find_their_own_pods_and_no_others() -> None:
     for name, its in budgets.items():
         assert selected(its["spec"]["selector"]["matchLabels"]) == [name]
         assert its["spec"]["maxUnavailable"] == 1
-    assert set(PODS) - set(budgets) == {"migrate", "postgres"}
+    assert set(PODS) - set(budgets) == {"migrate", "postgres", "fetch-models"}
 
 
 def selected(labels: dict[str, str]) -> list[str]:
@@ -130,6 +133,33 @@ def test_stores_and_workers_go_nowhere_else_and_nobody_asks_clouds_for_passwords
     assert set(out) == {"api", "camera", "deliver"}
     assert all("169.254.0.0/16" in peer["ipBlock"]["except"] for peers in out.values() for peer in peers)
     assert not may_connect("worker-cpu", "api", 8080)
+
+
+def test_who_fetches_models_gets_out_and_to_no_store() -> None:
+    (policy,) = [its for name, its in of_kind("NetworkPolicy", "components/models").items()]
+    assert policy["spec"]["podSelector"]["matchExpressions"][0]["values"] == ["fetch-models"]
+    assert not any(may_connect("fetch-models", store, port) for store, port in STORES.items())
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_has_an_hour_to_recover(name: str) -> None:
+    (container,) = PODS[name]["spec"]["containers"]
+    starts = container["startupProbe"]
+    assert starts["periodSeconds"] * starts["failureThreshold"] == 3600
+    accepts, lives = (container[name]["exec"]["command"][-1] for name in ("readinessProbe", "livenessProbe"))
+    assert (name == "postgres") == (lives == f"{accepts} || test $? -eq 1")
+
+
+def test_other_rights_in_redis_are_another_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sums() -> set[str]:
+        templates = [store(name, Fixed())[1]["spec"]["template"] for name in ("redis", "frames")]
+        return {template["metadata"]["annotations"]["checksum/config"] for template in templates}
+
+    (before,) = sums()
+    assert PODS["redis"]["metadata"]["annotations"]["checksum/config"] == before
+    data = stores.redis_config()["data"]
+    monkeypatch.setattr(stores, "redis_config", lambda: {"data": data | {"users.acl": "user default off"}})
+    assert sums() != {before}
 
 
 def test_redis_has_our_users_and_keeps_to_the_settings_of_compose() -> None:

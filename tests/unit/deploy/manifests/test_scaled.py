@@ -96,7 +96,7 @@ def test_what_is_asked_for_is_measured_and_labeled() -> None:
         assert all(template["metadata"]["labels"][label] == name for label in labels)
         (ports,) = [each.get("ports", []) for each in template["spec"]["containers"]]
         assert ("metrics" in [port["name"] for port in ports]) == (
-            name not in ("migrate", "flower", *("redis", "frames", "postgres"))
+            name not in ("migrate", "fetch-models", "flower", *("redis", "frames", "postgres"))
         )
     alerts = (ROOT / "deploy/observe/alerts.yml").read_text()
     assert 'job="sightline"' in alerts
