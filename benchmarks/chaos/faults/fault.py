@@ -46,20 +46,6 @@ class Fault:
         raise NotImplementedError
 
 
-class Lasting(Fault):
-    """A fault that lasts as long as somebody wants; in a round `lasts_s`."""
-
-    lasts_s: ClassVar[float] = 0.0
-
-    def wrong(self, system: System, rng: random.Random) -> AbstractContextManager[None]:
-        """Inside of it something is wrong. Raises NotStruckError."""
-        raise NotImplementedError
-
-    def strike(self, system: System, rng: random.Random) -> None:
-        with self.wrong(system, rng):
-            time.sleep(self.lasts_s)
-
-
 class Dies(Fault):
     """kill -9 of the worker that comes to one point first."""
 
@@ -73,6 +59,20 @@ class Dies(Fault):
         if not wait_for(system.folder / DIED_FILE):
             (system.folder / self.file).unlink(missing_ok=True)
             raise NotStruckError(f"no worker came to {self.file}")
+
+
+class Lasting(Fault):
+    """A fault that lasts as long as somebody wants; in a round `lasts_s`."""
+
+    lasts_s: ClassVar[float] = 0.0
+
+    def wrong(self, system: System, rng: random.Random) -> AbstractContextManager[None]:
+        """Inside of it something is wrong. Raises NotStruckError."""
+        raise NotImplementedError
+
+    def strike(self, system: System, rng: random.Random) -> None:
+        with self.wrong(system, rng):
+            time.sleep(self.lasts_s)
 
 
 def wait_for(file: Path) -> bool:
