@@ -215,13 +215,17 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
         TIMES.worked(stage_name(stage.task), job.lane, len(job.frames), time.monotonic() - begun_at)
         return (None if done is None else _as_its_pipeline_says(done, stage.task),)
 
+    begun = 1
+
+    def is_wanted() -> bool:
+        nonlocal begun
+        begun = delivery.begin(job, to_write=stage.task == WRITE_TASK, held_s=held_s)
+        return begun > 0 or (begun < 0 and _is_cancelled(step))
+
     try:
         # While it waits the job asks for more time, and gives up if it was finished elsewhere, or here but for its end.
         what = f"{stage_name(stage.task)} job {job.job_id}"
-        to_write = stage.task == WRITE_TASK
-        worked = delivery.patience.insist(
-            work, what, between=lambda: delivery.begin(job, to_write=to_write, held_s=held_s) > 0
-        )
+        worked = delivery.patience.insist(work, what, between=is_wanted)
     except (PoisonError, ModelError) as error:
         if message.results and all(result.error for result in message.results):
             raise  # its dead letters themselves cannot be written: loud, and left to the sweeper
@@ -231,6 +235,8 @@ def _work(stage: Stage, step: Step, services: Services, hold: Hold) -> Step | No
     except JobCancelledError:
         return _cancelled(step)
     if worked is None:
+        if begun < 0:
+            return _cancelled(step)
         _free(services, message)
         return None
     return worked[0]
@@ -251,9 +257,13 @@ def _as_its_pipeline_says(step: Step, made_by: str) -> Step:
     return step if message is step.message else replace(step, message=message)
 
 
+def _is_cancelled(step: Step) -> bool:
+    return step.task == WRITE_TASK and all(result.dropped == CANCELLED for result in step.message.results)
+
+
 def _cancelled(step: Step) -> Step:
     """What goes to the writer in its place. The first of two that come there decides, so no frame has two ends."""
-    if step.task == WRITE_TASK and all(result.dropped == CANCELLED for result in step.message.results):
+    if _is_cancelled(step):
         return step  # it is that already, and was said
     log.info("job %s was cancelled", step.message.job.job_id)
     changes = {"results": _dropped(step.message, CANCELLED), "shard": None}

@@ -79,7 +79,7 @@ def ask_in_conversation(
         watch.cancel()
         client.close()
     if not is_whole:
-        err.print(f"no answer within {silent_s:g} s of silence; it is in the conversation when it comes", style="red")
+        err.print(f"no answer within {silent_s:g} s of silence. The question was cancelled", style="red")
         raise typer.Exit(1)
     if as_json:
         looked_up = {"lookups": found} if found else {}

@@ -15,6 +15,7 @@ from sightline import AsyncSightline, JobCancelledError, JobStatus, Sightline
 from sightline.celery.app import create_app as create_celery_app
 from sightline.cli import app as cli
 from sightline.delivery.sweeper import Sweeper
+from sightline.errors import EngineUnavailableError
 from sightline.pipelines.queues import DETECT_TASK, OCR_TASK, WRITE_TASK
 from sightline.retry import Patience
 from sightline.settings import Settings
@@ -125,6 +126,19 @@ def test_a_stage_may_end_in_the_middle(services: Services, write: WriteStage, si
 
     run_next(services, DETECT_TASK, all={DETECT_TASK: FakeStage(work), WRITE_TASK: write})
     assert job.wait(1).status is JobStatus.DROPPED
+
+
+def test_what_waits_out_an_outage_ends_then(services: Services, write: WriteStage, sightline: Sightline) -> None:
+    """And not when the sweeper comes, minutes later."""
+    job = sightline.submit(jpeg())
+
+    def work(_message: Message) -> None:
+        job.cancel()
+        raise EngineUnavailableError("the model's server is away")
+
+    run_next(services, DETECT_TASK, all={DETECT_TASK: FakeStage(work), WRITE_TASK: write})
+    assert job.wait(1).status is JobStatus.DROPPED
+    assert services.delivery.ledger.counts() == CANCELLED
 
 
 @pytest.mark.parametrize("stored_first", [True, False])
