@@ -98,7 +98,18 @@ def erase_jobs(database: Database, pictures: FrameStore, job_ids: Sequence[str])
     erased = _erase_all(
         database, pictures, lambda connection: {key for some in of_jobs for key in connection.scalars(some)}
     )
-    return erased or Erased()
+    return (erased or Erased()).plus(Erased(job_ids=_erase_dropped(database, pictures, job_ids)))
+
+
+def _erase_dropped(database: Database, pictures: FrameStore, job_ids: Sequence[str]) -> tuple[str, ...]:
+    """Jobs of which everything was dropped: no frame leads to them, and they hold what came in. Returns which."""
+    of_jobs = Jobs.job_id.in_(job_ids)
+    with database.write() as connection:
+        found = tuple(connection.scalars(sa.select(Jobs.job_id).where(of_jobs)))
+        spares = forget_accepted(connection, found)  # before their jobs are gone, which say that they are finished
+        connection.execute(sa.delete(Jobs).where(of_jobs))
+    pictures.delete_many(spares)
+    return found
 
 
 def _forget_conversations(database: Database, source_id: str) -> int:

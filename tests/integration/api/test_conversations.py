@@ -26,7 +26,7 @@ from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from storage.retention.retention import Horizons, count_old, remove_old
-from storage.tables import Messages
+from storage.tables import Jobs, Messages
 from tests.stores import open_store
 
 
@@ -154,7 +154,7 @@ def test_what_was_not_accepted_was_not_said(talk: Talk) -> None:
     assert len(talk.said()) == 2
 
 
-def test_a_question_without_an_answer_is_not_told_and_is_shown(talk: Talk) -> None:
+def test_a_question_without_an_answer_is_shown_not_told_and_forgotten(talk: Talk, database: Database) -> None:
     talk.ask("Hello")
     started = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "A long story"}]
     body = {"model": "smollm2", "messages": started, "conversation": "gate", "background": True}
@@ -171,6 +171,9 @@ def test_a_question_without_an_answer_is_not_told_and_is_shown(talk: Talk) -> No
         ("user", "And now?"),
     ]
     assert ("user", "A long story") in talk.said()
+    assert open_job.job_id in talk.call("DELETE", "/conversations/gate").json()["job_ids"]
+    with database.read() as connection:
+        assert "A long story" not in str(connection.execute(sa.select(Jobs.__table__)).all())
 
 
 def test_what_is_wrong_is_named_by_its_place_in_what_was_sent(talk: Talk) -> None:
