@@ -22,7 +22,7 @@ from storage.retention.erasure import Erased, erase_jobs
 router = APIRouter(
     route_class=Logged,
     prefix="/v1/conversations",
-    tags=["chat"],
+    tags=["conversations"],
     responses=ALWAYS,
     dependencies=[Depends(require(Role.OPERATOR))],
 )
