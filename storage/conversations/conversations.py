@@ -171,16 +171,22 @@ def show_conversation(
     ]
 
 
-def delete_conversation(database: Database, conversation_id: str, owner: Owner) -> list[str]:
-    """Forget it; returns the jobs of its questions. Raises ConversationNotFoundError."""
+def jobs_of(database: Database, conversation_id: str, owner: Owner) -> list[str]:
+    """The jobs of its questions. Raises ConversationNotFoundError."""
     if _row(database, conversation_id, owner) is None:
         raise ConversationNotFoundError(conversation_id)
-    of_it = Messages.conversation_id == conversation_id
+    of_it = sa.select(Messages.job_id).where(Messages.conversation_id == conversation_id)
+    with database.read() as connection:
+        return list(connection.scalars(of_it.distinct()))
+
+
+def delete_conversation(database: Database, conversation_id: str, owner: Owner) -> None:
+    """Forget it, if it is there; what its jobs stored stays."""
+    if _row(database, conversation_id, owner) is None:
+        return
     with database.write() as connection:
-        jobs = list(connection.scalars(sa.select(Messages.job_id).where(of_it).distinct()))
-        connection.execute(sa.delete(Messages).where(of_it))
+        connection.execute(sa.delete(Messages).where(Messages.conversation_id == conversation_id))
         connection.execute(sa.delete(Conversations).where(Conversations.conversation_id == conversation_id))
-    return jobs
 
 
 def forget_questions(connection: sa.Connection, job_ids: Sequence[str]) -> None:

@@ -8,17 +8,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from producers.api.openai import conversations as routes
 from sightline.blobs.opening import open_frame_store
 from sightline.cli.jobs.talk import ask_in_conversation
 from sightline.delivery.publisher import Publisher
-from sightline.errors import BadMessageError
+from sightline.errors import BadMessageError, StoreUnavailableError
 from sightline.pipelines.chat import ChatResult
 from sightline.settings import Settings
 from sightline.types import Lane
@@ -145,6 +146,21 @@ def test_it_is_forgotten_with_its_answers(talk: Talk, database: Database) -> Non
     with database.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(Messages)) == 0
     assert talk.call("GET", "/conversations").json()["items"] == []
+
+
+def test_what_could_not_be_forgotten_can_be_tried_again(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its answers would stay, and nobody would know by which name to find them."""
+    job_id = talk.ask("A secret").json()["id"].removeprefix("chatcmpl-")
+
+    def away(*_: object) -> NoReturn:
+        raise StoreUnavailableError("the database does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(routes, "erase_jobs", away)
+        assert talk.call("DELETE", "/conversations/gate").status_code == 503
+    assert talk.call("DELETE", "/conversations/gate").json()["frames"] == 1
+    assert talk.call("GET", "/conversations/gate").status_code == 404
+    assert talk.call("GET", f"/jobs/{job_id}").status_code == 404
 
 
 def test_what_was_not_accepted_was_not_said(talk: Talk) -> None:
