@@ -15,6 +15,7 @@ from sightline.chat.lookups.told import sources_of
 from sightline.cli.jobs.waiting import unserved, who_is_missing
 from sightline.cli.output import err, print_json
 from sightline.client.http import ApiClient
+from sightline.errors import BadMessageError
 from sightline.settings import Settings
 from sightline.terminal import printable
 from sightline.types import Lane
@@ -35,8 +36,11 @@ def ask_in_conversation(
 ) -> None:
     """Print the answer as it comes. Ctrl-C ends it. Exit code 1: there is none.
 
-    Raises as `ApiClient.call` does.
+    Raises:
+        BadMessageError: there is no question, or the API refuses it. Else as `ApiClient.call` does.
     """
+    if not text.strip():
+        raise BadMessageError("question: is empty; give at least one character", field="question")
     given = dict(options)
     system = given.pop("system", None)
     told = [{"role": "system", "content": system}] if system else []

@@ -228,6 +228,8 @@ def test_the_command_goes_on_with_it(talk: Talk, settings: Settings, capsys: pyt
     plain, _, told = capsys.readouterr().out.partition("\n")
     assert plain == "1: Hello"
     assert json.loads(told)["answer"] == "3: And now?"
+    with pytest.raises(BadMessageError, match="question: is empty"):
+        ask_in_conversation("", "gate", ours, {}, lane=Lane.BULK, lookups=False, silent_s=1, as_json=False)
     with pytest.raises(BadMessageError, match="conversation: is no name"):
         ask_in_conversation("Hi", "no id", ours, {}, lane=Lane.BULK, lookups=False, silent_s=60, as_json=False)
     others = ours.model_copy(update={"api_key": SecretStr(talk.keys["other"])})

@@ -129,7 +129,7 @@ def test_a_stage_may_end_in_the_middle(services: Services, write: WriteStage, si
 
 
 def test_what_waits_out_an_outage_ends_then(services: Services, write: WriteStage, sightline: Sightline) -> None:
-    """And not when the sweeper comes, minutes later."""
+    """And not when the sweeper comes, much later."""
     job = sightline.submit(jpeg())
 
     def work(_message: Message) -> None:
