@@ -68,11 +68,13 @@ def check_optional_redis_url(url: str) -> str:
 
 
 def check_broker_url(url: str) -> str:
-    """Of RabbitMQ, too."""
-    if url.startswith("amqp"):
+    """Of RabbitMQ, too, or empty."""
+    if re.match(r"amqps?://", url):
         split = split_url(url, "expected amqp://user:password@host:5672/name")
         check_options(split.query, OPTIONS_OF_RABBITMQ, "amqp://host/name?login_method=PLAIN")
         return url
+    if url and not is_of_redis(url):
+        raise ValueError("no address of a broker: expected amqp://user:password@host:5672/name, or one of a Redis")
     return check_optional_redis_url(url)
 
 

@@ -77,6 +77,12 @@ def test_an_option_that_rabbitmq_s_address_does_not_have_is_refused() -> None:
         load_settings(broker_url="amqp://host/name?hartbeat=10")
 
 
+@pytest.mark.parametrize("url", ["@", "kafka://host", "amqpx://host", "host:5672"])
+def test_what_is_no_broker_is_refused_in_words(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SIGHTLINE_BROKER_URL: no address of a broker: expected amqp://"):
+        load_settings(broker_url=url)
+
+
 @pytest.mark.parametrize(
     "url",
     [
