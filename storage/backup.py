@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
@@ -33,6 +34,7 @@ from storage.database.revision import check_revision, current_revision
 
 _ABOUT: Final = "backup.json"
 _FILES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
+_SUMS: Final = "pictures.sha256"
 _AT_ONCE: Final = 32
 
 
@@ -59,7 +61,11 @@ def make_backup(settings: Settings, folder: Path, *, with_pictures: bool = True)
         database.close()
     pictures = 0
     if with_pictures:
-        pictures = _copy(open_frame_store(settings.picture_store_url, ttl_s=None), _pictures_of(folder))
+        kept = open_frame_store(settings.picture_store_url, ttl_s=None)
+        with (folder / _SUMS).open("w") as sums:
+            for key, data in _copy(kept, _pictures_of(folder)):
+                sums.write(f"{hashlib.sha256(data).hexdigest()}  {key}\n")
+                pictures += 1
     about = {
         "database": kind,
         "revision": revision,
@@ -73,7 +79,8 @@ def make_backup(settings: Settings, folder: Path, *, with_pictures: bool = True)
 
 def restore_backup(settings: Settings, folder: Path) -> dict[str, Any]:
     """Fill a database that has no tables, and the picture store, with what `folder` holds. Returns what came:
-    `pictures` that were copied, `pictures_missing` of those that were in the backup when it was made.
+    `pictures` that were copied, `pictures_missing` of those that were in the backup when it was made, the frames of
+    `pictures_damaged`, which were copied as they are.
 
     Raises:
         SettingsError: the backup is not whole, of another kind of database, or there are tables already.
@@ -96,8 +103,13 @@ def restore_backup(settings: Settings, folder: Path) -> dict[str, Any]:
         note_restore(database)
     finally:
         database.close()
-    copied = _copy(_pictures_of(folder), open_frame_store(settings.picture_store_url, ttl_s=None))
-    return about | {"pictures": copied, "pictures_missing": max(0, about["pictures"] - copied)}
+    copied, damaged, sums = 0, list[str](), _sums_of(folder)
+    for key, data in _copy(_pictures_of(folder), open_frame_store(settings.picture_store_url, ttl_s=None)):
+        copied += 1
+        if key in sums and hashlib.sha256(data).hexdigest() != sums[key]:
+            damaged.append(key)
+    missing = max(0, about["pictures"] - copied)
+    return about | {"pictures": copied, "pictures_missing": missing, "pictures_damaged": damaged}
 
 
 def _dump(database: Database, file: Path) -> None:
@@ -140,15 +152,22 @@ def _pictures_of(folder: Path) -> FrameStore:
     return open_frame_store((folder.resolve() / "pictures").as_uri(), ttl_s=None)
 
 
-def _copy(source: FrameStore, target: FrameStore) -> int:
-    """Copy all pictures. One that goes meanwhile, by its age, is left out."""
-    copied = 0
+def _sums_of(folder: Path) -> dict[str, str]:
+    """Of each picture, by its key. Backups of older versions have none."""
+    file = folder / _SUMS
+    if not file.is_file():
+        return {}
+    with file.open(errors="replace") as lines:
+        return {key: digest for digest, _, key in (line.strip().partition("  ") for line in lines)}
+
+
+def _copy(source: FrameStore, target: FrameStore) -> Iterator[tuple[str, bytes]]:
+    """Copy all pictures; each that was. One that goes meanwhile, by its age, is left out."""
     known = source.keys_before(time.time() + 1)
     while keys := list(islice(known, _AT_ONCE)):
         found = {key: data for key, data in zip(keys, source.get_many(keys), strict=True) if data is not None}
         target.put_many(found)
-        copied += len(found)
-    return copied
+        yield from found.items()
 
 
 def _sum(file: Path) -> str:

@@ -41,7 +41,7 @@ def connect(url: str, **options: Any) -> redis.Redis:
         sentinels = Sentinel(address.hosts, sentinel_kwargs=address.sentinel_options)
         client: Any = sentinels.master_for(address.master, Client, **(_OPTIONS | address.master_options | options))
     else:
-        client = Client.from_url(url, **(_OPTIONS | options))
+        client = Client.from_url(url, **(_options_for(url) | options))
     client.key_prefix = prefix
     return client
 
@@ -59,13 +59,22 @@ def connect_async(url: str, **options: Any) -> redis.asyncio.Redis:
         master_options = _OPTIONS | address.master_options | options
         client: Any = sentinels.master_for(address.master, AsyncClient, **master_options)
     else:
-        client = AsyncClient.from_url(url, **(_OPTIONS | options))
+        client = AsyncClient.from_url(url, **(_options_for(url) | options))
     client.key_prefix = prefix
     return client
 
 
+def _options_for(url: str) -> dict[str, Any]:
+    """A connection to a socket of this machine knows nothing of keeping TCP alive."""
+    if url.startswith("unix://"):
+        return {name: value for name, value in _OPTIONS.items() if name != "socket_keepalive"}
+    return _OPTIONS
+
+
 _NO_SUCH_DATABASE = "DB index is out of range"
 _PASSING = re.compile(r"\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN) ")
+#: redis-py tells each Sentinel that does not know the master with all the options of its connection.
+_SENTINEL = re.compile(r"<redis\.[\w.]+Redis\(.*?host=([^,]*),port=(\d+).*?\)>\)>\)> - ")
 #: redis-py tells a command of a pipeline with all its values: pixels, results.
 _PIPELINED = re.compile(r"(Command # \d+ \(\S+ \S+).*\) of pipeline caused error", re.DOTALL)
 
@@ -102,7 +111,8 @@ def meaning_of(error: RedisError, what: str, unavailable: type[RetryableError]) 
 
     from sightline.redis.clients import is_of_other_kind, is_refusal
 
-    text = f"{what}: " + _PIPELINED.sub(r"\1) of pipeline caused error", str(error))
+    said = _PIPELINED.sub(r"\1) of pipeline caused error", str(error))
+    text = f"{what}: " + _SENTINEL.sub(r"Sentinel \1:\2: ", said)
     if isinstance(error, exceptions.AuthenticationError):
         return NotLetInError(f"{text}. Check user and password in the URL")
     if is_refusal(error):

@@ -28,7 +28,6 @@ class PlaceSettings(Group):
     )
     broker_url: Annotated[str, AfterValidator(check_broker_url)] = Field(
         "",
-        pattern=r"^($|rediss?://|unix://|sentinel://|amqps?://)",
         description="What carries messages: `amqp://…` for RabbitMQ, or a Redis of its own. Empty: `redis_url`.",
     )
     frames_url: Annotated[str, AfterValidator(check_optional_redis_url)] = Field(

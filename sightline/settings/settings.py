@@ -68,7 +68,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX).upper()
-        raise SettingsError(f"{name}: {first['msg']}{_got(name, first)}; see docs/reference/settings.md") from None
+        said = first["msg"].removeprefix("Value error, ")  # pydantic's word for a check of ours
+        raise SettingsError(f"{name}: {said}{_got(name, first)}; see docs/reference/settings.md") from None
 
 
 def _got(name: str, error: Any) -> str:

@@ -46,22 +46,27 @@ def restore(
     """Fill a new database and the picture store with a backup. Nothing may run meanwhile.
 
     Redis must be empty: it knows what was stored since the backup, and would call it done. Exit code 1 if pictures
-    of the backup are not in its folder any more; all else is restored then.
+    of the backup are not in its folder any more, or are damaged; all else is restored then.
     """
     settings = load_settings() if data is None else load_settings(data_dir=data)
     if data is None or (data / "run.env").is_file():  # a new folder gets a new Redis of its own
         _require_empty(settings)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = _ask(settings, "restore", str(folder.resolve()))
-    missing = about["pictures_missing"]
+    missing, damaged = about["pictures_missing"], about["pictures_damaged"]
     if as_json:
         print_json(about)
     else:
         out.print(f"restored: {about['database']} as of {about['began_at'][:19]}, {about['pictures']} pictures")
         if missing:
-            err.print(f"{missing} pictures that were in the backup are not in {folder / 'pictures'} any more")
+            err.print(f"pictures that were in the backup and are not in {folder / 'pictures'} any more: {missing}")
+        if damaged:
+            some = ", ".join(damaged[:5]) + (", …" if len(damaged) > 5 else "")
+            err.print(
+                f"pictures that are not as they were in the backup, restored as they are: {len(damaged)} ({some})"
+            )
         out.print("next: python -m storage upgrade, then start the roles")
-    if missing:
+    if missing or damaged:
         raise typer.Exit(1)
 
 

@@ -35,6 +35,8 @@ OPTIONS_OF_A_SOCKET: Final[dict[str, Takes]] = {
     "password": TEXT,
     **{name: takes for name, takes in OPTIONS.items() if name != "socket_keepalive"},
 }
+#: Of others kombu knows none, or hands them on as texts and with names that its driver does not take.
+OPTIONS_OF_RABBITMQ: Final[dict[str, Takes]] = {"login_method": TEXT}
 
 
 def is_of_redis(url: str) -> bool:
@@ -50,6 +52,8 @@ def check_redis_url(url: str) -> str:
         if is_sentinel(plain):
             SentinelAddress.of(plain)
         elif plain.startswith("unix://"):
+            if not urlsplit(plain).path.strip("/"):
+                raise ValueError("it names no socket; expected unix:///run/redis.sock?db=1")
             check_options(urlsplit(plain).query, OPTIONS_OF_A_SOCKET, "unix:///socket?db=1")
         else:
             _check_parts(plain)
@@ -64,10 +68,13 @@ def check_optional_redis_url(url: str) -> str:
 
 
 def check_broker_url(url: str) -> str:
-    """Of RabbitMQ, too."""
-    if url.startswith("amqp"):
-        split_url(url, "expected amqp://user:password@host:5672/name")
+    """Of RabbitMQ, too, or empty."""
+    if re.match(r"amqps?://", url):
+        split = split_url(url, "expected amqp://user:password@host:5672/name")
+        check_options(split.query, OPTIONS_OF_RABBITMQ, "amqp://host/name?login_method=PLAIN")
         return url
+    if url and not is_of_redis(url):
+        raise ValueError("no address of a broker: expected amqp://user:password@host:5672/name, or one of a Redis")
     return check_optional_redis_url(url)
 
 

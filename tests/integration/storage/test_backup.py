@@ -64,7 +64,7 @@ def test_made_while_writers_work_and_restored_elsewhere(
     assert writing.wait(60)
     folder = tmp_path / "backup"
     made = make_backup(here, folder)
-    assert restore_backup(there, folder) == made | {"pictures_missing": 0}
+    assert restore_backup(there, folder) == made | {"pictures_missing": 0, "pictures_damaged": []}
 
     database = open_database(there.sqlalchemy_url)
     with database.read() as connection:
@@ -102,3 +102,16 @@ def test_pictures_that_are_gone_from_the_backup_are_counted(here: Settings, ther
     next(path for path in (folder / "pictures").rglob("*") if path.is_file()).unlink()
     restored = restore_backup(there, folder)
     assert (restored["pictures"], restored["pictures_missing"]) == (2, 1)
+
+
+def test_a_picture_that_was_damaged_in_the_backup_is_named_and_restored_as_it_is(
+    here: Settings, there: Settings, tmp_path: Path
+) -> None:
+    upgrade(here.sqlalchemy_url)
+    open_frame_store(here.picture_store_url, ttl_s=None).put_many({"a" * 32: b"whole", "b" * 32: b"picture"})
+    make_backup(here, tmp_path / "backup")
+    backup = open_frame_store((tmp_path / "backup" / "pictures").as_uri(), ttl_s=None)
+    backup.put_many({"b" * 32: b"pict"})
+    restored = restore_backup(there, tmp_path / "backup")
+    assert (restored["pictures"], restored["pictures_missing"], restored["pictures_damaged"]) == (2, 0, ["b" * 32])
+    assert open_frame_store(there.picture_store_url, ttl_s=None).get_many(["a" * 32, "b" * 32]) == [b"whole", b"pict"]

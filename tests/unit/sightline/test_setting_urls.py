@@ -52,6 +52,7 @@ def test_what_redis_reads_is_taken(url: str) -> None:
         ("rediss://host/0?ssl_cert_reqs=maybe", "expected one of none, optional, required"),
         (f"redis://user:{SECRET}:1@host/0", ": %3A"),
         ("unix:///run/redis.sock?dbase=1", "no option 'dbase'"),
+        ("unix://", "it names no socket"),
         ("redis://host/zero", "the number of a database"),
         ("redis://host/0/1", "the number of a database"),
         (f"redis://u:{SECRET}@host/0?prefix=*", "no prefix of keys"),
@@ -68,6 +69,18 @@ def test_what_it_does_not_read_is_refused_with_the_cure(name: str, url: str, sai
     assert said in str(refused.value)
     assert SECRET not in str(refused.value)
     assert refused.value.__cause__ is None  # a traceback would show it
+
+
+def test_an_option_that_rabbitmq_s_address_does_not_have_is_refused() -> None:
+    assert load_settings(broker_url=(url := "amqps://user:pw@host/name?login_method=PLAIN")).broker_url == url
+    with pytest.raises(SettingsError, match=r"SIGHTLINE_BROKER_URL: .*no option 'hartbeat'; it takes login_method"):
+        load_settings(broker_url="amqp://host/name?hartbeat=10")
+
+
+@pytest.mark.parametrize("url", ["@", "kafka://host", "amqpx://host", "host:5672"])
+def test_what_is_no_broker_is_refused_in_words(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SIGHTLINE_BROKER_URL: no address of a broker: expected amqp://"):
+        load_settings(broker_url=url)
 
 
 @pytest.mark.parametrize(
