@@ -84,7 +84,7 @@ def up(
     kinds = kinds_of(workers, settings, elastic)
     os.umask(0o077)  # cameras' passwords and pictures of people: what is made here is its owner's alone
     is_new = _make_folder(settings.data_dir)
-    with ExitStack() as if_refused, _locked(settings.data_dir):
+    with _locked(settings.data_dir), ExitStack() as if_refused:
         if is_new:  # only once it is locked: until then it may be another's
             if_refused.callback(shutil.rmtree, settings.data_dir, ignore_errors=True)
         _require_free_ports(settings)
