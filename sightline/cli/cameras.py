@@ -150,7 +150,8 @@ def add(
     url: Annotated[
         str,
         typer.Argument(
-            help="rtsp://…, http(s)://…, rtmp://…, a video file, a folder of photos (ends with /), a USB index (0)."
+            help="rtsp://…, http(s)://…, rtmp://…, srt://…, a video file, a folder of photos (ends with /), a USB "
+            "index (0)."
         ),
     ],
     pipeline: Annotated[Pipeline, pipeline_option("What to do with its frames.")] = DEFAULT,
@@ -244,7 +245,13 @@ def remove(name: Name, data: Data = None) -> None:
 
 
 def _asked(url: str, rotation: int | None, zones: list[str] | None) -> dict[str, Any]:
-    if _NAME.fullmatch(url) and not url.isdigit() and not Path(url).exists() and rotation is None and zones is None:
+    if _NAME.fullmatch(url) and not url.isdigit() and not Path(url).exists():
+        if rotation is not None or zones is not None:
+            raise BadMessageError(
+                f"{url!r} is a camera's name, which is tested with its own settings; to try a --rotation or --zone, "
+                "give the address",
+                field="url",
+            )
         return {"camera_id": url}
     seen: dict[str, Any] = {"rotation": rotation, "zones": None if zones is None else read_zones(zones)}
     return {"url": _address(url), **{name: value for name, value in seen.items() if value is not None}}

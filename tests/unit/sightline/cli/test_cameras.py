@@ -179,3 +179,5 @@ def test_a_camera_is_tested_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_pat
         {"url": "rtsp://10.0.0.7/s", "zones": read_zones(["a=0,0 1,0 1,1"])},
         {"url": str(tmp_path / "clip.mp4")},
     ]
+    with pytest.raises(BadMessageError, match=r"'gate' is a camera's name, .* give the address"):
+        cameras.look("gate", zone=["a=0,0 1,0 1,1"])
