@@ -75,9 +75,12 @@ class OnvifCamera:
 
 
 @contextmanager
-def onvif_camera(camera: OnvifCamera | None = None, *, says: str | None = None) -> Iterator[OnvifCamera]:
-    """`says`: what it answers to who searches, instead of what a camera would."""
+def onvif_camera(
+    camera: OnvifCamera | None = None, *, says: str | None = None, drips: bool = False
+) -> Iterator[OnvifCamera]:
+    """`says`: what it answers to who searches, instead of what a camera would. `drips`: its answers never end."""
     it = camera = camera or OnvifCamera()
+    stop = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -85,6 +88,10 @@ def onvif_camera(camera: OnvifCamera | None = None, *, says: str | None = None) 
             status, answer = it.answer(body)
             envelope = f'<s:Envelope xmlns:s="urn:s" xmlns="urn:x"><s:Body>{answer}</s:Body></s:Envelope>'
             self.send_response(status)
+            if drips:
+                self.end_headers()
+                while not stop.wait(0.05):
+                    self.wfile.write(b" ")
             self.send_header("Content-Length", str(len(envelope.encode())))
             self.end_headers()
             self.wfile.write(envelope.encode())
@@ -101,7 +108,6 @@ def onvif_camera(camera: OnvifCamera | None = None, *, says: str | None = None) 
         loopback = socket.inet_aton("127.0.0.1")
         udp.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.255.255.250") + loopback)
         udp.settimeout(0.1)
-        stop = threading.Event()
         threads = [
             threading.Thread(target=server.serve_forever, args=(0.05,)),
             threading.Thread(target=_answer_searches, args=(udp, camera, says, stop)),

@@ -18,12 +18,14 @@ from uuid import uuid4
 
 from celery import bootsteps
 from pydantic import BaseModel, Field, ValidationError
+from redis.exceptions import ResponseError
 
 from sightline.celery.fairness import lane_of
 from sightline.celery.take import Popped, Taker
 from sightline.errors import BadMessageError
 from sightline.pipelines import registry
 from sightline.pipelines.queues import LANE_PRIORITY
+from sightline.redis.clients import is_of_other_kind
 from sightline.retry import StoppedError
 from sightline.tracing import read_traceparent
 from sightline.wire.messages import bad_message
@@ -214,6 +216,7 @@ class ListReader:
         self._channel = channel
         self._bury = bury
         self.taker: Taker | None = None  #: who takes several together, once there is one
+        self.leave_out: Callable[[], bool] = lambda: False  #: what is no list; whether there was any
 
     def read(self, **options: Any) -> bool:
         """Raises Empty where there is nothing to work on."""
@@ -224,6 +227,10 @@ class ListReader:
         except channel.connection_errors:
             connection.disconnect()
             raise
+        except ResponseError as error:
+            if not is_of_other_kind(error) or not self.leave_out():
+                raise
+            popped = []
         finally:
             channel._in_poll = None
         if not sum([self._deliver(one) for one in popped]):

@@ -24,6 +24,7 @@ from celery.signals import task_received
 
 from sightline.celery.fairness import LANES, Turns, lane_of, threads_for
 from sightline.celery.lease import held_requests
+from sightline.celery.other_kinds import OtherKinds
 from sightline.celery.take import Share, Taker
 from sightline.celery.transport import keep_one_client, lists_of
 from sightline.pipelines import registry
@@ -156,6 +157,7 @@ class LanePop(bootsteps.StartStopStep):
         if reader is not None:
             pop.taker = reader.taker = Taker(channel)
             pop.threads = parent.pool.num_processes
+            reader.leave_out = pop.leave_out
 
     def _note(self, request: Any, **_: Any) -> None:
         lane = _popped_lane(request)
@@ -172,6 +174,7 @@ class _Pop:
         self._turns = turns
         self._bulk_limit = bulk_limit
         self._other_client = channel._create_client()
+        self._other_kinds = OtherKinds(self._other_client)
         self._without_bulk = False
         self._socket: Any = None
         self._client_id: int | None = None
@@ -186,11 +189,10 @@ class _Pop:
         queues = sorted(channel.active_queues, key=lambda queue: stages.get(queue, -1), reverse=True)
         if not queues:
             return
-        channel._in_poll = channel.client.connection
-        channel._brpop_sent_at = monotonic()
         self._without_bulk = not self._has_room_for_bulk()
         is_bulk_all = self._without_bulk and self.last_lane is Lane.BULK  # then there is nothing to take now
         if self.taker is not None and self.taker.is_due and not is_bulk_all:
+            self._note_begin()
             self._take(self.taker, queues)
             return
         timeout = channel.brpop_timeout if timeout is None else timeout
@@ -198,9 +200,24 @@ class _Pop:
         if self._without_bulk:
             lanes = [lane for lane in lanes if lane is not Lane.BULK]
             timeout = timeout if self._learn_client_id() else _LOOK_AGAIN_S
+        if self._other_kinds.is_due:
+            self.leave_out()
         lists = (key for lane in lanes for queue in queues for key in lists_of(channel, queue, lane))
-        keys = [channel.global_keyprefix + key for key in lists]
+        keys = [channel.global_keyprefix + key for key in lists if key not in self._other_kinds.keys]
+        if not keys:  # the next turn of the loop asks again
+            return
+        self._note_begin()
         channel.client.connection.send_command("BRPOP", *keys, timeout or 0)
+
+    def leave_out(self) -> bool:
+        """Find what is no list, and pop without it. Whether there is any."""
+        channel = self._channel
+        lists = [key for queue in channel.active_queues for lane in LANES for key in lists_of(channel, queue, lane)]
+        return self._other_kinds.look(lists)
+
+    def _note_begin(self) -> None:
+        self._channel._in_poll = self._channel.client.connection
+        self._channel._brpop_sent_at = monotonic()
 
     def _take(self, taker: Taker, queues: list[str]) -> None:
         """As many as there are threads for."""

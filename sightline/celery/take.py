@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 # a queue and a number in the name of a list, how long the prefix of all keys is, how many tags are acknowledged, these,
 # then of each share: most, and the first and the last number of its lists.
 # Of a list no more than half is taken at once, so that idle workers share what little there is. Only what kombu can
-# read again is noted. On a full Redis a script may go on that has written something, and to pop is to write.
+# read again is noted. What is no list is passed over: the blocking pop tells it (`other_kinds.py`). On a full Redis a
+# script may go on that has written something, and to pop is to write.
 _TAKE: Final = """
 local unacked, index, now, most, name, sep = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local prefix, acked = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -40,6 +41,11 @@ local function is_envelope(entry)
   local read, found = pcall(cjson.decode, entry)
   return read and type(found) == 'table' and type(found.headers) == 'table' and type(found.properties) == 'table'
     and type(found.properties.delivery_info) == 'table'
+end
+local function length(list)
+  local found = redis.pcall('LLEN', list)
+  if type(found) == 'table' and string.find(found.err, 'WRONGTYPE', 1, true) then return 0 end
+  return redis.call('LLEN', list)  -- raises what else is wrong
 end
 local taken = {}
 local function take(queue, list, room)
@@ -59,7 +65,7 @@ for at = 7 + acked, #ARGV, 3 do
     for number = ARGV[at + 1], ARGV[at + 2] do
       local list = number > 0 and KEYS[place] .. sep .. number or KEYS[place]
       local room = math.min(most, share)
-      if room > 0 then room = math.min(room, math.ceil(redis.call('LLEN', list) / 2)) end
+      if room > 0 then room = math.min(room, math.ceil(length(list) / 2)) end
       if room > 0 then take(KEYS[place], list, room) end
       most, share = most - math.max(room, 0), share - math.max(room, 0)
     end

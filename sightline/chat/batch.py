@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import json
@@ -67,6 +68,7 @@ def read_prompts(path: Path) -> Iterator[Prompt]:
 
 
 def _parse(number: int, line: bytes) -> Prompt:
+    line = line.removeprefix(codecs.BOM_UTF8)  # Windows begins a file with it, and several may have been joined
     text = line.decode("utf-8", "replace").strip()
     try:
         parsed = BatchLine.model_validate_json(line)
@@ -75,7 +77,15 @@ def _parse(number: int, line: bytes) -> Prompt:
         field = ".".join(str(part) for part in first["loc"])
         wrong = BadMessageError(f"line {number}: {field and f'{field}: '}{first['msg']}", field=field)
         return Prompt(number, text, _custom_id(line), error=wrong)
-    return Prompt(number, text, parsed.custom_id, parsed.body)
+    return Prompt(number, text, parsed.custom_id, parsed.body, _refused(parsed.body))
+
+
+def _refused(asked: ChatRequest) -> BadMessageError | None:
+    """A batch goes past the API, which alone keeps conversations: nothing would be told of what was said before."""
+    if asked.conversation is None:
+        return None
+    said = "conversation: a batch goes on with none; leave it out, and bring what was said before in messages"
+    return BadMessageError(said, field="conversation")
 
 
 def _once(prompt: Prompt, seen: set[str]) -> Prompt:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from typing import Final
 
 from sightline.errors import BrokerUnavailableError, NotLetInError, NotPermittedError, SightlineError
 from sightline.redaction import redact_text
+from sightline.redis.clients import is_of_other_kind
 from sightline.types import Value
+
+_IS_REDIS_UP: Final = "is Redis up, and is SIGHTLINE_REDIS_URL right? `redis-cli -u URL ping` says PONG"
 
 
 class State(StrEnum):
@@ -51,6 +55,7 @@ def guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findi
     except NotPermittedError as error:
         yield unknown(what, str(error))
     except BrokerUnavailableError as error:
-        yield bad(what, str(error), "is Redis up, and is SIGHTLINE_REDIS_URL right? `redis-cli -u URL ping` says PONG")
+        says_what_to_do = is_of_other_kind(error.__cause__)
+        yield bad(what, str(error), "" if says_what_to_do else _IS_REDIS_UP)
     except SightlineError as error:
         yield bad(what, str(error))

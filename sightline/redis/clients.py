@@ -21,6 +21,11 @@ def is_refusal(error: RedisError) -> bool:
     )
 
 
+def is_of_other_kind(reply: object) -> bool:
+    """Whether a command found something else under its key than what it works on, such as a string for a list."""
+    return isinstance(reply, ResponseError) and "WRONGTYPE " in str(reply)
+
+
 class Client(redis.Redis):
     key_prefix = ""
 
@@ -56,8 +61,8 @@ class AsyncClient(redis.asyncio.Redis):
 
 
 def _named(error: ResponseError, command: tuple[Any, ...], pool: Any) -> ResponseError:
-    """The same error, if it is a refusal with the user, the command and its keys. Never a value."""
-    if not is_refusal(error):
+    """The same error, if it is about a right or a key with the user, the command and its keys. Never a value."""
+    if not is_refusal(error) and not is_of_other_kind(error):
         return error
     name = str(command[0])
     if name == "EVALSHA":  # sha, number of keys, the keys

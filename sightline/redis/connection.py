@@ -100,13 +100,15 @@ def meaning_of(error: RedisError, what: str, unavailable: type[RetryableError]) 
     """Our error for one of Redis; None for a bug."""
     from redis import exceptions
 
-    from sightline.redis.clients import is_refusal
+    from sightline.redis.clients import is_of_other_kind, is_refusal
 
     text = f"{what}: " + _PIPELINED.sub(r"\1) of pipeline caused error", str(error))
     if isinstance(error, exceptions.AuthenticationError):
         return NotLetInError(f"{text}. Check user and password in the URL")
     if is_refusal(error):
         return not_permitted(text)
+    if is_of_other_kind(error):
+        return unavailable(f"{text}. Another program wrote this key in Redis: rename or delete it")
     passing = (
         exceptions.ConnectionError,
         exceptions.TimeoutError,

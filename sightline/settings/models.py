@@ -54,7 +54,8 @@ class ModelSettings(Group):
     plates_close_look: Literal["photos", "all", "none"] = Field(
         "photos",
         description="Where `plates` finds nothing on a picture of 960 px or more, it looks at its parts in full "
-        "size, which takes about seven times as long: on `photos`, on `all` frames, or `none`.",
+        "size, which takes about seven times as long in 1920 x 1080, and up to three times that on larger ones: on "
+        "`photos`, on `all` frames, or `none`.",
     )
     plate_countries: str = Field(
         "",

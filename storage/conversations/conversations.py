@@ -21,6 +21,8 @@ from storage.tables import Conversations, Messages
 
 #: Of the answer: a request has fewer messages.
 _ANSWER: Final = 1_000_000
+#: Of what the model is told first: who it is, how to answer.
+SYSTEM_ROLES: Final = ("system", "developer")
 #: As many messages as a question may have are sent along, the newest.
 MAX_HISTORY: Final = 1000
 
@@ -62,7 +64,9 @@ def history_of(
     database: Database, conversation_id: str, key_id: str, idempotency_key: str | None
 ) -> list[dict[str, Any]]:
     """What was said before, oldest first; nothing of one that is not there yet. A question that is repeated with its
-    `idempotency_key` gets what was said before it the first time.
+    `idempotency_key` gets what was said before it the first time. Of a question without an answer (refused, cancelled,
+    dead, or still worked on) nothing but what the model is told first: many models take questions and answers by turns
+    alone, and one that was too long would push out all that was said before it.
 
     Raises:
         ConversationNotFoundError: it is another key's.
@@ -75,7 +79,9 @@ def history_of(
         return []
     _take_answers(database, conversation_id)
     of_it = Messages.conversation_id == conversation_id
-    wanted = sa.select(Messages.content).where(of_it)
+    answered = sa.select(Messages.turn).where(of_it, Messages.position == _ANSWER)
+    is_told = sa.or_(Messages.turn.in_(answered), Messages.role.in_(SYSTEM_ROLES))
+    wanted = sa.select(Messages.content).where(of_it, is_told)
     if idempotency_key is not None:
         same = sa.select(sa.func.min(Messages.turn)).where(of_it, Messages.idempotency_key == idempotency_key)
         wanted = wanted.where(Messages.turn < sa.func.coalesce(same.scalar_subquery(), _ANSWER))
@@ -165,16 +171,22 @@ def show_conversation(
     ]
 
 
-def delete_conversation(database: Database, conversation_id: str, owner: Owner) -> list[str]:
-    """Forget it; returns the jobs of its questions. Raises ConversationNotFoundError."""
+def jobs_of(database: Database, conversation_id: str, owner: Owner) -> list[str]:
+    """The jobs of its questions. Raises ConversationNotFoundError."""
     if _row(database, conversation_id, owner) is None:
         raise ConversationNotFoundError(conversation_id)
-    of_it = Messages.conversation_id == conversation_id
+    of_it = sa.select(Messages.job_id).where(Messages.conversation_id == conversation_id)
+    with database.read() as connection:
+        return list(connection.scalars(of_it.distinct()))
+
+
+def delete_conversation(database: Database, conversation_id: str, owner: Owner) -> None:
+    """Forget it, if it is there; what its jobs stored stays."""
+    if _row(database, conversation_id, owner) is None:
+        return
     with database.write() as connection:
-        jobs = list(connection.scalars(sa.select(Messages.job_id).where(of_it).distinct()))
-        connection.execute(sa.delete(Messages).where(of_it))
+        connection.execute(sa.delete(Messages).where(Messages.conversation_id == conversation_id))
         connection.execute(sa.delete(Conversations).where(Conversations.conversation_id == conversation_id))
-    return jobs
 
 
 def forget_questions(connection: sa.Connection, job_ids: Sequence[str]) -> None:

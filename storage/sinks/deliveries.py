@@ -148,7 +148,8 @@ def settle(
 def hasten(database: Database, sink_id: str, now: datetime) -> None:
     """The receiver is back: what was to be tried later is due now, in its old order, and so is what waited for it."""
     with database.write() as connection:
-        to_be_tried = sa.or_(Deliveries.last_error.is_not(None), Deliveries.attempts == 0)
+        waits = sa.and_(Deliveries.attempts == 0, Deliveries.topic != SOURCE_ENDED)  # which is meant for later
+        to_be_tried = sa.or_(Deliveries.last_error.is_not(None), waits)
         connection.execute(
             sa.update(Deliveries)
             .where(Deliveries.sink == sink_id, Deliveries.next_attempt_at > now, to_be_tried)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sightline.ids import new_id
 from sightline.pipelines import registry
-from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK
+from sightline.pipelines.queues import DETECT_QUEUE, DETECT_TASK, OCR_QUEUE, WRITE_QUEUE
 from tests.acceptance.parts.system import System
 
 EXAMPLES = 120
@@ -215,3 +215,21 @@ def test_what_lies_among_the_messages_that_are_held_ends_no_worker(queues: Queue
     queues.wait_until(lambda: queues.redis.zscore("unacked_index", "junk") is None, junk)
     queues.redis.hdel("unacked", "junk")  # it is left there, and said
     queues.bury(changed("headers", "task", to="after"), DETECT_QUEUE)
+
+
+def test_a_queue_s_key_that_is_no_list_is_told_once_and_left_out_until_it_is_mended(queues: Queues) -> None:
+    queues.redis.set(DETECT_QUEUE, "hello")
+    queues.redis.set(WRITE_QUEUE + PRIORITIES[1], "hello")
+    log_before = len(queues.system.log("worker"))
+    for priority in PRIORITIES[2:]:
+        for queue in (OCR_QUEUE, WRITE_QUEUE, DETECT_QUEUE):
+            queues.bury(str(next(numbers)).encode(), queue + priority)
+
+    told = queues.system.log("worker")[log_before:]
+    assert told.count(f"the key {DETECT_QUEUE!r} in Redis is no list") == 1, told
+    assert told.count("is no list") == 2, told
+    assert "Connection to broker lost" not in told
+
+    queues.redis.delete(DETECT_QUEUE, WRITE_QUEUE + PRIORITIES[1])
+    queues.bury(str(next(numbers)).encode(), DETECT_QUEUE)
+    assert f"the key {DETECT_QUEUE!r} in Redis is as it should be again" in queues.system.log("worker")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -153,14 +154,22 @@ class MqttSender(Sender):
         """Clear what the broker retains on these topics of this sink."""
         async with self._clearing:
             retained: set[str] = set()
+            asked = asyncio.Event()
 
             def note(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
                 if message.retain and message.payload and self._is_ours(message):
                     retained.add(message.topic)
 
-            self._client.on_message = note
+            def note_asked(*_: Any) -> None:
+                self._loop.call_soon_threadsafe(asked.set)
+
+            self._client.on_message, self._client.on_subscribe = note, note_asked
             self._client.subscribe([(topic, _QOS) for topic in topics])
-            await asyncio.sleep(_RETAINED_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), self._timeout_s)
+                await asyncio.sleep(_RETAINED_S)
+            if not asked.is_set() or not self._connected.is_set():
+                raise NotDeliveredError("the broker does not tell what it retains")
             self._client.unsubscribe(topics)
             publishes = [self._publish(topic, b"", retain=True) for topic in sorted(retained)]
             try:

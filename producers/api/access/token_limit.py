@@ -56,6 +56,8 @@ def publish_for(caller: Caller, services: ApiServices, job: Job, blobs: Mapping[
     except BaseException:
         budget.give_back(job.job_id)
         raise
+    if len(refused) == len(job.frames):
+        budget.give_back(job.job_id)
     return Published(refused, headers)
 
 

@@ -71,11 +71,11 @@ async def create_chat_completion(request: Request, services: Given, idempotency_
     asked = await _read(request)
     require_model(asked.model, services.settings)
     caller, said = await caller_of(request), asked
+    fetched = await _fetch(asked, services.settings)
     if asked.conversation is not None:
-        asked = await run_in_threadpool(with_history, asked, services, caller, idempotency_key)
+        asked = await run_in_threadpool(with_history, asked, fetched, services, caller, idempotency_key)
     found = await _look_up(request, asked, services) if asked.lookups else None
     asked = asked.with_question(prompt_of(asked.question(), found)) if found else asked
-    fetched = await _fetch(asked, services.settings)
     job, stored = await run_in_threadpool(_make_job, asked, fetched, services.settings, caller, idempotency_key)
     published = await run_in_threadpool(_publish, said, caller, services, job, stored, idempotency_key)
     del fetched, stored  # the wait may be long

@@ -22,7 +22,7 @@ from storage.retention.erasure import Erased, erase_jobs
 router = APIRouter(
     route_class=Logged,
     prefix="/v1/conversations",
-    tags=["chat"],
+    tags=["conversations"],
     responses=ALWAYS,
     dependencies=[Depends(require(Role.OPERATOR))],
 )
@@ -62,7 +62,9 @@ def get_conversation(conversation_id: ConversationId, services: Given, whose: Wh
 @router.delete("/{conversation_id}", summary="Forget a conversation", responses=described(404))
 def delete_conversation(conversation_id: ConversationId, services: Given, whose: Whose) -> Erased:
     """With its questions and answers, wherever they are stored."""
-    job_ids = conversations.delete_conversation(services.database, conversation_id, whose)
+    job_ids = conversations.jobs_of(services.database, conversation_id, whose)
+    # It goes last: while something of it is left, whoever is told that this failed can do it again.
     erased = erase_jobs(services.database, services.pictures, job_ids)
     services.publisher.ledger.forget(erased.job_ids)
+    conversations.delete_conversation(services.database, conversation_id, whose)
     return erased.model_copy(update={"conversations": 1})

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from producers.api.access.auth import Caller
 from producers.api.services import ApiServices
+from sightline.chat.question import question_of
 from sightline.chat.request import ChatMessage, ChatRequest
 from sightline.errors import BadMessageError
 from sightline.wire.messages import Job
-from storage.conversations.conversations import Owner, forget_question, history_of, note_question
+from storage.conversations.conversations import SYSTEM_ROLES, Owner, forget_question, history_of, note_question
 
-_SYSTEM = ("system", "developer")
 _MEDIA = {"image_url": "(a picture, which is not kept)", "input_audio": "(a recording, which is not kept)"}
 
 
@@ -24,21 +24,30 @@ def owner_of(caller: Caller, *, sees_all: bool = False) -> Owner:
     return Owner(caller.key_id, sees_all)
 
 
-def with_history(asked: ChatRequest, services: ApiServices, caller: Caller, idempotency_key: str | None) -> ChatRequest:
+def with_history(
+    asked: ChatRequest,
+    fetched: Mapping[str, bytes],
+    services: ApiServices,
+    caller: Caller,
+    idempotency_key: str | None,
+) -> ChatRequest:
     """The question after what was said before. Where that is too long, the oldest messages are left out.
 
-    Raises ConversationNotFoundError: it is of another key.
+    Raises:
+        ConversationNotFoundError: it is of another key.
+        BadMessageError, BadImageError: a message is wrong, named by its place among those that were sent.
     """
     assert asked.conversation is not None
+    question_of(asked, fetched, services.settings)
     said = history_of(services.database, asked.conversation, owner_of(caller).key_id, idempotency_key)
     before = [ChatMessage.model_validate(one) for one in said]
-    system = [one for one in asked.messages[:-1] if one.role in _SYSTEM]
+    system = [one for one in asked.messages[:-1] if one.role in SYSTEM_ROLES]
     if not system:  # what the model was told first goes on to hold
-        system = [one for one in before if one.role in _SYSTEM][-1:]
-    new = [one for one in asked.messages if one.role not in _SYSTEM or one is asked.messages[-1]]
+        system = [one for one in before if one.role in SYSTEM_ROLES][-1:]
+    new = [one for one in asked.messages if one.role not in SYSTEM_ROLES or one is asked.messages[-1]]
     room = services.settings.max_text_mb * 1_000_000 - _size([*system, *new])
     kept: list[ChatMessage] = []
-    for one in reversed([one for one in before if one.role not in _SYSTEM]):
+    for one in reversed([one for one in before if one.role not in SYSTEM_ROLES]):
         room -= _size([one])
         if room < 0:
             break

@@ -32,6 +32,7 @@ TAGS: Final = [
     for name, description in (
         ("jobs", "Images become jobs."),
         ("chat", "Questions to a language model, as OpenAI's clients ask them."),
+        ("conversations", "What was asked and answered under an id."),
         ("speech", "What is said in recordings, as OpenAI's clients ask for it."),
         ("results", "What was found."),
         ("pictures", "Frames and their pictures."),

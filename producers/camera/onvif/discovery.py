@@ -104,7 +104,10 @@ def _streams(soap: Soap, device: Device) -> tuple[FoundStream, ...]:
     said = None if media is None else text(media, "XAddr")
     if said is None:
         raise SourceError("it has no video that ONVIF knows of")
-    url = here(said, urlsplit(device.url).hostname or "")
+    try:
+        url = here(said, urlsplit(device.url).hostname or "")
+    except ValueError as error:
+        raise SourceError(f"where it says that its streams are told is no address: {said[:80]!r}") from error
     profiles = soap.ask(url, f'<GetProfiles xmlns="{_MEDIA}"/>').findall(".//{*}Profiles")
     streams = [_stream(soap, url, profile) for profile in profiles[:_MOST_STREAMS]]
     return tuple(sorted(streams, key=lambda stream: -(stream.width or 0) * (stream.height or 0)))

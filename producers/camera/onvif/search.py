@@ -83,7 +83,7 @@ def device_at(address: str) -> Device:
 
 def here(url: str, address: str) -> str:
     """The same, at the address that answered: cameras say names and addresses of other networks, and what somebody
-    made up must not send us, with a password, to a third one."""
+    made up must not send us, with a password, to a third one. Raises ValueError: it is no address."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     host = address if ":" not in address else f"[{address}]"
@@ -116,10 +116,11 @@ def _device(data: bytes, address: str) -> Device | None:
         addresses = " ".join(texts(answer, "XAddrs")).split()
         usable = [url for url in addresses if urlsplit(url).scheme in ("http", "https")]
         usable.sort(key=lambda url: (urlsplit(url).hostname != address, ":" in (urlsplit(url).hostname or "")))
+        url = here(usable[0], address) if usable else None
     except (NotXmlError, ValueError):
         return None
-    if not usable or not may_be_camera(parse_address(address)):
+    if url is None or not may_be_camera(parse_address(address)):
         return None
     scopes = " ".join(texts(answer, "Scopes")).split()
     names = [unquote(scope.removeprefix(_NAME)) for scope in scopes if scope.startswith(_NAME)]
-    return Device(address, here(usable[0], address), names[0][:80] if names else None)
+    return Device(address, url, names[0][:80] if names else None)

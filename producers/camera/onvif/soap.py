@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -26,6 +27,7 @@ class Soap:
     def __init__(self, user: str, password: str, *, timeout_s: float) -> None:
         self._user = user
         self._password = password
+        self._timeout_s = timeout_s
         self.clock_off: timedelta | None = None  #: how far the camera's clock is ahead of ours; None: it does not say
         self._client = httpx.Client(verify=any_certificate(), trust_env=False, timeout=timeout_s)
 
@@ -41,6 +43,7 @@ class Soap:
             f"<s:Header>{self._token()}</s:Header><s:Body>{question}</s:Body></s:Envelope>"
         )
         headers = {"Content-Type": "application/soap+xml; charset=utf-8"}
+        ends_s = time.monotonic() + 2 * self._timeout_s  # one that sends byte by byte would hold us for ever
         try:
             with self._client.stream("POST", url, content=envelope.encode(), headers=headers, auth=login) as response:
                 data = bytearray()
@@ -48,10 +51,12 @@ class Soap:
                     data += part
                     if len(data) > MOST_BYTES:
                         raise SourceError("its answer is too long for ONVIF")
+                    if time.monotonic() > ends_s:
+                        raise httpx.ReadTimeout("its answer does not end")
                 return self._answer(response.status_code, bytes(data))
         except httpx.TimeoutException as error:
             raise SourceError("it does not answer questions; is ONVIF on in its settings?") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceError(
                 f"nothing there speaks ONVIF ({error}); is it on in its settings, and the port right?"
             ) from error

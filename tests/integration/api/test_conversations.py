@@ -8,21 +8,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from producers.api.openai import conversations as routes
 from sightline.blobs.opening import open_frame_store
 from sightline.cli.jobs.talk import ask_in_conversation
 from sightline.delivery.publisher import Publisher
-from sightline.errors import BadMessageError
+from sightline.errors import BadMessageError, StoreUnavailableError
 from sightline.pipelines.chat import ChatResult
 from sightline.settings import Settings
 from sightline.types import Lane
-from sightline.wire.messages import Message
+from sightline.wire.messages import Job, Message
 from storage.access.keys import Role, create_key
 from storage.database.engine import Database
 from storage.retention.retention import Horizons, count_old, remove_old
@@ -34,7 +35,7 @@ class Talk:
     """Asks the API, and plays the model, which says back how many messages it was told and the last of them."""
 
     def __init__(self, url: str, settings: Settings, database: Database) -> None:
-        self._url, self._database = url, database
+        self.url, self._database = url, database
         self.ledger = Publisher.from_settings(settings).ledger
         self.told: list[list[dict[str, Any]]] = []
         self.keys = {role: create_key(database, role, role) for role in Role} | {
@@ -43,14 +44,14 @@ class Talk:
 
     def call(self, method: str, path: str, who: str = Role.OPERATOR, **body: Any) -> httpx.Response:
         headers = {"X-API-Key": self.keys[who]}
-        return httpx.request(method, f"{self._url}/v1{path}", headers=headers, timeout=60, trust_env=False, **body)
+        return httpx.request(method, f"{self.url}/v1{path}", headers=headers, timeout=60, trust_env=False, **body)
 
     def ask(self, text: Any, who: str = Role.OPERATOR, key: str = "", **given: Any) -> httpx.Response:
         body = {"model": "smollm2", "messages": [{"role": "user", "content": text}], "conversation": "gate", **given}
         headers = {"X-API-Key": self.keys[who]} | ({"Idempotency-Key": key} if key else {})
         with self.answering():
             return httpx.post(
-                f"{self._url}/v1/chat/completions", json=body, headers=headers, timeout=60, trust_env=False
+                f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=60, trust_env=False
             )
 
     @contextmanager
@@ -73,7 +74,9 @@ class Talk:
         job = jobs[0]
         messages = json.loads(job.frames[0].parts[0].text or "")
         self.told.append(messages)
-        result = ChatResult(frame=job.frames[0], answer=f"{len(messages)}: {messages[-1]['content']}")
+        self.end(job, ChatResult(frame=job.frames[0], answer=f"{len(messages)}: {messages[-1]['content']}"))
+
+    def end(self, job: Job, result: ChatResult) -> None:
         (stored,) = open_store(self._database, passage_gap_s=10).store([Message(job=job, results=(result,))], ())
         self.ledger.settle_together([(job.job_id, stored.counts, stored.result.model_dump_json())])
 
@@ -145,11 +148,54 @@ def test_it_is_forgotten_with_its_answers(talk: Talk, database: Database) -> Non
     assert talk.call("GET", "/conversations").json()["items"] == []
 
 
+def test_what_could_not_be_forgotten_can_be_tried_again(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its answers would stay, and nobody would know by which name to find them."""
+    job_id = talk.ask("A secret").json()["id"].removeprefix("chatcmpl-")
+
+    def away(*_: object) -> NoReturn:
+        raise StoreUnavailableError("the database does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(routes, "erase_jobs", away)
+        assert talk.call("DELETE", "/conversations/gate").status_code == 503
+    assert talk.call("DELETE", "/conversations/gate").json()["frames"] == 1
+    assert talk.call("GET", "/conversations/gate").status_code == 404
+    assert talk.call("GET", f"/jobs/{job_id}").status_code == 404
+
+
 def test_what_was_not_accepted_was_not_said(talk: Talk) -> None:
     talk.ask("Hello")
     refused = talk.ask("Hi", response_format={"type": "json_schema", "json_schema": {"schema": {"type": "odd"}}})
     assert refused.status_code == 400
     assert len(talk.said()) == 2
+
+
+def test_a_question_without_an_answer_is_not_told_and_is_shown(talk: Talk) -> None:
+    talk.ask("Hello")
+    started = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "A long story"}]
+    body = {"model": "smollm2", "messages": started, "conversation": "gate", "background": True}
+    headers = {"X-API-Key": talk.keys[Role.OPERATOR]}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{talk.url}/v1/chat/completions", json=body, headers=headers, timeout=1, trust_env=False)
+    (open_job,) = talk.ledger.open_jobs(limit=2)
+    talk.end(open_job, ChatResult(frame=open_job.frames[0], dropped="cancelled"))
+    talk.ask("And now?")
+    assert [(one["role"], one["content"]) for one in talk.told[-1]] == [
+        ("system", "Be brief."),
+        ("user", "Hello"),
+        ("assistant", "1: Hello"),
+        ("user", "And now?"),
+    ]
+    assert ("user", "A long story") in talk.said()
+
+
+def test_what_is_wrong_is_named_by_its_place_in_what_was_sent(talk: Talk) -> None:
+    talk.ask("Hello")
+    picture = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,AAAA"}}
+    for content, place in ((5, "messages.0.content"), ([picture], "messages.0.content.0")):
+        refused = talk.ask(content)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["message"].startswith(f"{place}: ")
 
 
 def test_it_goes_by_age(talk: Talk, settings: Settings, database: Database) -> None:

@@ -103,6 +103,18 @@ def test_a_refused_job_costs_nothing(settings: Settings, limited: dict[str, str]
     assert remaining(first) - 115 < remaining(again) < remaining(first)
 
 
+def test_what_the_live_lane_refuses_costs_nothing(settings: Settings, limited: dict[str, str]) -> None:
+    full = settings.model_copy(update={"live_max_open_frames": 1})
+    asked = {"pipeline": "chat", "lane": "live", "options": {"max_tokens": 400}}
+    with TestClient(create_app(full), base_url="http://127.0.0.1:8080") as client:
+        first, refused = (
+            client.post("/v1/jobs/json", json={**asked, "texts": [text]}, headers=limited) for text in ("One?", "Two?")
+        )
+        assert refused.json()["type"] == "urn:sightline:backlog_full"
+        again = submit(client, limited, max_tokens=400)
+    assert (first.status_code, again.status_code) == (202, 202)
+
+
 def test_an_answer_costs_what_it_cost(budget: TokenBudget) -> None:
     who, job = new_id(), new_id()
     assert budget.take(who, job, 900, LIMIT).wait_s == 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +25,14 @@ from pydantic import SecretStr
 
 from sightline.blobs.opening import open_frame_store
 from sightline.settings import Settings
-from sightline.wire.events import Event
+from sightline.wire.events import SOURCE_ENDED, Event
 from storage.cameras import Camera, add_camera, remove_camera
 from storage.database.engine import Database
 from storage.passages.plate_lists import add_plates, new_plate
 from storage.results.queries import list_passages
 from storage.retention.erasure import erase_passage, erase_source
 from storage.sinks import deliveries
+from storage.sinks.deliveries import DueDelivery
 from storage.sinks.outbox import Outbox
 from storage.sinks.sinks import add_sink, new_sink, remove_sink, update_sink
 from tests.conftest import free_port
@@ -35,6 +40,9 @@ from tests.integration.api.uploading import jpeg
 from tests.integration.deliver.conftest import delivering, start_process, wait_for
 from tests.integration.storage.bundles import frame_result, message
 from tests.stores import open_store
+from workers.deliver.mqtt import MqttSender
+from workers.deliver.pictures import Pictures
+from workers.deliver.sender import NotDeliveredError
 
 See = Callable[..., None]
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -47,6 +55,7 @@ class Broker:
         self.port = free_port()
         self.folder = folder
         self.heard: list[tuple[str, str, bool]] = []  #: topic, content, whether it was retained
+        self.stop: Callable[[], None]  #: it answers nothing any more, and its connections stay
         passwords = folder / "passwords"
         tool = shutil.which("mosquitto_passwd")
         assert tool is not None
@@ -70,8 +79,10 @@ class Broker:
             process = subprocess.Popen([PROGRAM, "-c", self.folder / "conf"], stdout=log, stderr=log)
         try:
             with self.listening(client_id="listener"):
+                self.stop = partial(process.send_signal, signal.SIGSTOP)
                 yield
         finally:
+            process.send_signal(signal.SIGCONT)
             process.terminate()
             process.wait(10)
 
@@ -259,6 +270,26 @@ def test_what_was_retained_of_a_source_goes_with_it(
         wait_for(lambda: deliveries.count_deliveries(database)["home"].pending == 1)  # the camera's, once more
     add_camera(database, Camera(camera_id="gate", url=SecretStr("rtsp://127.0.0.1/1")))
     assert deliveries.count_deliveries(database)["home"].pending == 0
+
+
+def test_what_a_broker_did_not_tell_is_not_cleared(quick: Settings, database: Database, broker: Broker) -> None:
+    """One that is slow has not said that it retains nothing: the order to clear it is tried again."""
+    payload = {"type": SOURCE_ENDED, "data": {"source_id": "gate"}}
+    [(sink, _)] = deliveries.due_sinks(database, datetime.now(UTC))
+
+    async def clear() -> None:
+        sender = MqttSender(sink, 1.5, Pictures(quick, "none"))
+        await sender.open()
+        try:
+            await sender.send(DueDelivery("1", SOURCE_ENDED, payload, 1))
+            broker.stop()
+            with pytest.raises(NotDeliveredError, match="does not tell what it retains"):
+                await sender.send(DueDelivery("2", SOURCE_ENDED, payload, 1))
+        finally:
+            await sender.close()
+
+    with broker.running():
+        asyncio.run(clear())
 
 
 def test_home_assistant_finds_the_picture(quick: Settings, database: Database, broker: Broker) -> None:

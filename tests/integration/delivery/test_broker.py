@@ -40,6 +40,15 @@ def test_what_is_sent_waits_in_its_queue(broker: Broker) -> None:
     assert broker.depths() == dict.fromkeys(registry().queues, 0) | {"gpu.detect": 3, "db.write": 1}
 
 
+def test_on_redis_a_key_that_is_no_list_is_named_with_what_to_do(redis_url: str) -> None:
+    broker = Broker(create_app(load_settings(redis_url=redis_url, broker_url="")))
+    redis.Redis.from_url(redis_url).set(DETECT_QUEUE, "hello")
+    with pytest.raises(BrokerUnavailableError, match=r"LLEN gpu\.detect.*rename or delete it"):
+        broker.depths()
+    with pytest.raises(BrokerUnavailableError, match=r"for gpu\.detect.*rename or delete it"):
+        broker.send(DETECT_TASK, {}, task_id="job-1:detect", lane=Lane.INTERACTIVE)
+
+
 def test_on_redis_a_message_is_what_celery_would_send(redis_url: str) -> None:
     app = create_app(load_settings(redis_url=redis_url, broker_url=""))
     Broker(app).send(DETECT_TASK, "text", task_id="job-1:detect", lane=Lane.LIVE)

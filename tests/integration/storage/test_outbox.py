@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from sightline.errors import BadMessageError
 from sightline.wire.events import Event
+from storage.cameras import Camera, add_camera, remove_camera
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.database.revision import alembic_config, upgrade
@@ -274,6 +276,22 @@ def test_an_earlier_event_goes_first_wherever_it_was_put_off_to(database: Databa
     deliveries.settle(database, "hook", failed=[Failure(first.delivery_id, "500", now + LEASE)], now=now)
     told = deliveries.take_due(database, "hook", limit=1, lease=LEASE, now=now + LEASE * 2)
     assert [each.topic for each in told] == ["passage.new"]
+
+
+def test_what_is_cleared_once_more_later_is_not_hastened(database: Database) -> None:
+    """Of a camera that was removed frames are still on their way."""
+    add_sink(database, new_sink(sink_id="home", url="mqtt://127.0.0.1:1"))
+    add_camera(database, Camera(camera_id="gate", url=SecretStr("rtsp://127.0.0.1/1")))
+    remove_camera(database, "gate")
+    now = later(5)
+    (first,) = deliveries.take_due(database, "home", limit=9, lease=LEASE, now=now)
+    deliveries.settle(database, "home", failed=[Failure(first.delivery_id, "away", now + LEASE)], now=now)
+    deliveries.hasten(database, "home", now)  # the broker is back
+    (again,) = deliveries.take_due(database, "home", limit=9, lease=LEASE, now=now)
+    assert again.delivery_id == first.delivery_id
+    deliveries.settle(database, "home", sent=[first.delivery_id], now=now)
+    (second,) = deliveries.take_due(database, "home", limit=9, lease=LEASE, now=later(62))
+    assert second.topic == first.topic
 
 
 def test_rows_are_settled_counted_replayed_and_forgotten(database: Database, store: Store) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from redis.exceptions import ResponseError
 
 from sightline.doctor.finding import Finding, State, guarded, ok, warn
 from sightline.doctor.machine import compare_clocks, look_at_disks
 from sightline.errors import BrokerUnavailableError, NotLetInError, NotPermittedError, SettingsError
+from sightline.redis.connection import broker_errors
 from sightline.settings import load_settings
 
 
@@ -64,6 +66,16 @@ def test_an_error_is_a_finding_and_the_ones_before_it_stay(error: Exception, sta
     found = list(guarded("thing", first))  # type: ignore[arg-type]
     assert [finding.state for finding in found] == [State.OK, state]
     assert "secret" not in found[1].says
+
+
+def test_nobody_asks_whether_redis_is_up_where_a_key_is_of_another_kind() -> None:
+    def check() -> list[Finding]:
+        with broker_errors():
+            raise ResponseError("Command # 1 (LLEN gpu.detect) of pipeline caused error: WRONGTYPE Operation against")
+
+    (found,) = guarded("workers", check)
+    assert (found.state, found.do) == (State.BAD, "")
+    assert found.says.endswith("rename or delete it")
 
 
 def test_a_finding_hides_what_a_url_holds() -> None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from producers.camera.onvif.discovery import FoundCamera, discover
-from producers.camera.onvif.search import here, search
+from producers.camera.onvif.search import device_at, here, search
+from producers.camera.onvif.soap import Soap
 from producers.camera.onvif.xml import NotXmlError, read_xml
-from sightline.errors import BadMessageError
+from sightline.errors import BadMessageError, SourceError
 from tests.onvif_camera import PASSWORD, USER, OnvifCamera, onvif_camera
 
 
@@ -70,11 +71,42 @@ def test_it_is_asked_where_it_answered_from_whatever_it_says() -> None:
 
 @pytest.mark.parametrize(
     "says",
-    ["", "<a", "<a/>", "<a><XAddrs>ftp://10.0.0.7/</XAddrs></a>", "<a><XAddrs>http://[::1</XAddrs></a>", "\0" * 60000],
+    [
+        "",
+        "<a",
+        "<a/>",
+        "<a><XAddrs>ftp://10.0.0.7/</XAddrs></a>",
+        "<a><XAddrs>http://[::1</XAddrs></a>",
+        "<a><XAddrs>http://10.0.0.7:99999/</XAddrs></a>",
+        "\0" * 60000,
+    ],
 )
 def test_an_answer_of_something_else_is_passed_over(says: str) -> None:
     with onvif_camera(says=says) as camera:
         assert search(0.4, port=camera.udp_port, source="127.0.0.1") == []
+
+
+@pytest.mark.parametrize("port", ["99999", "80x"])
+def test_a_camera_that_names_no_address_of_its_streams_says_so_and_hides_no_other(port: str) -> None:
+    class Broken(OnvifCamera):
+        def answer(self, body: str) -> tuple[int, str]:
+            status, said = super().answer(body)
+            return status, said.replace(f":{self.http_port}/onvif/media", f":{port}/onvif/media")
+
+    with onvif_camera() as good, onvif_camera(Broken()) as broken:
+        there = [device_at(good.address), device_at(broken.address)]
+        one, other = discover(USER, PASSWORD, look=lambda _: there)
+    assert (one.error, len(one.streams)) == (None, 2)
+    assert other.streams == ()
+    assert "is no address" in (other.error or "")
+
+
+def test_an_answer_that_never_ends_is_given_up() -> None:
+    with onvif_camera(drips=True) as camera:
+        soap = Soap(USER, PASSWORD, timeout_s=0.3)
+        with pytest.raises(SourceError, match="it does not answer questions"):
+            soap.ask(f"http://{camera.address}/onvif/device_service", "<GetDeviceInformation/>")
+        soap.close()
 
 
 def test_xml_that_names_files_or_grows_is_not_read() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sightline.types import Detection, Xyxy
-from workers.detectors.tiles import SIDE_PX, Tile, joined, tiles_of
+from workers.detectors.tiles import MOST_PARTS, SIDE_PX, Tile, joined, tiles_of
 
 pytestmark = pytest.mark.unit
 
@@ -40,6 +40,23 @@ def test_parts_cover_the_picture_and_share_their_edges(width: int, height: int, 
         assert tile.image.shape[1] == SIDE_PX
     assert len(tiles) == count
     assert covered.all() or not count
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(4032, 3024), (3024, 4032), (3840, 2160), (12000, 8300), (40000, 640), (40000, 2000), (2560, 2560)],
+)
+def test_no_picture_has_parts_without_end(width: int, height: int) -> None:
+    """A larger one is made smaller for it; what is found is where it is in the picture."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    tiles = tiles_of(picture)
+    assert MOST_PARTS / 3 < len(tiles) <= MOST_PARTS
+    bottom_right = tiles[-1]
+    rows, columns = bottom_right.image.shape[:2]
+    corner = box(columns - 40.0, rows - 30.0, columns - 8.0, rows - 20.0)
+    [one] = joined(picture, tiles, [[] for _ in tiles[1:]] + [[corner]])
+    assert one.xyxy[2] == pytest.approx(width - 8 * bottom_right.scale, abs=bottom_right.scale)
+    assert one.xyxy[3] == pytest.approx(height - 20 * bottom_right.scale, abs=bottom_right.scale)
 
 
 @pytest.mark.parametrize("left", range(0, 1830, 61))
