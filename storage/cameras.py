@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError
 
 from sightline.errors import BadMessageError, SightlineError
 from sightline.pipelines import DEFAULT, check_camera
@@ -63,15 +63,6 @@ class Camera(Value):
     mask: Mask = ()  #: what is looked at, in shares of the upright picture; nothing: all of it
     after_reading: AfterReading = "keep"  #: what becomes of a photo of a folder, once it was read
     zones: Zones = ()
-
-    @field_validator("zones")
-    @classmethod
-    def _are_told_apart(cls, zones: Zones) -> Zones:
-        names = [zone.name for zone in zones]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"{name}: two zones have this name; give each its own")
-        return zones
 
     @property
     def looked_at(self) -> Mask:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, cast
 
 import sqlalchemy as sa
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from sightline.errors import StoreUnavailableError
 from sightline.types import FrameResult, SourceId, Value, Xyxy
@@ -98,7 +98,15 @@ class Zone(Value):
         return inside
 
 
-Zones = Annotated[tuple[Zone, ...], Field(max_length=20)]
+def _are_told_apart(zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
+    names = [zone.name for zone in zones]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name}: two zones have this name; give each its own")
+    return zones
+
+
+Zones = Annotated[tuple[Zone, ...], Field(max_length=20), AfterValidator(_are_told_apart)]
 
 
 def sort_into(result: FrameResult, zones: Sequence[Zone]) -> FrameResult:

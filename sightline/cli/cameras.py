@@ -150,7 +150,8 @@ def add(
     url: Annotated[
         str,
         typer.Argument(
-            help="rtsp://…, http(s)://…, rtmp://…, a video file, a folder of photos (ends with /), a USB index (0)."
+            help="rtsp://…, http(s)://…, rtmp://…, srt://…, a video file, a folder of photos (ends with /), a USB "
+            "index (0)."
         ),
     ],
     pipeline: Annotated[Pipeline, pipeline_option("What to do with its frames.")] = DEFAULT,
@@ -171,7 +172,7 @@ def add(
     body = {
         "camera_id": name,
         "url": _address(url),
-        "sub_url": _address(sub_url) if sub_url else None,
+        "sub_url": _address(sub_url, "sub_url") if sub_url else None,
         "pipeline": pipeline,
         "fps": fps,
         "min_fps": min_fps,
@@ -206,7 +207,7 @@ def change(
 ) -> None:
     """Change a camera."""
     given = {
-        "url": url and _address(url),
+        "url": None if url is None else _address(url),
         "pipeline": pipeline,
         "fps": fps,
         "min_fps": min_fps,
@@ -218,7 +219,7 @@ def change(
     }
     body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if sub_url is not None:
-        body["sub_url"] = _address(sub_url) if sub_url else None
+        body["sub_url"] = _address(sub_url, "sub_url") if sub_url else None
     print_done(call_api(settings_for(data), "PATCH", f"/cameras/{name}", body=body), f"{name} changed", as_json=as_json)
 
 
@@ -244,14 +245,22 @@ def remove(name: Name, data: Data = None) -> None:
 
 
 def _asked(url: str, rotation: int | None, zones: list[str] | None) -> dict[str, Any]:
-    if _NAME.fullmatch(url) and not url.isdigit() and not Path(url).exists() and rotation is None and zones is None:
+    if _NAME.fullmatch(url) and not url.isdigit() and not Path(url).exists():
+        if rotation is not None or zones is not None:
+            raise BadMessageError(
+                f"{url!r} is a camera's name, which is tested with its own settings; to try a --rotation or --zone, "
+                "give the address",
+                field="url",
+            )
         return {"camera_id": url}
     seen: dict[str, Any] = {"rotation": rotation, "zones": None if zones is None else read_zones(zones)}
     return {"url": _address(url), **{name: value for name, value in seen.items() if value is not None}}
 
 
-def _address(url: str) -> str:
+def _address(url: str, field: str = "url") -> str:
     """A file or folder as the camera process finds it from its own. It may run elsewhere and have files of its own."""
+    if not url.strip():  # as a path it would be this folder, with all that lies in it
+        raise BadMessageError(f"{field}: {url!r} is no address; name a stream, a file or a folder", field=field)
     if "://" in url or url.isdigit():
         return url
     path = Path(url)
@@ -262,9 +271,9 @@ def _address(url: str) -> str:
     if path.is_absolute():
         return url
     raise BadMessageError(
-        f"url: there is no file or folder {url!r} here; of one on the machine of the camera process give the absolute "
-        "path",
-        field="url",
+        f"{field}: there is no file or folder {url!r} here; of one on the machine of the camera process give the "
+        "absolute path",
+        field=field,
     )
 
 

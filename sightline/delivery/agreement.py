@@ -112,10 +112,13 @@ class SameInstallation:
         agreement: Agreement,
         installation_id: Callable[[], str],
         refusal: Callable[[str], SightlineError] = SettingsError,
+        *,
+        by_setting: bool = False,
     ) -> None:
         self._agreement = agreement
         self._installation_id = installation_id
         self._refusal = refusal
+        self._by_setting = by_setting
         self._good_until = 0.0
 
     def require(self) -> None:
@@ -124,7 +127,7 @@ class SameInstallation:
         if time.monotonic() < self._good_until:
             return
         try:
-            error = other_installation(self._installation_id(), self._agreement.read())
+            error = other_installation(self._installation_id(), self._agreement.read(), by_setting=self._by_setting)
         except (BrokerUnavailableError, StoreUnavailableError):
             return
         if error is not None:
@@ -132,10 +135,19 @@ class SameInstallation:
         self._good_until = time.monotonic() + _ASKED_EVERY_S
 
 
-def other_installation(installation_id: str, ledger: LedgerSide) -> SettingsError | None:
-    """What to say where the ledger is another installation's; None where it is not."""
+def other_installation(installation_id: str, ledger: LedgerSide, *, by_setting: bool = False) -> SettingsError | None:
+    """What to say where the ledger is another installation's; None where it is not.
+
+    `by_setting`: no database was asked, so nothing is to be emptied because of what it would say.
+    """
     if ledger.installation_id in (None, installation_id):
         return None
+    if by_setting:
+        return SettingsError(
+            "SIGHTLINE_REDIS_URL, SIGHTLINE_INSTALLATION_ID: this Redis works with another database: its installation "
+            f"is {ledger.installation_id}, wanted is {installation_id}. Name those that belong together: `python -m "
+            "storage installation` tells the one of SIGHTLINE_DATABASE_URL, run.env has that of `sightline up`"
+        )
     return SettingsError(
         f"SIGHTLINE_REDIS_URL, SIGHTLINE_DATABASE_URL: this Redis works with another database: its installation is "
         f"{ledger.installation_id}, that of the database {installation_id}. Name the Redis and the database that "

@@ -69,7 +69,7 @@ class Publisher:
             tracer or open_tracer(settings, "producer"),
         )
         if settings.installation_id:
-            same = SameInstallation(publisher.ledger.agreement, lambda: settings.installation_id)
+            same = SameInstallation(publisher.ledger.agreement, lambda: settings.installation_id, by_setting=True)
             publisher.only_if(same.require)
         return publisher
 

@@ -39,6 +39,8 @@ _BARE: Final = frozenset(
 )
 #: Codecs whose decoder calls no picture corrupt. It can fail instead; what follows a whole picture is not its business.
 _JPEGS: Final = frozenset(("mjpeg", "mjpegb"))
+#: Codecs of which FFmpeg gives out a picture while another thread still repairs it, without saying that it is damaged.
+_TOLD_LATE: Final = frozenset(("h264",))
 
 
 class ReadableFile(Protocol):
@@ -88,10 +90,11 @@ class Container:
             self.av.close()
             raise SourceError(f"{self._name}: {error}") from error
         self.decodes_alone = self.stream.codec_context.codec.intra_only
-        frame_threads = options.frame_threads and not self.decodes_alone
+        codec = self.stream.codec_context.name
+        frame_threads = options.frame_threads and not self.decodes_alone and codec not in _TOLD_LATE
         self.stream.thread_type = "AUTO" if frame_threads else "SLICE"
         self.stream.codec_context.thread_count = 0 if frame_threads else 1
-        if self.stream.codec_context.name in _JPEGS:
+        if codec in _JPEGS:
             # Without it a cut-off picture goes on with what the picture before left in memory, and nothing says so.
             self.stream.codec_context.options = {"err_detect": "explode"}
         self._turn = Turn()

@@ -317,8 +317,8 @@ def _check_urls(fields: Mapping[str, Any]) -> None:
 def _check_url(url: str, field: str = "url") -> None:
     if not _KNOWN_URL.fullmatch(url) or not url.isprintable():
         raise BadMessageError(
-            f"{field}: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, a "
-            "video file, a folder of photos (/photos/), a USB index (0)",
+            f"{field}: {redact_url(url)[:80]!r} is none of rtsp://…, http(s)://… (pictures, MJPEG, HLS), rtmp://…, "
+            "srt://…, a video file, a folder of photos (/photos/), a USB index (0)",
             field=field,
         )
     check_credentials(url, field)

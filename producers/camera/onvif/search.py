@@ -16,6 +16,7 @@ import httpx
 from producers.api.uploads.addresses import may_be_camera, parse_address
 from producers.camera.onvif.xml import NotXmlError, read_xml, texts
 from producers.camera.sources.reach import Reach
+from sightline.errors import BadMessageError
 
 GROUP: Final = "239.255.255.250"
 PORT: Final = 3702
@@ -64,8 +65,18 @@ def device_at(address: str) -> Device:
 
     Raises:
         SourceError: there is no such address, or it is none of a camera.
+        BadMessageError: it is not written as an address.
     """
-    url = httpx.URL(f"http://{address}/onvif/device_service")
+    try:
+        url = httpx.URL(f"http://{address}/onvif/device_service")
+        if url.port is not None and not 0 < url.port < 65536:
+            raise ValueError
+    except (httpx.InvalidURL, ValueError) as error:
+        raise BadMessageError(
+            f"address: {address!r} is no address; give a name or an IP address, with the port if that is not 80, such "
+            "as 10.0.0.7:8000",
+            field="address",
+        ) from error
     found = Reach(url, allow_private=True).addresses_of(url)
     return Device(address, here(str(url), str(found[0])), None)
 

@@ -135,6 +135,8 @@ def submit(
         return
     said = _parse_options(pipeline, option or [])
     paths, media = paths or [], registry().get(pipeline).accepts
+    if "" in paths:  # as a path it would be this folder, with all that lies in it
+        raise BadMessageError("path '': names nothing; for the folder you are in write .", field="paths")
     local = [Path(path) for path in paths if not is_remote(path)]
     files = find_files(local, media)
     left_out = find_left_out(local, files)

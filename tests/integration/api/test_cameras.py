@@ -73,9 +73,13 @@ def test_zones_are_set_shown_and_refused_in_words(client: TestClient) -> None:
         ([zone, zone], "lane: two zones"),
         ([zone | {"size": None}], "540 is no share"),
     ):
-        answer = client.patch("/v1/cameras/gate", json={"zones": zones})
-        assert answer.status_code == 422
-        assert words in answer.text
+        for answer in (
+            client.patch("/v1/cameras/gate", json={"zones": zones}),
+            client.post("/v1/cameras", json=new | {"camera_id": "other", "zones": zones}),
+            client.post("/v1/cameras/test", json={"url": new["url"], "zones": zones}),
+        ):
+            assert answer.status_code == 422
+            assert words in answer.text
     assert client.patch("/v1/cameras/gate", json={"zones": []}).json()["zones"] == []
 
 

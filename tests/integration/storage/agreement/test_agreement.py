@@ -305,8 +305,10 @@ def test_commands_and_clients_send_nothing_to_another_installation(
     monkeypatch.setenv("SIGHTLINE_REDIS_URL", other.settings.redis_url)
     monkeypatch.setenv("SIGHTLINE_FRAMES_URL", other.settings.frames_url)
     settings = load_settings(installation_id=read_side(other.database).installation_id)
-    with Sightline(settings) as client, pytest.raises(SettingsError, match="works with another database"):
+    with Sightline(settings) as client, pytest.raises(SettingsError, match="works with another database") as refused:
         client.submit("car.jpg")
+    assert "SIGHTLINE_INSTALLATION_ID" in str(refused.value)
+    assert "FLUSHDB" not in str(refused.value)  # it may be the setting alone that is wrong
     assert storage_main(["installation"]) == 1  # there is none in ./data
     monkeypatch.setenv("SIGHTLINE_DATABASE_URL", other.settings.sqlalchemy_url)
     capsys.readouterr()

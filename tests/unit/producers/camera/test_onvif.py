@@ -1,5 +1,6 @@
 """Cameras are found by WS-Discovery and tell their streams by ONVIF: with a real socket for each, on this machine."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from producers.camera.onvif.discovery import FoundCamera, discover
 from producers.camera.onvif.search import device_at, here, search
 from producers.camera.onvif.soap import Soap
 from producers.camera.onvif.xml import NotXmlError, read_xml
-from sightline.errors import SourceError
+from sightline.errors import BadMessageError, SourceError
 from tests.onvif_camera import PASSWORD, USER, OnvifCamera, onvif_camera
 
 
@@ -37,6 +38,12 @@ def test_one_is_asked_by_its_address() -> None:
     assert "cannot be that of a camera" in (never.error or "")
     [unknown] = discover(address="no-such-camera.invalid")
     assert "is not known" in (unknown.error or "")
+
+
+@pytest.mark.parametrize("address", ["300.1.1.1", "10.0.0.7:99999", "10.0.0.7:0", "10.0.0.7:x", "[::1"])
+def test_what_is_no_address_is_refused_in_words(address: str) -> None:
+    with pytest.raises(BadMessageError, match=rf"^address: '{re.escape(address)}' is no address; give"):
+        discover(address=address)
 
 
 @pytest.mark.parametrize("hours", [-30, 5])

@@ -59,6 +59,28 @@ def test_a_relative_path_to_nothing_is_refused(sent: list[str]) -> None:
     assert sent == []
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_address_is_not_this_folder(sent: list[str], nothing: str) -> None:
+    for command in (
+        lambda: cameras.add("gate", nothing),
+        lambda: cameras.change("gate", url=nothing),
+        lambda: cameras.look(nothing),
+    ):
+        with pytest.raises(BadMessageError, match=rf"^url: '{nothing}' is no address; name"):
+            command()
+    assert sent == []
+
+
+def test_what_is_wrong_with_the_smaller_stream_is_said_of_it(sent: list[str]) -> None:
+    for command in (
+        lambda: cameras.add("gate", "rtsp://host/1", sub_url="sub.mp4"),
+        lambda: cameras.change("gate", sub_url="sub.mp4"),
+    ):
+        with pytest.raises(BadMessageError, match=r"^sub_url: there is no file or folder 'sub\.mp4' here"):
+            command()
+    assert sent == []
+
+
 FOUND = {
     "url": "rtsp://***@10.0.0.7/s",
     "error": None,
@@ -157,3 +179,5 @@ def test_a_camera_is_tested_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_pat
         {"url": "rtsp://10.0.0.7/s", "zones": read_zones(["a=0,0 1,0 1,1"])},
         {"url": str(tmp_path / "clip.mp4")},
     ]
+    with pytest.raises(BadMessageError, match=r"'gate' is a camera's name, .* give the address"):
+        cameras.look("gate", zone=["a=0,0 1,0 1,1"])

@@ -101,6 +101,14 @@ def test_an_empty_folder_is_an_error(
     assert f"no photos or videos in {tmp_path}" in refused(monkeypatch, capsys, str(tmp_path))
 
 
+def test_an_empty_path_is_not_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "private.jpg").write_bytes(b"private")
+    monkeypatch.chdir(tmp_path)
+    assert "path '': names nothing" in refused(monkeypatch, capsys, "")
+
+
 def test_a_wrong_source_is_named_as_the_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
