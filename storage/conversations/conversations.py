@@ -6,7 +6,7 @@ conversation is next looked at. So nothing is lost where whoever asked, or the A
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +33,17 @@ class ConversationNotFoundError(SightlineError):
     def __init__(self, conversation_id: str) -> None:
         super().__init__(
             f"there is no conversation {conversation_id!r} of this key; choose another id, or the right key"
+        )
+
+
+class ConversationOpenError(SightlineError):
+    reason = "conversation_open"
+
+    def __init__(self, conversation_id: str, job_ids: Collection[str]) -> None:
+        which = ", ".join(sorted(job_ids)[:3])
+        super().__init__(
+            f"conversation {conversation_id!r}: {len(job_ids)} of its questions are not answered yet ({which}); wait, "
+            "or cancel them (`sightline cancel JOB`, `DELETE /v1/jobs/{id}`), then forget it"
         )
 
 

@@ -24,7 +24,7 @@ from sightline.errors import (
 )
 from sightline.redaction import redact_text
 from storage.cameras import CameraExistsError, CameraNotFoundError
-from storage.conversations.conversations import ConversationNotFoundError
+from storage.conversations.conversations import ConversationNotFoundError, ConversationOpenError
 from storage.passages.plate_lists import PlateNotListedError
 from storage.results.corrections import PassageNotFoundError
 from storage.results.dead_letters import LetterNotFoundError
@@ -60,6 +60,7 @@ _STATUS: Final[tuple[tuple[type[SightlineError], int], ...]] = (
     (SinkNotFoundError, 404),
     (CameraExistsError, 409),
     (SinkExistsError, 409),
+    (ConversationOpenError, 409),
     (LetterNotReplayableError, 409),
     (UnsupportedTypeError, 415),
     (JobCancelledError, 410),
@@ -95,7 +96,7 @@ _TEXTS: Final[dict[int, str]] = {
     401: "No key, or one that is unknown or revoked.",
     403: "The role of the key may not do this.",
     404: "There is no such thing.",
-    409: "As things are it cannot be done: the name is taken, the letter has no picture.",
+    409: "As things are it cannot be done: the name is taken, the letter has no picture, a question is open.",
     413: "The body is larger than `max_upload_mb`.",
     415: "The body is neither a form nor JSON nor an image, or compressed in another way than gzip.",
     422: "The request is wrong; `detail` names field, value and cure.",

@@ -59,10 +59,13 @@ def get_conversation(conversation_id: ConversationId, services: Given, whose: Wh
     return Conversation(conversation=view, messages=messages)
 
 
-@router.delete("/{conversation_id}", summary="Forget a conversation", responses=described(404))
+@router.delete("/{conversation_id}", summary="Forget a conversation", responses=described(404, 409))
 def delete_conversation(conversation_id: ConversationId, services: Given, whose: Whose) -> Erased:
-    """With its questions and answers, wherever they are stored."""
+    """With its questions and answers, wherever they are stored. Not while one of them is open: its answer would be
+    stored afterwards, and nobody would know by which name to find it."""
     job_ids = conversations.jobs_of(services.database, conversation_id, whose)
+    if open_jobs := services.publisher.ledger.which_are_open(job_ids):
+        raise conversations.ConversationOpenError(conversation_id, open_jobs)
     # It goes last: while something of it is left, whoever is told that this failed can do it again.
     erased = erase_jobs(services.database, services.pictures, job_ids)
     services.publisher.ledger.forget(erased.job_ids)

@@ -178,6 +178,9 @@ def test_a_question_without_an_answer_is_shown_not_told_and_forgotten(talk: Talk
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{talk.url}/v1/chat/completions", json=body, headers=headers, timeout=1, trust_env=False)
     (open_job,) = talk.ledger.open_jobs(limit=2)
+    refused = talk.call("DELETE", "/conversations/gate")
+    assert refused.status_code == 409
+    assert open_job.job_id in refused.json()["detail"]
     talk.end(open_job, ChatResult(frame=open_job.frames[0], dropped="cancelled"))
     talk.ask("And now?")
     assert [(one["role"], one["content"]) for one in talk.told[-1]] == [
