@@ -29,6 +29,7 @@ _REVISION: Final = sa.select(_TABLE.c.version_num)
 _UPGRADE_LOCK: Final = 5_318_008  # any number, the same in every process
 _LOCK_MS: Final = 1000  #: how long a change of a table keeps others waiting behind it, until it lets them go first
 _PAUSE_S: Final = 2.0
+_ASK_AGAIN_S: Final = 0.2
 
 
 def upgrade(url: str) -> str:
@@ -98,15 +99,26 @@ def _apply(database: Database, revision: str) -> None:
 
 @contextmanager
 def _turn(database: Database) -> Generator[tuple[Config, str | None]]:
-    """Alembic's settings within a transaction that one process has at a time, and the revision before."""
-    with database.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-            connection.execute(sa.text(f"SET LOCAL lock_timeout = {_LOCK_MS}"))
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        yield config, _revision_of(connection)
+    """Alembic's settings within a transaction that one process has at a time, and the revision before.
+
+    Who waits for it asks now and then, and holds no transaction meanwhile: an index that is made beside writes waits
+    for all that began before it.
+    """
+    while True:
+        with database.write() as connection:
+            if _has_turn(connection):
+                config = alembic_config()
+                config.attributes["connection"] = connection
+                yield config, _revision_of(connection)
+                return
+        time.sleep(_ASK_AGAIN_S)
+
+
+def _has_turn(connection: sa.Connection) -> bool:
+    if connection.dialect.name != "postgresql":
+        return True
+    connection.execute(sa.text(f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {_LOCK_MS}"))
+    return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_UPGRADE_LOCK))))
 
 
 def _next_after(current: str | None, database: Database) -> str | None:
