@@ -24,7 +24,7 @@ from sightline.errors import (
 )
 from sightline.ids import new_id
 from sightline.pipelines.queues import DETECT_TASK
-from sightline.redis.connection import connect, connect_async
+from sightline.redis.connection import broker_errors, connect, connect_async
 from sightline.retry import Patience
 from sightline.settings import load_settings
 from sightline.types import FrameRef, Lane, Pipeline
@@ -117,10 +117,18 @@ def test_a_full_redis_passes_with_time(
 @pytest.mark.parametrize(
     ("key", "named"), [("sightline:generation", "sightline:generation"), ("gpu.detect\x06\x166", "for gpu.detect")]
 )
-def test_what_no_time_mends_is_a_bug_and_loud(admin: redis.Redis, redis_url: str, key: str, named: str) -> None:
+def test_a_key_that_another_program_wrote_is_named_with_its_cure(
+    admin: redis.Redis, redis_url: str, key: str, named: str
+) -> None:
     admin.hset(key, "a", "b")
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(BrokerUnavailableError, match="rename or delete it") as caught:
         CALLS[named](redis_url)
+    assert named in str(caught.value)
+
+
+def test_what_no_time_mends_is_a_bug_and_loud(redis_url: str) -> None:
+    with pytest.raises(redis.ResponseError, match="unknown command"), broker_errors():
+        connect(redis_url).execute_command("NOSUCHCOMMAND")
 
 
 def test_a_right_that_comes_soon_is_waited_for_and_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
