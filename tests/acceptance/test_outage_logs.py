@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 
 from benchmarks.chaos.machine.postgres import find_binaries
 from sightline.delivery.publisher import Publisher
@@ -57,6 +58,8 @@ class Roles:
 
     def start_redis(self) -> None:
         self._run("redis", self.redis_command)
+        with redis.Redis.from_url(self.settings.redis_url) as client:
+            self.wait_until(lambda: _answers(client), "redis")
 
     def start(self) -> None:
         queues = ",".join(registry().usual_queues)
@@ -141,11 +144,11 @@ def roles(tmp_path: Path) -> Iterator[Roles]:
     if binaries is None:
         pytest.fail("no PostgreSQL") if os.environ.get("CI") else pytest.skip("no PostgreSQL")
     with primary(binaries) as server, answering() as url:
-        redis = prepare_redis(tmp_path / "redis")
+        embedded = prepare_redis(tmp_path / "redis")
         stubs = {"plates_model": "stub", "text_model": "stub", "objects_model": "stub", "recognizer": "stub"}
         settings = load_settings(
             data_dir=tmp_path,
-            redis_url=redis.url,
+            redis_url=embedded.url,
             frames_url=(tmp_path / "frames").as_uri(),
             database_url=server.url(),
             api_port=free_port(),
@@ -156,7 +159,7 @@ def roles(tmp_path: Path) -> Iterator[Roles]:
         camera = {"camera_id": "gate", "url": f"{url}/snapshot.jpg", "fps": 0.2, "motion": False}
         add_camera(database, Camera.model_validate(camera))
         database.close()
-        running = Roles(tmp_path, settings, server, redis.command)
+        running = Roles(tmp_path, settings, server, embedded.command)
         running.start_redis()
         try:
             running.start()
@@ -171,6 +174,13 @@ def answering() -> Iterator[str]:
     picture = make_picture("KAB4721")
     with web_camera(lambda *_: (200, {"Content-Type": "image/jpeg"}, picture)) as camera:
         yield camera.url
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:  # it is not there yet, or reads what it has on its disk
+        return False
 
 
 def require_short(said: dict[str, list[str]]) -> None:
