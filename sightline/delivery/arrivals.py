@@ -9,6 +9,7 @@ each shard of an overdue job there is a second copy, and each of them would send
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,13 +23,21 @@ if TYPE_CHECKING:
 _KEPT_S: Final = 7 * 24 * 3600
 _TOLD: Final = "#told"
 
-# KEYS: arrivals, open jobs, due times of the job's line. ARGV: job_id, field, when the job is due, seconds it is kept.
+# KEYS: arrivals, open jobs, due times of the job's line. ARGV: job_id, field, when the job is due, seconds it is kept,
+# chains that may hold it for long. While one of these is out, the job is due no earlier than it was. Once all have
+# arrived it is due as any other: a message that was lost with its worker in another branch is missed no later.
 # Returns all that arrived; nothing if the job is not open.
 _ARRIVE: Final = """
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return {} end
 redis.call('HSET', KEYS[1], ARGV[2], 1)
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('ZADD', KEYS[3], 'XX', 'GT', ARGV[3], ARGV[1])
+local is_held = false
+for at = 5, #ARGV do is_held = is_held or redis.call('HEXISTS', KEYS[1], ARGV[at]) == 0 end
+if is_held then
+  redis.call('ZADD', KEYS[3], 'XX', 'GT', ARGV[3], ARGV[1])
+else
+  redis.call('ZADD', KEYS[3], 'XX', ARGV[3], ARGV[1])
+end
 return redis.call('HKEYS', KEYS[1])
 """
 
@@ -96,9 +105,12 @@ class Arrivals:
         self._cut = redis.register_script(_CUT)
         self._tell = redis.register_script(_TELL)
 
-    def arrive(self, job: Job, chain: str) -> Arrived:
-        """A chain has arrived. Returns all that have; none if the job is not open any more."""
-        found = self._note(self._arrive, job, chain)
+    def arrive(self, job: Job, chain: str, *, held: Collection[str] = ()) -> Arrived:
+        """A chain has arrived. Returns all that have; none if the job is not open any more.
+
+        `held`: the chains of the pipeline that may hold a job for long.
+        """
+        found = self._note(self._arrive, job, chain, *held)
         told = {name.removesuffix(_TOLD) for name in found if name.endswith(_TOLD)}
         return Arrived({name for name in found if "#" not in name}, told)
 

@@ -30,7 +30,7 @@ class Branches:
         assert graph is not None
         key = part_key(job.job_id, chain.name)
         self._frames.put_many({key: part.pack()})
-        arrived = self.arrivals.arrive(job, chain.name)
+        arrived = self.arrivals.arrive(job, chain.name, held=graph.held)
         if not arrived.chains:
             self._frames.delete_many([key])  # of a late copy: the job has ended, and nobody else would free it
         for following in graph.after(chain.name):

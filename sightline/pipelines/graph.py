@@ -35,10 +35,13 @@ class Chain:
 @dataclass(frozen=True)
 class Graph:
     chains: tuple[Chain, ...]
+    held: tuple[str, ...] = field(init=False)  #: the chains with a stage that may hold a job for long
     _by_task: dict[str, Chain] = field(init=False)
 
     def __post_init__(self) -> None:
         by_task = {stage.task: chain for chain in self.chains for stage in chain.stages}
+        held = tuple(chain.name for chain in self.chains if any(stage.held_s for stage in chain.stages))
+        object.__setattr__(self, "held", held)
         object.__setattr__(self, "_by_task", by_task)
 
     def chain_of(self, task: str) -> Chain:

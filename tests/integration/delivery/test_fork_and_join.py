@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def test_a_fork_in_the_middle_counts_what_was_before_once(workers: Workers, serv
 def test_a_crash_at_the_join_is_delivered_again_and_joined_once(
     workers: Workers, services: Services, monkeypatch: pytest.MonkeyPatch, dies: str
 ) -> None:
-    def die(*_: Any) -> None:
+    def die(*_: Any, **__: Any) -> None:
         raise DiedError
 
     workers.publish("inquire")
@@ -233,6 +234,24 @@ def test_the_sweeper_sends_what_did_not_arrive(workers: Workers, services: Servi
     workers.work_off()
     assert workers.write.texts == ["look", "read", "hear", "answer"]
     assert len(workers.stages[HEAR].worked) == 1  # pyright: ignore
+
+
+def test_a_branch_that_was_held_for_long_makes_a_job_due_late_only_until_it_arrives(
+    workers: Workers, services: Services
+) -> None:
+    """Or what another branch lost with its worker would be missed when that time is over."""
+    graph = registry().graph("ask")
+    assert graph is not None
+    assert graph.held == ("transcribe",)
+    job, arrivals = workers.publish("inquire"), services.branches.arrivals
+    ledger = services.delivery.ledger
+    services.delivery.begin(job, held_s=600)
+    began_at = time.time()
+    arrivals.arrive(job, "read", held=("hear",))
+    assert not list(ledger.claim_overdue(job.lane, job.pipeline, before=began_at + 500))
+    arrivals.arrive(job, "hear", held=("hear",))
+    overdue = next(ledger.claim_overdue(job.lane, job.pipeline, before=began_at + 500))
+    assert overdue.job.job_id == job.job_id
 
 
 def test_the_sweeper_sends_a_join_that_was_lost(workers: Workers, services: Services) -> None:
