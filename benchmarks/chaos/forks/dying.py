@@ -33,9 +33,9 @@ def prepare(without: Collection[str]) -> None:
     """Replace the names. Before anything of `workers.app` is used."""
     told_again = "arrive-again" not in without
 
-    def arrive(self: Arrivals, job: Job, chain: str) -> Arrived:
+    def arrive(self: Arrivals, job: Job, chain: str, *, held: Collection[str] = ()) -> Arrived:
         is_known = not told_again and chain in self.arrived(job)
-        arrived = Arrived({chain}, set()) if is_known else _arrive(self, job, chain)
+        arrived = Arrived({chain}, set()) if is_known else _arrive(self, job, chain, held=held)
         graph = registry().graph(job.pipeline)
         assert graph is not None
         if any(arrived.chains.issuperset(following.needs) for following in graph.after(chain)):
